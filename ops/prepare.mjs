@@ -1,0 +1,71 @@
+// Runs before `npm start`, `npm test` and `npm run jai`: installs what the lock file names and compiles the sources,
+// each only when it is missing or older than what it is made from. Plain Node, since nothing is installed yet.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const path = (...parts) => join(root, ...parts);
+const read = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
+
+/** A digest of the named files' contents: a checkout or a copy changes times, not what a file says. */
+function digest(files) {
+  const hash = createHash("sha256");
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(path(file)))
+      .update("\0");
+  return hash.digest("hex");
+}
+
+function sources(folder) {
+  return readdirSync(path(folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return sources(name);
+    return entry.name.endsWith(".ts") ? [name] : [];
+  });
+}
+
+function run(what, command, args, env = {}) {
+  // On standard error, so that what the command itself prints stays clean.
+  process.stderr.write(`jai-server: ${what}\n`);
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    env: { ...process.env, ...env },
+    shell: process.platform === "win32",
+  });
+  if (result.status !== 0) {
+    process.stderr.write(`jai-server: failed: ${command} ${args.join(" ")}\n`);
+    process.exit(result.status ?? 1);
+  }
+}
+
+/** Does `work` unless `stamp` says that it was done for this very `state`; stamps only work that succeeded. */
+function ensure(stamp, state, work) {
+  if (read(stamp) === state) return;
+  rmSync(stamp, { force: true });
+  work();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, state);
+}
+
+ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-lock.json"]), () => {
+  // onnxruntime-node's install script downloads CUDA libraries, even where there is no GPU; `npm run setup:cuda` asks for them.
+  run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund"], {
+    ONNXRUNTIME_NODE_INSTALL: "skip",
+    SCARF_ANALYTICS: "false",
+    // `npm start` under NODE_ENV=production must still find the compiler.
+    NODE_ENV: "development",
+  });
+});
+
+const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
+ensure(path("dist/.built"), digest(["tsconfig.json", "package-lock.json", ...built]), () => {
+  // Whatever was compiled from a file that is gone would still be found and run.
+  rmSync(path("dist"), { recursive: true, force: true });
+  run("compiling", process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", root]);
+});

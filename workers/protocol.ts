@@ -1,0 +1,75 @@
+import type { MessagePort } from "node:worker_threads";
+
+/** Where a session's arithmetic runs. */
+export type Device = "cpu" | "cuda" | "webgpu";
+
+/** What a worker thread needs to know before it can load the model; the same for every worker of the pool. */
+export interface WorkerSetup {
+  /** Absolute path of the model folder. */
+  modelDir: string;
+  device: Device;
+  /** One id per worker; `claims` says which of them are taken. On the CPU a single 0. */
+  deviceIds: number[];
+  /**
+   * Int32Array over shared memory, one element for each of `deviceIds`: 0 while the device is free, else the thread id
+   * of the worker that runs on it. The main thread frees a dead worker's claim, so that its successor gets that device.
+   */
+  claims: SharedArrayBuffer;
+  /** Sequences that one worker runs at once. */
+  slots: number;
+  /** Threads of the native runtime in each worker. */
+  threads: number;
+  /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
+  contextStride: number;
+}
+
+/** Told once by every worker, on the worker's own channel to the main thread. */
+export type WorkerStatus =
+  | { type: "ready"; deviceId: number; threadId: number; loadMs: number }
+  | { type: "failed"; message: string };
+
+/** One sequence to generate, as the pool hands it to a worker. */
+export interface GenerateTask {
+  /** The request's id, for logs. */
+  id: string;
+  /** Ids of the whole prompt, as tokenized; never empty. */
+  promptIds: number[];
+  /** How many tokens to generate at most; at least 1. */
+  maxTokens: number;
+  /** 0 is greedy. */
+  temperature: number;
+  /** 0 is off. */
+  topK: number;
+  /** Two 32-bit halves (low, high) of a 64-bit seed. */
+  seed: readonly [number, number];
+  /** Text that ends the generation and is not part of it. */
+  stop: string[];
+  /** Go on past the end-of-sequence token. */
+  ignoreEos: boolean;
+  /** Carries `ToSequence` in and `FromSequence` out; transferred with the task. */
+  port: MessagePort;
+}
+
+/** Main thread → worker, on the task's port. */
+export type ToSequence = { type: "cancel" };
+
+/** `length`: `maxTokens` were generated. `stop`: the end-of-sequence token or a stop string. */
+export type FinishReason = "stop" | "length";
+
+/** Worker → main thread, on the task's port. Exactly one of `finished`, `cancelled` and `failed` is sent, and is the last. */
+export type FromSequence =
+  | {
+      type: "finished";
+      reason: FinishReason;
+      /** The decoded continuation. */
+      generated: string;
+      /** The decoded prompt and continuation. */
+      fullText: string;
+      promptTokens: number;
+      completionTokens: number;
+      /** From the worker's receipt of the task to its first token, and to its last, in milliseconds. */
+      firstTokenMs: number;
+      totalMs: number;
+    }
+  | { type: "cancelled" }
+  | { type: "failed"; message: string };
