@@ -1,0 +1,64 @@
+import type { KvCache } from "./kv-cache.js";
+import type { Batch } from "./scheduler.js";
+
+/** What the step graph is fed; shapes in `buildGraph`. */
+export interface StepInputs {
+  batch: number;
+  chunk: number;
+  capacity: number;
+  inputIds: Int32Array;
+  pastLengths: Int32Array;
+  lastRows: Int32Array;
+  /** K and V of each layer in turn. */
+  past: Float32Array[];
+}
+
+export interface StepOutputs {
+  /** float32 [batch, vocabulary] */
+  logits: Float32Array;
+  /** float32 [2 * layers, batch, heads, chunk, head_dim] */
+  present: Float32Array;
+}
+
+/** The native side of a step: the only thing that the engine's tests replace. */
+export interface StepSession {
+  run(inputs: StepInputs): Promise<StepOutputs>;
+}
+
+/** Runs a batch through the model and its new rows into the cache. */
+export class Runner {
+  readonly #session: StepSession;
+  readonly #cache: KvCache;
+
+  constructor(session: StepSession, cache: KvCache) {
+    this.#session = session;
+    this.#cache = cache;
+  }
+
+  /** Returns the logits after each sequence's last id of this batch, float32 [batch, vocabulary]. */
+  async run({ sequences, chunk, counts }: Batch): Promise<Float32Array> {
+    const cache = this.#cache;
+    const first = sequences[0]!.slot;
+    const batch = sequences.length;
+    const inputIds = new Int32Array(batch * chunk);
+    const lastRows = new Int32Array(batch);
+    let longest = 0;
+    for (const [i, sequence] of sequences.entries()) {
+      const cached = cache.lengths[sequence.slot]!;
+      const count = counts[i]!;
+      for (let j = 0; j < count; j++)
+        inputIds[i * chunk + j] = sequence.ids[sequence.windowStart + cached + j]!;
+      lastRows[i] = i * chunk + count - 1;
+      longest = Math.max(longest, cached + count);
+    }
+    cache.reserve(longest);
+    const pastLengths = cache.lengths.subarray(first, first + batch);
+    // The first chunk of a prompt looks back at nothing; an empty past saves its attention.
+    const capacity = pastLengths.some((length) => length > 0) ? cache.capacity : 0;
+    const past = cache.views(first, batch, capacity);
+    const inputs = { batch, chunk, capacity, inputIds, pastLengths, lastRows, past };
+    const { logits, present } = await this.#session.run(inputs);
+    cache.append(first, counts, chunk, present);
+    return logits;
+  }
+}

@@ -1,0 +1,119 @@
+import type { FinishReason, FromSequence } from "../protocol.js";
+import { type Decoder, Detokenizer, isUnfinished } from "./detokenizer.js";
+import type { Sampling } from "./sampler.js";
+
+export interface SequenceOptions extends Sampling {
+  promptIds: readonly number[];
+  maxTokens: number;
+  /** Never in the output; a match may straddle tokens. */
+  stop: readonly string[];
+  /** Ends the sequence; null goes on past it. */
+  eosId: number | null;
+  /** The window, and how far it slides at once. */
+  context: number;
+  contextStride: number;
+  decoder: Decoder;
+  /** Called once, with the last that is to be said of the sequence. */
+  onEnd(outcome: FromSequence): void;
+}
+
+/**
+ * One request's state in the engine: its text so far, and which part of it the model sees.
+ *
+ * The model sees `ids` from `windowStart` on, as positions 0, 1, …; the cache holds the first of them, the rest is
+ * pending. One pending id is a decode step; more are a prefill.
+ */
+export class Sequence {
+  readonly ids: number[];
+  readonly sampling: Sampling;
+  cancelled = false;
+  /** The place in the cache, kept by the scheduler. */
+  slot = -1;
+  windowStart: number;
+  readonly #options: SequenceOptions;
+  readonly #created = performance.now();
+  readonly #detokenizer: Detokenizer | null;
+  #text = "";
+  #firstTokenMs = 0;
+
+  constructor(options: SequenceOptions) {
+    this.#options = options;
+    this.ids = [...options.promptIds];
+    this.sampling = options;
+    this.windowStart = Math.max(0, this.ids.length - options.context);
+    // Text is needed on the way only to look for stop strings.
+    this.#detokenizer = options.stop.length > 0 ? new Detokenizer(options.decoder) : null;
+  }
+
+  /** How many of the window's ids are not in the cache, which holds `cached`. */
+  pending(cached: number): number {
+    return this.ids.length - this.windowStart - cached;
+  }
+
+  /**
+   * Slides a full window: of the `context` ids in the cache all but the first `contextStride` stay, and move to position
+   * 0, so that the cache has to be filled anew.
+   */
+  slide(): void {
+    this.windowStart += this.#options.contextStride;
+  }
+
+  /** Takes the next token and says whether it ends the sequence. */
+  push(token: number): boolean {
+    const { promptIds, maxTokens, eosId } = this.#options;
+    if (this.ids.length === promptIds.length) this.#firstTokenMs = performance.now() - this.#created;
+    this.ids.push(token);
+    if (token === eosId) return this.#finish("stop", this.#decode().length);
+    if (this.#detokenizer) {
+      const cut = this.#findStop(this.#detokenizer.push(token));
+      if (cut !== null) return this.#finish("stop", cut);
+    }
+    if (this.ids.length - promptIds.length < maxTokens) return false;
+    return this.#finish("length", this.#decode().length);
+  }
+
+  cancel(): void {
+    this.#options.onEnd({ type: "cancelled" });
+  }
+
+  fail(message: string): void {
+    this.#options.onEnd({ type: "failed", message });
+  }
+
+  /** The continuation, without a last character of which only a part was generated. */
+  #decode(): string {
+    let text = this.#options.decoder.decode(this.ids.slice(this.#options.promptIds.length));
+    while (isUnfinished(text)) text = text.slice(0, -1);
+    return text;
+  }
+
+  /** Where in the text the first stop string begins, when `piece` completes one. */
+  #findStop(piece: string): number | null {
+    const before = this.#text.length;
+    this.#text += piece;
+    let first: number | null = null;
+    for (const stop of this.#options.stop) {
+      const index = this.#text.indexOf(stop, Math.max(0, before - stop.length + 1));
+      if (index >= 0 && (first === null || index < first)) first = index;
+    }
+    return first;
+  }
+
+  #finish(reason: FinishReason, length: number): true {
+    const { promptIds, decoder } = this.#options;
+    const generated = decoder.decode(this.ids.slice(promptIds.length));
+    const fullText = decoder.decode(this.ids);
+    const cut = generated.length - length;
+    this.#options.onEnd({
+      type: "finished",
+      reason,
+      generated: generated.slice(0, length),
+      fullText: fullText.slice(0, fullText.length - cut),
+      promptTokens: promptIds.length,
+      completionTokens: this.ids.length - promptIds.length,
+      firstTokenMs: this.#firstTokenMs,
+      totalMs: performance.now() - this.#created,
+    });
+    return true;
+  }
+}
