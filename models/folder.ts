@@ -1,3 +1,9 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
+import { ModelError } from "./errors.js";
+import { createTokenizer, type Tokenizer } from "./tokenizer.js";
+
 /** The part of a model folder's `config.json` that the server stands on; the names are those of Hugging Face's GPT-2. */
 export interface ModelConfig {
   model_type: "jai";
@@ -11,4 +17,213 @@ export interface ModelConfig {
   n_head: number;
   layer_norm_epsilon: number;
   precision: "int8" | "fp32";
+}
+
+/** A model folder, read and found whole. */
+export interface ModelFolder {
+  dir: string;
+  config: ModelConfig;
+  /** The token that ends a generation; null where the model has none. */
+  eosId: number | null;
+  tokenizer: Tokenizer;
+  chatTemplate: ChatTemplate;
+  /** The graph; a graph past 1 GiB keeps its weights beside itself in `model.onnx_data`. */
+  graphPath: string;
+  /** Size of the graph and its weights on disk. */
+  modelBytes: number;
+}
+
+/** What `import` writes beside the graph and tokenizer.json. */
+export interface ConfigFiles {
+  "config.json": ModelConfig;
+  "generation_config.json": Record<string, unknown>;
+  "tokenizer_config.json": Record<string, unknown>;
+}
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Reads and checks everything but the graph's contents, so that a worker that is handed the folder can only fail on those.
+ * @throws ModelError with one line that names the file and field
+ */
+export function readModelFolder(dir: string): ModelFolder {
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new ModelError(
+      `model folder ${dir}: expected a folder that \`jai import\` wrote, got nothing there`,
+    );
+  const config = parseModelConfig(readJson(dir, "config.json"));
+  const generation = readJson(dir, "generation_config.json");
+  const tokenizerJson = readJson(dir, "tokenizer.json");
+  const tokenizerConfig = readJson(dir, "tokenizer_config.json");
+  const graphPath = join(dir, "onnx", "model.onnx");
+  const graph = requireFile(dir, "onnx/model.onnx");
+  const data = statSync(join(dir, "onnx", "model.onnx_data"), { throwIfNoEntry: false });
+
+  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
+  if (tokenizer.size !== config.vocab_size)
+    throw new ModelError(
+      `tokenizer.json: expected the model's vocabulary of ${config.vocab_size} tokens, got ${tokenizer.size}`,
+    );
+  const eos = generation.eos_token_id ?? null;
+  if (eos !== null && !isIntegerIn(eos, 0, config.vocab_size - 1))
+    throw unexpected(
+      "generation_config.json",
+      "eos_token_id",
+      `null or a token id below ${config.vocab_size}`,
+      eos,
+    );
+  return {
+    dir,
+    config,
+    eosId: eos,
+    tokenizer,
+    chatTemplate: compileChatTemplate(chatTemplateSource(tokenizerConfig), tokenizerConfig),
+    graphPath,
+    modelBytes: graph.size + (data?.size ?? 0),
+  };
+}
+
+/** Bytes of one sequence's keys and values over the whole context, in float32. */
+export function cacheBytesPerSlot(config: ModelConfig): number {
+  return config.n_layer * 2 * config.n_embd * config.n_positions * 4;
+}
+
+/**
+ * The contents of the three JSON files for a model of these sizes: the reverse of `readModelFolder`.
+ * @throws ModelError if the sizes or the tokenizer are not such that the folder could be read back
+ */
+export function renderConfigFiles(
+  model: Omit<ModelConfig, "model_type">,
+  tokenizerJson: unknown,
+  chatTemplate: string = jaiChatTemplate,
+): ConfigFiles {
+  const config = parseModelConfig({ model_type: "jai", ...model });
+  const names = controlTokens(createTokenizer(tokenizerJson, {}));
+  const tokenizerConfig = {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    model_max_length: config.n_positions,
+    ...names,
+    // Decoded text is what the tokenizer says, without transformers' English touch-ups.
+    clean_up_tokenization_spaces: false,
+    chat_template: chatTemplate,
+  };
+  compileChatTemplate(chatTemplate, tokenizerConfig);
+  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
+  if (tokenizer.size !== config.vocab_size)
+    throw new ModelError(
+      `tokenizer.json: expected the model's vocabulary of ${config.vocab_size} tokens, got ${tokenizer.size}`,
+    );
+  return {
+    "config.json": config,
+    "generation_config.json": { eos_token_id: tokenizer.eosId },
+    "tokenizer_config.json": tokenizerConfig,
+  };
+}
+
+/**
+ * How many rows of the model's vocabulary to keep: the tokenizer's. Training scripts pad a vocabulary to a multiple of
+ * 64 or 128 for the GPU's sake; the rows beyond the tokenizer were never trained and have no text.
+ * @throws ModelError if the two sizes do not belong together
+ */
+export function trimmedVocabulary(modelVocabulary: number, tokenizerSize: number): number {
+  const padded = [1, 64, 128].map((multiple) => Math.ceil(tokenizerSize / multiple) * multiple);
+  if (padded.includes(modelVocabulary)) return tokenizerSize;
+  throw new ModelError(
+    `expected a tokenizer of the model's vocabulary (${modelVocabulary} tokens, or as many rounded up to a multiple of 64 or 128), got one of ${tokenizerSize} tokens`,
+  );
+}
+
+/** The names that training scripts give to control tokens, the likelier first. */
+const wellKnownTokens = {
+  pad_token: ["[PAD]", "<pad>"],
+  unk_token: ["[UNK]", "<unk>"],
+  bos_token: ["[BOS]", "<s>"],
+  eos_token: ["[EOS]", "</s>", "<|endoftext|>"],
+} as const;
+
+function controlTokens(tokenizer: Tokenizer): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, candidates] of Object.entries(wellKnownTokens)) {
+    const token = candidates.find((candidate) => tokenizer.tokenId(candidate) !== null);
+    if (token !== undefined) found[name] = token;
+  }
+  return found;
+}
+
+function parseModelConfig(fields: Fields): ModelConfig {
+  const file = "config.json";
+  const positive = (name: string): number => {
+    const value = fields[name];
+    if (!isIntegerIn(value, 1, 2 ** 31 - 1)) throw unexpected(file, name, "a positive integer", value);
+    return value;
+  };
+  if (fields.model_type !== "jai") throw unexpected(file, "model_type", '"jai"', fields.model_type);
+  const { name, layer_norm_epsilon: epsilon, precision } = fields;
+  if (typeof name !== "string" || name === "") throw unexpected(file, "name", "a name", name);
+  if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
+    throw unexpected(file, "layer_norm_epsilon", "a number between 0 and 1", epsilon);
+  if (precision !== "int8" && precision !== "fp32")
+    throw unexpected(file, "precision", '"int8" or "fp32"', precision);
+  const config: ModelConfig = {
+    model_type: "jai",
+    name,
+    vocab_size: positive("vocab_size"),
+    n_positions: positive("n_positions"),
+    n_embd: positive("n_embd"),
+    n_layer: positive("n_layer"),
+    n_head: positive("n_head"),
+    layer_norm_epsilon: epsilon,
+    precision,
+  };
+  if (config.n_embd % config.n_head !== 0)
+    throw unexpected(file, "n_head", `a divisor of n_embd (${config.n_embd})`, config.n_head);
+  return config;
+}
+
+/** tokenizer_config.json holds one template, or several with names. */
+function chatTemplateSource(config: Fields): string {
+  const source = config.chat_template ?? jaiChatTemplate;
+  if (typeof source === "string") return source;
+  const named: unknown = Array.isArray(source)
+    ? source.find((one) => one?.name === "default")?.template
+    : null;
+  if (typeof named === "string") return named;
+  throw unexpected("tokenizer_config.json", "chat_template", "a Jinja template", source);
+}
+
+function requireFile(dir: string, name: string) {
+  const file = statSync(join(dir, name), { throwIfNoEntry: false });
+  if (file?.isFile()) return file;
+  throw new ModelError(`model folder ${dir}: expected the file ${name}, got none; import the model again`);
+}
+
+function readJson(dir: string, name: string): Fields {
+  requireFile(dir, name);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(join(dir, name), "utf8"));
+  } catch (error) {
+    throw new ModelError(`${join(dir, name)}: expected JSON, got: ${oneLine((error as Error).message)}`);
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value))
+    throw new ModelError(`${join(dir, name)}: expected a JSON object, got ${shown(value)}`);
+  return value as Fields;
+}
+
+function isIntegerIn(value: unknown, least: number, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
+}
+
+function unexpected(file: string, field: string, expected: string, got: unknown): ModelError {
+  return new ModelError(`${file}: expected ${expected} for ${field}, got ${shown(got)}`);
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
 }

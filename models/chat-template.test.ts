@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
+import { ModelError } from "./errors.js";
+
+const question = [{ role: "user", content: "판교 {{ 7 * 7 }} <b>" }] as const;
+
+test("the JAI template renders a question exactly as the old server wrapped it", () => {
+  const { render } = compileChatTemplate(jaiChatTemplate);
+  assert.equal(
+    render(question, { addGenerationPrompt: true }),
+    "[QUESTION]\n판교 {{ 7 * 7 }} <b>\n[/QUESTION]\n\n[ANSWER]\n",
+  );
+  assert.equal(render(question), "[QUESTION]\n판교 {{ 7 * 7 }} <b>\n[/QUESTION]\n\n");
+});
+
+test("the JAI template's answers end with [/ANSWER]", () => {
+  assert.equal(compileChatTemplate(jaiChatTemplate).terminator, "[/ANSWER]");
+});
+
+test("the JAI template refuses a role that it was not trained on", () => {
+  const { render } = compileChatTemplate(jaiChatTemplate);
+  assert.throws(
+    () => render([{ role: "system", content: "x" }]),
+    (error) => error instanceof ModelError && /roles user and assistant, got system/.test(error.message),
+  );
+});
+
+test("a template sees the token names, as text or as objects", () => {
+  const source = "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}\n{% endfor %}";
+  const template = compileChatTemplate(source, { bos_token: "<s>", eos_token: { content: "</s>" } });
+  assert.equal(template.render([{ role: "user", content: "hi" }]), "<s>hi</s>\n");
+  assert.equal(template.terminator, "</s>");
+});
+
+test("a template without anything after an answer has no terminator", () => {
+  assert.equal(compileChatTemplate("{{ messages[-1].content }}").terminator, null);
+});
+
+test("a template for questions alone has no terminator", () => {
+  const source =
+    "{% if messages|length > 1 %}{{ raise_exception('one question') }}{% endif %}{{ messages[0].content }}";
+  assert.equal(compileChatTemplate(source).terminator, null);
+});
+
+for (const [what, source] of [
+  ["does not parse", "{% for %}"],
+  ["is cut off", "{{ messages"],
+  ["calls what does not exist", "{{ missing_function() }}"],
+  ["raises on every question", "{{ raise_exception('never') }}"],
+] as const)
+  test(`a template that ${what} is one clear line`, () => {
+    assert.throws(
+      () => compileChatTemplate(source),
+      (error) => error instanceof ModelError && /^chat_template: [^\n]+$/.test(error.message),
+    );
+  });

@@ -1,0 +1,97 @@
+import { Template } from "@huggingface/jinja";
+import { ModelError } from "./errors.js";
+
+export interface Message {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+export interface ChatTemplate {
+  /**
+   * What follows an assistant's answer on its own line, `[/ANSWER]` for example: the text that ends a generated answer.
+   * Null where the template closes an answer with nothing.
+   */
+  terminator: string | null;
+  /**
+   * The prompt that the model sees. With `addGenerationPrompt` it ends where the answer begins.
+   * @throws ModelError if the template refuses the conversation
+   */
+  render(messages: readonly Message[], options?: { addGenerationPrompt?: boolean }): string;
+}
+
+/** The form that the JAI models are trained on; `import` writes it where the user names no other. */
+export const jaiChatTemplate = [
+  "{% for message in messages %}",
+  "{% if message.role == 'user' %}{{ '[QUESTION]\\n' + message.content + '\\n[/QUESTION]\\n\\n' }}",
+  "{% elif message.role == 'assistant' %}{{ '[ANSWER]\\n' + message.content + '\\n[/ANSWER]\\n\\n' }}",
+  "{% else %}{{ raise_exception('expected the roles user and assistant, got ' + message.role) }}",
+  "{% endif %}",
+  "{% endfor %}",
+  "{% if add_generation_prompt %}{{ '[ANSWER]\\n' }}{% endif %}",
+].join("");
+
+const tokenNames = ["bos_token", "eos_token", "pad_token", "unk_token"] as const;
+
+/**
+ * Compiles a Jinja chat template; `config` is tokenizer_config.json, whose token names templates may write out.
+ * @throws ModelError if it does not parse or cannot render one question
+ */
+export function compileChatTemplate(
+  source: string,
+  config: Readonly<Record<string, unknown>> = {},
+): ChatTemplate {
+  const tokens = Object.fromEntries(tokenNames.map((name) => [name, tokenContent(config[name]) ?? ""]));
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw new ModelError(`chat_template: expected a Jinja template, got a syntax error: ${firstLine(error)}`);
+  }
+  const render: ChatTemplate["render"] = (messages, options = {}) => {
+    try {
+      return template.render({
+        ...tokens,
+        messages,
+        add_generation_prompt: options.addGenerationPrompt ?? false,
+      });
+    } catch (error) {
+      throw new ModelError(`chat_template: cannot render this conversation: ${firstLine(error)}`);
+    }
+  };
+  render([{ role: "user", content: "question" }], { addGenerationPrompt: true });
+  return { terminator: findTerminator(render), render };
+}
+
+/** A token in tokenizer_config.json is its text, or an object that holds it. */
+export function tokenContent(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  if (value !== null && typeof value === "object" && "content" in value) return tokenContent(value.content);
+  return null;
+}
+
+function findTerminator(render: ChatTemplate["render"]): string | null {
+  // Letters alone: a template may trim or escape anything else.
+  const answer = "jaiAnswerMarker";
+  let text: string;
+  try {
+    text = render([
+      { role: "user", content: "question" },
+      { role: "assistant", content: answer },
+    ]);
+  } catch {
+    // A template for questions alone has no answers to end.
+    return null;
+  }
+  const end = text.lastIndexOf(answer);
+  if (end < 0) return null;
+  const [line] = text
+    .slice(end + answer.length)
+    .trim()
+    .split("\n");
+  return line?.trim() || null;
+}
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split("\n", 1)[0] ?? "";
+}
