@@ -1,0 +1,87 @@
+import { parentPort, threadId, workerData } from "node:worker_threads";
+import { type ModelFolder, readModelFolder } from "../models/folder.js";
+import { Engine } from "./engine/engine.js";
+import { KvCache } from "./engine/kv-cache.js";
+import { Sequence } from "./engine/sequence.js";
+import { OnnxSession } from "./onnx/session.js";
+import type { FromSequence, GenerateTask, ToSequence, WorkerSetup, WorkerStatus } from "./protocol.js";
+
+const setup = workerData as WorkerSetup;
+/** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
+const loading = load();
+loading.then(
+  (loaded) => report({ type: "ready", deviceId: loaded.deviceId, threadId, loadMs: loaded.loadMs }),
+  (error: Error) => report({ type: "failed", message: error.message }),
+);
+let driving = false;
+
+/** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
+export default async function generate(task: GenerateTask): Promise<void> {
+  const { engine, model } = await loading;
+  const { config, eosId, tokenizer } = model;
+  await new Promise<void>((resolve) => {
+    const sequence = new Sequence({
+      ...task,
+      stop: task.stop.flatMap((stop) => spellings(stop, model)),
+      eosId: task.ignoreEos ? null : eosId,
+      context: config.n_positions,
+      contextStride: setup.contextStride,
+      decoder: tokenizer,
+      onEnd(outcome) {
+        task.port.postMessage(outcome satisfies FromSequence);
+        task.port.close();
+        resolve();
+      },
+    });
+    task.port.on("message", (message: ToSequence) => {
+      if (message.type === "cancel") sequence.cancelled = true;
+    });
+    engine.add(sequence);
+    void drive(engine);
+  });
+}
+
+/** Steps until nothing runs. Each step passes through the event loop, where new tasks and cancellations come in. */
+async function drive(engine: Engine): Promise<void> {
+  if (driving) return;
+  driving = true;
+  while (!engine.idle) await engine.step();
+  driving = false;
+}
+
+async function load() {
+  const started = performance.now();
+  const deviceId = claimDevice();
+  const model = readModelFolder(setup.modelDir);
+  const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
+  const session = await OnnxSession.open(model.graphPath, { ...setup, deviceId });
+  const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, setup.slots);
+  return {
+    engine: new Engine(session, cache, vocab_size),
+    model,
+    deviceId,
+    loadMs: performance.now() - started,
+  };
+}
+
+/** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */
+function claimDevice(): number {
+  const claims = new Int32Array(setup.claims);
+  const index = setup.deviceIds.findIndex((_, i) => Atomics.compareExchange(claims, i, 0, threadId) === 0);
+  const deviceId = setup.deviceIds[index];
+  if (deviceId === undefined) throw new Error(`no device is left for worker ${threadId}`);
+  return deviceId;
+}
+
+/**
+ * The ways in which a model may write a stop string. A tokenizer without a decoder puts a space between tokens, so that
+ * `[/ANSWER]` comes out as `[/ ANSWER ]`; the space before it then belongs to it too.
+ */
+function spellings(stop: string, { tokenizer }: ModelFolder): string[] {
+  const decoded = tokenizer.decode(tokenizer.encode(stop));
+  return decoded === stop || decoded === "" ? [stop] : [stop, decoded, ` ${decoded}`];
+}
+
+function report(status: WorkerStatus): void {
+  parentPort?.postMessage(status);
+}
