@@ -111,6 +111,7 @@ export class Scheduler {
   }
 
   #move(from: number, to: number): void {
+    if (from === to) return;
     this.#cache.move(from, to);
     this.#place(this.#sequences[from]!, to);
   }

@@ -1,0 +1,89 @@
+import { KvCache } from "../../workers/engine/kv-cache.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import type { ModelConfig } from "../folder.js";
+import { ImportError } from "./error.js";
+import { forward } from "./forward.js";
+import type { GptWeights } from "./weights.js";
+
+/** Ids that both sides are fed; more only cost time. */
+const IDS = 24;
+/**
+ * How far the logits may lie apart, as a share of their range. Rounding stays far below: a tenth of what is allowed is
+ * a wrong model, a damaged file or a broken runtime.
+ */
+const TOLERANCE = { fp32: 1e-3, int8: 0.25 };
+
+/** What the comparison found. */
+export interface Verification {
+  /** The greatest difference between two logits, and the range of the right ones. */
+  difference: number;
+  range: number;
+}
+
+/**
+ * Runs the written model and a plain forward pass over the same ids, the last of them against the cache of the others.
+ * @throws ImportError if they disagree by more than the precision explains
+ */
+export async function verify(
+  graphPath: string,
+  weights: GptWeights,
+  config: ModelConfig,
+): Promise<Verification> {
+  const { vocab_size: vocabulary, n_positions: context, n_layer: layers, n_head: heads, n_embd } = config;
+  const ids = Array.from({ length: Math.min(IDS, context) }, (_, i) => (i * 7919 + 13) % vocabulary);
+  const actual = await runGraph(
+    graphPath,
+    ids,
+    new KvCache({ layers, heads, headDim: n_embd / heads, context }, 1),
+  );
+  const expected = await forward(weights, ids, actual.length, config.layer_norm_epsilon);
+  let difference = 0;
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const [i, logits] of expected.entries()) {
+    for (const [token, logit] of logits.entries()) {
+      const distance = Math.abs(logit - actual[i]![token]!);
+      // A NaN is no greater than anything, so it has to be caught by not being smaller.
+      if (!(distance <= difference)) difference = distance;
+      least = Math.min(least, logit);
+      most = Math.max(most, logit);
+    }
+  }
+  const range = most - least;
+  const allowed = TOLERANCE[config.precision] * Math.max(range, 1e-3);
+  if (!(difference <= allowed)) {
+    throw new ImportError(
+      graphPath,
+      `the written model disagrees with the checkpoint: expected logits within ${allowed.toPrecision(2)}, got a difference of ${difference.toPrecision(3)}`,
+    );
+  }
+  return { difference, range };
+}
+
+/** Logits after all but the last id, then after the last one alone; just the latter where there is but one id. */
+async function runGraph(graphPath: string, ids: readonly number[], cache: KvCache): Promise<Float32Array[]> {
+  const session = await OnnxSession.open(graphPath, { device: "cpu", deviceId: 0, threads: 0 });
+  try {
+    const results: Float32Array[] = [];
+    for (const part of [ids.slice(0, -1), ids.slice(-1)]) {
+      if (part.length === 0) continue;
+      const past = cache.lengths[0]!;
+      cache.reserve(past + part.length);
+      const capacity = past > 0 ? cache.capacity : 0;
+      const { logits, present } = await session.run({
+        batch: 1,
+        chunk: part.length,
+        capacity,
+        inputIds: Int32Array.from(part),
+        pastLengths: cache.lengths,
+        lastRows: Int32Array.of(part.length - 1),
+        past: cache.views(0, 1, capacity),
+      });
+      cache.append(0, [part.length], part.length, present);
+      results.push(logits);
+    }
+    return results;
+  } finally {
+    await session.close();
+  }
+}
