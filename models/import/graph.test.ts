@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import { FIXTURE_SIZES, randomWeights } from "../fixture.js";
+import type { ModelConfig } from "../folder.js";
+import { buildGraph, quantizeRows } from "./graph.js";
+import { writeModel } from "./onnx.js";
+import { verify } from "./verify.js";
+import type { GptWeights, Linear, Norm, Sizes } from "./weights.js";
+
+const folder = mkdtempSync(join(tmpdir(), "jai-graph-"));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+function configOf(
+  { vocab, context, width, layers, heads }: Sizes,
+  precision: ModelConfig["precision"],
+): ModelConfig {
+  return {
+    model_type: "jai",
+    name: "test",
+    vocab_size: vocab,
+    n_positions: context,
+    n_embd: width,
+    n_layer: layers,
+    n_head: heads,
+    layer_norm_epsilon: 1e-5,
+    precision,
+  };
+}
+
+async function write(weights: GptWeights, precision: ModelConfig["precision"], externalBytes?: number) {
+  const config = configOf(weights.sizes, precision);
+  const file = join(folder, `${files++}.onnx`);
+  await writeModel(file, buildGraph(weights, config), () => {}, externalBytes);
+  return { file, config };
+}
+
+function withoutBiases(weights: GptWeights): GptWeights {
+  const bare = <T extends Linear | Norm>(part: T): T => ({ ...part, bias: null });
+  return {
+    ...weights,
+    layers: weights.layers.map((layer) => ({
+      ln1: bare(layer.ln1),
+      qkv: bare(layer.qkv),
+      proj: bare(layer.proj),
+      ln2: bare(layer.ln2),
+      fc: bare(layer.fc),
+      mlpProj: bare(layer.mlpProj),
+    })),
+    finalNorm: bare(weights.finalNorm),
+    head: weights.tokens,
+    tied: true,
+  };
+}
+
+describe("the step graph", () => {
+  const sizes: Record<string, Sizes> = {
+    "the fixture's sizes": FIXTURE_SIZES,
+    "sizes that are multiples of nothing": {
+      vocab: 53,
+      context: 23,
+      layers: 3,
+      heads: 3,
+      width: 21,
+      hidden: 50,
+    },
+    "one layer, one head, one position": { vocab: 11, context: 1, layers: 1, heads: 1, width: 8, hidden: 32 },
+  };
+  for (const [name, size] of Object.entries(sizes)) {
+    for (const [kind, weights] of [
+      ["with biases", randomWeights(size)],
+      ["without biases and with a tied head", withoutBiases(randomWeights(size))],
+    ] as const) {
+      it(`agrees with a plain forward pass: ${name}, ${kind}`, async () => {
+        const { file, config } = await write(weights, "fp32");
+        const { difference, range } = await verify(file, weights, config);
+        assert.ok(difference < 1e-5 * range, `${difference} of ${range}`);
+      });
+    }
+  }
+
+  it("in int8 stays close to the plain forward pass", async () => {
+    const weights = randomWeights({ ...FIXTURE_SIZES, width: 64, hidden: 256 });
+    const { file, config } = await write(weights, "int8");
+    const { difference, range } = await verify(file, weights, config);
+    assert.ok(difference > 0 && difference < 0.05 * range, `${difference} of ${range}`);
+  });
+
+  it("in int8 survives rows and weights that are all zero", async () => {
+    const weights = randomWeights();
+    const nothing = {
+      ...weights.positions,
+      read: async () => new Float32Array(FIXTURE_SIZES.context * FIXTURE_SIZES.width),
+    };
+    const tokens = {
+      ...weights.tokens,
+      read: async () => new Float32Array(FIXTURE_SIZES.vocab * FIXTURE_SIZES.width),
+    };
+    const zeros = withoutBiases({ ...weights, positions: nothing, tokens });
+    const { file, config } = await write(zeros, "int8");
+    assert.equal((await verify(file, zeros, config)).difference, 0);
+  });
+
+  it("is refused when it holds other weights than the checkpoint", async () => {
+    const { file, config } = await write(randomWeights(FIXTURE_SIZES, 2), "fp32");
+    await assert.rejects(
+      verify(file, randomWeights(FIXTURE_SIZES, 1), config),
+      /expected logits within .*, got a difference/,
+    );
+  });
+
+  it("keeps large weights in a file beside it, and gives the same numbers", async () => {
+    const weights = randomWeights();
+    const { file, config } = await write(weights, "fp32", 1024);
+    assert.ok(statSync(`${file}_data`).size > 4 * FIXTURE_SIZES.vocab * FIXTURE_SIZES.width);
+    assert.ok(statSync(file).size < statSync(`${file}_data`).size);
+    const { difference, range } = await verify(file, weights, config);
+    assert.ok(difference < 1e-5 * range);
+  });
+
+  it("sends only the last row of each sequence through the head", async () => {
+    const { file } = await write(randomWeights(), "fp32");
+    const session = await OnnxSession.open(file, { device: "cpu", deviceId: 0, threads: 1 });
+    const { layers, heads, width, vocab } = FIXTURE_SIZES;
+    const { logits, present } = await session.run({
+      batch: 2,
+      chunk: 16,
+      capacity: 0,
+      inputIds: new Int32Array(32),
+      pastLengths: new Int32Array(2),
+      lastRows: Int32Array.of(3, 31),
+      past: Array.from({ length: 2 * layers }, () => new Float32Array(0)),
+    });
+    await session.close();
+    assert.equal(logits.length, 2 * vocab);
+    assert.equal(present.length, 2 * layers * 2 * heads * 16 * (width / heads));
+  });
+});
+
+describe("quantization", () => {
+  it("has one scale for each output, and is off by at most half a step", () => {
+    const rows = 3;
+    const columns = 5;
+    const weight = Float32Array.from(
+      { length: rows * columns },
+      (_, i) => Math.sin(i) * 10 ** Math.floor(i / columns),
+    );
+    const { values, scales } = quantizeRows(weight, rows, columns);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const restored = values[column * rows + row]! * scales[row]!;
+        assert.ok(Math.abs(restored - weight[row * columns + column]!) <= scales[row]! * 0.500001);
+      }
+    }
+    assert.deepEqual([...quantizeRows(new Float32Array(4), 2, 2).scales], [1, 1]);
+  });
+});
