@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { isAbsolute, join } from "node:path";
+import { test } from "node:test";
+import {
+  ConfigError,
+  describeSettings,
+  environmentName,
+  readConfig,
+  settings,
+  UsageError,
+} from "./config.js";
+
+test("nothing given: the documented defaults, frozen", () => {
+  const config = readConfig([], {});
+  assert.equal(config.host, "127.0.0.1");
+  assert.equal(config.port, 8000);
+  assert.equal(config.queueLimit, 256);
+  assert.equal(config.maxTokens, 4096);
+  assert.equal(config.workers, "auto");
+  assert.ok(config.model.endsWith(join("models", "jai-small")) && isAbsolute(config.model));
+  assert.ok(Object.isFrozen(config));
+});
+
+test("every setting is read from its environment variable and from its flag, and the flag wins", () => {
+  assert.equal(readConfig([], { JAI_QUEUE_LIMIT: "0" }).queueLimit, 0);
+  assert.equal(readConfig(["--queue-limit", "7"], { JAI_QUEUE_LIMIT: "0" }).queueLimit, 7);
+  assert.equal(readConfig(["--queue-limit=7"], {}).queueLimit, 7);
+  for (const { flag, default: value } of Object.values(settings)) {
+    assert.doesNotThrow(() =>
+      readConfig([`--${flag}`, String(value)], { [environmentName(flag)]: String(value) }),
+    );
+  }
+});
+
+test("an empty environment variable counts as absent, an empty flag does not", () => {
+  assert.equal(readConfig([], { JAI_PORT: "" }).port, 8000);
+  assert.throws(() => readConfig(["--port", ""], {}), ConfigError);
+});
+
+test("a model folder is made absolute", () => {
+  assert.equal(readConfig(["--model", "here"], {}).model, join(process.cwd(), "here"));
+});
+
+for (const [variable, value, message] of [
+  ["JAI_PORT", "abc", 'JAI_PORT: expected an integer from 0 to 65535, got "abc"'],
+  ["JAI_PORT", "65536", 'JAI_PORT: expected an integer from 0 to 65535, got "65536"'],
+  ["JAI_PORT", "-1", 'JAI_PORT: expected an integer from 0 to 65535, got "-1"'],
+  ["JAI_PORT", "1e3", 'JAI_PORT: expected an integer from 0 to 65535, got "1e3"'],
+  ["JAI_PORT", "80 ", 'JAI_PORT: expected an integer from 0 to 65535, got "80 "'],
+  ["JAI_WORKERS", "0", 'JAI_WORKERS: expected auto or an integer from 1 to 64, got "0"'],
+  ["JAI_DEVICE", "gpu", 'JAI_DEVICE: expected one of auto, cpu, cuda, webgpu, got "gpu"'],
+  ["JAI_LOG_LEVEL", "INFO", 'JAI_LOG_LEVEL: expected one of error, warn, info, debug, got "INFO"'],
+] as const) {
+  test(`${variable}=${value} is refused with what was expected and what came`, () => {
+    assert.throws(() => readConfig([], { [variable]: value }), { name: "ConfigError", message });
+  });
+}
+
+test("a bad flag is named as the flag", () => {
+  assert.throws(() => readConfig(["--port", "x\ny"], {}), {
+    message: '--port: expected an integer from 0 to 65535, got "x\\ny"',
+  });
+});
+
+for (const args of [["--prot", "1"], ["--port"], ["serve"], ["-p", "1"], ["--port", "--host"]]) {
+  test(`"${args.join(" ")}" is wrong usage, said in one line`, () => {
+    assert.throws(
+      () => readConfig(args, {}),
+      (error) => error instanceof UsageError && !error.message.includes("\n"),
+    );
+  });
+}
+
+test("the usage names every flag and variable", () => {
+  const usage = describeSettings();
+  for (const { flag } of Object.values(settings)) {
+    assert.ok(usage.includes(`--${flag} `));
+    assert.ok(usage.includes(environmentName(flag)));
+  }
+});

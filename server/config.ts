@@ -1,0 +1,208 @@
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { Device } from "../workers/protocol.js";
+
+/** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server. */
+export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** A setting has a value that it doesn't take; the message is one line, fit to be the only thing that a user sees. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** The command line names a flag that isn't there, or leaves out its value. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** One row of the table of settings. */
+interface Setting<T> {
+  /** The flag without its dashes; JAI_ and the same in capitals is the environment variable. */
+  flag: string;
+  /** What the flag's value is called in the usage. */
+  value: string;
+  /** Null: the text is no such value. */
+  parse: (text: string) => T | null;
+  /** What `parse` takes, in words. */
+  expected: string;
+  default: T;
+  description: string;
+}
+
+type Row<T> = Pick<Setting<T>, "flag" | "default" | "description">;
+
+const parseInteger = (text: string, min: number, max: number) => {
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  return number >= min && number <= max ? number : null;
+};
+
+function integer(min: number, max: number, row: Row<number>): Setting<number> {
+  const expected = `an integer from ${min} to ${max}`;
+  return { ...row, value: "N", expected, parse: (text) => parseInteger(text, min, max) };
+}
+
+function autoOrInteger(min: number, max: number, row: Row<number | "auto">): Setting<number | "auto"> {
+  const expected = `auto or an integer from ${min} to ${max}`;
+  return {
+    ...row,
+    value: "auto|N",
+    expected,
+    parse: (text) => (text === "auto" ? text : parseInteger(text, min, max)),
+  };
+}
+
+function choice<const T extends string>(choices: readonly T[], row: Row<NoInfer<T>>): Setting<T> {
+  const expected = `one of ${choices.join(", ")}`;
+  return {
+    ...row,
+    value: choices.join("|"),
+    expected,
+    parse: (text) => choices.find((one) => one === text) ?? null,
+  };
+}
+
+function text(value: string, row: Row<string>, parse = (given: string) => given): Setting<string> {
+  return { ...row, value, expected: "a text", parse };
+}
+
+/** Every setting of `jai serve`, in the order in which the usage lists them. */
+export const settings = {
+  model: text(
+    "DIR",
+    {
+      flag: "model",
+      default: join(packageRoot, "models/jai-small"),
+      description: "the model folder to serve",
+    },
+    (given) => resolve(given),
+  ),
+  host: text("HOST", { flag: "host", default: "127.0.0.1", description: "the address to listen on" }),
+  port: integer(0, 65_535, {
+    flag: "port",
+    default: 8000,
+    description: "the port to listen on; 0 takes any free one",
+  }),
+  device: choice<"auto" | Device>(["auto", "cpu", "cuda", "webgpu"], {
+    flag: "device",
+    default: "auto",
+    description: "where the model runs",
+  }),
+  workers: autoOrInteger(1, 64, {
+    flag: "workers",
+    default: "auto",
+    description: "worker threads, each with a copy of the model; auto: one per device",
+  }),
+  concurrency: autoOrInteger(1, 4096, {
+    flag: "concurrency",
+    default: "auto",
+    description: "requests generated at once, over all workers; auto: from memory",
+  }),
+  threads: autoOrInteger(1, 1024, {
+    flag: "threads",
+    default: "auto",
+    description: "native threads per worker; auto: the cores, shared out",
+  }),
+  queueLimit: integer(0, 1_000_000, {
+    flag: "queue-limit",
+    default: 256,
+    description: "requests that may wait for a free slot; beyond it 503",
+  }),
+  maxTokens: integer(1, 1_000_000, {
+    flag: "max-tokens",
+    default: 4096,
+    description: "the most that a request may ask for as max_tokens",
+  }),
+  maxPromptChars: integer(1, 10_000_000, {
+    flag: "max-prompt-chars",
+    default: 32_768,
+    description: "the longest prompt, in characters",
+  }),
+  maxBodyBytes: integer(1024, 64 * 1024 * 1024, {
+    flag: "max-body-bytes",
+    default: 1024 * 1024,
+    description: "the largest request body, in bytes",
+  }),
+  contextStride: autoOrInteger(1, 1_000_000, {
+    flag: "context-stride",
+    default: "auto",
+    description: "tokens by which the window slides past the model's context; 1 to the context",
+  }),
+  drainSeconds: integer(0, 86_400, {
+    flag: "drain-seconds",
+    default: 30,
+    description: "how long a stop waits for requests under way",
+  }),
+  logLevel: choice(["error", "warn", "info", "debug"], {
+    flag: "log-level",
+    default: "info",
+    description: "the least severity that is logged",
+  }),
+  logFormat: choice(["text", "json"], {
+    flag: "log-format",
+    default: "text",
+    description: "lines to read, or one JSON object a line",
+  }),
+};
+
+type Settings = typeof settings;
+export type Config = {
+  readonly [Name in keyof Settings]: Settings[Name] extends Setting<infer T> ? T : never;
+};
+
+export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
+
+/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"` */
+export function expectation(name: string, expected: string, got: string): ConfigError {
+  return new ConfigError(`${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+}
+
+/**
+ * Reads the settings: a flag wins over its environment variable, which wins over the default. An empty variable counts
+ * as absent, since that is how an environment file leaves a line unset.
+ * @throws UsageError for a flag that isn't there
+ * @throws ConfigError for a value that a setting doesn't take
+ */
+export function readConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Config {
+  const flags = readFlags(args);
+  const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
+    const variable = environmentName(setting.flag);
+    const flag = flags[setting.flag];
+    const given = flag ?? (environment[variable] || undefined);
+    if (given === undefined) return [key, setting.default];
+    const value = given === "" ? null : setting.parse(given);
+    if (value === null)
+      throw expectation(flag === undefined ? variable : `--${setting.flag}`, setting.expected, given);
+    return [key, value];
+  });
+  return Object.freeze(Object.fromEntries(entries)) as Config;
+}
+
+function readFlags(args: readonly string[]): Record<string, string | undefined> {
+  const options = Object.fromEntries(
+    Object.values(settings).map(({ flag }) => [flag, { type: "string" as const }]),
+  );
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // Node adds advice on further lines and sentences.
+    throw new UsageError((error as Error).message.split(/\n|\. /, 1)[0]);
+  }
+}
+
+/** The flags, one line each, with their environment variables and defaults. */
+export function describeSettings(): string {
+  const rows = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => ({
+    left: `  --${setting.flag} ${setting.value}`,
+    right: `${setting.description} (${environmentName(setting.flag)}; ${shortDefault(setting)})`,
+  }));
+  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
+  return rows.map(({ left, right }) => `${left.padEnd(width)}${right}`).join("\n");
+}
+
+function shortDefault(setting: Setting<unknown>): string {
+  return String(setting.default).replace(`${packageRoot}/`, "");
+}

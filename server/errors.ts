@@ -1,0 +1,54 @@
+/**
+ * Every error that a client can get: its status and what the body's `detail` says. openapi.yaml holds one example for
+ * each, under the same name; a test keeps the two alike.
+ */
+export const errors = {
+  malformed_url: { status: 400, detail: "The URL is malformed" },
+  unreadable_body: { status: 400, detail: "There was an error parsing the body" },
+  not_found: { status: 404, detail: "Not Found" },
+  method_not_allowed: { status: 405, detail: "Method Not Allowed" },
+  body_too_large: { status: 413, detail: "The body is larger than this server takes" },
+  unsupported_media_type: { status: 415, detail: "Expected a body of type application/json" },
+  unsupported_charset: { status: 415, detail: "Expected a body in UTF-8" },
+  unsupported_encoding: { status: 415, detail: "Expected a body without Content-Encoding" },
+  invalid_body: { status: 422, detail: "The body is not what the operation takes" },
+  internal: { status: 500, detail: "Internal Server Error" },
+  generation_failed: { status: 500, detail: "The generation failed" },
+  worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
+  full: { status: 503, detail: "The queue is full" },
+  loading: { status: 503, detail: "The model is loading" },
+  draining: { status: 503, detail: "The server is shutting down" },
+} as const;
+
+export type ErrorCode = keyof typeof errors;
+
+/** One entry of a 422's `detail`, in the form of FastAPI and pydantic 2. */
+export interface FieldError {
+  /** Where the body is wrong: `["body", "max_tokens"]`. */
+  loc: (string | number)[];
+  msg: string;
+  type: string;
+  ctx?: Record<string, unknown>;
+}
+
+/** What a route throws to answer with an error; whatever else is thrown becomes `internal`. */
+export class HttpError extends Error {
+  override name = "HttpError";
+  readonly status: number;
+  /** The body. */
+  readonly body: { detail: string | FieldError[] };
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly headers: Readonly<Record<string, string>> = {},
+    fields?: FieldError[],
+  ) {
+    super(errors[code].detail);
+    this.status = errors[code].status;
+    this.body = { detail: fields ?? errors[code].detail };
+  }
+}
+
+export function invalidBody(...fields: FieldError[]): HttpError {
+  return new HttpError("invalid_body", {}, fields);
+}

@@ -1,0 +1,67 @@
+import { createLogger, format, transports } from "winston";
+import type { Config } from "./config.js";
+
+type Level = Config["logLevel"];
+
+/** One line per event. What a line says about a request comes in the fields too, for the JSON format. */
+export type Log = Record<Level, (message: string, fields?: Readonly<Record<string, unknown>>) => void>;
+
+/** The level names of Python's logging, which readers of the old server's log look for. */
+const names: Record<string, string> = { error: "ERROR", warn: "WARNING", info: "INFO", debug: "DEBUG" };
+
+/** Logs to standard output. */
+export function createLog(options: Pick<Config, "logLevel" | "logFormat">): Log {
+  const logger = createLogger({
+    level: options.logLevel,
+    format: format.printf((entry) => render(entry, options.logFormat)),
+    transports: [new transports.Console()],
+  });
+  const at =
+    (level: Level): Log[Level] =>
+    (message, fields) =>
+      void logger.log({ level, message, fields });
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+}
+
+/** `2026-01-31 12:00:00 - jai-server - INFO - message`, or one JSON object. */
+export function render(
+  entry: { level: string; message: unknown; fields?: unknown },
+  style: Config["logFormat"],
+  now = new Date(),
+): string {
+  const level = names[entry.level] ?? entry.level;
+  if (style === "json") {
+    const { message, fields } = entry;
+    return JSON.stringify({
+      time: now.toISOString(),
+      logger: "jai-server",
+      level,
+      message,
+      ...(fields ?? {}),
+    });
+  }
+  return `${localTime(now)} - jai-server - ${level} - ${escapeControls(String(entry.message))}`;
+}
+
+/** The first 50 characters of a text, on one line. */
+export function excerpt(text: string): string {
+  // Far enough for 50 characters of two units each, without walking a long prompt.
+  const characters = [...text.slice(0, 102)];
+  const start = characters.slice(0, 50).join("");
+  return escapeControls(characters.length > 50 ? `${start}…` : start);
+}
+
+/** Whatever a terminal or a reader of lines would obey is written out, so that a prompt can't forge a line. */
+function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    if (character === "\n") return "\\n";
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+function localTime(date: Date): string {
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { GenerationFailed, Pool, WorkerLost } from "./pool.js";
+
+const filename = fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url));
+
+function createPool(context: TestContext, { workers = 1, slots = 4, start = "ready" } = {}): Pool {
+  const deviceIds = Array.from({ length: workers }, (_, index) => index);
+  const pool = new Pool({
+    filename,
+    setup: { modelDir: start, device: "cpu", deviceIds, slots, threads: 1, contextStride: 1 },
+  });
+  context.after(() => pool.close());
+  return pool;
+}
+
+const task = (id: string) => ({
+  id,
+  promptIds: [1],
+  maxTokens: 1,
+  temperature: 0,
+  topK: 0,
+  seed: [0, 0] as const,
+  stop: [],
+  ignoreEos: false,
+});
+
+test("a job comes to what its worker says", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const outcome = await pool.run(task("finish")).outcome;
+  assert.equal(outcome.type, "finished");
+});
+
+test("capacity is the slots of the workers that have loaded the model", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 3 });
+  assert.equal(pool.capacity, 0);
+  await pool.ready;
+  assert.equal(pool.capacity, 6);
+});
+
+test("one worker runs as many tasks at once as it has slots", async (context) => {
+  const pool = createPool(context, { slots: 3 });
+  await pool.ready;
+  const held = ["hold-1", "hold-2"].map((id) => pool.run(task(id)));
+  assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+  for (const job of held) job.cancel();
+  for (const job of held) assert.equal((await job.outcome).type, "cancelled");
+});
+
+test("tasks go to the least busy worker", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 2 });
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  const threads = [];
+  for (let n = 0; n < 2; n++) {
+    const outcome = await pool.run(task("finish")).outcome;
+    threads.push(outcome.type === "finished" && outcome.generated);
+  }
+  assert.equal(threads[0], threads[1]);
+  held.cancel();
+  await held.outcome;
+});
+
+test("cancelling one job leaves its neighbours alone", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const [one, other] = [pool.run(task("hold-1")), pool.run(task("hold-2"))];
+  one.cancel();
+  assert.equal((await one.outcome).type, "cancelled");
+  const pending = Symbol();
+  assert.equal(
+    await Promise.race([other.outcome, pool.run(task("finish")).outcome.then(() => pending)]),
+    pending,
+  );
+  other.cancel();
+  await other.outcome;
+});
+
+test("cancelling a job that has ended does nothing", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const job = pool.run(task("finish"));
+  await job.outcome;
+  job.cancel();
+  assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+});
+
+test("a sequence's failure is its own", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("fail")).outcome, new GenerationFailed("the sequence failed"));
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+});
+
+test("a task that ends without a word is lost, not pending for ever", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  await assert.rejects(pool.run(task("silent")).outcome, WorkerLost);
+});
+
+for (const [what, reason] of [
+  ["crash", "the worker crashed"],
+  ["exit", "worker exited with code: 3"],
+] as const) {
+  test(`a worker that dies (${what}) loses its jobs at once, and its successor gets its device`, async (context) => {
+    const pool = createPool(context);
+    await pool.ready;
+    const held = assert.rejects(pool.run(task("hold")).outcome, new WorkerLost(reason));
+    const lost = once(pool, "lost");
+    await assert.rejects(pool.run(task(what)).outcome, new WorkerLost(reason));
+    await held;
+    await lost;
+    assert.equal(pool.capacity, 0);
+    await once(pool, "capacity");
+    assert.equal(pool.capacity, 4);
+    assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+  });
+}
+
+test("the other workers go on when one dies", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 1 });
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+  while (pool.capacity < 2) await once(pool, "capacity");
+});
+
+test("a worker that dies right after its last word loses nothing", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  assert.equal((await pool.run(task("last")).outcome).type, "finished");
+});
+
+test("a pool recovers again and again", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  for (let n = 0; n < 3; n++) {
+    await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+    while (pool.capacity === 0) await once(pool, "capacity");
+  }
+});
+
+for (const [start, reason] of [
+  ["fail", "cannot load"],
+  ["throw", "cannot be imported"],
+  ["exit", "a worker ended before it had loaded the model"],
+] as const) {
+  test(`a worker that cannot start (${start}) rejects the pool's start with its reason`, async (context) => {
+    const pool = createPool(context, { start });
+    await assert.rejects(pool.ready, { message: reason });
+  });
+}
+
+test("one worker of two that cannot load rejects the start", async (context) => {
+  const pool = createPool(context, { workers: 2, start: "ready fail" });
+  await assert.rejects(pool.ready, { message: "cannot load" });
+});
+
+for (const start of ["fail", "throw", "exit"]) {
+  test(`the pool says that it is down when no worker is left and the successor cannot start (${start})`, async (context) => {
+    const pool = createPool(context);
+    await pool.ready;
+    process.env.SCRIPTED_WORKER_START = start;
+    context.after(() => delete process.env.SCRIPTED_WORKER_START);
+    const down = once(pool, "down");
+    await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+    assert.equal(typeof (await down)[0], "string");
+    assert.equal(pool.capacity, 0);
+  });
+}
+
+test("closing ends what still runs", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const held = assert.rejects(pool.run(task("hold")).outcome, WorkerLost);
+  await pool.close();
+  await held;
+});
