@@ -139,10 +139,10 @@ function once<T>(make: () => Promise<T>): { take(): Promise<T>; last(): Promise<
  * final LayerNorm. One run feeds `chunk` new tokens to each of `batch` sequences.
  *
  * Inputs: `input_ids` int32 [batch, chunk]; `past_lengths` int32 [batch], tokens that each sequence's cache holds;
- * `last_rows` int32 [batch], each sequence's last token as a row of the flattened [batch * chunk], the only ones that
- * go through the output head; `past_k.N`, `past_v.N` float32 [batch, heads, capacity, head_dim], of which the first
+ * `last_rows` int32 [rows], the rows of the flattened [batch * chunk] that go through the output head, usually each
+ * sequence's last; `past_k.N`, `past_v.N` float32 [batch, heads, capacity, head_dim], of which the first
  * `past_lengths` positions count.
- * Outputs: `logits` float32 [batch, vocabulary]; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
+ * Outputs: `logits` float32 [rows, vocabulary]; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
  * cache rows, K before V in each layer.
  *
  * The cache is only read: onnxruntime-node feeds an input without a copy but copies every output, so the new rows come
@@ -167,7 +167,7 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
   const inputs: ValueInfo[] = [
     { name: "input_ids", type: "int32", dims: ["batch", "chunk"] },
     { name: "past_lengths", type: "int32", dims: ["batch"] },
-    { name: "last_rows", type: "int32", dims: ["batch"] },
+    { name: "last_rows", type: "int32", dims: ["rows"] },
   ];
   for (let layer = 0; layer < layers; layer++) {
     for (const part of ["k", "v"]) {
@@ -179,7 +179,7 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
     }
   }
   const outputs: ValueInfo[] = [
-    { name: "logits", type: "float32", dims: ["batch", vocabulary] },
+    { name: "logits", type: "float32", dims: ["rows", vocabulary] },
     { name: "present", type: "float32", dims: [2 * layers, "batch", heads, "chunk", headDim] },
   ];
 

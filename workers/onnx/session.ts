@@ -41,7 +41,7 @@ export class OnnxSession implements StepSession {
     const feeds: Record<string, Tensor> = {
       input_ids: new Tensor("int32", inputIds, [batch, chunk]),
       past_lengths: new Tensor("int32", pastLengths, [batch]),
-      last_rows: new Tensor("int32", lastRows, [batch]),
+      last_rows: new Tensor("int32", lastRows, [lastRows.length]),
     };
     const [heads, headDim] = this.#cacheShape;
     for (const [i, values] of past.entries()) {

@@ -1,0 +1,134 @@
+import { rmSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
+import { createTokenizer } from "../tokenizer.js";
+import { openCheckpoint } from "./checkpoint.js";
+import { ImportError } from "./error.js";
+import { buildGraph } from "./graph.js";
+import { writeModel } from "./onnx.js";
+import { type Verification, verify } from "./verify.js";
+import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
+
+const LAYER_NORM_EPSILON = 1e-5;
+
+export interface ImportOptions {
+  checkpoint: string;
+  /** A Hugging Face tokenizer.json. */
+  tokenizer: string;
+  /** The model folder to make; must not exist. */
+  out: string;
+  precision: ModelConfig["precision"];
+  /** Attention heads, for checkpoints that don't say. */
+  heads?: number;
+  /** The model's name; the folder's by default. */
+  name?: string;
+  /** Called as weights are written, with bytes. */
+  onProgress?(written: number, total: number): void;
+}
+
+export interface ImportResult extends Verification {
+  config: ModelConfig;
+  /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
+  trimmed: number;
+}
+
+/**
+ * Makes a model folder of a PyTorch checkpoint and a tokenizer, and checks it against the checkpoint. The folder appears
+ * whole or not at all.
+ * @throws ImportError or ModelError, with one line that says what was expected and what came
+ */
+export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
+  const out = resolve(options.out);
+  if (await stat(out).catch(() => null)) {
+    throw new ImportError(
+      `--out ${options.out}`,
+      "expected a folder that doesn't exist yet, got one that does",
+    );
+  }
+  const tokenizerJson = await readTokenizer(options.tokenizer);
+  const checkpoint = await openCheckpoint(options.checkpoint);
+  try {
+    const weights = await readWeights(
+      checkpoint,
+      options.heads === undefined ? {} : { heads: options.heads },
+    );
+    const { sizes } = weights;
+    const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(tokenizerJson, {}).size);
+    const files = renderConfigFiles(
+      {
+        name: options.name ?? basename(out),
+        vocab_size: vocabulary,
+        n_positions: sizes.context,
+        n_embd: sizes.width,
+        n_layer: sizes.layers,
+        n_head: sizes.heads,
+        layer_norm_epsilon: LAYER_NORM_EPSILON,
+        precision: options.precision,
+      },
+      tokenizerJson,
+    );
+    const config = files["config.json"];
+    const trimmed = trim(weights, vocabulary);
+
+    await mkdir(dirname(out), { recursive: true });
+    const temporary = await mkdtemp(`${out}.importing-`);
+    const removeAndExit = (signal: NodeJS.Signals) => {
+      rmSync(temporary, { recursive: true, force: true });
+      process.exit(128 + constants.signals[signal]);
+    };
+    process.once("SIGINT", removeAndExit).once("SIGTERM", removeAndExit);
+    try {
+      await mkdir(join(temporary, "onnx"));
+      const graphPath = join(temporary, "onnx", "model.onnx");
+      await writeModel(graphPath, buildGraph(trimmed, config), options.onProgress);
+      for (const [name, content] of Object.entries(files)) {
+        await writeFile(join(temporary, name), `${JSON.stringify(content, null, 2)}\n`);
+      }
+      await copyFile(options.tokenizer, join(temporary, "tokenizer.json"));
+      const verification = await verify(graphPath, trimmed, config);
+      await rename(temporary, out);
+      return { ...verification, config, trimmed: sizes.vocab - vocabulary };
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    } finally {
+      process.off("SIGINT", removeAndExit).off("SIGTERM", removeAndExit);
+    }
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function readTokenizer(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ImportError(`--tokenizer ${file}`, `expected a readable tokenizer.json, got ${code}`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ImportError(`--tokenizer ${file}`, "expected JSON, got something else");
+  }
+}
+
+/** The same weights with only the first `vocabulary` rows of the token table and of the head. */
+function trim(weights: GptWeights, vocabulary: number): GptWeights {
+  if (vocabulary === weights.sizes.vocab) return weights;
+  const { width } = weights.sizes;
+  const rows = (source: WeightSource): WeightSource => ({
+    name: source.name,
+    shape: [vocabulary, width],
+    read: async () => (await source.read()).slice(0, vocabulary * width),
+  });
+  return {
+    ...weights,
+    sizes: { ...weights.sizes, vocab: vocabulary },
+    tokens: rows(weights.tokens),
+    head: rows(weights.head),
+  };
+}

@@ -1,0 +1,164 @@
+/*
+ * A real checkpoint against what PyTorch makes of it. The files are too large for the repository; where they lie beside
+ * it, in `../shared/jai`, these tests run.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Engine } from "../../workers/engine/engine.js";
+import { KvCache } from "../../workers/engine/kv-cache.js";
+import { Sequence } from "../../workers/engine/sequence.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import type { FromSequence } from "../../workers/protocol.js";
+import { type ModelFolder, readModelFolder } from "../folder.js";
+import { importCheckpoint } from "./index.js";
+
+interface Reference {
+  cases: {
+    prompt: string;
+    ids: number[];
+    first_top5: { ids: number[]; logits: number[] };
+    greedy_ids: number[];
+    greedy_text: string;
+  }[];
+}
+
+const shared = fileURLToPath(new URL("../../../../shared/jai/", import.meta.url));
+const skip = existsSync(join(shared, "ckpt.pt")) ? false : "needs ../shared/jai";
+
+describe("the shared checkpoint", { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "jai-reference-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const { cases } = JSON.parse(
+    skip ? '{"cases":[]}' : readFileSync(join(shared, "reference.json"), "utf8"),
+  ) as Reference;
+  const models = {} as Record<"fp32" | "int8", { model: ModelFolder; session: OnnxSession }>;
+
+  before(async () => {
+    for (const precision of ["fp32", "int8"] as const) {
+      const out = join(folder, precision);
+      await importCheckpoint({
+        checkpoint: join(shared, "ckpt.pt"),
+        tokenizer: join(shared, "tokenizer.json"),
+        out,
+        precision,
+      });
+      const model = readModelFolder(out);
+      const session = await OnnxSession.open(model.graphPath, { device: "cpu", deviceId: 0, threads: 2 });
+      models[precision] = { model, session };
+    }
+  });
+  after(() => Promise.all(Object.values(models).map(({ session }) => session.close())));
+
+  /** Greedy ids and texts of all the cases with these indices, run at once, as the old server slid its window. */
+  async function generate(indices: number[]) {
+    const { model, session } = models.fp32;
+    const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
+    const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, indices.length);
+    const engine = new Engine(session, cache, vocab_size);
+    const sequences = indices.map((index) => {
+      const promptIds = model.tokenizer.encode(cases[index]!.prompt);
+      let sequence!: Sequence;
+      const outcome = new Promise<FromSequence>((onEnd) => {
+        sequence = new Sequence({
+          promptIds,
+          maxTokens: cases[index]!.greedy_ids.length,
+          temperature: 0,
+          topK: 50,
+          seed: [0, 0],
+          stop: [],
+          eosId: null,
+          context,
+          contextStride: 1,
+          decoder: model.tokenizer,
+          onEnd,
+        });
+      });
+      engine.add(sequence);
+      return { sequence, outcome, promptIds };
+    });
+    while (!engine.idle) await engine.step();
+    return Promise.all(
+      sequences.map(async ({ sequence, outcome, promptIds }) => {
+        const end = (await outcome) as Extract<FromSequence, { type: "finished" }>;
+        return { promptIds, ids: sequence.ids.slice(promptIds.length), text: end.generated };
+      }),
+    );
+  }
+
+  it("gives PyTorch's greedy ids and texts in fp32, one case at a time", async () => {
+    for (const [index, { ids, greedy_ids, greedy_text }] of cases.entries()) {
+      const [result] = await generate([index]);
+      assert.deepEqual(result, { promptIds: ids, ids: greedy_ids, text: greedy_text });
+    }
+  });
+
+  it("gives them too with all cases at once", async () => {
+    const results = await generate(cases.map((_, index) => index));
+    assert.deepEqual(
+      results,
+      cases.map(({ ids, greedy_ids, greedy_text }) => ({
+        promptIds: ids,
+        ids: greedy_ids,
+        text: greedy_text,
+      })),
+    );
+  });
+
+  it("has PyTorch's first logits in fp32", async () => {
+    for (const { ids, first_top5 } of cases) {
+      const window = ids.slice(-models.fp32.model.config.n_positions);
+      const [logits] = await logitRows(models.fp32, window, [window.length - 1]);
+      for (const [i, id] of first_top5.ids.entries()) {
+        assert.ok(Math.abs(logits![id]! - first_top5.logits[i]!) < 1e-3);
+      }
+    }
+  });
+
+  it("loses less than 0.5 % of perplexity in int8", async () => {
+    const { tokenizer, config } = models.fp32.model;
+    const ids = tokenizer.encode(readFileSync(join(shared, "samples.txt"), "utf8"));
+    const windows = Math.floor(ids.length / config.n_positions);
+    const loss = { fp32: 0, int8: 0 };
+    for (let window = 0; window < windows; window += Math.ceil(windows / 40)) {
+      const part = ids.slice(window * config.n_positions, (window + 1) * config.n_positions);
+      const rows = Array.from({ length: part.length - 1 }, (_, i) => i);
+      for (const precision of ["fp32", "int8"] as const) {
+        const logits = await logitRows(models[precision], part, rows);
+        for (const [i, row] of logits.entries()) loss[precision] += negativeLogLikelihood(row, part[i + 1]!);
+      }
+    }
+    const predictions = Math.ceil(windows / Math.ceil(windows / 40)) * (config.n_positions - 1);
+    const ratio = Math.exp((loss.int8 - loss.fp32) / predictions);
+    assert.ok(Math.exp(loss.fp32 / predictions) < 5, "not even fp32 predicts its own training text");
+    assert.ok(Math.abs(ratio - 1) < 0.005, `perplexity ratio ${ratio}`);
+  });
+});
+
+/** Logits after the ids at `rows`, from one run without a past. */
+async function logitRows(
+  { model, session }: { model: ModelFolder; session: OnnxSession },
+  ids: readonly number[],
+  rows: readonly number[],
+): Promise<Float32Array[]> {
+  const { vocab_size: vocabulary, n_layer: layers } = model.config;
+  const { logits } = await session.run({
+    batch: 1,
+    chunk: ids.length,
+    capacity: 0,
+    inputIds: Int32Array.from(ids),
+    pastLengths: new Int32Array(1),
+    lastRows: Int32Array.from(rows),
+    past: Array.from({ length: 2 * layers }, () => new Float32Array(0)),
+  });
+  return rows.map((_, i) => logits.subarray(i * vocabulary, (i + 1) * vocabulary));
+}
+
+function negativeLogLikelihood(logits: Float32Array, id: number): number {
+  const maximum = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - maximum), 0);
+  return maximum + Math.log(total) - logits[id]!;
+}
