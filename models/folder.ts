@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
 import { ModelError } from "./errors.js";
+import { type Fields, readFields, requireFile, unexpected } from "./fields.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
 
 /** The part of a model folder's `config.json` that the server stands on; the names are those of Hugging Face's GPT-2. */
@@ -40,8 +41,6 @@ export interface ConfigFiles {
   "tokenizer_config.json": Record<string, unknown>;
 }
 
-type Fields = Record<string, unknown>;
-
 /**
  * Reads and checks everything but the graph's contents, so that a worker that is handed the folder can only fail on those.
  * @throws ModelError with one line that names the file and field
@@ -51,10 +50,10 @@ export function readModelFolder(dir: string): ModelFolder {
     throw new ModelError(
       `model folder ${dir}: expected a folder that \`jai import\` wrote, got nothing there`,
     );
-  const config = parseModelConfig(readJson(dir, "config.json"));
-  const generation = readJson(dir, "generation_config.json");
-  const tokenizerJson = readJson(dir, "tokenizer.json");
-  const tokenizerConfig = readJson(dir, "tokenizer_config.json");
+  const config = parseModelConfig(readFields(dir, "config.json"));
+  const generation = readFields(dir, "generation_config.json");
+  const tokenizerJson = readFields(dir, "tokenizer.json");
+  const tokenizerConfig = readFields(dir, "tokenizer_config.json");
   const graphPath = join(dir, "onnx", "model.onnx");
   const graph = requireFile(dir, "onnx/model.onnx");
   const data = statSync(join(dir, "onnx", "model.onnx_data"), { throwIfNoEntry: false });
@@ -191,39 +190,6 @@ function chatTemplateSource(config: Fields): string {
   throw unexpected("tokenizer_config.json", "chat_template", "a Jinja template", source);
 }
 
-function requireFile(dir: string, name: string) {
-  const file = statSync(join(dir, name), { throwIfNoEntry: false });
-  if (file?.isFile()) return file;
-  throw new ModelError(`model folder ${dir}: expected the file ${name}, got none; import the model again`);
-}
-
-function readJson(dir: string, name: string): Fields {
-  requireFile(dir, name);
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(join(dir, name), "utf8"));
-  } catch (error) {
-    throw new ModelError(`${join(dir, name)}: expected JSON, got: ${oneLine((error as Error).message)}`);
-  }
-  if (value === null || typeof value !== "object" || Array.isArray(value))
-    throw new ModelError(`${join(dir, name)}: expected a JSON object, got ${shown(value)}`);
-  return value as Fields;
-}
-
 function isIntegerIn(value: unknown, least: number, most: number): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
-}
-
-function unexpected(file: string, field: string, expected: string, got: unknown): ModelError {
-  return new ModelError(`${file}: expected ${expected} for ${field}, got ${shown(got)}`);
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ");
 }

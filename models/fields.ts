@@ -1,0 +1,52 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ModelError } from "./errors.js";
+
+/** A JSON object of a model folder, not yet trusted. */
+export type Fields = Record<string, unknown>;
+
+/** @throws ModelError if the file is missing, or holds anything but a JSON object */
+export function readFields(dir: string, name: string): Fields {
+  requireFile(dir, name);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(join(dir, name), "utf8"));
+  } catch (error) {
+    throw new ModelError(
+      `${join(dir, name)}: expected JSON, got: ${(error as Error).message.replace(/\s+/g, " ")}`,
+    );
+  }
+  if (!isFields(value))
+    throw new ModelError(`${join(dir, name)}: expected a JSON object, got ${shown(value)}`);
+  return value;
+}
+
+/** @throws ModelError if there is no such file */
+export function requireFile(dir: string, name: string): { size: number } {
+  const file = statSync(join(dir, name), { throwIfNoEntry: false });
+  if (file?.isFile()) return file;
+  throw new ModelError(`model folder ${dir}: expected the file ${name}, got none; import the model again`);
+}
+
+export function isFields(value: unknown): value is Fields {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** @throws ModelError if the field is none of `allowed` */
+export function oneOf<const T>(file: string, fields: Fields, name: string, allowed: readonly T[]): T {
+  const value = fields[name];
+  if (allowed.includes(value as T)) return value as T;
+  const expected = allowed.filter((one) => one !== undefined).map(shown);
+  throw unexpected(file, name, expected.join(", "), value);
+}
+
+export function unexpected(file: string, name: string, expected: string, got: unknown): ModelError {
+  return new ModelError(`${file}: expected ${expected} for ${name}, got ${shown(got)}`);
+}
+
+/** A value as error messages show it: JSON on one line, cut short. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
