@@ -1,0 +1,55 @@
+import type { ModelFolder } from "../../models/folder.js";
+import { Engine } from "../../workers/engine/engine.js";
+import { KvCache } from "../../workers/engine/kv-cache.js";
+import { Sequence } from "../../workers/engine/sequence.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import type { FromSequence } from "../../workers/protocol.js";
+import { closedLoop, type Measurement, prompt, type Workload } from "./workload.js";
+
+/** The engine alone, in this thread: what serving adds to it is the difference to the same workload over HTTP. */
+export async function benchEngine(
+  model: ModelFolder,
+  threads: number,
+  workload: Workload,
+): Promise<Measurement> {
+  const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
+  const session = await OnnxSession.open(model.graphPath, { device: "cpu", deviceId: 0, threads });
+  const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, workload.clients);
+  const engine = new Engine(session, cache, vocab_size);
+  let driving = false;
+  const drive = async () => {
+    if (driving) return;
+    driving = true;
+    while (!engine.idle) await engine.step();
+    driving = false;
+  };
+  const ask = async (index: number) => {
+    const outcome = new Promise<FromSequence>((onEnd) => {
+      engine.add(
+        new Sequence({
+          promptIds: model.tokenizer.encode(prompt(index)),
+          maxTokens: workload.tokens,
+          temperature: 0.8,
+          topK: 50,
+          seed: [index, 0],
+          stop: [],
+          eosId: null,
+          context,
+          contextStride: Math.max(1, context >> 2),
+          decoder: model.tokenizer,
+          onEnd,
+        }),
+      );
+    });
+    void drive();
+    const end = await outcome;
+    if (end.type !== "finished")
+      throw new Error(`request ${index}: expected an answer, got ${JSON.stringify(end)}`);
+  };
+  try {
+    await closedLoop({ ...workload, requests: workload.clients, tokens: 8 }, ask);
+    return await closedLoop(workload, ask);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,83 @@
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { readModelFolder } from "../../models/folder.js";
+import { benchEngine } from "./engine.js";
+import { ServerUnderTest } from "./serving.js";
+import { type Measurement, percentile, type Workload } from "./workload.js";
+
+const USAGE = "usage: jai bench [--model DIR] [--clients 1,8,32] [--tokens 150] [--rounds 6] [--repeats 3]";
+
+/**
+ * `jai bench`: the same closed-loop workload over HTTP, against a server in a process of its own, and in the engine alone;
+ * in turns, so that a change in the machine's speed meets both. The clients share the machine with the server.
+ * @returns the exit status
+ */
+export async function bench(args: readonly string[], defaultModel: string): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: { type: "string", default: defaultModel },
+      clients: { type: "string", default: "1,8,32" },
+      tokens: { type: "string", default: "150" },
+      rounds: { type: "string", default: "6" },
+      repeats: { type: "string", default: "3" },
+    },
+  });
+  const clientCounts = values.clients.split(",").map(Number);
+  const [tokens, rounds, repeats] = [values.tokens, values.rounds, values.repeats].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  if (![...clientCounts, tokens, rounds, repeats].every((value) => Number.isInteger(value) && value > 0)) {
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+
+  const model = readModelFolder(values.model);
+  const threads = availableParallelism();
+  const { name, precision, vocab_size, n_layer, n_embd, n_positions } = model.config;
+  print(
+    `${name}: ${precision}, ${n_layer} layers, ${n_embd} wide, context ${n_positions}, vocabulary ${vocab_size}`,
+  );
+  print(`${threads} threads, ${tokens} tokens a request, ${repeats} repeats; medians\n`);
+  print("clients   HTTP tok/s   engine tok/s   share   latency p50   p99 (ms)");
+  for (const clients of clientCounts) {
+    const workload: Workload = { clients, requests: clients * rounds, tokens };
+    const served: Measurement[] = [];
+    const alone: Measurement[] = [];
+    const server = await ServerUnderTest.start(values.model, {
+      JAI_CONCURRENCY: String(clients),
+      JAI_LOG_LEVEL: "info",
+    });
+    try {
+      for (let repeat = 0; repeat < repeats; repeat++) {
+        served.push(await server.bench(workload));
+        alone.push(await benchEngine(model, threads, workload));
+      }
+    } finally {
+      await server.stop();
+    }
+    const rate = (runs: Measurement[]) =>
+      percentile(
+        runs.map(({ tokensPerSecond }) => tokensPerSecond),
+        0.5,
+      );
+    const latencies = served.flatMap((run) => run.latencies);
+    print(
+      [
+        String(clients).padStart(7),
+        rate(served).toFixed(0).padStart(10),
+        rate(alone).toFixed(0).padStart(12),
+        `${((100 * rate(served)) / rate(alone)).toFixed(1)} %`.padStart(8),
+        percentile(latencies, 0.5).toFixed(0).padStart(10),
+        percentile(latencies, 0.99).toFixed(0).padStart(8),
+      ].join("   "),
+    );
+  }
+  return 0;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
