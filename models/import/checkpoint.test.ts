@@ -225,7 +225,7 @@ test("a file that was cut off anywhere is refused", async (t) => {
   }
 });
 
-test("three thousand corrupted files are read or refused, never worse", { timeout: 120_000 }, async (t) => {
+test("two thousand corrupted files are read or refused, never worse", { timeout: 120_000 }, async (t) => {
   const random = mulberry32(7);
   const pick = (below: number) => Math.floor(random() * below);
   const whole = tiny();
@@ -234,7 +234,7 @@ test("three thousand corrupted files are read or refused, never worse", { timeou
   const directory = whole.indexOf("PK\x01\x02");
   const file = await temporaryFile(t, whole);
   let refused = 0;
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 2000; round++) {
     const bytes = Buffer.from(whole);
     // The pickle and the directory are where bytes mean something; the rest is weights.
     const [from, length] = [
@@ -250,5 +250,5 @@ test("three thousand corrupted files are read or refused, never worse", { timeou
       refused++;
     });
   }
-  assert(refused > 1500, `${refused} refused`);
+  assert(refused > 1000, `${refused} refused`);
 });
