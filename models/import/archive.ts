@@ -7,6 +7,7 @@ const MAX_ENTRIES = 100_000;
 const LOCAL_HEADER_BYTES = 30;
 /** One read(2) moves at most 2 GiB on Linux. */
 const MAX_READ = 1 << 30;
+const READ_AHEAD = 4096;
 
 interface Member {
   entry: yauzl.Entry;
@@ -90,11 +91,13 @@ export class Archive {
 
 /**
  * yauzl's reads, checked against the file's size first: positions come from the file, and one that `fs.read` doesn't
- * take would be thrown inside yauzl's callback, where nobody can catch it.
+ * take would be thrown inside yauzl's callback, where nobody can catch it. Reads ahead, since yauzl takes the directory
+ * in two small reads for each entry.
  */
 class FileReader extends yauzl.RandomAccessReader {
   readonly #handle: FileHandle;
   readonly #size: number;
+  #ahead = { start: 0, bytes: Buffer.alloc(0) };
 
   constructor(handle: FileHandle, size: number) {
     super();
@@ -113,10 +116,22 @@ class FileReader extends yauzl.RandomAccessReader {
       setImmediate(callback, new Error(`a record at byte ${position} lies past the end of the file`));
       return;
     }
-    this.#handle.read(buffer, offset, length, position).then(
-      ({ bytesRead }) => callback(bytesRead < length ? new Error("unexpected end of file") : null),
+    this.#load(position, length).then(
+      () => {
+        const from = position - this.#ahead.start;
+        const copied = this.#ahead.bytes.copy(buffer, offset, from, from + length);
+        callback(copied < length ? new Error("unexpected end of file") : null);
+      },
       (error: Error) => callback(error),
     );
+  }
+
+  async #load(position: number, length: number): Promise<void> {
+    const { start, bytes } = this.#ahead;
+    if (position >= start && position + length <= start + bytes.length) return;
+    const wanted = Buffer.alloc(Math.max(length, READ_AHEAD));
+    const { bytesRead } = await this.#handle.read(wanted, 0, wanted.length, position);
+    this.#ahead = { start: position, bytes: wanted.subarray(0, bytesRead) };
   }
 }
 
