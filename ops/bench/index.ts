@@ -1,8 +1,9 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { readModelFolder } from "../../models/folder.js";
+import { ServerProcess } from "../server-process.js";
 import { benchEngine } from "./engine.js";
-import { ServerUnderTest } from "./serving.js";
+import { benchServing } from "./serving.js";
 import { type Measurement, percentile, type Workload } from "./workload.js";
 
 const USAGE = "usage: jai bench [--model DIR] [--clients 1,8,32] [--tokens 150] [--rounds 6] [--repeats 3]";
@@ -46,13 +47,10 @@ export async function bench(args: readonly string[], defaultModel: string): Prom
     const workload: Workload = { clients, requests: clients * rounds, tokens };
     const served: Measurement[] = [];
     const alone: Measurement[] = [];
-    const server = await ServerUnderTest.start(values.model, {
-      JAI_CONCURRENCY: String(clients),
-      JAI_LOG_LEVEL: "info",
-    });
+    const server = await ServerProcess.ready(values.model, { JAI_CONCURRENCY: String(clients) });
     try {
       for (let repeat = 0; repeat < repeats; repeat++) {
-        served.push(await server.bench(workload));
+        served.push(await benchServing(server, workload));
         alone.push(await benchEngine(model, threads, workload));
       }
     } finally {

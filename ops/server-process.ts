@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const cli = fileURLToPath(new URL("../server/cli.js", import.meta.url));
+const LOAD_MS = 60_000;
+const POLL_MS = 20;
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+/** What `jai serve` came to, when it came to an end. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Everything it said, both streams. */
+  output: string;
+}
+
+/** A `jai serve` in a process of its own, on a free port of the loopback interface: for benchmarks and end-to-end tests. */
+export class ServerProcess {
+  /** Settles when the process has ended. */
+  readonly exit: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #listening: Promise<number>;
+  #output = "";
+  #port = 0;
+
+  private constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#child = spawn(process.execPath, [cli, "serve", ...args], {
+      env: { ...process.env, JAI_PORT: "0", JAI_HOST: "127.0.0.1", JAI_LOG_FORMAT: "text", ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let listening: (port: number) => void = () => {};
+    this.#listening = new Promise((resolve) => {
+      listening = resolve;
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      createInterface({ input: stream! }).on("line", (line) => {
+        this.#output += `${line}\n`;
+        const address = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+        if (address) listening(Number(address[1]));
+      });
+    }
+    this.exit = once(this.#child, "close").then(([code, signal]) => ({ code, signal, output: this.#output }));
+  }
+
+  /** Starts it and waits until it listens, or, where it doesn't, until it ends; `exit` tells. */
+  static async start(args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
+    const server = new ServerProcess(args, environment);
+    const port = await Promise.race([server.#listening, server.exit.then(() => 0)]);
+    server.#port = port;
+    return server;
+  }
+
+  /** Starts it and waits until it says that the model is loaded. */
+  static async ready(modelDir: string, environment: Readonly<Record<string, string>> = {}) {
+    const server = await ServerProcess.start(["--model", modelDir], environment);
+    const giveUp = performance.now() + LOAD_MS;
+    while (server.#port !== 0 && performance.now() < giveUp) {
+      const { text } = await server.request("GET", "/health");
+      if ((JSON.parse(text) as { model_loaded: boolean }).model_loaded) return server;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    server.kill("SIGKILL");
+    throw new Error(`the server did not come up:\n${(await server.exit).output}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Sends a body as JSON. An aborted signal destroys the connection, as a client that goes away does. */
+  request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          method,
+          path,
+          host: "127.0.0.1",
+          port: this.#port,
+          agent: this.#agent,
+          headers: { "content-type": "application/json" },
+          ...(signal && { signal }),
+        },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk: string) => {
+            text += chunk;
+          });
+          response.on("end", () =>
+            resolve({ status: response.statusCode!, headers: response.headers, text }),
+          );
+          response.on("error", reject);
+        },
+      );
+      outgoing.on("error", reject);
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it as an operator does, by SIGTERM. */
+  stop(): Promise<Exit> {
+    this.#agent.destroy();
+    this.kill("SIGTERM");
+    return this.exit;
+  }
+}
