@@ -1,0 +1,294 @@
+/*
+ * End to end: `jai serve` in a process of its own, asked over HTTP. The model is tiny and random, so its text is noise;
+ * that it is the right noise is what these tests hold.
+ */
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { writeFixtureModel } from "../models/fixture.js";
+import { ServerProcess } from "../ops/server-process.js";
+import { uniform } from "../workers/engine/philox.js";
+
+interface Generation {
+  generated: string;
+  full_text: string;
+  finish_reason: string;
+  usage: { prompt_tokens: number; completion_tokens: number };
+}
+
+interface Health {
+  model_loaded: boolean;
+  queue: { waiting: number; running: number };
+}
+
+const folder = mkdtempSync(join(tmpdir(), "jai-serve-"));
+const model = (precision: "fp32" | "int8") => join(folder, precision);
+before(async () => {
+  for (const precision of ["fp32", "int8"] as const) await writeFixtureModel(model(precision), precision);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const CHARACTERS = [..."서울에서 개발자 채용 있어? abc [ANSWER]\n👩‍💻é"];
+
+/** The `index`-th of a fixed set of requests, of all kinds. */
+function requestOf(index: number) {
+  const random = (salt: number) => uniform([index, salt], 0);
+  const length = 1 + Math.floor(random(1) * (index % 5 === 0 ? 120 : 40));
+  return {
+    prompt: Array.from(
+      { length },
+      (_, i) => CHARACTERS[Math.floor(uniform([index, 2], i) * CHARACTERS.length)],
+    ).join(""),
+    max_tokens: 1 + Math.floor(random(3) * 60),
+    temperature: index % 4 === 0 ? 0 : 0.5 + random(4),
+    top_k: index % 3 === 0 ? 0 : 40,
+    seed: index * 1_000_003,
+    ignore_eos: index % 2 === 0,
+    ...(index % 6 === 0 && { stop: ["a", "채용"] }),
+  };
+}
+
+const pathOf = (index: number) => (index % 3 === 1 ? "/chat" : "/generate");
+
+async function generate(server: ServerProcess, index: number, signal?: AbortSignal): Promise<Generation> {
+  const { status, text } = await server.request("POST", pathOf(index), requestOf(index), signal);
+  assert.equal(status, 200, text);
+  const { generated, full_text, finish_reason, usage } = JSON.parse(text) as Generation;
+  return { generated, full_text, finish_reason, usage };
+}
+
+async function queueOf(server: ServerProcess): Promise<Health["queue"]> {
+  const { text } = await server.request("GET", "/health");
+  return (JSON.parse(text) as Health).queue;
+}
+
+/** Asks until the server says so; bounded by the test's own time. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+for (const precision of ["fp32", "int8"] as const) {
+  describe(`a server of an ${precision} model`, () => {
+    let server: ServerProcess;
+    before(async () => {
+      server = await ServerProcess.ready(model(precision), { JAI_CONCURRENCY: "8", JAI_QUEUE_LIMIT: "1000" });
+    });
+    after(() => server.stop());
+
+    it("answers 64 requests at once byte for byte as each alone, also while others come and go", async () => {
+      const indices = Array.from({ length: 64 }, (_, index) => index);
+      const alone: Generation[] = [];
+      for (const index of indices) alone.push(await generate(server, index));
+      const together = await Promise.all(indices.map((index) => generate(server, index)));
+      assert.deepEqual(together, alone);
+
+      const others = indices.map((index) => {
+        const leaving = new AbortController();
+        const other = generate(server, 1000 + index, leaving.signal).catch((error: Error) => error.name);
+        return { leaving, other };
+      });
+      const amid = indices.map(async (index) => {
+        const answer = await generate(server, index);
+        others[index]!.leaving.abort();
+        return answer;
+      });
+      assert.deepEqual(await Promise.all(amid), alone);
+      await Promise.all(others.map(({ other }) => other));
+      assert.ok(new Set(alone.map(({ generated }) => generated)).size > 32, "the requests hardly differ");
+    });
+  });
+}
+
+describe("a server whose clients vanish", () => {
+  const requests = Number(process.env.JAI_TEST_VANISHING ?? 400);
+
+  it(`leaks no slot and answers the others rightly over ${requests} requests`, async () => {
+    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "8", JAI_QUEUE_LIMIT: "64" });
+    const kinds = 40;
+    const right: Generation[] = [];
+    for (let index = 0; index < kinds; index++) right.push(await generate(server, index));
+    const memory: number[] = [];
+    let next = 0;
+    let answered = 0;
+    const client = async () => {
+      while (next < requests) {
+        const turn = next++;
+        if (turn % Math.ceil(requests / 20) === 0) memory.push(residentBytes(server.pid));
+        const leaving = new AbortController();
+        const vanishes = uniform([turn, 77], 0) < 0.5;
+        if (vanishes) setTimeout(() => leaving.abort(), uniform([turn, 78], 0) * 60);
+        try {
+          const answer = await generate(server, turn % kinds, leaving.signal);
+          assert.deepEqual(answer, right[turn % kinds]);
+          answered++;
+        } catch (error) {
+          if ((error as Error).name !== "AbortError") throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 24 }, client));
+    await until(async () => {
+      const { waiting, running } = await queueOf(server);
+      return waiting === 0 && running === 0;
+    });
+    assert.ok(answered >= requests / 2);
+    // Still as many slots as before: that many requests run at once.
+    const held = Array.from({ length: 8 }, () => {
+      const leaving = new AbortController();
+      const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+      const answer = server
+        .request("POST", "/generate", body, leaving.signal)
+        .catch((error: Error) => error.name);
+      return { leaving, answer };
+    });
+    await until(async () => (await queueOf(server)).running === 8);
+    for (const { leaving, answer } of held) {
+      leaving.abort();
+      assert.equal(await answer, "AbortError");
+    }
+    const { code } = await server.stop();
+    assert.equal(code, 0);
+    process.stdout.write(
+      `# resident MiB along the way: ${memory.map((bytes) => Math.round(bytes / 2 ** 20)).join(" ")}\n`,
+    );
+  });
+});
+
+function residentBytes(pid: number): number {
+  if (process.platform !== "linux") return 0;
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
+describe("a server that is stopped", () => {
+  /** Starts requests that take a while, some running and some waiting, and hands over their answers. */
+  async function load(server: ServerProcess, count: number) {
+    const answers = Array.from({ length: count }, () =>
+      server.request("POST", "/generate", { prompt: "질문", max_tokens: 300, ignore_eos: true }),
+    );
+    await until(async () => {
+      const { waiting, running } = await queueOf(server);
+      return waiting + running === count;
+    });
+    return answers;
+  }
+
+  it("finishes all that it admitted, admits nothing more, and exits with 0", async () => {
+    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "4" });
+    const answers = await load(server, 12);
+    server.kill("SIGTERM");
+    const refused = server.request("POST", "/generate", { prompt: "too late" }).then(
+      ({ status, headers }) => ({ status, retryAfter: headers["retry-after"] }),
+      (error: NodeJS.ErrnoException) => ({ status: error.code, retryAfter: undefined }),
+    );
+    for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200);
+    const { status, retryAfter } = await refused;
+    assert.ok(
+      status === 503 ? Number(retryAfter) >= 1 : status === "ECONNREFUSED" || status === "ECONNRESET",
+      `${status}`,
+    );
+    assert.equal((await server.exit).code, 0);
+  });
+
+  it("gives up after JAI_DRAIN_SECONDS, and still exits with 0", async () => {
+    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
+    const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+    const answer = server.request("POST", "/generate", body).catch((error: Error) => error);
+    await until(async () => (await queueOf(server)).running === 1);
+    const { code } = await server.stop();
+    assert.equal(code, 0);
+    const cut = await answer;
+    assert.ok(cut instanceof Error || cut.status === 503);
+  });
+
+  it("exits at once at a second signal", async () => {
+    const server = await ServerProcess.ready(model("int8"), {
+      JAI_CONCURRENCY: "1",
+      JAI_DRAIN_SECONDS: "3600",
+    });
+    const body = { prompt: "x", max_tokens: 4096, ignore_eos: true };
+    const answers = Array.from({ length: 60 }, () =>
+      server.request("POST", "/generate", body).catch((error: Error) => error),
+    );
+    await until(async () => (await queueOf(server)).waiting === 59);
+    server.kill("SIGINT");
+    await until(async () => /drain|stop/i.test(server.output));
+    server.kill("SIGINT");
+    const { code, signal } = await server.exit;
+    assert.ok(code !== 0 || signal !== null);
+    await Promise.all(answers);
+  });
+});
+
+describe("a server that is full", () => {
+  it("refuses with 503 and a Retry-After beyond its slots and its queue, and goes on", async () => {
+    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "2", JAI_QUEUE_LIMIT: "3" });
+    const body = { prompt: "질문", max_tokens: 200, ignore_eos: true };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => server.request("POST", "/generate", body)),
+    );
+    const refused = answers.filter(({ status }) => status === 503);
+    assert.ok(refused.length > 0 && refused.length <= 15);
+    assert.equal(answers.filter(({ status }) => status === 200).length, 20 - refused.length);
+    for (const { headers } of refused) assert.ok(Number(headers["retry-after"]) >= 1);
+    assert.equal((await server.request("POST", "/generate", body)).status, 200);
+    await server.stop();
+  });
+});
+
+describe("a server that can't start says why in one line, and exits with 1", () => {
+  const broken = (name: string, damage: (dir: string) => void) => {
+    const dir = join(folder, name);
+    cpSync(model("int8"), dir, { recursive: true });
+    damage(dir);
+    return dir;
+  };
+  const cases: Record<string, () => { dir: string; expected: RegExp }> = {
+    "a model folder that isn't there": () => ({ dir: join(folder, "nowhere"), expected: /nowhere/ }),
+    "a model folder that is half written": () => ({
+      dir: broken("half", (dir) => rmSync(join(dir, "onnx", "model.onnx"))),
+      expected: /model\.onnx/,
+    }),
+    "a graph that was cut short": () => ({
+      dir: broken("cut", (dir) => {
+        const graph = join(dir, "onnx", "model.onnx");
+        writeFileSync(graph, readFileSync(graph).subarray(0, 5000));
+      }),
+      expected: /model\.onnx|onnx/i,
+    }),
+    "a tokenizer of another vocabulary": () => ({
+      dir: broken("vocabulary", (dir) => {
+        const file = join(dir, "tokenizer.json");
+        const tokenizer = JSON.parse(readFileSync(file, "utf8")) as { added_tokens: object[] };
+        tokenizer.added_tokens.pop();
+        writeFileSync(file, JSON.stringify(tokenizer));
+      }),
+      expected: /vocabulary.*261.*260/,
+    }),
+  };
+  for (const [name, make] of Object.entries(cases)) {
+    it(name, async () => {
+      const { dir, expected } = make();
+      const server = await ServerProcess.start(["--model", dir]);
+      const { code, output } = await server.exit;
+      assert.equal(code, 1, output);
+      const complaints = output.split("\n").filter((line) => expected.test(line));
+      assert.equal(complaints.length, 1, output);
+      assert.ok(!/\n\s+at /.test(output), output);
+    });
+  }
+
+  it("a port that is taken", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const { port } = taken.address() as { port: number };
+    const server = await ServerProcess.start(["--model", model("int8"), "--port", String(port)]);
+    const { code, output } = await server.exit;
+    taken.close();
+    assert.equal(code, 1);
+    assert.match(output, new RegExp(`${port}.*(taken|in use)|(taken|in use).*${port}`));
+    assert.ok(!/\n\s+at /.test(output), output);
+  });
+});
