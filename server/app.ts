@@ -1,0 +1,68 @@
+import express, { type Express } from "express";
+import * as OpenApiValidator from "express-openapi-validator";
+import type { ModelFolder } from "../models/folder.js";
+import { readBody } from "./body.js";
+import { boundedLists } from "./bounded-lists.js";
+import type { Config } from "./config.js";
+import type { Document } from "./document.js";
+import { answerErrors } from "./error-handler.js";
+import { HttpError } from "./errors.js";
+import { lenientNumbers } from "./lenient-numbers.js";
+import type { Log } from "./log.js";
+import { knownPaths } from "./paths.js";
+import type { Outcome } from "./pool.js";
+import type { Queue } from "./queue.js";
+import { docsRoutes } from "./routes/docs.js";
+import { generateRoutes, type Task } from "./routes/generate.js";
+import { healthRoutes, type Plan } from "./routes/health.js";
+
+export interface AppParts {
+  config: Pick<Config, "maxBodyBytes">;
+  document: Document;
+  model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
+  plan: Plan;
+  queue: Queue<Task, Outcome>;
+  log: Log;
+  /** Holds every response to openapi.yaml; for tests. */
+  validateResponses?: boolean;
+}
+
+/** Builds the HTTP side from its parts, without a socket. */
+export function createApp({
+  config,
+  document,
+  model,
+  plan,
+  queue,
+  log,
+  validateResponses,
+}: AppParts): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  // A digest of every response, which no client of these operations asks about.
+  app.disable("etag");
+  app.enable("case sensitive routing");
+  app.use(knownPaths(document));
+  app.post(/.*/, readBody(config.maxBodyBytes), lenientNumbers(document), boundedLists(document));
+  app.use(
+    OpenApiValidator.middleware({
+      // It writes into what it is given.
+      apiSpec: structuredClone(document) as never,
+      validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
+      validateResponses: validateResponses ?? false,
+      validateApiSpec: validateResponses ?? false,
+      validateSecurity: false,
+      fileUploader: false,
+      // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
+      ignoreUndocumented: true,
+    }),
+  );
+  app.use(generateRoutes({ model, queue, log }));
+  app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(docsRoutes(document));
+  app.use(() => {
+    throw new HttpError("not_found");
+  });
+  app.use(answerErrors(log));
+  return app;
+}

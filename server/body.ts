@@ -1,0 +1,66 @@
+import { isUtf8 } from "node:buffer";
+import type { IncomingHttpHeaders } from "node:http";
+import type { RequestHandler } from "express";
+import { type ErrorCode, HttpError, invalidBody } from "./errors.js";
+import { jsonErrorAt } from "./json-error.js";
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads a JSON body into `req.body`, which stays undefined where there is none. A body that is refused is answered at
+ * once, however much of it is still to come (express.json waits for the end of it, which may be a gigabyte away).
+ */
+export function readBody(maxBodyBytes: number): RequestHandler {
+  return (req, _res, next) => {
+    const refusal = refuse(req.headers, maxBodyBytes);
+    if (refusal !== null) throw new HttpError(refusal);
+    // The validator compiles the schema again for every spelling of this header that it meets, and keeps it for ever.
+    req.headers["content-type"] = "application/json";
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let ended = false;
+    const end = (error?: HttpError) => {
+      if (ended) return;
+      ended = true;
+      next(error);
+    };
+    // What comes after the end is still read, and dropped: a client that sends sees no answer until it has sent.
+    req.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) end(new HttpError("body_too_large"));
+      else if (!ended) chunks.push(chunk);
+    });
+    req.on("error", () => end(new HttpError("unreadable_body")));
+    req.on("end", () => {
+      if (ended) return;
+      const bytes = Buffer.concat(chunks);
+      if (!isUtf8(bytes)) return end(new HttpError("unreadable_body"));
+      const text = decoder.decode(bytes);
+      try {
+        if (size > 0) req.body = JSON.parse(text);
+      } catch {
+        return end(invalidJson(text));
+      }
+      end();
+    });
+  };
+}
+
+/** What the headers alone have against a body. */
+function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number): ErrorCode | null {
+  const { "content-type": type, "content-encoding": encoding, "content-length": length } = headers;
+  if (type !== undefined) {
+    const [name, ...parameters] = type.toLowerCase().split(";");
+    if (!/^application\/([\w.+-]+\+)?json$/.test(name!.trim())) return "unsupported_media_type";
+    const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith("charset="));
+    if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) return "unsupported_charset";
+  }
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") return "unsupported_encoding";
+  return Number(length ?? 0) > maxBodyBytes ? "body_too_large" : null;
+}
+
+function invalidJson(text: string): HttpError {
+  const at = jsonErrorAt(text);
+  const error = at === text.length ? "Unexpected end of the text" : "Unexpected token";
+  return invalidBody({ loc: ["body", at], msg: "JSON decode error", type: "json_invalid", ctx: { error } });
+}

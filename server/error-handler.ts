@@ -1,0 +1,41 @@
+import type { ErrorRequestHandler } from "express";
+import { HttpError, invalidBody } from "./errors.js";
+import { type Finding, fieldError } from "./field-error.js";
+import type { Log } from "./log.js";
+import { GenerationFailed, WorkerLost } from "./pool.js";
+import { QueueRefusal, Removed } from "./queue.js";
+
+/** The one place where an error becomes a response. */
+export function answerErrors(log: Log): ErrorRequestHandler {
+  return (thrown: unknown, req, res, next) => {
+    const error = toHttpError(thrown, req.body);
+    if (error.code === "internal") log.error(`${req.method} ${req.path}: ${stackOf(thrown)}`);
+    // Too late for another answer: Express ends the connection, which tells the client.
+    if (res.headersSent) return next(thrown);
+    res.status(error.status).set(error.headers).json(error.body);
+  };
+}
+
+function toHttpError(thrown: unknown, body: unknown): HttpError {
+  if (thrown instanceof HttpError) return thrown;
+  if (thrown instanceof QueueRefusal)
+    return new HttpError(thrown.reason, { "Retry-After": String(thrown.retryAfter) });
+  // A client that is still there to read this can only have lost its place to the end of a drain.
+  if (thrown instanceof Removed) return new HttpError("draining", { "Retry-After": "1" });
+  if (thrown instanceof WorkerLost) return new HttpError("worker_lost");
+  if (thrown instanceof GenerationFailed) return new HttpError("generation_failed");
+  const { status, errors: findings } = thrown as ValidationError;
+  if (status === 400 && Array.isArray(findings))
+    return invalidBody(...findings.map((finding) => fieldError(finding, body)));
+  return new HttpError("internal");
+}
+
+/** What express-openapi-validator throws. */
+interface ValidationError {
+  status?: number;
+  errors?: Finding[];
+}
+
+function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}

@@ -1,0 +1,36 @@
+import type { RequestHandler } from "express";
+import type { Document } from "./document.js";
+
+/** No number that a field takes is longer. */
+const longest = 40;
+
+/**
+ * Takes `"5"` for 5 where a field is a number, as pydantic did for the clients of the server before; everything else is
+ * left for the validator to refuse. (ajv's own coercion would take true for 1, null for 0 and 5 for "5" too.)
+ */
+export function lenientNumbers(document: Document): RequestHandler {
+  const fields = Object.entries(document.components.schemas.GenerationRequest.properties).flatMap(
+    ([name, { type }]) =>
+      type === "integer"
+        ? [[name, /^[+-]?\d+(?:\.0*)?$/] as const]
+        : type === "number"
+          ? [[name, /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/] as const]
+          : [],
+  );
+  return (req, _res, next) => {
+    const body: unknown = req.body;
+    if (isRecord(body)) {
+      for (const [name, form] of fields) {
+        const value = body[name];
+        if (typeof value !== "string" || value.length > longest) continue;
+        const number = value.trim();
+        if (form.test(number)) body[name] = Number(number);
+      }
+    }
+    next();
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

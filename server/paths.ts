@@ -1,0 +1,44 @@
+import type { RequestHandler } from "express";
+import type { Document } from "./document.js";
+import { HttpError } from "./errors.js";
+
+/** Below these lie the assets of the pages, which openapi.yaml does not list. */
+const assets = ["/docs/", "/redoc/"];
+
+/**
+ * Answers whatever openapi.yaml has no operation for, before anything else is done for it: 404, 405 with `Allow`, OPTIONS,
+ * and FastAPI's redirect from a path with a slash at its end to the one without.
+ */
+export function knownPaths(document: Document): RequestHandler {
+  const allowed = new Map(
+    Object.entries(document.paths).map(([path, operations]) => {
+      const methods = Object.keys(operations).map((method) => method.toUpperCase());
+      return [path, [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]];
+    }),
+  );
+  return (req, res, next) => {
+    const { path } = req;
+    const isAsset = assets.some((prefix) => path.startsWith(prefix));
+    const methods = allowed.get(isAsset ? "/docs" : path);
+    if (!isDecodable(path)) throw new HttpError("malformed_url");
+    if (methods === undefined) {
+      const stripped = path.replace(/\/$/, "");
+      if (allowed.has(stripped)) return res.redirect(307, stripped + req.url.slice(path.length));
+      throw new HttpError("not_found");
+    }
+    if (!methods.includes(req.method)) {
+      throw new HttpError("method_not_allowed", { Allow: methods.join(", ") });
+    }
+    if (req.method === "OPTIONS") return res.set("Allow", methods.join(", ")).sendStatus(204);
+    next();
+  };
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type RequestHandler, Router } from "express";
+import swaggerUi from "swagger-ui-express";
+import { packageRoot } from "../config.js";
+import type { Document } from "../document.js";
+
+/** The pages load nothing from elsewhere, and the browser holds them to it. */
+const ownContentOnly: RequestHandler = (_req, res, next) => {
+  res.set(
+    "Content-Security-Policy",
+    [
+      "default-src 'self'",
+      "style-src 'self' 'unsafe-inline'",
+      "img-src 'self' data:",
+      // ReDoc's search runs in a worker that the page makes itself.
+      "worker-src blob:",
+    ].join("; "),
+  );
+  next();
+};
+
+// The paths are relative, so that the pages work behind a proxy's prefix too.
+const redocPage = `<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>jai-server</title>
+  <link rel="icon" href="data:,">
+  <style>body { margin: 0; }</style>
+</head>
+<body>
+  <redoc spec-url="openapi.json"></redoc>
+  <script src="redoc/redoc.standalone.js"></script>
+</body>
+</html>
+`;
+
+export function docsRoutes(document: Document): Router {
+  const router = Router();
+  router.get("/openapi.json", (_req, res) => {
+    res.json(document);
+  });
+  router.use("/docs", ownContentOnly, swaggerUi.serve);
+  router.get("/docs", swaggerUi.setup(document, swaggerOptions));
+  router.get("/redoc", ownContentOnly, (_req, res) => {
+    res.type("html").send(redocPage);
+  });
+  router.get("/redoc/redoc.standalone.js", (_req, res) => {
+    res.set("Cache-Control", "public, max-age=86400").type("js").send(readRedoc());
+  });
+  return router;
+}
+
+const swaggerOptions: swaggerUi.SwaggerUiOptions = {
+  customSiteTitle: "jai-server",
+  // The badge would ask swagger.io about this document.
+  swaggerOptions: { validatorUrl: null },
+};
+
+let redoc: string | undefined;
+
+/** ReDoc's own bundle, without the logo that it would load from its maker. */
+function readRedoc(): string {
+  redoc ??= readFileSync(join(packageRoot, "server/assets/redoc.standalone.js"), "utf8").replaceAll(
+    "https://cdn.redoc.ly/redoc/logo-mini.svg",
+    "data:,",
+  );
+  return redoc;
+}

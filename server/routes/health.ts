@@ -1,0 +1,50 @@
+import { Router } from "express";
+import type { ModelConfig } from "../../models/folder.js";
+import type { Device } from "../../workers/protocol.js";
+import type { Queue } from "../queue.js";
+
+/** What the server runs on, and why. */
+export interface Plan {
+  device: Device;
+  workers: number;
+  /** Sequences at once, over all workers. */
+  concurrency: number;
+  /** Native threads of each worker. */
+  threads: number;
+  reasons: readonly string[];
+}
+
+export interface HealthParts {
+  model: { config: ModelConfig };
+  plan: Plan;
+  // biome-ignore lint/suspicious/noExplicitAny: what is queued is not of interest here
+  queue: Pick<Queue<any, any>, "state" | "waiting" | "running" | "limit">;
+  version: string;
+}
+
+export function healthRoutes({ model, plan, queue, version }: HealthParts): Router {
+  const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
+  const startedAt = performance.now();
+  const router = Router();
+  router.get("/", (_req, res) => {
+    res.json({ status: "ok", message: "jai-server is running" });
+  });
+  router.get("/health", (_req, res) => {
+    const { device, concurrency, workers, threads, reasons } = plan;
+    const { state, waiting, running, limit } = queue;
+    res.json({
+      status: state === "draining" ? "draining" : "healthy",
+      model_loaded: state !== "loading",
+      device,
+      model: { name, precision, context, vocabulary },
+      concurrency,
+      workers,
+      threads,
+      reasons,
+      queue: { waiting, running, limit },
+      version,
+      uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
+    });
+  });
+  return router;
+}
