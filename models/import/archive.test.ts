@@ -37,6 +37,25 @@ for (const zip64 of [false, true])
     assert.equal(archive.size("data/1"), undefined);
   });
 
+test("members can be read side by side", async (t) => {
+  const many = Array.from({ length: 200 }, (_, index) => ({
+    name: `ckpt/data/${index}`,
+    data: Buffer.from(String(index).padEnd(100)),
+  }));
+  const archive = await open(t, zip([entries[0]!, ...many]));
+  const read = await Promise.all(
+    many.map(async (_, index) => {
+      const into = Buffer.alloc(100);
+      await archive.read(`data/${index}`, 0, into);
+      return Number(into.toString());
+    }),
+  );
+  assert.deepEqual(
+    read,
+    many.map((_, index) => index),
+  );
+});
+
 test("the archive's folder may have any name, and what lies elsewhere isn't the checkpoint's", async (t) => {
   const renamed = entries.map((entry) => ({ ...entry, name: entry.name.replace("ckpt", "모델 v2") }));
   const archive = await open(t, zip([...renamed, { name: "other/data/7", data: Buffer.from("x") }]));

@@ -41,9 +41,8 @@ export class Archive {
       const size = (await handle.stat()).size;
       await assertZip(file, handle);
       const reader = new FileReader(handle, size);
-      const zip = await attempt(file, () =>
-        openZip(reader, size, { autoClose: false, strictFileNames: true, validateEntrySizes: false }),
-      );
+      const options = { autoClose: false, strictFileNames: true, validateEntrySizes: false };
+      const zip = await attempt(file, () => yauzl.fromRandomAccessReaderPromise(reader, size, options));
       return new Archive(file, handle, zip, await listMembers(file, zip, size));
     } catch (error) {
       await handle.close();
@@ -89,6 +88,11 @@ export class Archive {
   }
 }
 
+interface Block {
+  start: number;
+  bytes: Buffer;
+}
+
 /**
  * yauzl's reads, checked against the file's size first: positions come from the file, and one that `fs.read` doesn't
  * take would be thrown inside yauzl's callback, where nobody can catch it. Reads ahead, since yauzl takes the directory
@@ -97,7 +101,7 @@ export class Archive {
 class FileReader extends yauzl.RandomAccessReader {
   readonly #handle: FileHandle;
   readonly #size: number;
-  #ahead = { start: 0, bytes: Buffer.alloc(0) };
+  #ahead: Block = { start: 0, bytes: Buffer.alloc(0) };
 
   constructor(handle: FileHandle, size: number) {
     super();
@@ -116,22 +120,24 @@ class FileReader extends yauzl.RandomAccessReader {
       setImmediate(callback, new Error(`a record at byte ${position} lies past the end of the file`));
       return;
     }
-    this.#load(position, length).then(
-      () => {
-        const from = position - this.#ahead.start;
-        const copied = this.#ahead.bytes.copy(buffer, offset, from, from + length);
+    this.#block(position, length).then(
+      ({ start, bytes }) => {
+        const copied = bytes.copy(buffer, offset, position - start, position - start + length);
         callback(copied < length ? new Error("unexpected end of file") : null);
       },
       (error: Error) => callback(error),
     );
   }
 
-  async #load(position: number, length: number): Promise<void> {
+  /** Returns the block rather than leaving it in `#ahead`, where a read beside this one may replace it. */
+  async #block(position: number, length: number): Promise<Block> {
     const { start, bytes } = this.#ahead;
-    if (position >= start && position + length <= start + bytes.length) return;
+    if (position >= start && position + length <= start + bytes.length) return this.#ahead;
     const wanted = Buffer.alloc(Math.max(length, READ_AHEAD));
     const { bytesRead } = await this.#handle.read(wanted, 0, wanted.length, position);
-    this.#ahead = { start: position, bytes: wanted.subarray(0, bytesRead) };
+    const block = { start: position, bytes: wanted.subarray(0, bytesRead) };
+    this.#ahead = block;
+    return block;
   }
 }
 
@@ -222,10 +228,6 @@ function withLimits(file: string, entries: yauzl.Entry[], size: number): [string
       );
     return [fileName, { entry, limit }];
   });
-}
-
-function openZip(reader: FileReader, size: number, options: yauzl.Options): Promise<yauzl.ZipFile> {
-  return yauzl.fromRandomAccessReaderPromise(reader, size, options);
 }
 
 async function attempt<T>(file: string, work: () => Promise<T>): Promise<T> {

@@ -40,7 +40,7 @@ export interface PickleOptions {
 }
 
 /** A thousand layers with their optimizer state take a tenth of these. */
-const MAX_OPCODES = 8_000_000;
+const MAX_OPCODES = 4_000_000;
 const MAX_OBJECTS = 1_000_000;
 const MAX_DEPTH = 1000;
 const MAX_INT_BYTES = 64;
