@@ -1,23 +1,31 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { readModelFolder } from "../../models/folder.js";
+import { settings, UsageError } from "../../server/config.js";
 import { ServerProcess } from "../server-process.js";
 import { benchEngine } from "./engine.js";
 import { benchServing } from "./serving.js";
 import { type Measurement, percentile, type Workload } from "./workload.js";
 
-const USAGE = "usage: jai bench [--model DIR] [--clients 1,8,32] [--tokens 150] [--rounds 6] [--repeats 3]";
+export const usage = [
+  "Usage: jai bench [FLAGS]",
+  "",
+  "  --model DIR          the model folder; default: the one that jai serve takes",
+  "  --clients N,N,…      how many ask at once, one measurement for each; default 1,8,32",
+  "  --tokens N           tokens of every answer; default 150",
+  "  --rounds N           requests of every client; default 6",
+  "  --repeats N          measurements, of which the median counts; default 3",
+].join("\n");
 
 /**
  * `jai bench`: the same closed-loop workload over HTTP, against a server in a process of its own, and in the engine alone;
  * in turns, so that a change in the machine's speed meets both. The clients share the machine with the server.
- * @returns the exit status
  */
-export async function bench(args: readonly string[], defaultModel: string): Promise<number> {
+export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
-      model: { type: "string", default: defaultModel },
+      model: { type: "string", default: settings.model.default },
       clients: { type: "string", default: "1,8,32" },
       tokens: { type: "string", default: "150" },
       rounds: { type: "string", default: "6" },
@@ -31,8 +39,7 @@ export async function bench(args: readonly string[], defaultModel: string): Prom
     number,
   ];
   if (![...clientCounts, tokens, rounds, repeats].every((value) => Number.isInteger(value) && value > 0)) {
-    process.stderr.write(`${USAGE}\n`);
-    return 2;
+    throw new UsageError("expected positive integers");
   }
 
   const model = readModelFolder(values.model);
@@ -73,7 +80,6 @@ export async function bench(args: readonly string[], defaultModel: string): Prom
       ].join("   "),
     );
   }
-  return 0;
 }
 
 function print(line: string): void {
