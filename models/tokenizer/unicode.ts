@@ -1,7 +1,7 @@
 /**
  * Character classes as version 0.23 of the Rust `tokenizers` library has them: its parts follow several versions of
  * Unicode, and Node's `\p{…}` yet another that changes with every release of Node. A model must see the ids that it was
- * trained on, so the classes are pinned here. The test beside this file derives each from the library and compares.
+ * trained on, so the classes are pinned here; the test beside this file holds every character against the library.
  *
  * Per range two numbers in base 36: the distance from the last range's end to its start, and from its start to its end.
  */
