@@ -10,16 +10,25 @@ export interface Sampling {
   seed: readonly [number, number];
 }
 
+/** Logits are looked over in blocks of so many; most blocks hold none of the likely tokens and are passed over after. */
+const BLOCK = 32;
+
 /** Draws tokens; holds only scratch space, so that one serves all sequences. */
 export class Sampler {
+  /** The greatest logit of each block. */
+  readonly #maxima: Float32Array;
   readonly #heap: Float32Array;
-  readonly #candidates: Int32Array;
-  readonly #weights: Float64Array;
+  /** Tokens that may be drawn, in their order, and their logits; then the running sum of their weights. */
+  readonly #tokens: Int32Array;
+  readonly #logits: Float32Array;
+  readonly #sums: Float64Array;
 
   constructor(vocabulary: number) {
+    this.#maxima = new Float32Array(Math.ceil(vocabulary / BLOCK));
     this.#heap = new Float32Array(vocabulary);
-    this.#candidates = new Int32Array(vocabulary);
-    this.#weights = new Float64Array(vocabulary);
+    this.#tokens = new Int32Array(vocabulary);
+    this.#logits = new Float32Array(vocabulary);
+    this.#sums = new Float64Array(vocabulary);
   }
 
   /**
@@ -29,45 +38,90 @@ export class Sampler {
    * @throws when a logit is not a number, or none is finite
    */
   sample(logits: Float32Array, { temperature, topK, seed }: Sampling, position: number): number {
-    const best = argmax(logits);
-    if (temperature === 0) return best;
+    const maximum = this.#findMaxima(logits);
+    if (temperature === 0) return logits.indexOf(maximum);
 
-    const kept = topK > 0 && topK < logits.length;
-    const threshold = kept ? this.#kthLargest(logits, topK) : Number.NEGATIVE_INFINITY;
-    const maximum = logits[best]!;
-    let count = 0;
+    const limited = topK > 0 && topK < logits.length;
+    const count = this.#collect(logits, limited ? topK : logits.length);
+    const threshold = limited ? kthLargest(this.#logits, count, topK, this.#heap) : Number.NEGATIVE_INFINITY;
+    let kept = 0;
     let total = 0;
-    for (let token = 0; token < logits.length; token++) {
-      const logit = logits[token]!;
+    for (let i = 0; i < count; i++) {
+      const logit = this.#logits[i]!;
       if (logit < threshold) continue;
       total += Math.exp((logit - maximum) / temperature);
-      this.#candidates[count] = token;
-      this.#weights[count++] = total;
+      this.#tokens[kept] = this.#tokens[i]!;
+      this.#sums[kept++] = total;
     }
-    const target = uniform(seed, position) * total;
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#weights[middle]! > target) high = middle;
-      else low = middle + 1;
-    }
-    return this.#candidates[low]!;
+    return this.#tokens[firstAbove(this.#sums, kept, uniform(seed, position) * total)]!;
   }
 
-  /** The k-th largest value, by a min-heap of the k largest so far: few values of a long row get into it. */
-  #kthLargest(values: Float32Array, k: number): number {
-    const heap = this.#heap;
-    heap.set(values.subarray(0, k));
-    for (let i = (k >> 1) - 1; i >= 0; i--) siftDown(heap, i, k);
-    for (let i = k; i < values.length; i++) {
-      if (values[i]! > heap[0]!) {
-        heap[0] = values[i]!;
-        siftDown(heap, 0, k);
+  #findMaxima(logits: Float32Array): number {
+    let maximum = Number.NEGATIVE_INFINITY;
+    let sum = 0;
+    for (let block = 0, token = 0; token < logits.length; block++) {
+      const end = Math.min(token + BLOCK, logits.length);
+      let most = Number.NEGATIVE_INFINITY;
+      for (; token < end; token++) {
+        const logit = logits[token]!;
+        sum += logit;
+        if (logit > most) most = logit;
+      }
+      this.#maxima[block] = most;
+      if (most > maximum) maximum = most;
+    }
+    // A NaN loses every comparison but survives a sum; so one test outside the loop finds it.
+    if (Number.isNaN(sum) || maximum === Number.NEGATIVE_INFINITY) {
+      throw new Error("the model's logits are not numbers: its weights are damaged");
+    }
+    return maximum;
+  }
+
+  /**
+   * Collects tokens among which are the `k` most likely, and all that are as likely as the last of them: those that
+   * reach the k-th greatest block maximum, since at least `k` tokens do.
+   */
+  #collect(logits: Float32Array, k: number): number {
+    const blocks = this.#maxima.length;
+    const reach = k < blocks ? kthLargest(this.#maxima, blocks, k, this.#heap) : Number.NEGATIVE_INFINITY;
+    let count = 0;
+    for (let block = 0; block < blocks; block++) {
+      if (this.#maxima[block]! < reach) continue;
+      const end = Math.min((block + 1) * BLOCK, logits.length);
+      for (let token = block * BLOCK; token < end; token++) {
+        const logit = logits[token]!;
+        if (logit < reach) continue;
+        this.#tokens[count] = token;
+        this.#logits[count++] = logit;
       }
     }
-    return heap[0]!;
+    return count;
   }
+}
+
+/** The k-th largest of the first `count` values, by a min-heap of the k largest so far. */
+function kthLargest(values: Float32Array, count: number, k: number, heap: Float32Array): number {
+  heap.set(values.subarray(0, k));
+  for (let i = (k >> 1) - 1; i >= 0; i--) siftDown(heap, i, k);
+  for (let i = k; i < count; i++) {
+    if (values[i]! > heap[0]!) {
+      heap[0] = values[i]!;
+      siftDown(heap, 0, k);
+    }
+  }
+  return heap[0]!;
+}
+
+/** Where a rising row of numbers first exceeds `target`; the last place where it doesn't. */
+function firstAbove(sums: Float64Array, count: number, target: number): number {
+  let low = 0;
+  let high = count - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sums[middle]! > target) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function siftDown(heap: Float32Array, start: number, size: number): void {
@@ -82,22 +136,4 @@ function siftDown(heap: Float32Array, start: number, size: number): void {
     parent = child;
   }
   heap[parent] = value;
-}
-
-function argmax(logits: Float32Array): number {
-  let best = -1;
-  let maximum = Number.NEGATIVE_INFINITY;
-  let sum = 0;
-  for (let token = 0; token < logits.length; token++) {
-    const logit = logits[token]!;
-    sum += logit;
-    if (logit > maximum) {
-      maximum = logit;
-      best = token;
-    }
-  }
-  // A NaN loses every comparison but survives a sum; so one test outside the loop finds it.
-  if (best < 0 || Number.isNaN(sum))
-    throw new Error("the model's logits are not numbers: its weights are damaged");
-  return best;
 }
