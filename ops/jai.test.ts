@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("../../ops/jai.sh", import.meta.url));
+const skip = process.platform === "win32";
+
+/** Answers /health as the server does, first that it is loading; ends 300 ms after SIGTERM, as if it had work to finish. */
+const standIn = `
+import { createServer } from "node:http";
+console.log("started in " + process.cwd() + " with stride " + process.env.JAI_CONTEXT_STRIDE);
+if (process.env.JAI_LOG_LEVEL === "error") { console.error("JAI_LOG_LEVEL: the stand-in fails"); process.exit(1); }
+let asked = 0;
+const server = createServer((request, response) => response.end(JSON.stringify({ model_loaded: asked++ > 1 })));
+server.listen(Number(process.env.JAI_PORT), process.env.JAI_HOST);
+process.on("SIGTERM", () => {
+  console.log("draining");
+  setTimeout(() => { console.log("drained"); process.exit(0); }, 300);
+});
+`;
+
+interface Installation {
+  root: string;
+  env: NodeJS.ProcessEnv;
+  run(args: string[], options?: { script?: string; cwd?: string; env?: NodeJS.ProcessEnv }): Promise<Result>;
+}
+
+interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The script in a folder of its own, whose name has a blank in it, with a stand-in for the server. */
+async function install(t: TestContext): Promise<Installation> {
+  const root = join(mkdtempSync(join(tmpdir(), "jai-ops-")), "jai server");
+  for (const folder of ["ops", "dist/server"]) mkdirSync(join(root, folder), { recursive: true });
+  writeFileSync(join(root, "package.json"), '{ "type": "module" }');
+  copyFileSync(script, join(root, "ops/jai.sh"));
+  writeFileSync(join(root, "ops/prepare.mjs"), 'console.log("prepared");');
+  writeFileSync(join(root, "dist/server/cli.js"), standIn);
+  const env = {
+    PATH: process.env.PATH,
+    JAI_HOST: "127.0.0.1",
+    JAI_PORT: String(await freePort()),
+  };
+  const run: Installation["run"] = (args, options = {}) =>
+    new Promise((resolve) => {
+      execFile(
+        options.script ?? join(root, "ops/jai.sh"),
+        args,
+        { cwd: options.cwd ?? "/", env: { ...env, ...options.env } },
+        (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+      );
+    });
+  t.after(async () => {
+    await run(["stop"]);
+    rmSync(dirname(root), { recursive: true });
+  });
+  return { root, env, run };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+test("start waits until the model is loaded; status, a second start, stop and status agree", {
+  skip,
+}, async (t) => {
+  const { run, env, root } = await install(t);
+  const url = `http://127.0.0.1:${env.JAI_PORT}`;
+
+  const started = await run(["start"]);
+  assert.equal(started.code, 0, started.stderr);
+  assert.match(started.stdout, new RegExp(`^prepared\njai-server runs \\(pid \\d+, ${url}\\)\n$`));
+  assert.deepEqual(await (await fetch(`${url}/health`)).json(), { model_loaded: true });
+
+  const again = await run(["start"]);
+  assert.equal(again.code, 0);
+  assert.match(again.stdout, /^jai-server runs already/);
+
+  const status = await run(["status"], { env: { JAI_PORT: "1" } });
+  assert.equal(status.code, 0);
+  assert.match(status.stdout, new RegExp(`pid \\d+, ${url}\\)\n{"model_loaded":true}\n$`));
+
+  const stopped = await run(["stop"]);
+  assert.equal(stopped.code, 0);
+  assert.match(stopped.stdout, /has stopped\n$/);
+  assert.match(readFileSync(join(root, ".run/jai-server.log"), "utf8"), /draining\ndrained\n$/);
+
+  const gone = await run(["status"]);
+  assert.deepEqual([gone.code, gone.stdout], [3, "jai-server does not run\n"]);
+  assert.equal((await run(["stop"])).stdout, "jai-server does not run\n");
+});
+
+test("it works through a relative link, from any folder, in the package's folder", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  mkdirSync(join(root, "bin"));
+  symlinkSync("../ops/jai.sh", join(root, "bin/link"));
+  const started = await run(["start"], { script: join(root, "bin/link"), cwd: tmpdir() });
+  assert.equal(started.code, 0, started.stderr);
+  assert.match((await run(["logs"])).stdout, /^started in .*\/jai server with stride undefined\n/);
+});
+
+test("restart replaces the server", { skip }, async (t) => {
+  const { run } = await install(t);
+  const pid = async () => /pid (\d+)/.exec((await run(["status"])).stdout)?.[1];
+  assert.equal((await run(["restart"])).code, 0);
+  const first = await pid();
+  const restarted = await run(["restart"]);
+  assert.equal(restarted.code, 0, restarted.stderr);
+  assert.match(restarted.stdout, /has stopped\nprepared\njai-server runs/);
+  assert.notEqual(await pid(), first);
+});
+
+test("a server that dies while it starts is reported with the end of its log", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  const failed = await run(["start"], { env: { JAI_LOG_LEVEL: "error" } });
+  assert.equal(failed.code, 1);
+  assert.match(
+    failed.stderr,
+    /did not start; the end of .*jai-server\.log:\nstarted in .*\nJAI_LOG_LEVEL: the stand-in fails\n$/,
+  );
+  assert.equal(existsSync(join(root, ".run/jai-server.pid")), false);
+  assert.equal((await run(["status"])).code, 3);
+});
+
+test("a port that something else answers on is not taken for ours", { skip }, async (t) => {
+  const { run, env } = await install(t);
+  const other = createServer((_request, response) => response.end('{"model_loaded":true}'));
+  other.listen(Number(env.JAI_PORT), "127.0.0.1");
+  await once(other, "listening");
+  t.after(() => other.close());
+  const refused = await run(["start"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /something else answers at http:\/\/127\.0\.0\.1:\d+ already/);
+  assert.equal((await run(["status"])).code, 3);
+});
+
+test("a pid file whose number is now another process's is stale, and that process is left alone", {
+  skip,
+}, async (t) => {
+  const { run, root } = await install(t);
+  const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+  t.after(() => bystander.kill());
+  mkdirSync(join(root, ".run"));
+  writeFileSync(join(root, ".run/jai-server.pid"), `${bystander.pid}\n12345\nhttp://127.0.0.1:1\n`);
+  assert.equal((await run(["status"])).code, 3);
+  assert.equal((await run(["stop"])).stdout, "jai-server does not run\n");
+  assert.equal(bystander.exitCode ?? bystander.signalCode, null);
+  assert.equal((await run(["start"])).code, 0);
+});
+
+test("a pid file of garbage is stale", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  mkdirSync(join(root, ".run"));
+  for (const garbage of ["", "x", "1\n\n\n", "-1\n-1\n-1\n", "$(id)\n`id`\n;\n"]) {
+    writeFileSync(join(root, ".run/jai-server.pid"), garbage);
+    assert.equal((await run(["status"])).code, 3, JSON.stringify(garbage));
+  }
+});
+
+test("jai.env sets what the environment does not, and is never run", { skip }, async (t) => {
+  const { run, root, env } = await install(t);
+  writeFileSync(
+    join(root, "ops/jai.env"),
+    `# comment\n\nJAI_CONTEXT_STRIDE="$(touch owned) 7"\nJAI_PORT=1\nJAI_HOST='127.0.0.1'`,
+  );
+  const started = await run(["start"]);
+  assert.equal(started.code, 0, started.stderr);
+  assert.match(started.stdout, new RegExp(`:${env.JAI_PORT}\\)`));
+  assert.match((await run(["logs"])).stdout, /with stride \$\(touch owned\) 7\n/);
+  assert.equal(existsSync(join(root, "owned")), false);
+
+  writeFileSync(join(root, "ops/jai.env"), "export JAI_PORT=1\n");
+  const refused = await run(["restart"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /ops\/jai\.env: expected NAME=VALUE, got: export JAI_PORT=1/);
+});
+
+test("a port that changes at each start is refused", { skip }, async (t) => {
+  const { run } = await install(t);
+  assert.match(
+    (await run(["start"], { env: { JAI_PORT: "0" } })).stderr,
+    /JAI_PORT: expected a port of your choice, got 0/,
+  );
+});
+
+test("wrong usage has exit status 2", { skip }, async (t) => {
+  const { run } = await install(t);
+  for (const args of [[], ["launch"], ["start", "--port"], ["logs", "-f", "x"], ["status", "x"]])
+    assert.equal((await run(args)).code, 2, args.join(" "));
+});
