@@ -14,13 +14,13 @@ import type { Outcome } from "./pool.js";
 import type { Queue } from "./queue.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes, type Task } from "./routes/generate.js";
-import { healthRoutes, type Plan } from "./routes/health.js";
+import { type HealthParts, healthRoutes } from "./routes/health.js";
 
 export interface AppParts {
   config: Pick<Config, "maxBodyBytes">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
-  plan: Plan;
+  plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
   log: Log;
   /** Holds every response to openapi.yaml; for tests. */

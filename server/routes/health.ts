@@ -1,22 +1,11 @@
 import { Router } from "express";
 import type { ModelConfig } from "../../models/folder.js";
-import type { Device } from "../../workers/protocol.js";
+import type { Plan } from "../plan.js";
 import type { Queue } from "../queue.js";
-
-/** What the server runs on, and why. */
-export interface Plan {
-  device: Device;
-  workers: number;
-  /** Sequences at once, over all workers. */
-  concurrency: number;
-  /** Native threads of each worker. */
-  threads: number;
-  reasons: readonly string[];
-}
 
 export interface HealthParts {
   model: { config: ModelConfig };
-  plan: Plan;
+  plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
   // biome-ignore lint/suspicious/noExplicitAny: what is queued is not of interest here
   queue: Pick<Queue<any, any>, "state" | "waiting" | "running" | "limit">;
   version: string;

@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot, UsageError } from "./config.js";
+import { isNpmScript } from "./npm.js";
+
+/** What a command's module exports. */
+interface Command {
+  /** Its flags, for `jai COMMAND --help`. */
+  usage: string;
+  /**
+   * Resolves when the command has done its work, or has been set going; `serve` goes on until a signal.
+   * @throws UsageError for wrong usage, and any error whose message is the one line that the user sees
+   */
+  run(args: string[]): Promise<void>;
+}
+
+const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  import: { summary: "make a model folder of a checkpoint", load: () => import("./import.js") },
+  serve: { summary: "serve a model folder over HTTP", load: () => import("./index.js") },
+  bench: { summary: "measure tokens per second", load: () => import("../ops/bench/index.js") },
+};
+
+const overview = [
+  "Usage: jai COMMAND [FLAGS]",
+  "",
+  ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`),
+  "",
+  "  jai COMMAND --help   the command's flags",
+  "  jai --version",
+].join("\n");
+
+/** Runs a command line; resolves to the exit status, or to null where the process goes on by itself. */
+async function main([name, ...args]: string[]): Promise<number | null> {
+  if (name === "--version") return say(packageVersion());
+  if (name === "--help" || name === "-h") return say(overview);
+  const command = Object.entries(commands).find(([known]) => known === name)?.[1];
+  if (command === undefined) {
+    const wrong = name === undefined ? "expected a command" : `unknown command ${JSON.stringify(name)}`;
+    process.stderr.write(`jai: ${wrong}\n\n${overview}\n`);
+    return 2;
+  }
+  const { run, usage } = await command.load();
+  if (args.includes("--help") || args.includes("-h")) return say(usage);
+  try {
+    await run(args);
+    return null;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof UsageError) {
+      process.stderr.write(`jai ${name}: ${message}\n\n${usage}\n`);
+      return 2;
+    }
+    process.stderr.write(`${message}\n`);
+    return 1;
+  }
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
+}
+
+// npm runs a package's scripts in the package's folder, whatever folder the user is in and means by a relative path.
+if (isNpmScript && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
+
+const status = await main(process.argv.slice(2));
+// At once: the threads of a server that could not start would keep the process alive.
+if (status !== null) process.exit(status);
