@@ -16,8 +16,8 @@ interface Command {
 }
 
 const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
-  serve: { summary: "serve a model folder over HTTP", load: () => import("./index.js") },
   import: { summary: "make a model folder of a checkpoint", load: () => import("./import.js") },
+  serve: { summary: "serve a model folder over HTTP", load: () => import("./index.js") },
   bench: { summary: "measure tokens per second", load: () => import("../ops/bench/index.js") },
 };
 

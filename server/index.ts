@@ -159,7 +159,7 @@ function stopOnSignals({ drainSeconds }: Config, queue: Queue<Task, Outcome>, lo
       }
       firstAt = performance.now();
       const requests = queue.waiting + queue.running;
-      log.info(`${signal}: finishing ${requests} requests, for up to ${drainSeconds} s`);
+      log.info(`stopping on ${signal}: finishing ${requests} requests, for up to ${drainSeconds} s`);
       void end({ seconds: drainSeconds, status: 0 });
     });
   }
