@@ -110,6 +110,10 @@ export class ServerProcess {
         },
       );
       outgoing.on("error", reject);
+      // Not every abort comes with an error: one that arrives with the last of the answer doesn't.
+      outgoing.on("close", () =>
+        reject(signal?.reason ?? new Error("the connection closed before the answer was whole")),
+      );
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

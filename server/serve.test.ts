@@ -112,6 +112,7 @@ describe("a server whose clients vanish", () => {
     for (let index = 0; index < kinds; index++) right.push(await generate(server, index));
     const memory: number[] = [];
     let next = 0;
+    let staying = 0;
     let answered = 0;
     const client = async () => {
       while (next < requests) {
@@ -119,6 +120,7 @@ describe("a server whose clients vanish", () => {
         if (turn % Math.ceil(requests / 20) === 0) memory.push(residentBytes(server.pid));
         const leaving = new AbortController();
         const vanishes = uniform([turn, 77], 0) < 0.5;
+        if (!vanishes) staying++;
         if (vanishes) setTimeout(() => leaving.abort(), uniform([turn, 78], 0) * 60);
         try {
           const answer = await generate(server, turn % kinds, leaving.signal);
@@ -134,7 +136,8 @@ describe("a server whose clients vanish", () => {
       const { waiting, running } = await queueOf(server);
       return waiting === 0 && running === 0;
     });
-    assert.ok(answered >= requests / 2);
+    assert.ok(staying > requests / 3 && staying < requests, `${staying} of ${requests} stayed`);
+    assert.ok(answered >= staying);
     // Still as many slots as before: that many requests run at once.
     const held = Array.from({ length: 8 }, () => {
       const leaving = new AbortController();
@@ -179,16 +182,11 @@ describe("a server that is stopped", () => {
     const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "4" });
     const answers = await load(server, 12);
     server.kill("SIGTERM");
-    const refused = server.request("POST", "/generate", { prompt: "too late" }).then(
-      ({ status, headers }) => ({ status, retryAfter: headers["retry-after"] }),
-      (error: NodeJS.ErrnoException) => ({ status: error.code, retryAfter: undefined }),
-    );
+    await until(async () => /stopping on SIGTERM/.test(server.output));
+    const refused = await server.request("POST", "/generate", { prompt: "too late" });
+    assert.equal(refused.status, 503);
+    assert.ok(Number(refused.headers["retry-after"]) >= 1);
     for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200);
-    const { status, retryAfter } = await refused;
-    assert.ok(
-      status === 503 ? Number(retryAfter) >= 1 : status === "ECONNREFUSED" || status === "ECONNRESET",
-      `${status}`,
-    );
     assert.equal((await server.exit).code, 0);
   });
 
