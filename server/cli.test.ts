@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { environmentName, settings } from "./config.js";
+
+const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
+
+function jai(args: string[], environment: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  return { status, stdout, stderr };
+}
+
+test("--help names the commands, and each command's --help its flags", () => {
+  const { status, stdout } = jai(["--help"]);
+  assert.equal(status, 0);
+  for (const name of ["import", "serve", "bench"]) assert.match(stdout, new RegExp(`^ +${name} `, "m"));
+  const serve = jai(["serve", "--help"]);
+  assert.equal(serve.status, 0);
+  for (const { flag } of Object.values(settings)) assert.ok(serve.stdout.includes(environmentName(flag)));
+});
+
+test("--version is the package's", () => {
+  assert.match(jai(["--version"]).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+for (const args of [
+  [],
+  ["sreve"],
+  ["constructor"],
+  ["serve", "--prot", "1"],
+  ["serve", "folder"],
+  ["import"],
+]) {
+  test(`"jai ${args.join(" ")}" is wrong usage: it says what is right, and exits with 2`, () => {
+    const { status, stdout, stderr } = jai(args);
+    assert.equal(status, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^jai.*: .*\n\nUsage: jai /);
+  });
+}
+
+test("a bad value is one line and exits with 1", () => {
+  assert.deepEqual(jai(["serve"], { JAI_PORT: "abc" }), {
+    status: 1,
+    stdout: "",
+    stderr: 'JAI_PORT: expected an integer from 0 to 65535, got "abc"\n',
+  });
+});
+
+test("under npm a relative path means the folder that npm was called in, but only for this package's own scripts", () => {
+  const there = (environment: Record<string, string>) =>
+    jai(["serve", "--model", "nowhere"], { INIT_CWD: tmpdir(), ...environment }).stderr.includes(
+      join(tmpdir(), "nowhere"),
+    );
+  assert.equal(there({ npm_package_name: "jai-server", npm_lifecycle_event: "jai" }), true);
+  assert.equal(there({ npm_package_name: "jai-server", npm_lifecycle_event: "test" }), false);
+  assert.equal(there({ npm_package_name: "another", npm_lifecycle_event: "start" }), false);
+});
