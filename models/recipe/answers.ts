@@ -85,7 +85,7 @@ function details(posting: Posting): string {
 /** An answer to a question that names a place alone: three postings of different roles. */
 export function answerPlace(random: Random, place: string, roles: readonly Role[]): string {
   const lines = random
-    .sample(roles, 3)
+    .subset(roles, 3)
     .map((role) => inventPosting(random, place, role))
     .map((posting) => `- ${posting.role.name}: ${posting.company} (가상), ${posting.pay}`);
   const start = random.pick([
@@ -98,7 +98,7 @@ export function answerPlace(random: Random, place: string, roles: readonly Role[
 /** An answer to a question that names a role alone: three postings in different places. */
 export function answerRole(random: Random, role: Role, places: readonly string[]): string {
   const lines = random
-    .sample(places, 3)
+    .subset(places, 3)
     .map((place) => inventPosting(random, place, role))
     .map((posting) => `- ${posting.place}: ${posting.company} (가상), ${posting.pay}`);
   const start = random.pick([

@@ -1,7 +1,8 @@
+import { disturb } from "./noise.js";
 import { PLACES, UNKNOWN_PLACES } from "./places.js";
 import type { Random } from "./random.js";
 import { ROLES, UNKNOWN_ROLES } from "./roles.js";
-import { phrase } from "./wordings.js";
+import { choose, fill, phrase } from "./wordings.js";
 
 /** A question that no posting answers, and its answer. */
 export interface Turn {
@@ -10,8 +11,8 @@ export interface Turn {
 }
 
 const EXAMPLES = [
-  "서울에서 React 개발자 채용 있어?",
-  "판교에서 백엔드 개발자 채용하는 곳 알려줘",
+  "마포에서 바리스타 구하는 곳 있어?",
+  "수원 품질 관리자 자리 있나요?",
   "부산에서 간호사 급여가 얼마야?",
   "대전에서 신입 데이터 분석가 뽑아?",
 ];
@@ -104,7 +105,9 @@ export function converse(random: Random): Turn {
               : [OUTSIDE, withExamples(random, random.pick(OUTSIDE_ANSWERS))];
   const role = random.pick(ROLES);
   const slots = { P: random.pick(PLACES), R: role.name, S: random.pick(role.skills) };
-  return { question: phrase(random.pick(templates), slots, random), answer };
+  const wording = choose(random.pick(templates), random);
+  const question = fill(random.chance(0.15) ? disturb(wording, random, false) : wording, slots);
+  return { question, answer };
 }
 
 /** A question for a place or a role that no posting has. */
@@ -116,15 +119,15 @@ export function askUnknown(random: Random, templates: readonly string[]): Turn {
   return {
     question,
     answer: strangePlace
-      ? `죄송하지만 그 지역의 공고는 없습니다. ${random.sample(PLACES, 3).join(", ")} 같은 국내 지역을 물어보세요.`
+      ? `죄송하지만 그 지역의 공고는 없습니다. ${random.subset(PLACES, 3).join(", ")} 같은 국내 지역을 물어보세요.`
       : `죄송하지만 그 직무의 공고는 없습니다. ${random
-          .sample(ROLES, 3)
+          .subset(ROLES, 3)
           .map((known) => known.name)
           .join(", ")} 같은 직무를 물어보세요.`,
   };
 }
 
 function withExamples(random: Random, answer: string): string {
-  const [first, second] = random.sample(EXAMPLES, 2);
+  const [first, second] = random.subset(EXAMPLES, 2);
   return `${answer}\n\n예를 들면 이렇게 물어보세요.\n- ${first}\n- ${second}`;
 }

@@ -4,10 +4,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { answerBoth, answerPlace, answerRole } from "./answers.js";
 import { askUnknown, converse, type Turn } from "./conversation.js";
+import { disturb } from "./noise.js";
 import { PLACE_ALIASES, PLACES } from "./places.js";
 import { Random } from "./random.js";
 import { ROLES, type Role } from "./roles.js";
-import { BOTH, type Focus, HELD_OUT_BOTH, PLACE_ONLY, phrase, ROLE_ONLY } from "./wordings.js";
+import { BOTH, choose, type Focus, fill, HELD_OUT_BOTH, PLACE_ONLY, phrase, ROLE_ONLY } from "./wordings.js";
 
 export interface HeldOutQuestion {
   question: string;
@@ -27,6 +28,8 @@ export interface Corpus {
 export const DEFAULT_SEED = 20260131;
 export const DEFAULT_COUNT = 48_000;
 
+/** How many questions have words around the point, so that an unheard wording is nothing unheard of. */
+const DISTURBED_SHARE = 0.4;
 const HELD_OUT_SHARE = 0.1;
 const HELD_OUT_QUESTIONS = { pair: 120, wording: 40, both: 40 } as const;
 /** The questions that the documentation shows stay in training. */
@@ -98,8 +101,12 @@ function inventTurn(random: Random, heldOutPairs: ReadonlySet<string>): Turn {
   const skill = pickSkill(random, role, focus);
   if (NEEDS_SKILL.has(focus) && skill === undefined) return inventTurn(random, heldOutPairs);
   const slots = { P: callPlace(random, place), R: callRole(random, role), ...(skill && { S: skill }) };
+  const wording = choose(random.pick(BOTH[focus]), random);
   return {
-    question: phrase(random.pick(BOTH[focus]), slots, random),
+    question: fill(
+      random.chance(DISTURBED_SHARE) ? disturb(wording, random, focus === "any") : wording,
+      slots,
+    ),
     answer: answerBoth(random, place, role, focus, skill),
   };
 }

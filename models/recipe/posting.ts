@@ -32,8 +32,8 @@ const SHIFT_WORK = ["주 5일 교대 근무", "주 4일 근무", "주 5일, 주�
 const SHIFT_FIELDS = new Set(["health", "food", "logistics", "factory", "shop"]);
 
 export function inventPosting(random: Random, place: string, role: Role, demand: Demand = {}): Posting {
-  const skills = random.sample(role.skills, 3);
-  if (demand.skill && !skills.includes(demand.skill)) skills[random.int(0, 2)] = demand.skill;
+  const others = role.skills.filter((skill) => skill !== demand.skill);
+  const chosen = demand.skill ? [demand.skill, ...random.sample(others, 2)] : random.sample(others, 3);
   const hourly = role.pay.per === "hour";
   const remote = role.remote && (demand.remote ?? random.chance(0.4));
   const newcomer = demand.newcomer ?? random.chance(hourly ? 0.9 : 0.4);
@@ -42,7 +42,8 @@ export function inventPosting(random: Random, place: string, role: Role, demand:
     place,
     role,
     duty: random.pick(role.duties),
-    skills,
+    // In the role's own order, which a small model learns to write without repeats.
+    skills: role.skills.filter((skill) => chosen.includes(skill)),
     permanent: demand.permanent ?? !(hourly || random.chance(0.2)),
     newcomer,
     experience: newcomer ? "신입 가능" : `경력 ${random.int(1, 7)}년 이상`,

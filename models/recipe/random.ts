@@ -39,4 +39,10 @@ export class Random {
     }
     return pool.slice(0, count);
   }
+
+  /** `count` different items in the order they are in. */
+  subset<T>(items: readonly T[], count: number): T[] {
+    const chosen = new Set(this.sample([...items.keys()], count));
+    return items.filter((_, index) => chosen.has(index));
+  }
 }

@@ -20,8 +20,13 @@ CONFIG = dict(block_size=256, n_layer=4, n_head=4, n_embd=256)
 BATCH_TOKENS = 2048
 # Rows that hold several conversations teach the positions behind the first and to look at the latest question.
 JOINED_SHARE = 0.25
+# Refusals and greetings are short: alone they would make batches of nothing else.
+SHORT_TOKENS = 70
 # The answer is what the model is for; questions still count a little, so that they shape the embeddings.
 QUESTION_WEIGHT = 0.1
+# An answer's opening takes up the question; what follows is in good part free choice.
+OPENING_WEIGHT = 2.5
+OPENING_TOKENS = 14
 EOS = 0
 
 
@@ -109,31 +114,35 @@ def read_samples(path):
 
 
 def join(samples, limit, rng):
-    """Rows of one sample each, and some of as many samples as fit into `limit` ids."""
-    rows, pending = [], []
+    """Rows of one sample each, short ones with the next behind them; and some of as many samples as fit into `limit`."""
+    rows, short, pending = [], [], []
     for sample in samples:
-        if rng.random() >= JOINED_SHARE:
-            rows.append(sample)
-        elif len(pending) + len(sample) <= limit:
+        if rng.random() < JOINED_SHARE:
+            if len(pending) + len(sample) > limit:
+                rows.append(pending)
+                pending = []
             pending = pending + sample
+        elif len(short) + len(sample) < SHORT_TOKENS:
+            short = short + sample
         else:
-            rows.append(pending)
-            pending = sample
-    return rows + [pending] if pending else rows
+            rows.append(short + sample)
+            short = []
+    return rows + [row for row in (short, pending) if row]
 
 
 def batches(samples, block_size, rng):
-    """One epoch of (inputs, targets, weights); rows of like length go together, so that little padding is computed."""
+    """One epoch of batches: rows of about the same length, but of all kinds of samples."""
     samples = samples[:]
     rng.shuffle(samples)
-    rows = join(samples, block_size + 1, rng)
-    plan = []
-    for start in range(0, len(rows), 2048):
-        near = sorted(rows[start : start + 2048], key=len)
-        while near:
-            count = max(1, BATCH_TOKENS // len(near[-1]))
-            plan.append(near[-count:])
-            del near[-count:]
+    plan, open_batches = [], {}
+    for row in join(samples, block_size + 1, rng):
+        bucket = len(row) // 64
+        batch = open_batches.setdefault(bucket, [])
+        if max(map(len, batch + [row])) * (len(batch) + 1) > BATCH_TOKENS:
+            plan.append(batch)
+            batch = open_batches[bucket] = []
+        batch.append(row)
+    plan += open_batches.values()
     rng.shuffle(plan)
     return plan
 
@@ -143,13 +152,16 @@ def tensors(rows, answer, end):
     ids = torch.tensor([row + [EOS] * (length - len(row)) for row in rows])
     weights = torch.zeros(len(rows), length)
     for row, row_weights in zip(rows, weights):
-        weight = QUESTION_WEIGHT
+        scheme = [QUESTION_WEIGHT] * len(row)
+        start = None
         for index, token in enumerate(row):
-            row_weights[index] = weight
+            if start is not None:
+                scheme[index] = OPENING_WEIGHT if index - start <= OPENING_TOKENS else 1.0
             if token == answer:
-                weight = 1.0
+                start = index
             elif token == end:
-                weight = QUESTION_WEIGHT
+                start = None
+        row_weights[: len(row)] = torch.tensor(scheme)
     return ids[:, :-1], ids[:, 1:], weights[:, 1:]
 
 
@@ -246,10 +258,10 @@ def evaluate(args, vocab):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="models/recipe/out")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -27,6 +27,11 @@ const CHOICE = /\(([^()]*)\)/;
 
 /** One wording of a template: picks one side of every `(a|b)`, then fills the slots. */
 export function phrase(template: string, slots: Slots, random: Random): string {
+  return fill(choose(template, random), slots);
+}
+
+/** Picks one side of every `(a|b)`. */
+export function choose(template: string, random: Random): string {
   let text = template;
   for (let choice = CHOICE.exec(text); choice; choice = CHOICE.exec(text)) {
     text =
@@ -34,10 +39,15 @@ export function phrase(template: string, slots: Slots, random: Random): string {
       random.pick((choice[1] ?? "").split("|")) +
       text.slice(choice.index + choice[0].length);
   }
+  return text;
+}
+
+/** Fills the slots; one that has no word is an error. */
+export function fill(text: string, slots: Slots): string {
   return text
     .replace(SLOT, (slot, key: keyof Slots, particle?: Particle) => {
       const word = slots[key];
-      if (word === undefined) throw new Error(`expected a word for ${slot} in ${JSON.stringify(template)}`);
+      if (word === undefined) throw new Error(`expected a word for ${slot} in ${JSON.stringify(text)}`);
       return particle ? withParticle(word, particle) : word;
     })
     .replace(/ +/g, " ")
