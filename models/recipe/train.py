@@ -171,7 +171,15 @@ def save(model, cfg, step, path):
     os.replace(path + ".part", path)
 
 
+def restore(path):
+    checkpoint = torch.load(path, map_location="cpu")
+    model = Gpt(checkpoint["cfg"])
+    model.load_state_dict({name: tensor.float() for name, tensor in checkpoint["model"].items()})
+    return model
+
+
 def train(args, vocab):
+    path = os.path.join(args.out, "ckpt.pt")
     cfg = dict(CONFIG, vocab_size=len(vocab), seed=args.seed, max_steps=args.steps, lr=args.lr)
     torch.manual_seed(args.seed)
     rng = random.Random(args.seed)
@@ -182,7 +190,6 @@ def train(args, vocab):
     vectors = [p for p in model.parameters() if p.dim() == 1]
     groups = [dict(params=matrices, weight_decay=0.05), dict(params=vectors, weight_decay=0.0)]
     optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.95), eps=1e-8)
-    path = os.path.join(args.out, "ckpt.pt")
     step, tokens, started, plan = 0, 0, time.time(), []
     while step < args.steps:
         plan = plan or batches(samples, cfg["block_size"], rng)
@@ -237,9 +244,7 @@ def answers(model, prompts, stop, limit=160):
 
 
 def evaluate(args, vocab):
-    checkpoint = torch.load(os.path.join(args.out, "ckpt.pt"), map_location="cpu")
-    model = Gpt(checkpoint["cfg"])
-    model.load_state_dict({name: tensor.float() for name, tensor in checkpoint["model"].items()})
+    model = restore(os.path.join(args.out, "ckpt.pt"))
     prompts = json.load(open(os.path.join(args.out, "prompts.json"), encoding="utf8"))
     replies = [text_of(ids, vocab) for ids in answers(model, [p["ids"] for p in prompts], vocab["[/ANSWER]"])]
     asked = [(prompt, reply) for prompt, reply in zip(prompts, replies) if "place" in prompt]
@@ -252,7 +257,7 @@ def evaluate(args, vocab):
         total = sum(p["unseen"] == unseen for p, _ in asked)
         print(f"unseen {unseen}: {total - sum(p['unseen'] == unseen for p, _ in missed)} of {total}")
     share = 1 - len(missed) / len(asked)
-    print(f"step {checkpoint['step']}: {share:.1%} of {len(asked)} answers name the place and the role")
+    print(f"{share:.1%} of {len(asked)} answers name the place and the role")
 
 
 if __name__ == "__main__":
