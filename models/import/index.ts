@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
@@ -74,6 +74,8 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
 
     await mkdir(dirname(out), { recursive: true });
     const temporary = await mkdtemp(`${out}.importing-`);
+    // Made for this user alone; a service that serves the model is often another.
+    await chmod(temporary, 0o777 & ~process.umask());
     const removeAndExit = (signal: NodeJS.Signals) => {
       rmSync(temporary, { recursive: true, force: true });
       process.exit(128 + constants.signals[signal]);
