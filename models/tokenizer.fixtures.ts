@@ -1,6 +1,7 @@
 /** Tokenizers and texts for tests, made on the spot and always the same. */
 import type { Fields } from "./fields.js";
-import { byteCharacters, showBytes } from "./tokenizer/byte-level.js";
+import { byteTokenizer } from "./fixture.js";
+import { ByteLevelPreTokenizer } from "./tokenizer/library.js";
 
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
@@ -78,6 +79,9 @@ const pools: ((random: () => number) => string)[] = [
   among([
     "'s",
     "'ll",
+    "'LL",
+    "'S",
+    "it'ſabc",
     "don't",
     "the",
     "ing",
@@ -185,6 +189,11 @@ export function whitespaceTokenizer(options: Fields = {}, parts: Fields = {}): F
   });
 }
 
+const { model: byteModel } = byteTokenizer() as { model: { vocab: Record<string, number> } };
+const byteCharacters = Object.keys(byteModel.vocab);
+const byteLevel = new ByteLevelPreTokenizer({ type: "ByteLevel", add_prefix_space: false, use_regex: false });
+const showBytes = (text: string) => byteLevel.pre_tokenize(text).join("");
+
 /** Every text is known to its bytes; the tags of questions and answers are tokens, and stay when decoded. */
 export function byteLevelTokenizer(parts: Fields = {}): Fields {
   const tags = ["[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]", "[EOS]"];
@@ -199,4 +208,4 @@ export function byteLevelTokenizer(parts: Fields = {}): Fields {
   });
 }
 
-export { addedToken, corpus };
+export { addedToken };

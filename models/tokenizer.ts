@@ -1,16 +1,19 @@
 import { tokenContent } from "./chat-template.js";
 import { ModelError } from "./errors.js";
 import { isFields, readFields, shown } from "./fields.js";
-import { AddedTokens } from "./tokenizer/added-tokens.js";
-import { Bpe } from "./tokenizer/bpe.js";
-import { compileDecoder } from "./tokenizer/decoders.js";
-import { compileNormalizer } from "./tokenizer/normalizers.js";
-import { compilePostProcessor } from "./tokenizer/post-processors.js";
-import { compilePreTokenizer } from "./tokenizer/pre-tokenizers.js";
+import {
+  preparePostProcessors,
+  preparePreTokenizers,
+  requireNoNormalizer,
+  unsupported,
+} from "./tokenizer/components.js";
+import { ByteLevelDecoder, ByteLevelPreTokenizer, Tokenizer as Library } from "./tokenizer/library.js";
+import { expect, parseAddedTokens, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
 /**
- * Text to ids and back, exactly as the Rust `tokenizers` library does it, which trained the model. What cannot be done
- * exactly is refused when the tokenizer is made: a model that sees other ids than it was trained on answers nonsense.
+ * Text to ids and back, exactly as the Rust `tokenizers` library does it, which trained the model. The work is done by
+ * transformers.js' tokenizer; tokenizer.json is reworded for it where it would read the original otherwise. What cannot
+ * be exact is refused when the tokenizer is made: a model that sees other ids than it was trained on answers nonsense.
  */
 export interface Tokenizer {
   /** The highest id plus one, added tokens included. */
@@ -34,29 +37,41 @@ export function loadTokenizer(dir: string): Tokenizer {
 
 /** The same from the parsed contents of the two files. */
 export function createTokenizer(json: unknown, config: unknown): Tokenizer {
-  if (!isFields(json)) throw new ModelError(`tokenizer.json: expected a JSON object, got ${shown(json)}`);
   if (!isFields(config))
     throw new ModelError(`tokenizer_config.json: expected a JSON object, got ${shown(config)}`);
-  if (!isFields(json.model) || (json.model.type ?? "BPE") !== "BPE")
-    throw new ModelError(
-      `tokenizer.json: expected a model of type "BPE", got ${shown(isFields(json.model) ? json.model.type : json.model)}`,
-    );
-  for (const name of ["truncation", "padding"])
-    if (json[name] != null)
-      throw new ModelError(`tokenizer.json: expected null for ${name}, got ${shown(json[name])}`);
+  expect(isFields(json), "a JSON object", json);
+  const { model } = json;
+  expect(isFields(model), 'a model of type "BPE"', model);
+  expect((model.type ?? "BPE") === "BPE", 'a model of type "BPE"', model.type);
+  for (const name of ["truncation", "padding"]) expect(json[name] == null, `null for ${name}`, json[name]);
 
-  const normalize = compileNormalizer(json.normalizer);
-  const preTokenize = compilePreTokenizer(json.pre_tokenizer);
-  const { before, after } = compilePostProcessor(json.post_processor);
-  const decoder = compileDecoder(json.decoder);
-  const bpe = new Bpe(json.model);
-  const added = new AddedTokens(json.added_tokens, bpe.vocabulary, normalize);
+  requireNoNormalizer(json.normalizer);
+  const vocabulary = parseVocabulary(model.vocab);
+  const added = parseAddedTokens(json.added_tokens, vocabulary);
+  const ids = new Map(vocabulary);
+  for (const { content, id } of added) ids.set(content, id);
+  const library = new Library(
+    {
+      model: prepareModel(model, vocabulary),
+      added_tokens: added,
+      // Though empty, it makes the library look for normalized tokens after the others, as it must.
+      normalizer: { type: "Sequence", normalizers: [] },
+      pre_tokenizer: { type: "Sequence", pretokenizers: preparePreTokenizers(json.pre_tokenizer) },
+      post_processor: { type: "Sequence", processors: preparePostProcessors(json.post_processor, ids) },
+      decoder: null,
+    },
+    {},
+  );
+  // Added tokens are found in the text; the library would take a piece of a word for one as well.
+  for (const { content } of added) if (!vocabulary.has(content)) library.model.tokens_to_ids.delete(content);
+  // Unknown tokens are fused within a word, not across words.
+  const encodeWords = library.model._call.bind(library.model);
+  library.model._call = (words) => words.flatMap((one) => encodeWords([one]));
 
-  const tokenId = (content: string) => added.ids.get(content) ?? bpe.vocabulary.get(content) ?? null;
-  const tokens: (string | undefined)[] = [];
-  for (const [token, id] of bpe.vocabulary) tokens[id] = token;
-  for (const [id, token] of added.texts) tokens[id] = token;
-  if (tokens.length === 0) throw new ModelError("tokenizer.json: expected a vocabulary, got an empty one");
+  const join = joiner(json.decoder);
+  const tokens: string[] = [];
+  for (const [token, id] of ids) tokens[id] = token;
+  const tokenId = (content: string) => ids.get(content) ?? null;
   const control = new Map(
     controlNames.map((name) => {
       const content = tokenContent(config[name]);
@@ -74,24 +89,19 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
     size: tokens.length,
     eosId: control.get("eos_token") ?? null,
     tokenId,
-    encode(text) {
-      const ids = [...before];
-      for (const section of added.split(text.replace(/\p{Surrogate}/gu, "\ufffd"), normalize)) {
-        if ("id" in section) ids.push(section.id);
-        else
-          for (const word of preTokenize(section.text, section.atStart))
-            for (const id of bpe.encode(word)) ids.push(id);
-      }
-      for (const id of after) ids.push(id);
-      return ids;
-    },
-    decode(ids) {
-      const kept: string[] = [];
-      for (const id of ids) {
-        const token = tokens[id];
-        if (token !== undefined && !dropped.has(id)) kept.push(token);
-      }
-      return decoder(kept);
-    },
+    encode: (text) => library.encode(text.replace(/\p{Surrogate}/gu, "\ufffd")).ids,
+    decode: (ids) => join(ids.flatMap((id) => (dropped.has(id) ? [] : (tokens[id] ?? [])))),
   };
+}
+
+function joiner(decoder: unknown): (tokens: string[]) => string {
+  // Without a decoder nothing says where words end, so every token is one.
+  if (decoder === null || decoder === undefined) return (tokens) => tokens.join(" ");
+  if (!isFields(decoder) || decoder.type !== "ByteLevel")
+    return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
+  const bytes = new ByteLevelDecoder(decoder);
+  const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
+  // Added tokens may hold characters that stand for no byte.
+  const toBytes = (token: string) => (/^[!-~¡-¬®-ń]*$/.test(token) ? token : encoder.pre_tokenize(token)[0]!);
+  return (tokens) => bytes.decode(tokens.map(toBytes));
 }

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as rust from "tokenizers";
+import type { Fields } from "../fields.js";
+import { randomText, seededRandom, tokenizerJson } from "../tokenizer.fixtures.js";
+import { knownPatterns, preparePreTokenizers } from "./components.js";
+import { SequencePreTokenizer } from "./library.js";
+
+/** Every character of the planes that have any, each beside letters, digits and signs, in batches. */
+function* everyCharacter(): Generator<string> {
+  for (const [first, last] of [
+    [0x0, 0xd7ff],
+    [0xe000, 0x33fff],
+    [0xe0000, 0xe01ff],
+  ] as const)
+    for (let start = first; start <= last; start += 0x2000) {
+      let batch = "";
+      for (let code = start; code < Math.min(start + 0x2000, last + 1); code++) {
+        const character = String.fromCodePoint(code);
+        batch += `a${character}1${character}- `;
+      }
+      yield batch;
+    }
+}
+
+function assertSplitsAlike(json: Fields, texts: Iterable<string>): void {
+  const model = { type: "BPE", vocab: { a: 0 }, merges: [] };
+  const file = JSON.stringify(tokenizerJson({ pre_tokenizer: json, model }));
+  const oracle = rust.Tokenizer.fromString(file).getPreTokenizer()!;
+  const ours = new SequencePreTokenizer({ pretokenizers: preparePreTokenizers(json) });
+  for (const text of texts) {
+    const expected = oracle.preTokenizeString(text).map(([piece]) => piece);
+    const actual = ours.pre_tokenize(text);
+    const wrong = expected.findIndex((piece, i) => piece !== actual[i]);
+    assert.equal(actual[wrong], expected[wrong]);
+    assert.equal(actual.length, expected.length);
+  }
+}
+
+for (const json of [
+  { type: "Whitespace" },
+  { type: "WhitespaceSplit" },
+  { type: "ByteLevel", add_prefix_space: false, trim_offsets: true },
+  { type: "Digits", individual_digits: true },
+])
+  test(`${json.type} splits at every character as the Rust library does`, () => {
+    assertSplitsAlike(json, everyCharacter());
+  });
+
+for (const Regex of knownPatterns)
+  test(`Split at ${Regex} as the Rust library does`, () => {
+    const random = seededRandom(1);
+    const texts = Array.from({ length: 2000 }, () => randomText(random).replace(/\p{Surrogate}/gu, "\ufffd"));
+    assertSplitsAlike({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false }, texts);
+  });

@@ -1,0 +1,117 @@
+import { type Fields, isFields } from "../fields.js";
+import { digit, letter, number, word } from "./unicode.js";
+import { expect } from "./vocabulary.js";
+
+const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+/** Patterns that are held against the Rust library: of GPT-2, and of Llama 3, Qwen and GPT-4 with their kin. */
+export const knownPatterns: readonly string[] = [
+  gpt2,
+  ...["", "{1,2}", "{1,3}"].flatMap((times) => [
+    `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${times}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+    `'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}${times}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+`,
+  ]),
+];
+
+/** The pre-tokenizers, in such words that the library splits as the Rust library does. */
+export function preparePreTokenizers(json: unknown): Fields[] {
+  return steps(json, "pre_tokenizer", "pretokenizers").flatMap((step): Fields[] => {
+    switch (step.type) {
+      case "Whitespace":
+        return [{ ...split(`[${word}]+|[^\\s${word}]+`, "Removed"), invert: true }];
+      case "WhitespaceSplit":
+        return [split("\\s+", "Removed")];
+      case "Digits":
+        return [split(`[${digit}]${step.individual_digits === true ? "" : "+"}`, "Isolated")];
+      case "Split": {
+        const { behavior, pattern } = step;
+        expect(isFields(pattern), "a pattern of Split", pattern);
+        expect(behavior === "Isolated" || behavior === "Removed", "Isolated or Removed of Split", behavior);
+        return [
+          {
+            ...split(exactPattern(pattern), behavior),
+            invert: behavior === "Removed" && step.invert === true,
+          },
+        ];
+      }
+      case "ByteLevel":
+        return [
+          // A space before the text, unless it starts with one.
+          ...(step.add_prefix_space === false ? [] : [replace(" ([\\s\\S]*)|([^ ][\\s\\S]*)", " $1$2")]),
+          ...(step.use_regex === false ? [] : [split(exactPattern({ Regex: gpt2 }), "Isolated")]),
+          { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+        ];
+      default:
+        return unsupported("pre_tokenizer", step.type);
+    }
+  });
+}
+
+/** `ids` of tokens by name, under which the library looks up what a template adds. */
+export function preparePostProcessors(json: unknown, ids: ReadonlyMap<string, number>): Fields[] {
+  return steps(json, "post_processor", "processors").flatMap((step) => {
+    if (step.type === "ByteLevel") return [];
+    if (step.type !== "TemplateProcessing") return unsupported("post_processor", step.type);
+    const { single, special_tokens: specials } = step;
+    const pieces = Array.isArray(single) ? single.filter((piece) => piece?.Sequence?.id !== "A") : [];
+    const isToken = (piece: { SpecialToken?: { id?: unknown } } | null) => {
+      const name = piece?.SpecialToken?.id;
+      if (typeof name !== "string" || !isFields(specials)) return false;
+      const special = specials[name];
+      const adds = isFields(special) && Array.isArray(special.ids) ? special.ids : [];
+      return adds.length === 1 && adds[0] === ids.get(name);
+    };
+    const whole = Array.isArray(single) && single.length === pieces.length + 1 && pieces.every(isToken);
+    expect(whole, "a template of the sequence A and special tokens", single);
+    return [{ type: "TemplateProcessing", single }];
+  });
+}
+
+/** @throws ModelError if the text is to be changed first: the library's ways differ from Rust's with Unicode's versions */
+export function requireNoNormalizer(json: unknown): void {
+  for (const step of steps(json, "normalizer", "normalizers")) unsupported("normalizer", step.type);
+}
+
+/** One component, or a `Sequence` of them. */
+function steps(json: unknown, name: string, list: string): Fields[] {
+  if (json === null || json === undefined) return [];
+  const found: unknown = isFields(json) && json.type === "Sequence" ? json[list] : [json];
+  expect(Array.isArray(found) && found.every(isFields), `a supported ${name}`, json);
+  return found;
+}
+
+export function unsupported(name: string, got: unknown): never {
+  expect(false, `a supported ${name}`, got);
+}
+
+/** Spells out `\p{L}` and `\p{N}`, whose extent depends on Node's version of Unicode. */
+function exactPattern({ Regex, String: text }: Fields): string {
+  if (typeof text === "string" && text !== "") return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  expect(
+    knownPatterns.includes(Regex as string),
+    "a pattern of String, or the Regex of GPT-2, GPT-4 or their kin",
+    Regex,
+  );
+  return (
+    (Regex as string)
+      .replaceAll("\\p{L}\\p{N}]", `${letter}${number}]`)
+      .replaceAll("\\p{L}", `[${letter}]`)
+      .replaceAll("\\p{N}", `[${number}]`)
+      // The library folds the case of ASCII alone, but the long s is an s too.
+      .replace("(?i:'s|", "(?i:'[sſ]|")
+      .replace("(?i:[sdmt]|", "(?i:[sſdmt]|")
+  );
+}
+
+const split = (Regex: string, behavior: string): Fields => ({
+  type: "Split",
+  pattern: { Regex },
+  behavior,
+  invert: false,
+});
+
+const replace = (Regex: string, content: string): Fields => ({
+  type: "Replace",
+  pattern: { Regex },
+  content,
+});

@@ -1,0 +1,18 @@
+import * as untyped from "@huggingface/tokenizers";
+
+/** What is used of transformers.js' tokenizer; the package's own declarations don't resolve under Node's rules. */
+interface Library {
+  Tokenizer: new (
+    json: object,
+    config: object,
+  ) => {
+    encode(text: string): { ids: number[] };
+    model: { tokens_to_ids: Map<string, number>; _call(words: string[]): string[] };
+  };
+  SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
+  ByteLevelPreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
+  ByteLevelDecoder: new (json: object) => { decode(tokens: string[]): string };
+}
+
+export const { Tokenizer, SequencePreTokenizer, ByteLevelPreTokenizer, ByteLevelDecoder } =
+  untyped as unknown as Library;

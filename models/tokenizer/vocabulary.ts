@@ -1,0 +1,80 @@
+import { ModelError } from "../errors.js";
+import { type Fields, isFields, shown } from "../fields.js";
+
+/** @throws ModelError with what was expected of tokenizer.json and what it has, unless it `holds` */
+export function expect(holds: boolean, expected: string, got: unknown): asserts holds {
+  if (!holds) throw new ModelError(`tokenizer.json: expected ${expected}, got ${shownAtAnyDepth(got)}`);
+}
+
+function shownAtAnyDepth(value: unknown): string {
+  try {
+    return shown(value);
+  } catch {
+    // JSON is parsed without recursion, but written with it.
+    return "values in values without end";
+  }
+}
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  special: boolean;
+  /** Looked for in normalized text, rather than in the text as it came. */
+  normalized: boolean;
+}
+
+/** Tokens and their ids. */
+export function parseVocabulary(vocab: unknown): Map<string, number> {
+  expect(isFields(vocab), "a vocabulary", vocab);
+  const tokens = new Map<unknown, string>();
+  for (const [token, id] of Object.entries(vocab)) {
+    const valid = typeof id === "number" && Number.isInteger(id) && id >= 0 && id < 2 ** 24;
+    expect(valid, `an id from 0 to 2^24 for ${shown(token)}`, id);
+    expect(!tokens.has(id), `another id for ${shown(token)} than for ${shown(tokens.get(id))}`, id);
+    tokens.set(id, token);
+  }
+  expect(tokens.size > 0, "a vocabulary", vocab);
+  return new Map(Object.entries(vocab as Record<string, number>));
+}
+
+/** The `model` as the library reads it: byte-pair encoding that adds up, without what the library does otherwise. */
+export function prepareModel(model: Fields, vocabulary: ReadonlyMap<string, number>): Fields {
+  const { vocab, merges, unk_token: unk = null, fuse_unk, ignore_merges } = model;
+  for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"])
+    expect(!model[name], `no ${name}, which is not supported`, model[name]);
+  for (const name of ["fuse_unk", "ignore_merges"])
+    expect(
+      [true, false, null, undefined].includes(model[name] as null),
+      `true or false for ${name}`,
+      model[name],
+    );
+  const known = (token: unknown) => typeof token === "string" && vocabulary.has(token);
+  expect(unk === null || known(unk), "a token of the vocabulary for unk_token", unk);
+  expect(Array.isArray(merges), "a list of merges", merges);
+  const pairs = merges.map((merge: unknown, rank) => {
+    const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    expect(Array.isArray(pair) && pair.length === 2, `two tokens in merge ${rank}`, merge);
+    expect(pair.every(known) && known(pair.join("")), `tokens of the vocabulary in merge ${rank}`, merge);
+    return pair;
+  });
+  return { type: "BPE", vocab, merges: pairs, unk_token: unk, fuse_unk, ignore_merges };
+}
+
+export function parseAddedTokens(json: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {
+  expect(Array.isArray(json ?? []), "a list of added_tokens", json);
+  const ids = new Map(vocabulary);
+  // The Rust library numbers new tokens from the vocabulary's end on, whatever the file says.
+  let next = vocabulary.size;
+  return ((json ?? []) as unknown[]).map((token) => {
+    expect(isFields(token), "an added token", token);
+    const { content, special, normalized } = token;
+    expect(typeof content === "string" && content !== "", "an added token with content", token);
+    const id = ids.get(content) ?? next;
+    expect(token.id === id, `id ${id} for the added token ${shown(content)}`, token.id);
+    for (const name of ["single_word", "lstrip", "rstrip"])
+      expect(!token[name], `no ${name}, which is not supported, for ${shown(content)}`, token[name]);
+    ids.set(content, id);
+    next = Math.max(next, id + 1);
+    return { id, content, special: special === true, normalized: normalized === true };
+  });
+}
