@@ -47,6 +47,14 @@ export function unexpected(file: string, name: string, expected: string, got: un
 /** A value as error messages show it: JSON on one line, cut short. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(upTo(60, value));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** JSON is parsed at any depth, but written recursively; no more levels show than characters. */
+function upTo(levels: number, value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (levels === 0) return null;
+  if (Array.isArray(value)) return value.map((inner) => upTo(levels - 1, inner));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, upTo(levels - 1, inner)]));
 }

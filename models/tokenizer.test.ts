@@ -6,11 +6,13 @@ import { Tokenizer as Rust } from "tokenizers";
 import { ModelError } from "./errors.js";
 import type { Fields } from "./fields.js";
 import { knownPatterns } from "./tokenizer/components.js";
+import { forms } from "./tokenizer/unicode.js";
 import {
   addedToken,
   byteLevelTokenizer,
   randomText,
   seededRandom,
+  tinyBpe,
   whitespaceTokenizer,
 } from "./tokenizer.fixtures.js";
 import { createTokenizer } from "./tokenizer.js";
@@ -50,6 +52,25 @@ test("20,000 random texts: words with an unknown token, no decoder, as the Rust 
 test("20,000 random texts: bytes with special tokens, as the Rust library", async () => {
   await assertAgrees(byteLevelTokenizer(), randomTexts(20_000, 2));
 });
+
+for (const [index, type] of forms.entries())
+  test(`5,000 random texts in form ${type}, added tokens too, as the Rust library`, async () => {
+    const contents = [
+      "é",
+      "e\u0301",
+      "각\u0301",
+      "서울",
+      "서울개발",
+      "日ﬁ",
+      "Ⅷ",
+      "A\u0303",
+      "ê",
+      "ing",
+      "\u00c3\u00a9",
+    ];
+    const json = withAdded(contents, whitespaceTokenizer({}, { normalizer: { type } }));
+    await assertAgrees(json, randomTexts(5_000, 10 + index));
+  });
 
 test("the real JAI tokenizer: its whole corpus and 20,000 random texts, as the Rust library", {
   skip: !existsSync(shared),
@@ -102,6 +123,21 @@ const withAdded = (contents: string[], json: Fields = byteLevelTokenizer()): Fie
   );
   return { ...json, added_tokens: [...(json.added_tokens as Fields[]), ...more] };
 };
+const metaspace = (options: Fields): Fields => {
+  const step = { type: "Metaspace", replacement: "▁", ...options };
+  const words = ["▁서울", "▁서울", "▁a▁b", "▁a▁b", "▁▁", "▁▁", "the", "▁the", "▁ing", "ing", " e"];
+  return whitespaceTokenizer(
+    {},
+    {
+      pre_tokenizer: step,
+      decoder: step,
+      model: tinyBpe(words, { first: ["[PAD]", "[UNK]", "[BOS]", "[EOS]"], unk_token: "[UNK]" }),
+    },
+  );
+};
+const bytesOf = (normalizers: Fields[]) =>
+  byteLevelTokenizer({ normalizer: { type: "Sequence", normalizers } });
+const alike = withAdded(["é", "x", "y", "e\u0301"], byteLevelTokenizer({ normalizer: { type: "NFC" } }));
 const joinedTwice = (): Fields => {
   const json = whitespaceTokenizer();
   const model = json.model as { merges: unknown[] };
@@ -123,7 +159,21 @@ const components: Record<string, Fields> = {
     chain({ type: "Whitespace" }, { ...byteLevel, add_prefix_space: true }),
   ),
   "ByteLevel alone": bytes({ ...byteLevel, use_regex: false }),
+  Metaspace: metaspace({}),
+  "Metaspace without a split": metaspace({ split: false }),
+  "Metaspace, no space first": metaspace({ prepend_scheme: "never", add_prefix_space: false }),
+  "Metaspace after NFKC, whose spaces it marks": { ...metaspace({}), normalizer: { type: "NFKC" } },
+  "a Sequence of normalizers": bytesOf([{ type: "NFD" }, { type: "NFKC" }]),
+  "an empty Sequence of normalizers": bytesOf([]),
+  "a token whose normalized text is another token's bytes": withAdded(
+    ["x", "y", "z", "A\u0303\u00a9"],
+    byteLevelTokenizer({ normalizer: { type: "NFC" } }),
+  ),
   "no unknown token": whitespaceTokenizer({ unk_token: null }),
+  "no unknown token, whole words before merges": whitespaceTokenizer({
+    unk_token: null,
+    ignore_merges: true,
+  }),
   "unknown tokens fused": whitespaceTokenizer({ fuse_unk: true }),
   "unknown tokens fused in a text of one word": whitespaceTokenizer(
     { fuse_unk: true },
@@ -225,7 +275,16 @@ for (const [what, json, expected] of [
   ["has an unknown pre-tokenizer", words({ type: "Punctuation" }), /pre_tokenizer, got "Punctuation"/],
   ["has a pre-tokenizer of another type", { ...good, pre_tokenizer: "x" }, /pre_tokenizer, got "x"/],
   ["nests without end", words({ type: "Sequence", pretokenizers: endless }), /pre_tokenizer, got/],
-  ["has an unknown normalizer", { ...good, normalizer: { type: "NFC" } }, /normalizer, got "NFC"/],
+  [
+    "has an unknown normalizer",
+    { ...good, normalizer: { type: "Lowercase" } },
+    /normalizer, got "Lowercase"/,
+  ],
+  ["has another mark for spaces", metaspace({ replacement: "_" }), /U\+2581 of Metaspace, got "_"/],
+  ["marks but the first space", metaspace({ prepend_scheme: "first" }), /prepend_scheme, got "first"/],
+  ["contradicts itself", metaspace({ add_prefix_space: false }), /without add_prefix_space, got "always"/],
+  ["has an added token twice", withAdded(["x", "x"]), /reads like no other, got "x"/],
+  ["has added tokens that are one when normalized", alike, /reads like no other, got "e\u0301"/],
   ["has an unknown decoder", { ...good, decoder: { type: "CTC" } }, /decoder, got "CTC"/],
   ["has an unknown post-processor", { ...good, post_processor: { type: "X" } }, /post_processor, got "X"/],
   [

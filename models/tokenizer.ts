@@ -1,14 +1,16 @@
 import { tokenContent } from "./chat-template.js";
 import { ModelError } from "./errors.js";
 import { isFields, readFields, shown } from "./fields.js";
+import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
 import {
+  parseMetaspace,
+  prepareNormalizer,
   preparePostProcessors,
   preparePreTokenizers,
-  requireNoNormalizer,
   unsupported,
 } from "./tokenizer/components.js";
 import { ByteLevelDecoder, ByteLevelPreTokenizer, Tokenizer as Library } from "./tokenizer/library.js";
-import { expect, parseAddedTokens, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
+import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
 /**
  * Text to ids and back, exactly as the Rust `tokenizers` library does it, which trained the model. The work is done by
@@ -45,32 +47,38 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   expect((model.type ?? "BPE") === "BPE", 'a model of type "BPE"', model.type);
   for (const name of ["truncation", "padding"]) expect(json[name] == null, `null for ${name}`, json[name]);
 
-  requireNoNormalizer(json.normalizer);
   const vocabulary = parseVocabulary(model.vocab);
-  const added = parseAddedTokens(json.added_tokens, vocabulary);
+  const normalize = prepareNormalizer(json.normalizer);
+  const added = parseAddedTokens(json.added_tokens, vocabulary, normalize);
   const ids = new Map(vocabulary);
   for (const { content, id } of added) ids.set(content, id);
   const library = new Library(
     {
       model: prepareModel(model, vocabulary),
-      added_tokens: added,
-      // Though empty, it makes the library look for normalized tokens after the others, as it must.
-      normalizer: { type: "Sequence", normalizers: [] },
+      added_tokens: [],
+      normalizer: null,
       pre_tokenizer: { type: "Sequence", pretokenizers: preparePreTokenizers(json.pre_tokenizer) },
-      post_processor: { type: "Sequence", processors: preparePostProcessors(json.post_processor, ids) },
+      post_processor: null,
       decoder: null,
     },
     {},
   );
-  // Added tokens are found in the text; the library would take a piece of a word for one as well.
-  for (const { content } of added) if (!vocabulary.has(content)) library.model.tokens_to_ids.delete(content);
-  // Unknown tokens are fused within a word, not across words.
   const encodeWords = library.model._call.bind(library.model);
-  library.model._call = (words) => words.flatMap((one) => encodeWords([one]));
+  const encodeWord = (word: string) => {
+    // Without an unknown token, what is unknown is left out before the rest is merged, not after.
+    if (model.unk_token != null || (model.ignore_merges === true && vocabulary.has(word)))
+      return encodeWords([word]);
+    return library.model.bpe([...word].filter((character) => vocabulary.has(character)).join(""));
+  };
+  // Unknown tokens are fused within a word, not across words.
+  library.model._call = (words) => words.flatMap(encodeWord);
 
+  const divide = divider(added, normalize);
+  const postProcess = preparePostProcessors(json.post_processor, ids);
   const join = joiner(json.decoder);
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
+  for (const { text, id } of added) tokens[id] = text;
   const tokenId = (content: string) => ids.get(content) ?? null;
   const control = new Map(
     controlNames.map((name) => {
@@ -89,7 +97,12 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
     size: tokens.length,
     eosId: control.get("eos_token") ?? null,
     tokenId,
-    encode: (text) => library.encode(text.replace(/\p{Surrogate}/gu, "\ufffd")).ids,
+    encode: (text) =>
+      postProcess(
+        divide(text.replace(/\p{Surrogate}/gu, "\ufffd")).flatMap((part) =>
+          typeof part === "number" ? part : library.encode(part).ids,
+        ),
+      ),
     decode: (ids) => join(ids.flatMap((id) => (dropped.has(id) ? [] : (tokens[id] ?? [])))),
   };
 }
@@ -97,6 +110,11 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
 function joiner(decoder: unknown): (tokens: string[]) => string {
   // Without a decoder nothing says where words end, so every token is one.
   if (decoder === null || decoder === undefined) return (tokens) => tokens.join(" ");
+  if (isFields(decoder) && decoder.type === "Metaspace") {
+    const { mark, prepended } = parseMetaspace(decoder);
+    return ([first = "", ...rest]) =>
+      first.replaceAll(mark, prepended ? "" : " ") + rest.join("").replaceAll(mark, " ");
+  }
   if (!isFields(decoder) || decoder.type !== "ByteLevel")
     return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
   const bytes = new ByteLevelDecoder(decoder);

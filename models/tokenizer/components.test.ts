@@ -3,8 +3,9 @@ import { test } from "node:test";
 import * as rust from "tokenizers";
 import type { Fields } from "../fields.js";
 import { randomText, seededRandom, tokenizerJson } from "../tokenizer.fixtures.js";
-import { knownPatterns, preparePreTokenizers } from "./components.js";
+import { knownPatterns, prepareNormalizer, preparePreTokenizers } from "./components.js";
 import { SequencePreTokenizer } from "./library.js";
+import { forms } from "./unicode.js";
 
 /** Every character of the planes that have any, each beside letters, digits and signs, in batches. */
 function* everyCharacter(): Generator<string> {
@@ -36,6 +37,23 @@ function assertSplitsAlike(json: Fields, texts: Iterable<string>): void {
     assert.equal(actual.length, expected.length);
   }
 }
+
+for (const type of forms)
+  test(`${type} of every character and of 20,000 random texts, as the Rust library`, () => {
+    const model = { type: "BPE", vocab: { a: 0 }, merges: [] };
+    const file = JSON.stringify(tokenizerJson({ normalizer: { type }, model }));
+    const oracle = rust.Tokenizer.fromString(file).getNormalizer()!;
+    const ours = prepareNormalizer({ type });
+    const random = seededRandom(1);
+    const texts = Array.from({ length: 20_000 }, () =>
+      randomText(random).replace(/\p{Surrogate}/gu, "\ufffd"),
+    );
+    // Marks of several classes, next to which every character has to stay or move, join or part.
+    const marked = [...everyCharacter()].map((batch) =>
+      batch.replaceAll("1", "\u0345\u0334").replaceAll("-", "\u0301"),
+    );
+    for (const text of [...texts, ...marked]) assert.equal(ours(text), oracle.normalizeString(text));
+  });
 
 for (const json of [
   { type: "Whitespace" },

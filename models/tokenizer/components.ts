@@ -1,5 +1,5 @@
 import { type Fields, isFields } from "../fields.js";
-import { digit, letter, number, word } from "./unicode.js";
+import { digit, forms, letter, normalize, number, word } from "./unicode.js";
 import { expect } from "./vocabulary.js";
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
@@ -36,20 +36,40 @@ export function preparePreTokenizers(json: unknown): Fields[] {
       }
       case "ByteLevel":
         return [
-          // A space before the text, unless it starts with one.
-          ...(step.add_prefix_space === false ? [] : [replace(" ([\\s\\S]*)|([^ ][\\s\\S]*)", " $1$2")]),
+          ...(step.add_prefix_space === false ? [] : [startWith(" ")]),
           ...(step.use_regex === false ? [] : [split(exactPattern({ Regex: gpt2 }), "Isolated")]),
           { type: "ByteLevel", add_prefix_space: false, use_regex: false },
         ];
+      case "Metaspace": {
+        const { mark, prepended } = parseMetaspace(step);
+        return [
+          replace(" ", mark),
+          ...(prepended ? [startWith(mark)] : []),
+          ...(step.split === false ? [] : [split(`${mark}[^${mark}]*`, "Isolated")]),
+        ];
+      }
       default:
         return unsupported("pre_tokenizer", step.type);
     }
   });
 }
 
-/** `ids` of tokens by name, under which the library looks up what a template adds. */
-export function preparePostProcessors(json: unknown, ids: ReadonlyMap<string, number>): Fields[] {
-  return steps(json, "post_processor", "processors").flatMap((step) => {
+/** What stands for a space, and whether one goes before the text. */
+export function parseMetaspace(step: Fields): { mark: string; prepended: boolean } {
+  const { replacement, prepend_scheme: scheme = "always", add_prefix_space: prefix } = step;
+  expect(replacement === "\u2581", "the replacement U+2581 of Metaspace", replacement);
+  expect(scheme === "always" || scheme === "never", "always or never for prepend_scheme", scheme);
+  // Of older files.
+  expect(prefix !== false || scheme === "never", "the prepend_scheme never without add_prefix_space", scheme);
+  return { mark: replacement, prepended: scheme === "always" };
+}
+
+/** The ids that go around a text's; `ids` gives tokens by name. */
+export function preparePostProcessors(
+  json: unknown,
+  ids: ReadonlyMap<string, number>,
+): (textIds: number[]) => number[] {
+  const templates = steps(json, "post_processor", "processors").flatMap((step) => {
     if (step.type === "ByteLevel") return [];
     if (step.type !== "TemplateProcessing") return unsupported("post_processor", step.type);
     const { single, special_tokens: specials } = step;
@@ -63,13 +83,22 @@ export function preparePostProcessors(json: unknown, ids: ReadonlyMap<string, nu
     };
     const whole = Array.isArray(single) && single.length === pieces.length + 1 && pieces.every(isToken);
     expect(whole, "a template of the sequence A and special tokens", single);
-    return [{ type: "TemplateProcessing", single }];
+    return [single as { SpecialToken?: { id: string } }[]];
   });
+  return (textIds) =>
+    templates.reduce(
+      (inner, template) =>
+        template.flatMap(({ SpecialToken: token }) => (token ? ids.get(token.id)! : inner)),
+      textIds,
+    );
 }
 
-/** @throws ModelError if the text is to be changed first: the library's ways differ from Rust's with Unicode's versions */
-export function requireNoNormalizer(json: unknown): void {
-  for (const step of steps(json, "normalizer", "normalizers")) unsupported("normalizer", step.type);
+/** What becomes of text before it is split. */
+export function prepareNormalizer(json: unknown): (text: string) => string {
+  const chain = steps(json, "normalizer", "normalizers").map(
+    ({ type }) => forms.find((form) => form === type) ?? unsupported("normalizer", type),
+  );
+  return (text) => chain.reduce(normalize, text);
 }
 
 /** One component, or a `Sequence` of them. */
@@ -115,3 +144,7 @@ const replace = (Regex: string, content: string): Fields => ({
   pattern: { Regex },
   content,
 });
+
+/** A space, or what stands for one, goes before the text, unless it starts with one. */
+const startWith = (space: string): Fields =>
+  replace(`${space}([\\s\\S]*)|([^${space}][\\s\\S]*)`, `${space}$1$2`);

@@ -7,7 +7,8 @@ interface Library {
     config: object,
   ) => {
     encode(text: string): { ids: number[] };
-    model: { tokens_to_ids: Map<string, number>; _call(words: string[]): string[] };
+    model: { _call(words: string[]): string[]; bpe(word: string): string[] };
+    splitter_unnormalized: { split(text: string): string[] };
   };
   SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
   ByteLevelPreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };

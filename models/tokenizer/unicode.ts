@@ -71,6 +71,25 @@ const tables = {
     382 9 ef 19 3 m f3 4 4 5 9 7 3 6 v 3 45 2 13e 1d e9 1i 5 1d 9 0 f 0 n 4 2 e 11t 6 2 g 3 6 2 1 2 4
     2t 0 4h 6 a 9 9x 0 1q d dv d 6t 1 2 9 k6 6 32 6 6 9 1jr p 7 p 7 p 21z 9 gvt3 6n
   `,
+  /**
+   * What Unicode 9 has and a normalization form changes, joins or reorders; what it has and none does fills the gaps.
+   */
+  normalizable: `
+    1n mx 6 4 6 6 2 0 2 j 4 9g 3y 0 a 1i 9 q 8 0 u a 8 5n 10 1l 4h 8 z n 18 2 3d 3v 1u 1 d 0 d 2 9 0
+    4 2 a 0 5 1 2 0 1j 6 f 0 7 1 3 0 2 0 4 0 h 0 c 2 3 0 2m 0 h 0 2c 1 q 2 9 1 3 2 9 1 5 1 1h 2 16 0
+    8 1 3 3 a 0 33 2 5 0 8 1 2u 6 4 2 2 3 8 1 2w 0 8 1 3 3 a 0 37 0 5 0 a 6 2c 7 e 3 2w 6 f 3 h 1 1b
+    1j 9 t 8 y 9 t d 0 2n 2w 33 5i bf 2 qd 0 w 0 4e b 5o 0 40 2 64 1 20 s 3 0 1d d 20 1r 13 8 1j 21
+    1w 0 49 10 4 1 1f 5l 6 7u 3 5 3 11 3 5 3 7 2 0 2 0 2 0 2 u 3 1g 2 e 2 d 3 5 2 i 3 2 2 8 2 2n h 1
+    3 q 2 c c 0 14 w g 3t 7 be 8m 1a5 bj 39 3i 0 g 0 2p v 4g 2c d 5x 17 1m c 26 5 2u 1e 2l 4 d 2p u
+    2 66 2 57a 53 g3z 1cj 3m 3j 0 3s e 5a 0 s h 1m 14 2o d 6o h 1h 0 2u 3 3y 0 j 8mb 6l9 a5 3 2x 13
+    6 d 4 6 p 2 4 2 0 2 1 2 1 2 2z y a2 j 1r 3 1h 15 c k 9 7 1e 2 i 2 3 5 4 2 3q 5 59 4 5 3 5 3 5 3
+    2 4 6 2 6 en 0 6b 0 46 4 1ar 2 15 2 5 0 4m 1 128 0 1l 1n 1y 1g 1r 0 25 a 2z 1 4z 1 2a 2 9 0 4 2
+    a 0 f 6 4 4 5q 4 2y j 6k 0 9 8 3j 0 3b 1 38 0 104 0 fjl 4 1o 6 g2w 0 43d 2x 3m 2 cc 2c 2 1y 2 1
+    3 0 3 1 3 3 2 b 2 0 2 6 2 1s 2 3 3 7 2 6 2 r 2 3 2 4 2 0 4 6 2 9f 3 83 3 1d 1kx 6 2 g 3 6 2 1 2
+    4 1pi 6 32 6 xi 3 2 q 2 1 2 0 3 0 2 9 2 3 2 0 2 0 7 0 5 0 2 0 2 0 2 2 2 1 2 0 3 0 2 0 2 0 2 0 2
+    0 2 1 2 0 3 3 2 6 2 3 2 3 2 0 2 9 2 g 6 2 2 4 2 g g5 a 6 u 2 1n 11 0 34 2 e 17 5 8 8 1 2xd wke
+    g74 f1
+  `,
 } as const;
 
 /** The inside of a regular expression's `[…]`. */
@@ -90,3 +109,13 @@ export const number = classSource("number");
 export const word = letter + classSource("mark");
 /** The `Digits` pre-tokenizer follows Unicode 17, which has two more ranges of numbers. */
 export const digit = `${number}\\u{11de0}-\\u{11de9}\\u{16ff4}-\\u{16ff6}`;
+
+export type Form = "NFC" | "NFD" | "NFKC" | "NFKD";
+export const forms: readonly Form[] = ["NFC", "NFD", "NFKC", "NFKD"];
+
+const normalizable = new RegExp(`[${classSource("normalizable")}]+`, "gu");
+
+/** The library normalizes by Unicode 9, and leaves later characters as they are: nothing joins or moves past them. */
+export function normalize(text: string, form: Form): string {
+  return text.replace(normalizable, (run) => run.normalize(form));
+}

@@ -3,24 +3,7 @@ import { type Fields, isFields, shown } from "../fields.js";
 
 /** @throws ModelError with what was expected of tokenizer.json and what it has, unless it `holds` */
 export function expect(holds: boolean, expected: string, got: unknown): asserts holds {
-  if (!holds) throw new ModelError(`tokenizer.json: expected ${expected}, got ${shownAtAnyDepth(got)}`);
-}
-
-function shownAtAnyDepth(value: unknown): string {
-  try {
-    return shown(value);
-  } catch {
-    // JSON is parsed without recursion, but written with it.
-    return "values in values without end";
-  }
-}
-
-export interface AddedToken {
-  id: number;
-  content: string;
-  special: boolean;
-  /** Looked for in normalized text, rather than in the text as it came. */
-  normalized: boolean;
+  if (!holds) throw new ModelError(`tokenizer.json: expected ${expected}, got ${shown(got)}`);
 }
 
 /** Tokens and their ids. */
@@ -58,23 +41,4 @@ export function prepareModel(model: Fields, vocabulary: ReadonlyMap<string, numb
     return pair;
   });
   return { type: "BPE", vocab, merges: pairs, unk_token: unk, fuse_unk, ignore_merges };
-}
-
-export function parseAddedTokens(json: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {
-  expect(Array.isArray(json ?? []), "a list of added_tokens", json);
-  const ids = new Map(vocabulary);
-  // The Rust library numbers new tokens from the vocabulary's end on, whatever the file says.
-  let next = vocabulary.size;
-  return ((json ?? []) as unknown[]).map((token) => {
-    expect(isFields(token), "an added token", token);
-    const { content, special, normalized } = token;
-    expect(typeof content === "string" && content !== "", "an added token with content", token);
-    const id = ids.get(content) ?? next;
-    expect(token.id === id, `id ${id} for the added token ${shown(content)}`, token.id);
-    for (const name of ["single_word", "lstrip", "rstrip"])
-      expect(!token[name], `no ${name}, which is not supported, for ${shown(content)}`, token[name]);
-    ids.set(content, id);
-    next = Math.max(next, id + 1);
-    return { id, content, special: special === true, normalized: normalized === true };
-  });
 }

@@ -1,0 +1,75 @@
+import { isFields, shown } from "../fields.js";
+import { Tokenizer as Library } from "./library.js";
+import { expect } from "./vocabulary.js";
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** Looked for in normalized text, rather than in the text as it came. */
+  normalized: boolean;
+  /** What is looked for, and what the id decodes to: the content, normalized if the text is. */
+  text: string;
+}
+
+export function parseAddedTokens(
+  json: unknown,
+  vocabulary: ReadonlyMap<string, number>,
+  normalize: (text: string) => string,
+): AddedToken[] {
+  expect(Array.isArray(json ?? []), "a list of added_tokens", json);
+  const ids = new Map(vocabulary);
+  const contents = new Set<string>();
+  const normalizedTexts = new Set<string>();
+  // The Rust library numbers new tokens from the vocabulary's end on, whatever the file says.
+  let next = vocabulary.size;
+  return ((json ?? []) as unknown[]).map((token) => {
+    expect(isFields(token), "an added token", token);
+    const { content } = token;
+    expect(typeof content === "string" && content !== "", "an added token with content", token);
+    const id = ids.get(content) ?? next;
+    expect(token.id === id, `id ${id} for the added token ${shown(content)}`, token.id);
+    for (const name of ["single_word", "lstrip", "rstrip"])
+      expect(!token[name], `no ${name}, which is not supported, for ${shown(content)}`, token[name]);
+    ids.set(content, id);
+    next = Math.max(next, id + 1);
+    const normalized = token.normalized === true;
+    const text = normalized ? normalize(content) : content;
+    // The Rust library takes now one, now the other.
+    const twice = contents.has(content) || (normalized && normalizedTexts.has(text));
+    expect(!twice, "an added token that reads like no other", content);
+    contents.add(content);
+    if (normalized) normalizedTexts.add(text);
+    return { id, content, normalized, text };
+  });
+}
+
+/**
+ * Divides text into the ids of added tokens and what lies between them, normalized. The library would do so as well, but
+ * tells tokens by their texts alone, and normalizing makes texts alike.
+ */
+export function divider(
+  added: readonly AddedToken[],
+  normalize: (text: string) => string,
+): (text: string) => (string | number)[] {
+  const divide = finder(added.filter(({ normalized }) => !normalized));
+  const divideNormalized = finder(added.filter(({ normalized }) => normalized));
+  return (text) =>
+    divide(text).flatMap((part) => (typeof part === "number" ? part : divideNormalized(normalize(part))));
+}
+
+/** Finds the longest of the tokens at each place. */
+function finder(added: readonly AddedToken[]): (text: string) => (string | number)[] {
+  const ids = new Map(added.map(({ text, id }) => [text, id]));
+  const { splitter_unnormalized: splitter } = new Library(
+    {
+      model: { type: "BPE", vocab: {}, merges: [] },
+      added_tokens: [...ids].map(([content, id]) => ({ content, id, normalized: false })),
+      normalizer: null,
+      pre_tokenizer: null,
+      post_processor: null,
+      decoder: null,
+    },
+    {},
+  );
+  return (text) => splitter.split(text).map((part) => ids.get(part) ?? part);
+}
