@@ -26,6 +26,17 @@ describe("detokenizing one id at a time", () => {
       assert.ok(!piece.includes("\uFFFD"), JSON.stringify(piece));
   });
 
+  it("keeps the space around a token that is no text", () => {
+    const silent: Decoder = { decode: (ids) => words.decode(ids.filter((id) => id !== 0)) };
+    for (const ids of [
+      [1, 0, 2],
+      [0, 1, 0, 0, 2, 0, 3],
+      [0, 0],
+    ]) {
+      assert.equal(pieces(silent, ids).join(""), silent.decode(ids));
+    }
+  });
+
   it("passes over bytes that are no UTF-8 instead of waiting for ever", () => {
     const garbage = [
       ...bytes.encode("a"),

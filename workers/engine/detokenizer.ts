@@ -28,6 +28,11 @@ export class Detokenizer {
   push(id: number): string {
     this.#ids.push(id);
     const text = this.#decoder.decode(this.#ids);
+    if (text === this.#context) {
+      // A control token is no text, and no context either: what follows it joins to what came before it.
+      this.#ids.pop();
+      return "";
+    }
     if (isUnfinished(text) && this.#ids.length - this.#emitted < LONGEST_CHARACTER) return "";
     const piece = text.slice(this.#context.length);
     this.#ids = this.#ids.slice(this.#emitted);
