@@ -1,10 +1,11 @@
 import { parentPort, threadId, workerData } from "node:worker_threads";
-import { type ModelFolder, readModelFolder } from "../models/folder.js";
+import { readModelFolder } from "../models/folder.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
-import { OnnxSession } from "./onnx/session.js";
+import { modelShape, OnnxSession } from "./onnx/session.js";
 import type { FromSequence, GenerateTask, ToSequence, WorkerSetup, WorkerStatus } from "./protocol.js";
+import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
@@ -22,7 +23,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
   await new Promise<void>((resolve) => {
     const sequence = new Sequence({
       ...task,
-      stop: task.stop.flatMap((stop) => spellings(stop, model)),
+      stop: task.stop.flatMap((stop) => spellings(stop, tokenizer)),
       eosId: task.ignoreEos ? null : eosId,
       context: config.n_positions,
       contextStride: setup.contextStride,
@@ -53,11 +54,11 @@ async function load() {
   const started = performance.now();
   const deviceId = claimDevice();
   const model = readModelFolder(setup.modelDir);
-  const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
-  const session = await OnnxSession.open(model.graphPath, { ...setup, deviceId });
-  const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, setup.slots);
+  const shape = modelShape(model.config);
+  const session = await OnnxSession.open(model.graphPath, shape, { ...setup, deviceId });
+  const cache = new KvCache(shape, setup.slots);
   return {
-    engine: new Engine(session, cache, vocab_size),
+    engine: new Engine(session, cache, shape.vocabulary),
     model,
     deviceId,
     loadMs: performance.now() - started,
@@ -71,15 +72,6 @@ function claimDevice(): number {
   const deviceId = setup.deviceIds[index];
   if (deviceId === undefined) throw new Error(`no device is left for worker ${threadId}`);
   return deviceId;
-}
-
-/**
- * The ways in which a model may write a stop string. A tokenizer without a decoder puts a space between tokens, so that
- * `[/ANSWER]` comes out as `[/ ANSWER ]`; the space before it then belongs to it too.
- */
-function spellings(stop: string, { tokenizer }: ModelFolder): string[] {
-  const decoded = tokenizer.decode(tokenizer.encode(stop));
-  return decoded === stop || decoded === "" ? [stop] : [stop, decoded, ` ${decoded}`];
 }
 
 function report(status: WorkerStatus): void {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { OnnxSession } from "../../workers/onnx/session.js";
+import { modelShape, OnnxSession } from "../../workers/onnx/session.js";
 import { FIXTURE_SIZES, randomWeights } from "../fixture.js";
 import type { ModelConfig } from "../folder.js";
 import { buildGraph, quantizeRows } from "./graph.js";
@@ -123,8 +123,12 @@ describe("the step graph", () => {
   });
 
   it("sends only the last row of each sequence through the head", async () => {
-    const { file } = await write(randomWeights(), "fp32");
-    const session = await OnnxSession.open(file, { device: "cpu", deviceId: 0, threads: 1 });
+    const { file, config } = await write(randomWeights(), "fp32");
+    const session = await OnnxSession.open(file, modelShape(config), {
+      device: "cpu",
+      deviceId: 0,
+      threads: 1,
+    });
     const { layers, heads, width, vocab } = FIXTURE_SIZES;
     const { logits, present } = await session.run({
       batch: 2,

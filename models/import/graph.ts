@@ -1,3 +1,4 @@
+import { capacityDimension } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../folder.js";
 import {
   type Attribute,
@@ -174,7 +175,7 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
       inputs.push({
         name: `past_${part}.${layer}`,
         type: "float32",
-        dims: ["batch", heads, "capacity", headDim],
+        dims: ["batch", heads, capacityDimension(context), headDim],
       });
     }
   }

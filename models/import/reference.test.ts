@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { Engine } from "../../workers/engine/engine.js";
 import { KvCache } from "../../workers/engine/kv-cache.js";
 import { Sequence } from "../../workers/engine/sequence.js";
-import { OnnxSession } from "../../workers/onnx/session.js";
+import { modelShape, OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";
 import { type ModelFolder, readModelFolder } from "../folder.js";
 import { importCheckpoint } from "./index.js";
@@ -47,7 +47,11 @@ describe("the shared checkpoint", { skip }, () => {
         precision,
       });
       const model = readModelFolder(out);
-      const session = await OnnxSession.open(model.graphPath, { device: "cpu", deviceId: 0, threads: 2 });
+      const session = await OnnxSession.open(model.graphPath, modelShape(model.config), {
+        device: "cpu",
+        deviceId: 0,
+        threads: 2,
+      });
       models[precision] = { model, session };
     }
   });
@@ -56,9 +60,8 @@ describe("the shared checkpoint", { skip }, () => {
   /** Greedy ids and texts of all the cases with these indices, run at once, as the old server slid its window. */
   async function generate(indices: number[]) {
     const { model, session } = models.fp32;
-    const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
-    const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, indices.length);
-    const engine = new Engine(session, cache, vocab_size);
+    const shape = modelShape(model.config);
+    const engine = new Engine(session, new KvCache(shape, indices.length), shape.vocabulary);
     const sequences = indices.map((index) => {
       const promptIds = model.tokenizer.encode(cases[index]!.prompt);
       let sequence!: Sequence;
@@ -71,7 +74,7 @@ describe("the shared checkpoint", { skip }, () => {
           seed: [0, 0],
           stop: [],
           eosId: null,
-          context,
+          context: shape.context,
           contextStride: 1,
           decoder: model.tokenizer,
           onEnd,

@@ -1,5 +1,5 @@
 import { KvCache } from "../../workers/engine/kv-cache.js";
-import { OnnxSession } from "../../workers/onnx/session.js";
+import { type ModelShape, modelShape, OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../folder.js";
 import { ImportError } from "./error.js";
 import { forward } from "./forward.js";
@@ -29,13 +29,12 @@ export async function verify(
   weights: GptWeights,
   config: ModelConfig,
 ): Promise<Verification> {
-  const { vocab_size: vocabulary, n_positions: context, n_layer: layers, n_head: heads, n_embd } = config;
-  const ids = Array.from({ length: Math.min(IDS, context) }, (_, i) => (i * 7919 + 13) % vocabulary);
-  const actual = await runGraph(
-    graphPath,
-    ids,
-    new KvCache({ layers, heads, headDim: n_embd / heads, context }, 1),
+  const shape = modelShape(config);
+  const ids = Array.from(
+    { length: Math.min(IDS, shape.context) },
+    (_, i) => (i * 7919 + 13) % shape.vocabulary,
   );
+  const actual = await runGraph(graphPath, shape, ids);
   const expected = await forward(weights, ids, actual.length, config.layer_norm_epsilon);
   let difference = 0;
   let least = Number.POSITIVE_INFINITY;
@@ -61,8 +60,13 @@ export async function verify(
 }
 
 /** Logits after all but the last id, then after the last one alone; just the latter where there is but one id. */
-async function runGraph(graphPath: string, ids: readonly number[], cache: KvCache): Promise<Float32Array[]> {
-  const session = await OnnxSession.open(graphPath, { device: "cpu", deviceId: 0, threads: 0 });
+async function runGraph(
+  graphPath: string,
+  shape: ModelShape,
+  ids: readonly number[],
+): Promise<Float32Array[]> {
+  const cache = new KvCache(shape, 1);
+  const session = await OnnxSession.open(graphPath, shape, { device: "cpu", deviceId: 0, threads: 0 });
   try {
     const results: Float32Array[] = [];
     for (const part of [ids.slice(0, -1), ids.slice(-1)]) {

@@ -2,7 +2,7 @@ import type { ModelFolder } from "../../models/folder.js";
 import { Engine } from "../../workers/engine/engine.js";
 import { KvCache } from "../../workers/engine/kv-cache.js";
 import { Sequence } from "../../workers/engine/sequence.js";
-import { OnnxSession } from "../../workers/onnx/session.js";
+import { modelShape, OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";
 import { closedLoop, type Measurement, prompt, type Workload } from "./workload.js";
 
@@ -12,10 +12,10 @@ export async function benchEngine(
   threads: number,
   workload: Workload,
 ): Promise<Measurement> {
-  const { n_layer: layers, n_head: heads, n_embd, n_positions: context, vocab_size } = model.config;
-  const session = await OnnxSession.open(model.graphPath, { device: "cpu", deviceId: 0, threads });
-  const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, workload.clients);
-  const engine = new Engine(session, cache, vocab_size);
+  const shape = modelShape(model.config);
+  const session = await OnnxSession.open(model.graphPath, shape, { device: "cpu", deviceId: 0, threads });
+  const cache = new KvCache(shape, workload.clients);
+  const engine = new Engine(session, cache, shape.vocabulary);
   let driving = false;
   const drive = async () => {
     if (driving) return;
@@ -34,8 +34,8 @@ export async function benchEngine(
           seed: [index, 0],
           stop: [],
           eosId: null,
-          context,
-          contextStride: Math.max(1, context >> 2),
+          context: shape.context,
+          contextStride: Math.max(1, shape.context >> 2),
           decoder: model.tokenizer,
           onEnd,
         }),

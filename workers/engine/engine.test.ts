@@ -6,7 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixture.js";
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
-import { OnnxSession } from "../onnx/session.js";
+import { modelShape, OnnxSession } from "../onnx/session.js";
 import type { FromSequence } from "../protocol.js";
 import { Engine } from "./engine.js";
 import { KvCache } from "./kv-cache.js";
@@ -88,8 +88,12 @@ for (const precision of ["fp32", "int8"] as const) {
     let session: OnnxSession;
     const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
     before(async () => {
-      const { graphPath } = readModelFolder(join(folder, precision));
-      session = await OnnxSession.open(graphPath, { device: "cpu", deviceId: 0, threads: 2 });
+      const { graphPath, config } = readModelFolder(join(folder, precision));
+      session = await OnnxSession.open(graphPath, modelShape(config), {
+        device: "cpu",
+        deviceId: 0,
+        threads: 2,
+      });
     });
     after(() => session.close());
 
@@ -153,8 +157,12 @@ describe("an engine past the context window", () => {
   let session: OnnxSession;
   const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
   before(async () => {
-    const { graphPath } = readModelFolder(join(folder, "fp32"));
-    session = await OnnxSession.open(graphPath, { device: "cpu", deviceId: 0, threads: 2 });
+    const { graphPath, config } = readModelFolder(join(folder, "fp32"));
+    session = await OnnxSession.open(graphPath, modelShape(config), {
+      device: "cpu",
+      deviceId: 0,
+      threads: 2,
+    });
   });
   after(() => session.close());
 
@@ -302,6 +310,54 @@ describe("an engine's bookkeeping", () => {
       session.steps.map(({ chunk }) => (chunk === 1 ? "decode" : "prefill")),
       ["prefill", "decode", "prefill", "decode", "prefill", "decode"],
     );
+  });
+
+  /** Steps until a sequence has a token, or until there were too many of them. */
+  async function stepsToFirstToken(engine: Engine, sequence: Sequence): Promise<number> {
+    let steps = 0;
+    while (!sequence.started && steps < 1000) {
+      await engine.step();
+      steps++;
+    }
+    return steps;
+  }
+
+  it("lets a new prompt in beside sequences that fill their window anew at every token", async () => {
+    const engine = new Engine(new CountingSession(), new KvCache(shape, 12), vocab);
+    const sliding = Array.from({ length: 8 }, () =>
+      ask(engine, { promptIds: count(1, context), maxTokens: 500, contextStride: 1 }),
+    );
+    while (!sliding.every(({ sequence }) => sequence.started)) await engine.step();
+    for (const length of [1, 20, 60, 100]) {
+      const { sequence } = ask(engine, { promptIds: count(1, length), maxTokens: 3 });
+      const steps = await stepsToFirstToken(engine, sequence);
+      assert.ok(steps <= 3 * Math.ceil(length / 64) + 1, `${steps} steps to the first token of ${length}`);
+    }
+  });
+
+  it("lets sequences that fill their window anew go on beside a stream of new prompts", async () => {
+    const engine = new Engine(new CountingSession(), new KvCache(shape, 12), vocab);
+    const { sequence } = ask(engine, { promptIds: count(1, context), maxTokens: 500, contextStride: 1 });
+    await stepsToFirstToken(engine, sequence);
+    const before = sequence.ids.length;
+    for (let step = 0; step < 60; step++) {
+      if (engine.size < 12) ask(engine, { promptIds: count(1, 100), maxTokens: 1 });
+      await engine.step();
+    }
+    // A window is three chunks, and every other prefill is its.
+    assert.ok(sequence.ids.length - before >= 8, `${sequence.ids.length - before} tokens in 60 steps`);
+  });
+
+  it("prefills new prompts in the order in which they came", async () => {
+    const engine = new Engine(new CountingSession(), new KvCache(shape, 12), vocab);
+    const finished: number[] = [];
+    const ends = [70, 3, 90, 40, 90, 12].map((length, i) =>
+      ask(engine, { promptIds: count(1, length), maxTokens: 1 }).outcome.then(() => finished.push(i)),
+    );
+    await finish(engine);
+    await Promise.all(ends);
+    assert.ok(finished.indexOf(0) < finished.indexOf(2) && finished.indexOf(2) < finished.indexOf(4));
+    assert.ok(finished.indexOf(1) < finished.indexOf(5));
   });
 
   it("fails the sequences of a run that fails, and no other", async () => {

@@ -62,7 +62,7 @@ export class Engine {
         if (this.#sample(sequence, row)) continue;
         if (cached === this.#cache.shape.context) {
           sequence.slide();
-          this.#cache.clear(sequence.slot);
+          this.#scheduler.restart(sequence);
         }
       }
       this.#scheduler.settle(sequence);

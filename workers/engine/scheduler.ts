@@ -29,6 +29,8 @@ export class Scheduler {
   readonly #sequences: Sequence[] = [];
   #decoding = 0;
   #prefilledLast = false;
+  #startedLast = false;
+  #tickets = 0;
 
   constructor(cache: KvCache) {
     this.#cache = cache;
@@ -46,8 +48,14 @@ export class Scheduler {
     if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
     sequence.slot = this.#sequences.length;
     this.#sequences.push(sequence);
-    this.#cache.clear(sequence.slot);
+    this.restart(sequence);
     this.settle(sequence);
+  }
+
+  /** Forgets what the cache holds of a sequence, which takes its turn behind all that wait for a prefill now. */
+  restart(sequence: Sequence): void {
+    this.#cache.clear(sequence.slot);
+    sequence.ticket = this.#tickets++;
   }
 
   /** Moves a sequence to where its pending ids put it; to be called whenever their number may have changed. */
@@ -70,32 +78,35 @@ export class Scheduler {
   }
 
   /**
-   * All sequences that decode, or the first that prefill. The two take turns, so neither a stream of prompts nor the
+   * All sequences that decode, or some that prefill. The two take turns, so neither a stream of prompts nor the
    * running sequences can starve the other.
    */
   next(): Batch | null {
     const prefills = this.#sequences.length > this.#decoding;
-    if (prefills && (this.#decoding === 0 || !this.#prefilledLast)) {
-      this.#prefilledLast = true;
-      return this.#prefill();
-    }
-    this.#prefilledLast = false;
+    this.#prefilledLast = prefills && (this.#decoding === 0 || !this.#prefilledLast);
+    if (this.#prefilledLast) return this.#prefill();
     if (this.#decoding === 0) return null;
     const sequences = this.#sequences.slice(0, this.#decoding);
     return { sequences, chunk: 1, counts: sequences.map(() => 1) };
   }
 
-  /** Prompts whose chunks pad to the same length share a run. */
+  /**
+   * The longest waiting, and others whose chunks pad to the same length. New prompts and sequences that started and fill
+   * a window anew take turns: at stride 1 the latter do so at every token.
+   */
   #prefill(): Batch {
+    const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.ticket - b.ticket);
+    const others = waiting.filter(({ started }) => started !== this.#startedLast);
+    const [first, ...rest] = (others.length > 0 ? others : waiting) as [Sequence, ...Sequence[]];
+    this.#startedLast = first.started;
+
     const count = (sequence: Sequence) => Math.min(PREFILL_CHUNK, this.#pending(sequence));
-    const chunk = roundUp(count(this.#sequences[this.#decoding]!), CHUNK_UNIT);
-    const sequences: Sequence[] = [];
-    for (let slot = this.#decoding; slot < this.#sequences.length; slot++) {
-      const sequence = this.#sequences[slot]!;
-      if (roundUp(count(sequence), CHUNK_UNIT) !== chunk) break;
-      if (sequences.length > 0 && (sequences.length + 1) * chunk > PREFILL_BUDGET) break;
-      sequences.push(sequence);
-    }
+    const chunk = roundUp(count(first), CHUNK_UNIT);
+    const alike = rest.filter(
+      (sequence) => sequence.started === first.started && roundUp(count(sequence), CHUNK_UNIT) === chunk,
+    );
+    const sequences = [first, ...alike.slice(0, Math.max(1, Math.floor(PREFILL_BUDGET / chunk)) - 1)];
+    for (const [i, sequence] of sequences.entries()) this.#swap(sequence.slot, this.#decoding + i);
     return { sequences, chunk, counts: sequences.map(count) };
   }
 
@@ -104,6 +115,7 @@ export class Scheduler {
   }
 
   #swap(a: number, b: number): void {
+    if (a === b) return;
     this.#cache.swap(a, b);
     const sequence = this.#sequences[a]!;
     this.#place(this.#sequences[b]!, a);

@@ -27,8 +27,9 @@ export class Sequence {
   readonly ids: number[];
   readonly sampling: Sampling;
   cancelled = false;
-  /** The place in the cache, kept by the scheduler. */
+  /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
   slot = -1;
+  ticket = -1;
   windowStart: number;
   readonly #options: SequenceOptions;
   readonly #created = performance.now();
@@ -43,6 +44,11 @@ export class Sequence {
     this.windowStart = Math.max(0, this.ids.length - options.context);
     // Text is needed on the way only to look for stop strings.
     this.#detokenizer = options.stop.length > 0 ? new Detokenizer(options.decoder) : null;
+  }
+
+  /** Whether it has a token of its own. */
+  get started(): boolean {
+    return this.ids.length > this.#options.promptIds.length;
   }
 
   /** How many of the window's ids are not in the cache, which holds `cached`. */

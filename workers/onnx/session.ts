@@ -1,4 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { ModelConfig } from "../../models/folder.js";
+import type { CacheShape } from "../engine/kv-cache.js";
 import type { StepInputs, StepOutputs, StepSession } from "../engine/runner.js";
 import type { Device } from "../protocol.js";
 
@@ -9,24 +11,58 @@ export interface SessionOptions {
   threads: number;
 }
 
+/** The sizes that a graph is made for, beside its weights. */
+export interface ModelShape extends CacheShape {
+  vocabulary: number;
+}
+
+export function modelShape({ n_layer, n_head, n_embd, n_positions, vocab_size }: ModelConfig): ModelShape {
+  return {
+    layers: n_layer,
+    heads: n_head,
+    headDim: n_embd / n_head,
+    context: n_positions,
+    vocabulary: vocab_size,
+  };
+}
+
+const CAPACITY = "capacity_up_to_";
+
+/** The name of the cache's varying dimension, which tells the context: a graph says nothing else of it. */
+export function capacityDimension(context: number): string {
+  return `${CAPACITY}${context}`;
+}
+
 /** A model loaded into the native runtime. A run blocks the calling thread until it ends. */
 export class OnnxSession implements StepSession {
   readonly #session: InferenceSession;
+  readonly #model: ModelShape;
 
-  private constructor(session: InferenceSession) {
+  private constructor(session: InferenceSession, model: ModelShape) {
     this.#session = session;
+    this.#model = model;
   }
 
-  /** @throws what the runtime says of a file that it can't load or a device that it can't open */
-  static async open(modelFile: string, { device, deviceId, threads }: SessionOptions): Promise<OnnxSession> {
-    const session = await InferenceSession.create(modelFile, {
-      executionProviders: device === "cpu" ? ["cpu"] : [{ name: device, deviceId }, "cpu"],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
-    });
-    return new OnnxSession(session);
+  /** @throws one line that names the file, if the runtime can't load it or it isn't a model of these sizes */
+  static async open(
+    file: string,
+    model: ModelShape,
+    { device, deviceId, threads }: SessionOptions,
+  ): Promise<OnnxSession> {
+    try {
+      const session = await InferenceSession.create(file, {
+        executionProviders: device === "cpu" ? ["cpu"] : [{ name: device, deviceId }, "cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      });
+      const opened = new OnnxSession(session, model);
+      opened.#assertShape(model);
+      return opened;
+    } catch (error) {
+      throw new Error(`${file}: ${(error as Error).message.split("\n")[0]}`);
+    }
   }
 
   async run({
@@ -43,7 +79,7 @@ export class OnnxSession implements StepSession {
       past_lengths: new Tensor("int32", pastLengths, [batch]),
       last_rows: new Tensor("int32", lastRows, [lastRows.length]),
     };
-    const [heads, headDim] = this.#cacheShape;
+    const { heads, headDim } = this.#model;
     for (const [i, values] of past.entries()) {
       feeds[`past_${i % 2 === 0 ? "k" : "v"}.${i >> 1}`] = new Tensor("float32", values, [
         batch,
@@ -60,10 +96,29 @@ export class OnnxSession implements StepSession {
     await this.#session.release();
   }
 
-  /** Heads and head dimension, from the model's own declaration of its inputs. */
-  get #cacheShape(): [number, number] {
-    const metadata = this.#session.inputMetadata[3];
-    if (!metadata?.isTensor) throw new Error("the model has no cache inputs");
-    return [metadata.shape[1] as number, metadata.shape[3] as number];
+  /** @throws an error that names the first of `expected` that the graph was not made for */
+  #assertShape(expected: ModelShape): void {
+    const actual = this.#shape();
+    for (const [name, value] of Object.entries(expected) as [keyof ModelShape, number][]) {
+      if (actual[name] !== value)
+        throw new Error(`expected ${name} ${value}, as config.json has it, got ${actual[name]}`);
+    }
+  }
+
+  /** What the graph says of itself by the shapes of its inputs and outputs. */
+  #shape(): ModelShape {
+    const { inputNames, inputMetadata, outputMetadata } = this.#session;
+    const [logits] = outputMetadata;
+    const cache = inputMetadata[inputNames.indexOf("past_k.0")];
+    if (!cache?.isTensor || !logits?.isTensor)
+      throw new Error("expected a graph that `jai import` wrote, got another");
+    const [, heads, capacity, headDim] = cache.shape;
+    return {
+      layers: inputNames.filter((name) => name.startsWith("past_k.")).length,
+      heads: Number(heads),
+      headDim: Number(headDim),
+      context: Number(String(capacity).replace(CAPACITY, "")),
+      vocabulary: Number(logits.shape[1]),
+    };
   }
 }
