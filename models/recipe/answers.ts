@@ -4,7 +4,10 @@ import type { Random } from "./random.js";
 import type { Role } from "./roles.js";
 import type { Focus } from "./wordings.js";
 
-/** An answer to a question that names a place and a role: an opening that takes up the focus, then the posting. */
+/**
+ * An answer to a question that names a place and a role: an opening that takes up the focus, then the posting. The opening
+ * repeats what was asked and nothing that the posting makes up: a small model doesn't copy a figure to the right line.
+ */
 export function answerBoth(
   random: Random,
   place: string,
@@ -36,7 +39,7 @@ const CLOSINGS = [
 ];
 
 function opening(random: Random, posting: Posting, focus: Focus, skill: string | undefined): string {
-  const { place, role, company } = posting;
+  const { place, role } = posting;
   const name = role.name;
   switch (focus) {
     case "any":
@@ -50,9 +53,9 @@ function opening(random: Random, posting: Posting, focus: Focus, skill: string |
     case "tool":
       return `네, ${place}에서 ${skill} 역량을 보는 ${name} 공고가 있습니다.`;
     case "stack":
-      return `${place} ${name} 공고는 ${posting.skills.join(", ")} 역량을 봅니다.`;
+      return `${place} ${name} 공고에서 보는 역량은 아래와 같습니다.`;
     case "pay":
-      return `${place} ${name} 공고의 급여는 ${posting.pay}입니다.`;
+      return `${place} ${name} 공고의 급여는 아래와 같습니다.`;
     case "remote":
       return posting.remote
         ? `네, ${place}에서 재택근무가 되는 ${name} 공고가 있습니다.`
@@ -60,11 +63,11 @@ function opening(random: Random, posting: Posting, focus: Focus, skill: string |
     case "newcomer":
       return `네, ${place}에서 신입도 지원할 수 있는 ${name} 공고가 있습니다.`;
     case "deadline":
-      return `${place} ${name} 공고의 마감은 ${posting.deadline}입니다.`;
+      return `${place} ${name} 공고의 마감일은 아래와 같습니다.`;
     case "permanent":
       return `네, ${place}에서 정규직 ${withParticle(name, "을")} 채용하는 공고가 있습니다.`;
     case "duty":
-      return `${company}의 ${place} ${name} 공고에서 맡는 일은 ${posting.duty}입니다.`;
+      return `${place} ${name} 공고에서 맡는 일은 아래와 같습니다.`;
   }
 }
 

@@ -69,6 +69,56 @@ test("an answer names the place and the role of its posting in its first line", 
   }
 });
 
+test("an opening repeats nothing that its posting makes up", () => {
+  const openings = corpus.samples.flatMap(({ answer }) => {
+    const [opening = "", ...lines] = answer.split("\n");
+    const made = lines.filter((line) => /^(회사|하는 일|급여|마감): /.test(line));
+    return made.length === 0
+      ? []
+      : [{ opening, made: made.map((line) => line.replace(/^.+?: | \(가상\)$/g, "")) }];
+  });
+  assert.ok(openings.length > 1000);
+  for (const { opening, made } of openings) {
+    assert.equal(made.length, 4);
+    for (const value of made) assert.ok(!opening.includes(value), `${opening} / ${value}`);
+  }
+});
+
+test("companies and months are spread evenly, so that sampling varies them", () => {
+  const { samples } = generateCorpus(7, 12_000);
+  const all = samples.map(({ answer }) => answer).join("\n");
+  for (const [pattern, kinds] of [
+    [/^회사: (\S+) /gm, 40],
+    [/^마감: (\d+)월/gm, 12],
+  ] as const) {
+    const counts = new Map<string, number>();
+    let total = 0;
+    for (const match of all.matchAll(pattern)) {
+      counts.set(match[1] as string, (counts.get(match[1] as string) ?? 0) + 1);
+      total++;
+    }
+    assert.equal(counts.size, kinds);
+    for (const [name, count] of counts) {
+      assert.ok(Math.abs(count - total / kinds) < (0.35 * total) / kinds, `${name}: ${count} of ${total}`);
+    }
+  }
+});
+
+test("who the model is and what it can do is answered with its introduction", () => {
+  const replies = new Map(corpus.samples.map(({ question, answer }) => [question, answer]));
+  const introduced = [...replies].filter(([, answer]) => answer.startsWith("저는 JAI, jai-server의 데모용"));
+  assert.ok(introduced.length > 50);
+  assert.ok(introduced.some(([question]) => /이름/.test(question)));
+  assert.ok(introduced.some(([question]) => /할 수 있/.test(question)));
+  for (const [question] of introduced) assert.ok(!/채용|공고|구인/.test(question), question);
+});
+
+test("a question that names a role alone is answered with places", () => {
+  const asked = corpus.samples.filter(({ question }) => /^\S+ 채용 어디서 해/.test(question));
+  assert.ok(asked.length > 0);
+  for (const { question, answer } of asked) assert.match(answer, /^- \S+: .+ \(가상\)|^죄송/m, question);
+});
+
 test("every company is marked as fictional, and no sample holds an address", () => {
   for (const line of text.match(/^회사: .+$/gm) ?? []) assert.match(line, / \(가상\)$/);
   assert.doesNotMatch(text, /https?:|www\.|@/);

@@ -8,7 +8,17 @@ import { disturb } from "./noise.js";
 import { PLACE_ALIASES, PLACES } from "./places.js";
 import { Random } from "./random.js";
 import { ROLES, type Role } from "./roles.js";
-import { BOTH, choose, type Focus, fill, HELD_OUT_BOTH, PLACE_ONLY, phrase, ROLE_ONLY } from "./wordings.js";
+import {
+  BOTH,
+  choose,
+  type Focus,
+  fill,
+  HELD_OUT_BOTH,
+  PLACE_ONLY,
+  phrase,
+  ROLE_ONLY,
+  type Slots,
+} from "./wordings.js";
 
 export interface HeldOutQuestion {
   question: string;
@@ -30,6 +40,8 @@ export const DEFAULT_COUNT = 48_000;
 
 /** How many questions have words around the point, so that an unheard wording is nothing unheard of. */
 const DISTURBED_SHARE = 0.4;
+/** The same for questions that name a place or a role alone, which have less to hold on to. */
+const DISTURBED_SHORT_SHARE = 0.2;
 const HELD_OUT_SHARE = 0.1;
 const HELD_OUT_QUESTIONS = { pair: 120, wording: 40, both: 40 } as const;
 /** The questions that the documentation shows stay in training. */
@@ -80,19 +92,19 @@ function choosePairs(random: Random): Set<string> {
 
 function inventTurn(random: Random, heldOutPairs: ReadonlySet<string>): Turn {
   const kind = random.next();
-  if (kind < 0.08) return converse(random);
-  if (kind < 0.1) return askUnknown(random, BOTH.any);
+  if (kind < 0.11) return converse(random);
+  if (kind < 0.135) return askUnknown(random);
   const place = random.pick(PLACES);
   const role = random.pick(ROLES);
-  if (kind < 0.14) {
+  if (kind < 0.195) {
     return {
-      question: phrase(random.pick(PLACE_ONLY), { P: callPlace(random, place) }, random),
+      question: askShort(random, PLACE_ONLY, { P: callPlace(random, place) }),
       answer: answerPlace(random, place, ROLES),
     };
   }
-  if (kind < 0.18) {
+  if (kind < 0.255) {
     return {
-      question: phrase(random.pick(ROLE_ONLY), { R: callRole(random, role) }, random),
+      question: askShort(random, ROLE_ONLY, { R: callRole(random, role) }),
       answer: answerRole(random, role, PLACES),
     };
   }
@@ -109,6 +121,11 @@ function inventTurn(random: Random, heldOutPairs: ReadonlySet<string>): Turn {
     ),
     answer: answerBoth(random, place, role, focus, skill),
   };
+}
+
+function askShort(random: Random, templates: readonly string[], slots: Slots): string {
+  const wording = choose(random.pick(templates), random);
+  return fill(random.chance(DISTURBED_SHORT_SHARE) ? disturb(wording, random, false) : wording, slots);
 }
 
 const NEEDS_SKILL: ReadonlySet<Focus> = new Set(["skill", "tool"]);

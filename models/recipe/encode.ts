@@ -21,6 +21,11 @@ function prompts(heldOutFile: string, tokenizer: Tokenizer) {
   const shown = [
     "서울에서 React 개발자 채용 있어?",
     "판교에서 백엔드 개발자 채용하는 곳 알려줘",
+    "간호사 채용 어디서 해?",
+    "제주에서 뭐 뽑아?",
+    "너 누구야?",
+    "이름이 뭐야?",
+    "뭐 할 수 있어?",
     "안녕?",
     "내일 비 와?",
   ];

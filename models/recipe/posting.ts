@@ -50,7 +50,7 @@ export function inventPosting(random: Random, place: string, role: Role, demand:
     pay: payText(random, role),
     remote,
     work: random.pick(remote ? REMOTE_WORK : SHIFT_FIELDS.has(role.field) ? SHIFT_WORK : OFFICE_WORK),
-    deadline: random.chance(0.15) ? "채용될 때까지" : `${random.int(1, 12)}월 ${random.int(1, 28)}일까지`,
+    deadline: random.chance(0.05) ? "채용될 때까지" : `${random.int(1, 12)}월 ${random.int(1, 28)}일까지`,
   };
 }
 

@@ -195,7 +195,9 @@ def train(args, vocab):
         plan = plan or batches(samples, cfg["block_size"], rng)
         inputs, targets, weights = tensors(plan.pop(), vocab["[ANSWER]"], EOS)
         warm = min(1.0, (step + 1) / 100)
-        progress = step / args.steps
+        # Past the time limit the rate has come down as far as at the last step, so stopping then loses little.
+        seconds = time.time() - started
+        progress = min(1.0, max(step / args.steps, seconds / (60 * args.minutes)))
         for group in optimizer.param_groups:
             group["lr"] = args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         losses = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="none")
@@ -207,10 +209,12 @@ def train(args, vocab):
         step += 1
         tokens += inputs.numel()
         if step % 50 == 0:
-            seconds = time.time() - started
             print(f"step {step} loss {loss.item():.3f} {seconds:.0f} s {tokens / seconds:.0f} tokens/s", flush=True)
-        if step % 250 == 0 or step == args.steps:
+        if step % 100 == 0 or step == args.steps or progress == 1.0:
             save(model, cfg, step, path)
+        if progress == 1.0:
+            print(f"stopped at step {step}, {args.minutes} minutes are over", flush=True)
+            break
 
 
 def text_of(ids, vocab):
@@ -263,7 +267,8 @@ def evaluate(args, vocab):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="models/recipe/out")
-    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--steps", type=int, default=1900)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop then at the latest, with the rate brought down")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
