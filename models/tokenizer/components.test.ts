@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as rust from "tokenizers";
 import type { Fields } from "../fields.js";
+import { PRE_TOKENIZER_PATTERN } from "../recipe/bpe.js";
 import { randomText, seededRandom, tokenizerJson } from "../tokenizer.fixtures.js";
 import { knownPatterns, prepareNormalizer, preparePreTokenizers } from "./components.js";
 import { SequencePreTokenizer } from "./library.js";
@@ -65,9 +66,35 @@ for (const json of [
     assertSplitsAlike(json, everyCharacter());
   });
 
-for (const Regex of knownPatterns)
+const plainPatterns = [
+  PRE_TOKENIZER_PATTERN,
+  "[\\p{L}_]+|[^\\p{L}\\p{N}]|\\p{N}{1,2}?",
+  "(?<=[가-힣])(?! )[a-z]*|\\(\\?\\++|[\\]\\[]+",
+];
+for (const Regex of [...knownPatterns, ...plainPatterns])
   test(`Split at ${Regex} as the Rust library does`, () => {
     const random = seededRandom(1);
     const texts = Array.from({ length: 2000 }, () => randomText(random).replace(/\p{Surrogate}/gu, "\ufffd"));
     assertSplitsAlike({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false }, texts);
   });
+
+test("a Regex that Rust and JavaScript read differently is refused", () => {
+  for (const Regex of [
+    "(?i)a",
+    "(?i:a)",
+    "a++",
+    "a{2}+",
+    ".",
+    "^a",
+    "a$",
+    "\\w+",
+    "\\s",
+    "\\bx",
+    "\\p{Lu}",
+  ].concat(["[[:alpha:]]", "[a&&b]", "[]a]", "[^]a]", "(?>a)", "(?<name>a)", "(", "a{2,1}", "\\"]))
+    assert.throws(
+      () => preparePreTokenizers({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false }),
+      { name: "ModelError" },
+      Regex,
+    );
+});

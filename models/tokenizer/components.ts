@@ -116,20 +116,55 @@ export function unsupported(name: string, got: unknown): never {
 /** Spells out `\p{L}` and `\p{N}`, whose extent depends on Node's version of Unicode. */
 function exactPattern({ Regex, String: text }: Fields): string {
   if (typeof text === "string" && text !== "") return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  expect(
-    knownPatterns.includes(Regex as string),
-    "a pattern of String, or the Regex of GPT-2, GPT-4 or their kin",
-    Regex,
-  );
+  expect(typeof Regex === "string", "a pattern of String or Regex", Regex);
+  if (!knownPatterns.includes(Regex)) return plainPattern(Regex);
   return (
-    (Regex as string)
-      .replaceAll("\\p{L}\\p{N}]", `${letter}${number}]`)
+    Regex.replaceAll("\\p{L}\\p{N}]", `${letter}${number}]`)
       .replaceAll("\\p{L}", `[${letter}]`)
       .replaceAll("\\p{N}", `[${number}]`)
       // The library folds the case of ASCII alone, but the long s is an s too.
       .replace("(?i:'s|", "(?i:'[sſ]|")
       .replace("(?i:[sdmt]|", "(?i:[sſdmt]|")
   );
+}
+
+/**
+ * A regular expression of those parts alone that Rust's Oniguruma and JavaScript read alike.
+ * @throws ModelError for any other
+ */
+function plainPattern(regex: string): string {
+  const wanted =
+    "a Regex of literals, classes, \\p{L}, \\p{N}, groups, alternatives, look-around and quantifiers";
+  let plain = "";
+  let inClass = false;
+  let before = "";
+  for (const [part] of regex.matchAll(/\\p\{[LN]\}|\\[\s\S]?|\(\?<?.?|\[\^?\]?|[\s\S]/gu)) {
+    if (part === "\\p{L}" || part === "\\p{N}") {
+      const range = part === "\\p{L}" ? letter : number;
+      plain += inClass ? range : `[${range}]`;
+    } else {
+      const alike = part.startsWith("\\")
+        ? /^\\([trnf]|[^\p{L}\p{N}\s])$/u.test(part)
+        : inClass
+          ? !part.startsWith("[") && part !== "&"
+          : part.startsWith("(?")
+            ? ["(?:", "(?=", "(?!", "(?<=", "(?<!"].includes(part)
+            : part.startsWith("[")
+              ? !part.endsWith("]")
+              : !/^[.^$]$/.test(part) && !(part === "+" && /^[*+?}]$/.test(before));
+      expect(alike, wanted, regex);
+      if (part.startsWith("[")) inClass = true;
+      else if (part === "]") inClass = false;
+      plain += part;
+    }
+    before = part;
+  }
+  try {
+    new RegExp(plain, "u");
+  } catch {
+    expect(false, wanted, regex);
+  }
+  return plain;
 }
 
 const split = (Regex: string, behavior: string): Fields => ({
