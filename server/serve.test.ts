@@ -256,6 +256,25 @@ describe("a server that can't start says why in one line, and exits with 1", () 
       }),
       expected: /model\.onnx|onnx/i,
     }),
+    ...Object.fromEntries(
+      [
+        ["n_head", 2, 4],
+        ["n_layer", 2, 1],
+        ["n_positions", 160, 320],
+        ["n_embd", 32, 64],
+      ].map(([field, from, to]) => [
+        `a config.json that says ${field} ${to} of a graph of ${from}`,
+        () => ({
+          dir: broken(`${field}`, (dir) => {
+            const file = join(dir, "config.json");
+            const config = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+            assert.equal(config[`${field}`], from);
+            writeFileSync(file, JSON.stringify({ ...config, [`${field}`]: to }));
+          }),
+          expected: /model\.onnx: expected \w+ \d+, as config\.json has it, got \d+/,
+        }),
+      ]),
+    ),
     "a tokenizer of another vocabulary": () => ({
       dir: broken("vocabulary", (dir) => {
         const file = join(dir, "tokenizer.json");

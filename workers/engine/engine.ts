@@ -26,7 +26,7 @@ export class Engine {
   }
 
   get idle(): boolean {
-    return this.#arrivals.length === 0 && this.#scheduler.running.length === 0;
+    return this.size === 0;
   }
 
   /** Sequences that hold a slot or wait for the next step to get one. */
