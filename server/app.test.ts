@@ -207,6 +207,19 @@ test("while the model loads, /health says so and /generate answers 503 with Retr
   assert.equal((await post("/generate", { prompt: "x" })).status, 200);
 });
 
+test("/health has no model while the only worker is being replaced, and requests wait", async (context) => {
+  let capacity = 0;
+  const { url, post, queue } = await serveStandIn(context, { queue: { capacity: () => capacity } });
+  const loaded = async () => (await read(await fetch(`${url}/health`))).model_loaded;
+  const answer = post("/generate", { prompt: "x" });
+  while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await loaded(), false);
+  capacity = 4;
+  queue.dispatch();
+  assert.equal((await answer).status, 200);
+  assert.equal(await loaded(), true);
+});
+
 test("beyond the slots and the queue's limit: 503 with Retry-After, and the admitted are answered", async (context) => {
   const { post, jobs, queue, until } = await serveStandIn(context, { hold: true, slots: 1, limit: 1 });
   const first = post("/generate", { prompt: "x" });
@@ -293,6 +306,30 @@ test("a pipelined request goes with its connection, though its turn to answer ne
   await until(() => jobs.every(({ cancelled }) => cancelled));
 });
 
+test("any number of requests may be pipelined, without a warning", async (context) => {
+  const { port, jobs, queue, until } = await serveStandIn(context, { hold: true, limit: 20 });
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on("warning", note);
+  context.after(() => process.off("warning", note));
+  const body = '{"prompt":"x","max_tokens":1}';
+  const one = `POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(port, "127.0.0.1");
+  socket.write(one.repeat(20));
+  let answers = "";
+  socket.on("data", (data) => {
+    answers += data;
+  });
+  while (queue.running + queue.waiting < 20) await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < 20; n++) {
+    await until(() => jobs.length > n);
+    jobs[n]!.finish();
+  }
+  while (answers.split("HTTP/1.1 200 ").length <= 20) await once(socket, "data");
+  socket.destroy();
+  assert.deepEqual(warnings, []);
+});
+
 test("a connection serves many requests and keeps none of them", async (context) => {
   const { port, queue } = await serveStandIn(context);
   const body = '{"prompt":"x","max_tokens":1}';
@@ -321,10 +358,10 @@ test("/openapi.json is the document, with this server's limits", async (context)
   assert.ok(document.components.responses.Unavailable.content["application/json"].examples.full);
 });
 
-for (const page of ["/docs/", "/redoc"]) {
+for (const page of ["/docs", "/redoc"]) {
   test(`${page} and all that it loads come from this server`, async (context) => {
     const { url } = await serveStandIn(context);
-    const response = await fetch(url + page);
+    const response = await fetch(url + page, { redirect: "manual" });
     assert.equal(response.status, 200);
     assert.match(response.headers.get("content-security-policy")!, /default-src 'self'/);
     const html = await response.text();
@@ -338,9 +375,12 @@ for (const page of ["/docs/", "/redoc"]) {
   });
 }
 
-test("/docs leads to the page", async (context) => {
+test("a page has one address: with a slash at its end it redirects", async (context) => {
   const { url } = await serveStandIn(context);
-  const response = await fetch(`${url}/docs`);
-  assert.equal(response.status, 200);
-  assert.match(await response.text(), /swagger-ui/);
+  for (const page of ["/docs", "/redoc"]) {
+    const direct = await fetch(url + page, { redirect: "manual" });
+    assert.equal(direct.status, 200);
+    const redirected = await fetch(`${url}${page}/`, { redirect: "manual" });
+    assert.deepEqual([redirected.status, redirected.headers.get("location")], [307, page]);
+  }
 });

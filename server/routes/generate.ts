@@ -58,6 +58,8 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
     log.info(`${id} - ${req.path}: ${excerpt(fields.prompt)}`, { id, path: req.path });
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
     const leave = () => queue.remove(id);
+    // A client may pipeline as many requests as the queue has places, each of which listens.
+    socket.setMaxListeners(0);
     socket.once("close", leave);
     if (socket.destroyed) leave();
     try {
