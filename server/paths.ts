@@ -1,9 +1,7 @@
 import type { RequestHandler } from "express";
 import type { Document } from "./document.js";
 import { HttpError } from "./errors.js";
-
-/** Below these lie the assets of the pages, which openapi.yaml does not list. */
-const assets = ["/docs/", "/redoc/"];
+import { pageAssets } from "./routes/docs.js";
 
 /**
  * Answers whatever openapi.yaml has no operation for, before anything else is done for it: 404, 405 with `Allow`, OPTIONS,
@@ -16,10 +14,10 @@ export function knownPaths(document: Document): RequestHandler {
       return [path, [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]];
     }),
   );
+  for (const path of pageAssets) allowed.set(path, ["GET", "HEAD", "OPTIONS"]);
   return (req, res, next) => {
     const { path } = req;
-    const isAsset = assets.some((prefix) => path.startsWith(prefix));
-    const methods = allowed.get(isAsset ? "/docs" : path);
+    const methods = allowed.get(path);
     if (!isDecodable(path)) throw new HttpError("malformed_url");
     if (methods === undefined) {
       const stripped = path.replace(/\/$/, "");

@@ -37,17 +37,37 @@ const redocPage = `<!DOCTYPE html>
 </html>
 `;
 
+/** What Swagger UI's page loads, of all the files that come with it. */
+const swaggerAssets = [
+  "/docs/swagger-ui.css",
+  "/docs/swagger-ui-bundle.js",
+  "/docs/swagger-ui-standalone-preset.js",
+  "/docs/swagger-ui-init.js",
+  "/docs/favicon-32x32.png",
+  "/docs/favicon-16x16.png",
+];
+const redocAsset = "/redoc/redoc.standalone.js";
+
+/** What the pages load: served, and not in openapi.yaml. */
+export const pageAssets: readonly string[] = [...swaggerAssets, redocAsset];
+
 export function docsRoutes(document: Document): Router {
+  const swaggerPage = swaggerUi
+    .generateHTML(document, swaggerOptions)
+    // It means to be at /docs/, and is at /docs.
+    .replaceAll('="./', '="docs/');
   const router = Router();
   router.get("/openapi.json", (_req, res) => {
     res.json(document);
   });
-  router.use("/docs", ownContentOnly, swaggerUi.serve);
-  router.get("/docs", swaggerUi.setup(document, swaggerOptions));
+  router.get("/docs", ownContentOnly, (_req, res) => {
+    res.type("html").send(swaggerPage);
+  });
+  router.use("/docs", swaggerUi.serve);
   router.get("/redoc", ownContentOnly, (_req, res) => {
     res.type("html").send(redocPage);
   });
-  router.get("/redoc/redoc.standalone.js", (_req, res) => {
+  router.get(redocAsset, (_req, res) => {
     res.set("Cache-Control", "public, max-age=86400").type("js").send(readRedoc());
   });
   return router;
