@@ -79,6 +79,11 @@ export class Queue<T, R> {
     return this.#state;
   }
 
+  /** How many jobs can run at once just now; 0 while no worker is ready. */
+  get capacity(): number {
+    return this.#options.capacity();
+  }
+
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -7,7 +7,7 @@ export interface HealthParts {
   model: { config: ModelConfig };
   plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
   // biome-ignore lint/suspicious/noExplicitAny: what is queued is not of interest here
-  queue: Pick<Queue<any, any>, "state" | "waiting" | "running" | "limit">;
+  queue: Pick<Queue<any, any>, "state" | "capacity" | "waiting" | "running" | "limit">;
   version: string;
 }
 
@@ -20,10 +20,10 @@ export function healthRoutes({ model, plan, queue, version }: HealthParts): Rout
   });
   router.get("/health", (_req, res) => {
     const { device, concurrency, workers, threads, reasons } = plan;
-    const { state, waiting, running, limit } = queue;
+    const { state, capacity, waiting, running, limit } = queue;
     res.json({
       status: state === "draining" ? "draining" : "healthy",
-      model_loaded: state !== "loading",
+      model_loaded: state !== "loading" && capacity > 0,
       device,
       model: { name, precision, context, vocabulary },
       concurrency,
