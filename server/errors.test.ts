@@ -9,6 +9,14 @@ interface Response {
 
 const document = readDocument({ maxTokens: 1, maxPromptChars: 1 });
 
+const statusesOfNoOperation: Record<string, number> = {
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  RequestTimeout: 408,
+  ExpectationFailed: 417,
+  HeadersTooLarge: 431,
+};
+
 /** Status of each of openapi.yaml's error responses: from the operations, but for those that no operation has. */
 function statusOf(name: string): number {
   const statuses = new Set<number>();
@@ -19,7 +27,7 @@ function statusOf(name: string): number {
       }
     }
   }
-  if (statuses.size === 0) return { NotFound: 404, MethodNotAllowed: 405 }[name] ?? Number.NaN;
+  if (statuses.size === 0) return statusesOfNoOperation[name] ?? Number.NaN;
   assert.equal(statuses.size, 1, `${name} has one status`);
   return [...statuses][0]!;
 }

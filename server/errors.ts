@@ -3,15 +3,19 @@
  * each, under the same name; a test keeps the two alike.
  */
 export const errors = {
+  malformed_request: { status: 400, detail: "The request is not valid HTTP" },
   malformed_url: { status: 400, detail: "The URL is malformed" },
   unreadable_body: { status: 400, detail: "There was an error parsing the body" },
   not_found: { status: 404, detail: "Not Found" },
   method_not_allowed: { status: 405, detail: "Method Not Allowed" },
+  request_timeout: { status: 408, detail: "The request took too long to arrive" },
   body_too_large: { status: 413, detail: "The body is larger than this server takes" },
   unsupported_media_type: { status: 415, detail: "Expected a body of type application/json" },
   unsupported_charset: { status: 415, detail: "Expected a body in UTF-8" },
   unsupported_encoding: { status: 415, detail: "Expected a body without Content-Encoding" },
+  expectation_failed: { status: 417, detail: "The server cannot do what the Expect header asks for" },
   invalid_body: { status: 422, detail: "The body is not what the operation takes" },
+  headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },

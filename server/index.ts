@@ -12,6 +12,7 @@ import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool } from "./pool.js";
+import { answerProtocolErrors } from "./protocol-errors.js";
 import { Queue } from "./queue.js";
 import type { Task } from "./routes/generate.js";
 
@@ -44,6 +45,7 @@ export async function run(args: string[]): Promise<void> {
   });
   const document = readDocument(config);
   const server = createServer(createApp({ config, document, model, plan, queue, log }));
+  answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
   server.prependListener("request", (_req, res) => {

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type RequestListener, type ServerOptions } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { answerProtocolErrors } from "./protocol-errors.js";
+
+/** Sends bytes as they are to a server of these options, and reads until it closes. */
+async function exchange(
+  context: TestContext,
+  bytes: string,
+  options: ServerOptions = {},
+  answer: RequestListener = (_req, res) => res.end("an answer"),
+) {
+  const server = createServer(options, answer);
+  answerProtocolErrors(server);
+  server.listen(0, "127.0.0.1");
+  context.after(() => server.close());
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write(bytes);
+  return await text(socket);
+}
+
+const post = "POST / HTTP/1.1\r\nHost: x\r\n";
+
+for (const [what, bytes, status, detail] of [
+  ["bytes that are no HTTP", "hello\r\n\r\n", "400 Bad Request", "The request is not valid HTTP"],
+  [
+    "a chunk of no size",
+    `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`,
+    "400 Bad Request",
+    "The request is not valid HTTP",
+  ],
+  [
+    "20 KiB of headers",
+    `${post}X: ${"x".repeat(20_480)}\r\n\r\n`,
+    "431 Request Header Fields Too Large",
+    "The headers are larger than this server takes",
+  ],
+  [
+    "20 KiB of chunk extensions",
+    `${post}Transfer-Encoding: chunked\r\n\r\n1;${"x".repeat(20_480)}\r\n`,
+    "413 Payload Too Large",
+    "The body is larger than this server takes",
+  ],
+  [
+    "an expectation",
+    `${post}Expect: a miracle\r\nContent-Length: 0\r\n\r\n`,
+    "417 Expectation Failed",
+    "The server cannot do what the Expect header asks for",
+  ],
+] as const) {
+  test(`${what}: ${status}, with a JSON detail, and the connection closes`, async (context) => {
+    const [head, body] = (await exchange(context, bytes, {}, (req) => req.resume())).split("\r\n\r\n", 2);
+    assert.ok(head!.startsWith(`HTTP/1.1 ${status}\r\n`), head);
+    assert.match(head!, /^content-type: application\/json; charset=utf-8$/im);
+    assert.match(head!, /^connection: close$/im);
+    assert.deepEqual(JSON.parse(body!), { detail });
+  });
+}
+
+test("a request that takes too long to arrive: 408", async (context) => {
+  const answer = await exchange(context, post, { headersTimeout: 20, connectionsCheckingInterval: 10 });
+  assert.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+  assert.match(answer, /\r\n\r\n\{"detail":"The request took too long to arrive"\}$/);
+});
+
+test("nothing falls into an answer that is half sent", async (context) => {
+  const answer = await exchange(
+    context,
+    "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n",
+    {},
+    (_req, res) => {
+      res.write("half");
+    },
+  ).catch(() => "");
+  assert.doesNotMatch(answer, /400|detail/);
+});
+
+test("100-continue is an expectation that is met", async (context) => {
+  const bytes = `${post}Expect: 100-continue\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx`;
+  const answer = await exchange(context, bytes);
+  assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+});
