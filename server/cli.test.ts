@@ -53,6 +53,18 @@ test("a bad value is one line and exits with 1", () => {
   });
 });
 
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  test(`${signal} while the server's modules load ends it with 0, before it has begun`, () => {
+    const sendAtOnce = `process.on("newListener", (name) => {
+      if (name === "${signal}") setImmediate(() => process.kill(process.pid, name));
+    });`;
+    const { status, stdout, stderr } = jai(["serve", "--port", "0"], {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(sendAtOnce)}`,
+    });
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: "", stderr: "" });
+  });
+}
+
 test("under npm a relative path means the folder that npm was called in, but only for this package's own scripts", () => {
   const there = (environment: Record<string, string>) =>
     jai(["serve", "--model", "nowhere"], { INIT_CWD: tmpdir(), ...environment }).stderr.includes(

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot, UsageError } from "./config.js";
 import { isNpmScript } from "./npm.js";
+import { catchSignals } from "./signals.js";
 
 /** What a command's module exports. */
 interface Command {
@@ -17,7 +18,13 @@ interface Command {
 
 const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
   import: { summary: "make a model folder of a checkpoint", load: () => import("./import.js") },
-  serve: { summary: "serve a model folder over HTTP", load: () => import("./index.js") },
+  serve: {
+    summary: "serve a model folder over HTTP",
+    load: () => {
+      catchSignals();
+      return import("./index.js");
+    },
+  },
   bench: { summary: "measure tokens per second", load: () => import("../ops/bench/index.js") },
 };
 

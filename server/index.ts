@@ -15,6 +15,7 @@ import { type Outcome, Pool } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
 import { Queue } from "./queue.js";
 import type { Task } from "./routes/generate.js";
+import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 
@@ -71,7 +72,7 @@ export async function run(args: string[]): Promise<void> {
   pool.on("capacity", () => queue.dispatch());
   pool.on("lost", () => log.error("a worker died; its requests failed, and another starts"));
   pool.on("down", (reason) => {
-    log.error(`no worker is left: ${reason}`);
+    log.error(`a worker cannot be replaced: ${reason}`);
     void end({ seconds: 0, status: 1 });
   });
   const startedAt = performance.now();
@@ -151,20 +152,18 @@ function stopper({ server, queue, pool, log }: Running): End {
 
 function stopOnSignals({ drainSeconds }: Config, queue: Queue<Task, Outcome>, log: Log, end: End): void {
   let firstAt: number | null = null;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      if (firstAt !== null) {
-        // npm hands on the Ctrl-C that the terminal has sent here already.
-        if (!isNpmScript || performance.now() - firstAt > ECHO_MS)
-          process.exit(128 + constants.signals[signal]);
-        return;
-      }
-      firstAt = performance.now();
-      const requests = queue.waiting + queue.running;
-      log.info(`stopping on ${signal}: finishing ${requests} requests, for up to ${drainSeconds} s`);
-      void end({ seconds: drainSeconds, status: 0 });
-    });
-  }
+  handleSignals((signal) => {
+    if (firstAt !== null) {
+      // npm hands on the Ctrl-C that the terminal has sent here already.
+      if (!isNpmScript || performance.now() - firstAt > ECHO_MS)
+        process.exit(128 + constants.signals[signal]);
+      return;
+    }
+    firstAt = performance.now();
+    const requests = queue.waiting + queue.running;
+    log.info(`stopping on ${signal}: finishing ${requests} requests, for up to ${drainSeconds} s`);
+    void end({ seconds: drainSeconds, status: 0 });
+  });
 }
 
 /** Whether a promise settles within so many milliseconds. */
