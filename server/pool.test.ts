@@ -176,6 +176,24 @@ for (const start of ["fail", "throw", "exit"]) {
   });
 }
 
+test("the pool gives up on a successor that dies again and again while it loads, though another worker is left", async (context) => {
+  const pool = createPool(context, { workers: 2 });
+  await pool.ready;
+  process.env.SCRIPTED_WORKER_START = "late";
+  context.after(() => delete process.env.SCRIPTED_WORKER_START);
+  let told = 0;
+  pool.on("down", () => told++);
+  const down = once(pool, "down");
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+  await down;
+  assert.equal(pool.capacity, 4);
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+  await pool.close();
+  assert.equal(told, 1);
+});
+
 test("closing ends what still runs", async (context) => {
   const pool = createPool(context);
   await pool.ready;

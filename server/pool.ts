@@ -45,9 +45,15 @@ interface PoolEvents {
   capacity: [];
   /** A worker died; its successor starts by itself. */
   lost: [];
-  /** The last worker died and its successor cannot start: there is nothing left to run a task. */
+  /**
+   * A worker's successor cannot start, and either no other worker is left, or it has been tried MOST_FAILURES times in a
+   * row, which Piscina does without a pause. Told once.
+   */
   down: [reason: string];
 }
+
+/** So many workers in a row that can't load the model are no accident. */
+const MOST_FAILURES = 5;
 
 /** The worker threads. Knows which of them can take a task, and never gives them more than they have slots for. */
 export class Pool extends EventEmitter<PoolEvents> {
@@ -119,13 +125,19 @@ export class Pool extends EventEmitter<PoolEvents> {
   #start(workers: number): Promise<void> {
     const { promise, resolve, reject } = withResolvers();
     let started = false;
+    let down = false;
+    let failures = 0;
     const failed = (reason: string) => {
       if (this.#closing) return;
       reject(new Error(reason));
-      if (started && this.#loaded.size === 0) this.emit("down", reason);
+      failures++;
+      if (!started || down || (this.#loaded.size > 0 && failures < MOST_FAILURES)) return;
+      down = true;
+      this.emit("down", reason);
     };
     this.#piscina.on("message", (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
+      failures = 0;
       this.#loaded.add(status.threadId);
       this.emit("capacity");
       if (this.#loaded.size < workers) return;
