@@ -19,7 +19,8 @@ function jai(args: string[], environment: Record<string, string> = {}) {
 test("--help names the commands, and each command's --help its flags", () => {
   const { status, stdout } = jai(["--help"]);
   assert.equal(status, 0);
-  for (const name of ["import", "serve", "bench"]) assert.match(stdout, new RegExp(`^ +${name} `, "m"));
+  for (const name of ["import", "serve", "chat", "bench"])
+    assert.match(stdout, new RegExp(`^ +${name} `, "m"));
   const serve = jai(["serve", "--help"]);
   assert.equal(serve.status, 0);
   for (const { flag } of Object.values(settings)) assert.ok(serve.stdout.includes(environmentName(flag)));
@@ -36,6 +37,7 @@ for (const args of [
   ["serve", "--prot", "1"],
   ["serve", "folder"],
   ["import"],
+  ["chat", "hello"],
 ]) {
   test(`"jai ${args.join(" ")}" is wrong usage: it says what is right, and exits with 2`, () => {
     const { status, stdout, stderr } = jai(args);

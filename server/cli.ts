@@ -25,6 +25,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
       return import("./index.js");
     },
   },
+  chat: { summary: "talk to a running server", load: () => import("./chat.js") },
   bench: { summary: "measure tokens per second", load: () => import("../ops/bench/index.js") },
 };
 
