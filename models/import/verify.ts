@@ -22,7 +22,7 @@ export interface Verification {
 
 /**
  * Runs the written model and a plain forward pass over the same ids, the last of them against the cache of the others.
- * @throws ImportError if they disagree by more than the precision explains
+ * @throws ImportError if it doesn't run, or they disagree by more than the precision explains
  */
 export async function verify(
   graphPath: string,
@@ -31,11 +31,12 @@ export async function verify(
 ): Promise<Verification> {
   const { vocab_size: vocabulary, n_positions: context, n_layer: layers, n_head: heads, n_embd } = config;
   const ids = Array.from({ length: Math.min(IDS, context) }, (_, i) => (i * 7919 + 13) % vocabulary);
-  const actual = await runGraph(
-    graphPath,
-    ids,
-    new KvCache({ layers, heads, headDim: n_embd / heads, context }, 1),
-  );
+  const cache = new KvCache({ layers, heads, headDim: n_embd / heads, context }, 1);
+  const actual = await runGraph(graphPath, ids, cache).catch((error: Error) => {
+    // The runtime names the file that it was given, which is gone by the time that anybody reads this.
+    const reason = error.message.replaceAll(graphPath, "model.onnx");
+    throw new ImportError(`the written model ${config.name}`, `expected a graph that runs, got: ${reason}`);
+  });
   const expected = await forward(weights, ids, actual.length, config.layer_norm_epsilon);
   let difference = 0;
   let least = Number.POSITIVE_INFINITY;
@@ -53,8 +54,8 @@ export async function verify(
   const allowed = TOLERANCE[config.precision] * Math.max(range, 1e-3);
   if (!(difference <= allowed)) {
     throw new ImportError(
-      graphPath,
-      `the written model disagrees with the checkpoint: expected logits within ${allowed.toPrecision(2)}, got a difference of ${difference.toPrecision(3)}`,
+      `the written model ${config.name}`,
+      `disagrees with the checkpoint: expected logits within ${allowed.toPrecision(2)}, got a difference of ${difference.toPrecision(3)}`,
     );
   }
   return { difference, range };
