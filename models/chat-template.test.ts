@@ -55,3 +55,14 @@ for (const [what, source] of [
       (error) => error instanceof ModelError && /^chat_template: [^\n]+$/.test(error.message),
     );
   });
+
+for (const source of ["{{", "{% if", "{% if x %}", "{% for %}", "{{ messages", "{{ 'text"])
+  test(`"${source}" is no template, and what the parser stumbled over stays inside`, () => {
+    assert.throws(
+      () => compileChatTemplate(source),
+      (error) =>
+        error instanceof ModelError &&
+        /^chat_template: expected a Jinja template, got one that does not parse/.test(error.message) &&
+        !/undefined|null|object/.test(error.message),
+    );
+  });

@@ -45,7 +45,9 @@ export function compileChatTemplate(
   try {
     template = new Template(source);
   } catch (error) {
-    throw new ModelError(`chat_template: expected a Jinja template, got a syntax error: ${firstLine(error)}`);
+    // The parser runs past the end of a template that is cut off; what it stumbles over there says nothing.
+    const where = error instanceof TypeError ? "" : `: ${firstLine(error)}`;
+    throw new ModelError(`chat_template: expected a Jinja template, got one that does not parse${where}`);
   }
   const render: ChatTemplate["render"] = (messages, options = {}) => {
     try {

@@ -108,7 +108,26 @@ test("a folder without a chat template takes the JAI one; of several the default
 });
 
 test("a folder that is not there is refused", () => {
-  assertRefused(() => readModelFolder("/no/such/model"), /^model folder \/no\/such\/model: .*jai import/);
+  assertRefused(
+    () => readModelFolder("/no/such/model"),
+    /^model folder \/no\/such\/model: .*jai import.*, got nothing there$/,
+  );
+});
+
+test("a file in the place of a folder, or on the way to it, is refused as such", (t) => {
+  const file = join(writeFolder(t), "config.json");
+  assertRefused(
+    () => readModelFolder(file),
+    /^model folder \S+config\.json: expected a folder .*, got a file$/,
+  );
+  assertRefused(
+    () => readModelFolder(join(file, "x")),
+    /^model folder \S+x: expected a folder .*, got a path that leads through a file$/,
+  );
+});
+
+test("a path that the system refuses is one clear line", () => {
+  assertRefused(() => readModelFolder("x".repeat(5000)), /expected a folder .*, got ENAMETOOLONG$/);
 });
 
 for (const name of [
@@ -176,7 +195,12 @@ for (const [what, changes, expected] of [
   [
     "a template that does not parse",
     { "tokenizer_config.json": { chat_template: "{{" } },
-    /^chat_template: /,
+    /^chat_template: expected a Jinja template, got one that does not parse$/,
+  ],
+  [
+    "an empty graph",
+    { "onnx/model.onnx": "" },
+    /model\.onnx: expected a graph, got an empty file; import the model again$/,
   ],
   [
     "a template that is a number",

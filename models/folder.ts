@@ -46,16 +46,15 @@ export interface ConfigFiles {
  * @throws ModelError with one line that names the file and field
  */
 export function readModelFolder(dir: string): ModelFolder {
-  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
-    throw new ModelError(
-      `model folder ${dir}: expected a folder that \`jai import\` wrote, got nothing there`,
-    );
+  requireFolder(dir);
   const config = parseModelConfig(readFields(dir, "config.json"));
   const generation = readFields(dir, "generation_config.json");
   const tokenizerJson = readFields(dir, "tokenizer.json");
   const tokenizerConfig = readFields(dir, "tokenizer_config.json");
   const graphPath = join(dir, "onnx", "model.onnx");
   const graph = requireFile(dir, "onnx/model.onnx");
+  if (graph.size === 0)
+    throw new ModelError(`${graphPath}: expected a graph, got an empty file; import the model again`);
   const data = statSync(join(dir, "onnx", "model.onnx_data"), { throwIfNoEntry: false });
 
   const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
@@ -147,6 +146,19 @@ function controlTokens(tokenizer: Tokenizer): Record<string, string> {
     if (token !== undefined) found[name] = token;
   }
   return found;
+}
+
+function requireFolder(dir: string): void {
+  let got = "nothing there";
+  try {
+    if (statSync(dir).isDirectory()) return;
+    got = "a file";
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTDIR") got = "a path that leads through a file";
+    else if (code !== "ENOENT") got = String(code);
+  }
+  throw new ModelError(`model folder ${dir}: expected a folder that \`jai import\` wrote, got ${got}`);
 }
 
 function parseModelConfig(fields: Fields): ModelConfig {

@@ -1,12 +1,11 @@
-import { rmSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { constants } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { buildGraph } from "./graph.js";
+import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import { writeModel } from "./onnx.js";
 import { type Verification, verify } from "./verify.js";
 import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
@@ -40,14 +39,9 @@ export interface ImportResult extends Verification {
  * @throws ImportError or ModelError, with one line that says what was expected and what came
  */
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
-  const out = resolve(options.out);
-  if (await stat(out).catch(() => null)) {
-    throw new ImportError(
-      `--out ${options.out}`,
-      "expected a folder that doesn't exist yet, got one that does",
-    );
-  }
-  const tokenizerJson = await readTokenizer(options.tokenizer);
+  requireAbsent(options.out);
+  const tokenizerText = await readTokenizer(options.tokenizer);
+  const tokenizerJson = parseTokenizer(options.tokenizer, tokenizerText);
   const checkpoint = await openCheckpoint(options.checkpoint);
   try {
     const weights = await readWeights(
@@ -58,7 +52,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
     const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(tokenizerJson, {}).size);
     const files = renderConfigFiles(
       {
-        name: options.name ?? basename(out),
+        name: options.name ?? basename(resolve(options.out)),
         vocab_size: vocabulary,
         n_positions: sizes.context,
         n_embd: sizes.width,
@@ -72,45 +66,38 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
     const config = files["config.json"];
     const trimmed = trim(weights, vocabulary);
 
-    await mkdir(dirname(out), { recursive: true });
-    const temporary = await mkdtemp(`${out}.importing-`);
-    // Made for this user alone; a service that serves the model is often another.
-    await chmod(temporary, 0o777 & ~process.umask());
-    const removeAndExit = (signal: NodeJS.Signals) => {
-      rmSync(temporary, { recursive: true, force: true });
-      process.exit(128 + constants.signals[signal]);
-    };
-    process.once("SIGINT", removeAndExit).once("SIGTERM", removeAndExit);
+    const folder = new NewFolder(options.out);
     try {
-      await mkdir(join(temporary, "onnx"));
-      const graphPath = join(temporary, "onnx", "model.onnx");
+      await mkdir(join(folder.path, "onnx"));
+      const graphPath = join(folder.path, "onnx", "model.onnx");
       await writeModel(graphPath, buildGraph(trimmed, config), options.onProgress);
       for (const [name, content] of Object.entries(files)) {
-        await writeFile(join(temporary, name), `${JSON.stringify(content, null, 2)}\n`);
+        await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
-      await copyFile(options.tokenizer, join(temporary, "tokenizer.json"));
+      // Its contents, not a copy, which would keep the mode: the source may be readable by its owner alone.
+      await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
       const verification = await verify(graphPath, trimmed, config);
-      await rename(temporary, out);
+      folder.keep();
       return { ...verification, config, trimmed: sizes.vocab - vocabulary };
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true });
-      throw error;
-    } finally {
-      process.off("SIGINT", removeAndExit).off("SIGTERM", removeAndExit);
+      folder.discard();
+      throw explain(options.out, error);
     }
   } finally {
     await checkpoint.close();
   }
 }
 
-async function readTokenizer(file: string): Promise<unknown> {
-  let text: string;
+async function readTokenizer(file: string): Promise<string> {
   try {
-    text = await readFile(file, "utf8");
+    return await readFile(file, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new ImportError(`--tokenizer ${file}`, `expected a readable tokenizer.json, got ${code}`);
   }
+}
+
+function parseTokenizer(file: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -22,16 +22,7 @@ export const usage = [
  * in turns, so that a change in the machine's speed meets both. The clients share the machine with the server.
  */
 export async function run(args: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      model: { type: "string", default: settings.model.default },
-      clients: { type: "string", default: "1,8,32" },
-      tokens: { type: "string", default: "150" },
-      rounds: { type: "string", default: "6" },
-      repeats: { type: "string", default: "3" },
-    },
-  });
+  const values = read(args);
   const clientCounts = values.clients.split(",").map(Number);
   const [tokens, rounds, repeats] = [values.tokens, values.rounds, values.repeats].map(Number) as [
     number,
@@ -79,6 +70,23 @@ export async function run(args: string[]): Promise<void> {
         percentile(latencies, 0.99).toFixed(0).padStart(8),
       ].join("   "),
     );
+  }
+}
+
+function read(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        model: { type: "string", default: settings.model.default },
+        clients: { type: "string", default: "1,8,32" },
+        tokens: { type: "string", default: "150" },
+        rounds: { type: "string", default: "6" },
+        repeats: { type: "string", default: "3" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message.split("\n")[0]);
   }
 }
 

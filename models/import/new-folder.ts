@@ -1,0 +1,134 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { constants } from "node:os";
+import { dirname, resolve } from "node:path";
+import { getSystemErrorMap } from "node:util";
+import { ImportError } from "./error.js";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * A folder in the making, beside the place where it is to be: it gets there whole, or nothing is left of it. While it is
+ * made, signals that end the process remove it first.
+ *
+ * Its own calls are synchronous, so that no signal comes between something that is made and the note that it was.
+ */
+export class NewFolder {
+  /** Where its files are to be written. */
+  readonly path: string;
+  readonly #out: string;
+  /** The folders above it that were made for it, the outermost first. */
+  readonly #parents: string[] = [];
+
+  /** @throws ImportError that names --out if something is there already, or no folder can be made there */
+  constructor(readonly out: string) {
+    requireAbsent(out);
+    this.#out = resolve(out);
+    try {
+      this.#makeParents(dirname(this.#out));
+      this.path = mkdtempSync(`${this.#out}.importing-`);
+      // Made for this user alone; a service that serves the model is often another.
+      chmodSync(this.path, 0o777 & ~process.umask());
+    } catch (error) {
+      this.#removeParents();
+      throw explain(out, error);
+    }
+    for (const signal of SIGNALS) process.once(signal, this.#removeAndExit);
+  }
+
+  /** Puts the folder in its place. @throws ImportError if something else has come there */
+  keep(): void {
+    try {
+      renameSync(this.path, this.#out);
+    } catch (error) {
+      // Another import to the same place may have been faster.
+      requireAbsent(this.out);
+      throw explain(this.out, error);
+    }
+    this.#unlisten();
+  }
+
+  /** Removes it, and those of its parents that were made for it and hold nothing else. */
+  discard(): void {
+    this.#unlisten();
+    rmSync(this.path, { recursive: true, force: true });
+    this.#removeParents();
+  }
+
+  readonly #removeAndExit = (signal: NodeJS.Signals) => {
+    this.discard();
+    process.exit(128 + constants.signals[signal]);
+  };
+
+  #unlisten(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#removeAndExit);
+  }
+
+  #makeParents(parent: string): void {
+    const missing: string[] = [];
+    let folder = parent;
+    let found = existing(folder);
+    while (!found) {
+      missing.unshift(folder);
+      folder = dirname(folder);
+      found = existing(folder);
+    }
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+      const got = found.isSymbolicLink() ? "a link to none" : "a file";
+      throw new ImportError(`--out ${this.out}`, `expected a folder at ${folder}, got ${got}`);
+    }
+    for (const path of missing) {
+      // Recursive only to accept, and not to note, what another process has made in the meantime.
+      if (mkdirSync(path, { recursive: true }) !== undefined) this.#parents.push(path);
+    }
+  }
+
+  #removeParents(): void {
+    try {
+      for (const folder of this.#parents.toReversed()) rmdirSync(folder);
+    } catch {
+      // Another process uses it by now.
+    }
+  }
+}
+
+/** @throws ImportError if there is anything at --out, be it a link to nothing */
+export function requireAbsent(out: string): void {
+  let found: Stats | null;
+  try {
+    found = existing(resolve(out));
+  } catch (error) {
+    throw explain(out, error);
+  }
+  if (found) {
+    throw new ImportError(`--out ${out}`, "expected a folder that doesn't exist yet, got one that does");
+  }
+}
+
+/** What the system says of a write, in a line that names --out; any other error stays as it is. */
+export function explain(out: string, error: unknown): unknown {
+  const { code, errno, syscall } = error as NodeJS.ErrnoException;
+  if (errno === undefined || syscall === undefined || syscall === "read") return error;
+  const meaning = getSystemErrorMap().get(errno)?.[1] ?? syscall;
+  return new ImportError(`--out ${out}`, `expected a place for a new folder, got ${code} (${meaning})`);
+}
+
+/** What is at a path, links not followed; null if nothing, not even where a file is in the way. */
+function existing(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
+}
