@@ -32,14 +32,6 @@ export function isFields(value: unknown): value is Fields {
   return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
-/** @throws ModelError if the field is none of `allowed` */
-export function oneOf<const T>(file: string, fields: Fields, name: string, allowed: readonly T[]): T {
-  const value = fields[name];
-  if (allowed.includes(value as T)) return value as T;
-  const expected = allowed.filter((one) => one !== undefined).map(shown);
-  throw unexpected(file, name, expected.join(", "), value);
-}
-
 export function unexpected(file: string, name: string, expected: string, got: unknown): ModelError {
   return new ModelError(`${file}: expected ${expected} for ${name}, got ${shown(got)}`);
 }

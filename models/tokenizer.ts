@@ -1,6 +1,6 @@
 import { tokenContent } from "./chat-template.js";
 import { ModelError } from "./errors.js";
-import { isFields, readFields, shown } from "./fields.js";
+import { isFields, shown } from "./fields.js";
 import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
 import {
   parseMetaspace,
@@ -32,12 +32,10 @@ export interface Tokenizer {
 
 const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
 
-/** @throws ModelError if tokenizer.json or tokenizer_config.json is missing, malformed or unsupported */
-export function loadTokenizer(dir: string): Tokenizer {
-  return createTokenizer(readFields(dir, "tokenizer.json"), readFields(dir, "tokenizer_config.json"));
-}
-
-/** The same from the parsed contents of the two files. */
+/**
+ * From the parsed contents of tokenizer.json and tokenizer_config.json.
+ * @throws ModelError if they are malformed or unsupported
+ */
 export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   if (!isFields(config))
     throw new ModelError(`tokenizer_config.json: expected a JSON object, got ${shown(config)}`);

@@ -347,7 +347,10 @@ test("the log has a request's id and first 50 characters when it comes, its toke
   const { post, lines } = await serveStandIn(context);
   const { id } = await read(await post("/generate", { prompt: `a\n${"b".repeat(60)}`, max_tokens: 3 }));
   assert.equal(lines[0], `${id} - /generate: a\\n${"b".repeat(48)}…`);
-  assert.match(lines[1]!, new RegExp(`^${id} - 3 tokens, length, queued \\d+ ms, ran \\d+ ms$`));
+  assert.match(
+    lines[1]!,
+    new RegExp(`^${id} - 3 tokens, length, queued \\d+ ms, first token after \\d+ ms, ran \\d+ ms$`),
+  );
 });
 
 test("/openapi.json is the document, with this server's limits", async (context) => {

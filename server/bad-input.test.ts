@@ -72,6 +72,13 @@ const rows: Row[] = [
   field("an empty stop", { ...ok, stop: "" }, "stop", "string_too_short"),
   field("stop 5", { ...ok, stop: 5 }, "stop", "string_type"),
   field("stop null", { ...ok, stop: null }, "stop", "string_type"),
+  field("a long stop", { ...ok, stop: "x".repeat(257) }, "stop", "string_too_long"),
+  {
+    what: "a long stop among others",
+    body: { ...ok, stop: ["a", "x".repeat(300_000)] },
+    status: 422,
+    fields: [[["body", "stop", 1], "string_too_long"]],
+  },
   field("17 stops", { ...ok, stop: Array(17).fill("x") }, "stop", "too_long"),
   field("100,000 wrong stops", { ...ok, stop: Array(100_000).fill(0) }, "stop", "too_long"),
   {

@@ -11,6 +11,7 @@ import { after, before, describe, it } from "node:test";
 import { writeFixtureModel } from "../models/fixture.js";
 import { ServerProcess } from "../ops/server-process.js";
 import { uniform } from "../workers/engine/philox.js";
+import { settings } from "./config.js";
 
 interface Generation {
   generated: string;
@@ -102,6 +103,10 @@ for (const precision of ["fp32", "int8"] as const) {
   });
 }
 
+/** Fewer requests are over before the memory has settled. */
+const MEASURED_REQUESTS = 5000;
+const MOST_GROWTH_BYTES = 64 * 2 ** 20;
+
 describe("a server whose clients vanish", () => {
   const requests = Number(process.env.JAI_TEST_VANISHING ?? 400);
 
@@ -113,7 +118,6 @@ describe("a server whose clients vanish", () => {
     const memory: number[] = [];
     let next = 0;
     let staying = 0;
-    let answered = 0;
     const client = async () => {
       while (next < requests) {
         const turn = next++;
@@ -125,7 +129,6 @@ describe("a server whose clients vanish", () => {
         try {
           const answer = await generate(server, turn % kinds, leaving.signal);
           assert.deepEqual(answer, right[turn % kinds]);
-          answered++;
         } catch (error) {
           if ((error as Error).name !== "AbortError") throw error;
         }
@@ -137,7 +140,11 @@ describe("a server whose clients vanish", () => {
       return waiting === 0 && running === 0;
     });
     assert.ok(staying > requests / 3 && staying < requests, `${staying} of ${requests} stayed`);
-    assert.ok(answered >= staying);
+    if (requests >= MEASURED_REQUESTS) {
+      const middle = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+      const growth = middle(memory.slice(15)) - middle(memory.slice(8, 13));
+      assert.ok(growth < MOST_GROWTH_BYTES, `${growth} bytes more in the last quarter than midway`);
+    }
     // Still as many slots as before: that many requests run at once.
     const held = Array.from({ length: 8 }, () => {
       const leaving = new AbortController();
@@ -164,6 +171,25 @@ function residentBytes(pid: number): number {
   if (process.platform !== "linux") return 0;
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
+
+describe("the default model", () => {
+  it("answers with a posting of the place and the role that were asked for", async () => {
+    const server = await ServerProcess.ready(settings.model.default);
+    const body = { prompt: "판교에서 백엔드 개발자 채용하는 곳 알려줘", temperature: 0 };
+    const { status, text } = await server.request("POST", "/chat", body);
+    await server.stop();
+    assert.equal(status, 200);
+    const { prompt, generated, full_text, finish_reason } = JSON.parse(text) as Generation & {
+      prompt: string;
+    };
+    assert.equal(prompt, "[QUESTION]\n판교에서 백엔드 개발자 채용하는 곳 알려줘\n[/QUESTION]\n\n[ANSWER]\n");
+    assert.match(generated, /판교/);
+    assert.match(generated, /백엔드 개발자/);
+    assert.ok(!generated.includes("[/ANSWER]"));
+    assert.equal(full_text, prompt + generated);
+    assert.equal(finish_reason, "stop");
+  });
+});
 
 describe("a server that is stopped", () => {
   /** Starts requests that take a while, some running and some waiting, and hands over their answers. */
@@ -296,6 +322,13 @@ describe("a server that can't start says why in one line, and exits with 1", () 
       assert.ok(!/\n\s+at /.test(output), output);
     });
   }
+
+  it("a stride longer than the model's context", async () => {
+    const server = await ServerProcess.start(["--model", model("int8")], { JAI_CONTEXT_STRIDE: "161" });
+    const { code, output } = await server.exit;
+    assert.equal(code, 1);
+    assert.match(output, /^JAI_CONTEXT_STRIDE: expected auto or an integer from 1 to 160.*got "161"\n$/);
+  });
 
   it("a port that is taken", async () => {
     const taken = createServer().listen(0, "127.0.0.1");

@@ -1,9 +1,10 @@
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { readModelFolder } from "../models/folder.js";
+import { modelShape } from "../models/shape.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
-import { modelShape, OnnxSession } from "./onnx/session.js";
+import { OnnxSession } from "./onnx/session.js";
 import type { FromSequence, GenerateTask, ToSequence, WorkerSetup, WorkerStatus } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
@@ -14,7 +15,6 @@ loading.then(
   (loaded) => report({ type: "ready", deviceId: loaded.deviceId, threadId, loadMs: loaded.loadMs }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
-let driving = false;
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
@@ -38,16 +38,9 @@ export default async function generate(task: GenerateTask): Promise<void> {
       if (message.type === "cancel") sequence.cancelled = true;
     });
     engine.add(sequence);
-    void drive(engine);
+    // New tasks and cancellations come in through the event loop, between two steps.
+    void engine.run();
   });
-}
-
-/** Steps until nothing runs. Each step passes through the event loop, where new tasks and cancellations come in. */
-async function drive(engine: Engine): Promise<void> {
-  if (driving) return;
-  driving = true;
-  while (!engine.idle) await engine.step();
-  driving = false;
 }
 
 async function load() {

@@ -67,9 +67,8 @@ export type FromSequence =
       fullText: string;
       promptTokens: number;
       completionTokens: number;
-      /** From the worker's receipt of the task to its first token, and to its last, in milliseconds. */
+      /** From the worker's receipt of the task to its first token, in milliseconds. */
       firstTokenMs: number;
-      totalMs: number;
     }
   | { type: "cancelled" }
   | { type: "failed"; message: string };

@@ -1,5 +1,5 @@
-import { capacityDimension } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../folder.js";
+import { capacityDimension } from "../shape.js";
 import {
   type Attribute,
   type ElementType,

@@ -11,9 +11,10 @@ import { fileURLToPath } from "node:url";
 import { Engine } from "../../workers/engine/engine.js";
 import { KvCache } from "../../workers/engine/kv-cache.js";
 import { Sequence } from "../../workers/engine/sequence.js";
-import { modelShape, OnnxSession } from "../../workers/onnx/session.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";
 import { type ModelFolder, readModelFolder } from "../folder.js";
+import { modelShape } from "../shape.js";
 import { importCheckpoint } from "./index.js";
 
 interface Reference {
@@ -83,7 +84,7 @@ describe("the shared checkpoint", { skip }, () => {
       engine.add(sequence);
       return { sequence, outcome, promptIds };
     });
-    while (!engine.idle) await engine.step();
+    await engine.run();
     return Promise.all(
       sequences.map(async ({ sequence, outcome, promptIds }) => {
         const end = (await outcome) as Extract<FromSequence, { type: "finished" }>;

@@ -1,6 +1,7 @@
 import { KvCache } from "../../workers/engine/kv-cache.js";
-import { type ModelShape, modelShape, OnnxSession } from "../../workers/onnx/session.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../folder.js";
+import { type ModelShape, modelShape } from "../shape.js";
 import { ImportError } from "./error.js";
 import { forward } from "./forward.js";
 import type { GptWeights } from "./weights.js";

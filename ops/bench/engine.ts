@@ -1,8 +1,9 @@
 import type { ModelFolder } from "../../models/folder.js";
+import { modelShape } from "../../models/shape.js";
 import { Engine } from "../../workers/engine/engine.js";
 import { KvCache } from "../../workers/engine/kv-cache.js";
 import { Sequence } from "../../workers/engine/sequence.js";
-import { modelShape, OnnxSession } from "../../workers/onnx/session.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";
 import { closedLoop, type Measurement, prompt, type Workload } from "./workload.js";
 
@@ -16,13 +17,6 @@ export async function benchEngine(
   const session = await OnnxSession.open(model.graphPath, shape, { device: "cpu", deviceId: 0, threads });
   const cache = new KvCache(shape, workload.clients);
   const engine = new Engine(session, cache, shape.vocabulary);
-  let driving = false;
-  const drive = async () => {
-    if (driving) return;
-    driving = true;
-    while (!engine.idle) await engine.step();
-    driving = false;
-  };
   const ask = async (index: number) => {
     const outcome = new Promise<FromSequence>((onEnd) => {
       engine.add(
@@ -41,7 +35,7 @@ export async function benchEngine(
         }),
       );
     });
-    void drive();
+    void engine.run();
     const end = await outcome;
     if (end.type !== "finished")
       throw new Error(`request ${index}: expected an answer, got ${JSON.stringify(end)}`);

@@ -54,15 +54,15 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
     const { socket } = req;
     const id = randomUUID();
     res.set("X-Request-Id", id);
-    queue.reserve(id);
     log.info(`${id} - ${req.path}: ${excerpt(fields.prompt)}`, { id, path: req.path });
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
     const leave = () => queue.remove(id);
     // A client may pipeline as many requests as the queue has places, each of which listens.
     socket.setMaxListeners(0);
     socket.once("close", leave);
-    if (socket.destroyed) leave();
     try {
+      queue.reserve(id);
+      if (socket.destroyed) leave();
       const prompt = frame(toUSVString(fields.prompt));
       const promptIds = model.tokenizer.encode(prompt);
       if (promptIds.length === 0) throw noTokens();
@@ -93,12 +93,14 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
         id,
         seed,
       });
-      const [queued, ran] = [Math.round(queueMs), Math.round(runMs)];
-      log.info(`${id} - ${completionTokens} tokens, ${reason}, queued ${queued} ms, ran ${ran} ms`, {
+      const [queued, first, ran] = [queueMs, outcome.firstTokenMs, runMs].map(Math.round);
+      const times = `queued ${queued} ms, first token after ${first} ms, ran ${ran} ms`;
+      log.info(`${id} - ${completionTokens} tokens, ${reason}, ${times}`, {
         id,
         tokens: completionTokens,
         finish_reason: reason,
         queue_ms: queued,
+        first_token_ms: first,
         run_ms: ran,
       });
     } catch (error) {

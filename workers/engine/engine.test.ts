@@ -6,7 +6,8 @@ import { after, before, describe, it } from "node:test";
 import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixture.js";
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
-import { modelShape, OnnxSession } from "../onnx/session.js";
+import { modelShape } from "../../models/shape.js";
+import { OnnxSession } from "../onnx/session.js";
 import type { FromSequence } from "../protocol.js";
 import { Engine } from "./engine.js";
 import { KvCache } from "./kv-cache.js";
@@ -51,13 +52,9 @@ function ask(engine: Engine, options: Ask) {
   return { sequence, outcome };
 }
 
-async function finish(engine: Engine): Promise<void> {
-  while (!engine.idle) await engine.step();
-}
-
 async function generate(engine: Engine, options: Ask): Promise<Finished> {
   const { outcome } = ask(engine, options);
-  await finish(engine);
+  await engine.run();
   const end = await outcome;
   assert.equal(end.type, "finished");
   return end as Finished;
@@ -149,7 +146,7 @@ async function recordLogits(session: StepSession, requests: Ask[]): Promise<stri
     });
     if (i === 0) probe = sequence;
   }
-  await finish(engine);
+  await engine.run();
   return seen;
 }
 
@@ -259,7 +256,7 @@ describe("an engine's bookkeeping", () => {
       await engine.step();
       if (i % 5 === 4) asked[i - 2]!.sequence.cancelled = true;
     }
-    await finish(engine);
+    await engine.run();
     const ends = await Promise.all(asked.map(({ outcome }) => outcome));
     assert.ok(ends.some(({ type }) => type === "cancelled"));
     for (const [i, end] of ends.entries()) {
@@ -284,7 +281,7 @@ describe("an engine's bookkeeping", () => {
     assert.deepEqual(await decoding.outcome, { type: "cancelled" });
     assert.deepEqual(await prefilling.outcome, { type: "cancelled" });
     assert.equal(engine.size, 1);
-    await finish(engine);
+    await engine.run();
     assert.equal((await waiting.outcome).type, "finished");
   });
 
@@ -293,7 +290,7 @@ describe("an engine's bookkeeping", () => {
     const engine = new Engine(session, new KvCache(shape, 1), vocab);
     const { sequence, outcome } = ask(engine, { promptIds: [1] });
     sequence.cancelled = true;
-    await finish(engine);
+    await engine.run();
     assert.equal((await outcome).type, "cancelled");
     assert.equal(session.steps.length, 0);
   });
@@ -354,7 +351,7 @@ describe("an engine's bookkeeping", () => {
     const ends = [70, 3, 90, 40, 90, 12].map((length, i) =>
       ask(engine, { promptIds: count(1, length), maxTokens: 1 }).outcome.then(() => finished.push(i)),
     );
-    await finish(engine);
+    await engine.run();
     await Promise.all(ends);
     assert.ok(finished.indexOf(0) < finished.indexOf(2) && finished.indexOf(2) < finished.indexOf(4));
     assert.ok(finished.indexOf(1) < finished.indexOf(5));
@@ -370,7 +367,7 @@ describe("an engine's bookkeeping", () => {
     session.run = () => Promise.reject(new Error("out of memory"));
     await engine.step();
     session.run = run;
-    await finish(engine);
+    await engine.run();
     assert.deepEqual(await victim.outcome, { type: "failed", message: "out of memory" });
     assert.equal((await survivor.outcome).type, "finished");
   });
@@ -387,7 +384,7 @@ describe("an engine's bookkeeping", () => {
       vocab,
     );
     const { outcome } = ask(engine, { promptIds: [1] });
-    await finish(engine);
+    await engine.run();
     const end = await outcome;
     assert.ok(end.type === "failed" && /not numbers/.test(end.message));
   });

@@ -16,6 +16,7 @@ export class Engine {
   readonly #vocabulary: number;
   /** Added since the last step. A step awaits the model, and nothing may move in the cache meanwhile. */
   #arrivals: Sequence[] = [];
+  #running = false;
 
   constructor(session: StepSession, cache: KvCache, vocabulary: number) {
     this.#cache = cache;
@@ -36,6 +37,18 @@ export class Engine {
 
   add(sequence: Sequence): void {
     this.#arrivals.push(sequence);
+  }
+
+  /** Steps until nothing is left; does nothing while another call is at it. */
+  async run(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (!this.idle) await this.step();
+    } finally {
+      // At once with the loop's end: what is added a moment later has to be stepped by its own call.
+      this.#running = false;
+    }
   }
 
   /** Schedule, run, sample, deliver. Sequences that end, are cancelled or fail have freed their slot when it returns. */

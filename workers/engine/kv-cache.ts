@@ -50,11 +50,6 @@ export class KvCache {
     return this.#capacity;
   }
 
-  /** Bytes of one slot over the whole window. */
-  static slotBytes({ layers, heads, headDim, context }: CacheShape): number {
-    return 2 * layers * heads * context * headDim * Float32Array.BYTES_PER_ELEMENT;
-  }
-
   /** Makes room for `tokens` positions in every slot, or narrows the slots to what the longest of them needs. */
   reserve(tokens: number): void {
     const needed = roundUp(Math.max(tokens, 1, ...this.lengths), this.#step);

@@ -91,6 +91,7 @@ it("refuses logits that are not numbers", () => {
   const sampler = new Sampler(3);
   for (const logits of [
     [1, Number.NaN, 2],
+    [1, Infinity, 2],
     [-Infinity, -Infinity, -Infinity],
   ]) {
     assert.throws(() => sampler.sample(Float32Array.from(logits), options({}), 0), /not numbers/);

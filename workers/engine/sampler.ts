@@ -71,7 +71,7 @@ export class Sampler {
       if (most > maximum) maximum = most;
     }
     // A NaN loses every comparison but survives a sum; so one test outside the loop finds it.
-    if (Number.isNaN(sum) || maximum === Number.NEGATIVE_INFINITY) {
+    if (Number.isNaN(sum) || !Number.isFinite(maximum)) {
       throw new Error("the model's logits are not numbers: its weights are damaged");
     }
     return maximum;

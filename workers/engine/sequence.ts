@@ -69,13 +69,13 @@ export class Sequence {
     const { promptIds, maxTokens, eosId } = this.#options;
     if (this.ids.length === promptIds.length) this.#firstTokenMs = performance.now() - this.#created;
     this.ids.push(token);
-    if (token === eosId) return this.#finish("stop", this.#decode().length);
+    if (token === eosId) return this.#finish("stop", null);
     if (this.#detokenizer) {
       const cut = this.#findStop(this.#detokenizer.push(token));
       if (cut !== null) return this.#finish("stop", cut);
     }
     if (this.ids.length - promptIds.length < maxTokens) return false;
-    return this.#finish("length", this.#decode().length);
+    return this.#finish("length", null);
   }
 
   cancel(): void {
@@ -84,13 +84,6 @@ export class Sequence {
 
   fail(message: string): void {
     this.#options.onEnd({ type: "failed", message });
-  }
-
-  /** The continuation, without a last character of which only a part was generated. */
-  #decode(): string {
-    let text = this.#options.decoder.decode(this.ids.slice(this.#options.promptIds.length));
-    while (isUnfinished(text)) text = text.slice(0, -1);
-    return text;
   }
 
   /** Where in the text the first stop string begins, when `piece` completes one. */
@@ -105,21 +98,29 @@ export class Sequence {
     return first;
   }
 
-  #finish(reason: FinishReason, length: number): true {
+  /** `length` is where the text ends that counts: at a stop string, or null for all but a part of a character. */
+  #finish(reason: FinishReason, length: number | null): true {
     const { promptIds, decoder } = this.#options;
     const generated = decoder.decode(this.ids.slice(promptIds.length));
     const fullText = decoder.decode(this.ids);
-    const cut = generated.length - length;
+    const end = length ?? finishedLength(generated);
+    const cut = generated.length - end;
     this.#options.onEnd({
       type: "finished",
       reason,
-      generated: generated.slice(0, length),
+      generated: generated.slice(0, end),
       fullText: fullText.slice(0, fullText.length - cut),
       promptTokens: promptIds.length,
       completionTokens: this.ids.length - promptIds.length,
       firstTokenMs: this.#firstTokenMs,
-      totalMs: performance.now() - this.#created,
     });
     return true;
   }
+}
+
+/** The length of a text without a last character of which only a part was generated. */
+function finishedLength(text: string): number {
+  let length = text.length;
+  while (isUnfinished(text.slice(0, length))) length--;
+  return length;
 }

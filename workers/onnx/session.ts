@@ -1,6 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { ModelConfig } from "../../models/folder.js";
-import type { CacheShape } from "../engine/kv-cache.js";
+import { contextOf, type ModelShape } from "../../models/shape.js";
 import type { StepInputs, StepOutputs, StepSession } from "../engine/runner.js";
 import type { Device } from "../protocol.js";
 
@@ -9,28 +8,6 @@ export interface SessionOptions {
   deviceId: number;
   /** Threads of one run on the CPU, the calling one included. */
   threads: number;
-}
-
-/** The sizes that a graph is made for, beside its weights. */
-export interface ModelShape extends CacheShape {
-  vocabulary: number;
-}
-
-export function modelShape({ n_layer, n_head, n_embd, n_positions, vocab_size }: ModelConfig): ModelShape {
-  return {
-    layers: n_layer,
-    heads: n_head,
-    headDim: n_embd / n_head,
-    context: n_positions,
-    vocabulary: vocab_size,
-  };
-}
-
-const CAPACITY = "capacity_up_to_";
-
-/** The name of the cache's varying dimension, which tells the context: a graph says nothing else of it. */
-export function capacityDimension(context: number): string {
-  return `${CAPACITY}${context}`;
 }
 
 /** A model loaded into the native runtime. A run blocks the calling thread until it ends. */
@@ -117,7 +94,7 @@ export class OnnxSession implements StepSession {
       layers: inputNames.filter((name) => name.startsWith("past_k.")).length,
       heads: Number(heads),
       headDim: Number(headDim),
-      context: Number(String(capacity).replace(CAPACITY, "")),
+      context: contextOf(String(capacity)),
       vocabulary: Number(logits.shape[1]),
     };
   }
