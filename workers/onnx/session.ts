@@ -28,7 +28,8 @@ export class OnnxSession implements StepSession {
   ): Promise<OnnxSession> {
     try {
       const session = await InferenceSession.create(file, {
-        executionProviders: device === "cpu" ? ["cpu"] : [{ name: device, deviceId }, "cpu"],
+        // Only CUDA knows of device ids; WebGPU refuses the option.
+        executionProviders: device === "cuda" ? [{ name: device, deviceId }, "cpu"] : [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: "all",
