@@ -95,10 +95,28 @@ require_node() {
   command -v node >/dev/null || fail "expected node on the PATH ($PATH), found none"
 }
 
+# The lock is a link that leads nowhere: it comes into being with its owner's name in it, at once.
+try_lock() {
+  me=$$:$(started_at $$)
+  ln -s "$me" "$lock" 2>/dev/null && return
+  owner=$(readlink "$lock") || return 1
+  [ "$(started_at "${owner%%:*}")" != "${owner#*:}" ] || return 1
+  # Of several who find the owner dead, one at a time may look again and remove it: else a slow one would remove the
+  # lock that a fast one has taken since.
+  mkdir "$lock.dead" 2>/dev/null || return 1
+  if [ "$(readlink "$lock")" = "$owner" ]; then rm -f "$lock"; fi
+  rmdir "$lock.dead"
+  ln -s "$me" "$lock" 2>/dev/null
+}
+
+drop_lock() {
+  if [ "$(readlink "$lock")" = "$me" ]; then rm -f "$lock"; fi
+}
+
 take_lock() {
   mkdir -p "$run_dir"
-  mkdir "$lock" 2>/dev/null || fail "another $0 is at work here; if not, remove $lock"
-  trap 'rmdir "$lock" 2>/dev/null || true' EXIT
+  try_lock || fail "another $0 is at work here; if not, remove $lock"
+  trap drop_lock EXIT
   trap 'exit 1' HUP INT TERM
 }
 
@@ -128,11 +146,15 @@ start() {
   nohup node dist/server/cli.js serve >"$log_file" 2>&1 </dev/null &
   pid=$!
   printf '%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" >"$pid_file"
+  # From here `stop` knows what to end; a model may take minutes to load.
+  started=$(sed -n 2p "$pid_file")
+  drop_lock
 
   end=$(($(date +%s) + START_SECONDS))
   until health "$new_url" 2>/dev/null | grep -q '"model_loaded": *true'; do
-    if ! running; then
-      rm -f "$pid_file"
+    if [ -z "$started" ] || [ "$(started_at "$pid")" != "$started" ]; then
+      # Another start may have written the file anew.
+      if try_lock && ! running; then rm -f "$pid_file"; fi
       echo "jai-server: did not start; the end of $log_file:" >&2
       tail -n 20 "$log_file" >&2
       exit 1

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -27,7 +28,7 @@ import { createServer } from "node:http";
 console.log("started in " + process.cwd() + " with stride " + process.env.JAI_CONTEXT_STRIDE);
 if (process.env.JAI_LOG_LEVEL === "error") { console.error("JAI_LOG_LEVEL: the stand-in fails"); process.exit(1); }
 let asked = 0;
-const server = createServer((request, response) => response.end(JSON.stringify({ model_loaded: asked++ > 1 })));
+const server = createServer((request, response) => response.end(JSON.stringify({ model_loaded: process.env.JAI_MODEL !== "large" && asked++ > 1 })));
 server.listen(Number(process.env.JAI_PORT), process.env.JAI_HOST);
 process.on("SIGTERM", () => {
   console.log("draining");
@@ -132,6 +133,45 @@ test("restart replaces the server", { skip }, async (t) => {
   assert.equal(restarted.code, 0, restarted.stderr);
   assert.match(restarted.stdout, /has stopped\nprepared\njai-server runs/);
   assert.notEqual(await pid(), first);
+});
+
+test("stop ends a server that still loads its model, and the start that waits for it", {
+  skip,
+}, async (t) => {
+  const { run, root } = await install(t);
+  const start = run(["start"], { env: { JAI_MODEL: "large" } });
+  while (!(await run(["status"])).stdout.includes('"model_loaded":false'));
+  assert.match((await run(["start"])).stdout, /^jai-server runs already/);
+  const stopped = await run(["stop"]);
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.match(stopped.stdout, /has stopped\n$/);
+  const { code, stderr } = await start;
+  assert.equal(code, 1);
+  assert.match(stderr, /did not start; .*\n.*\ndraining\ndrained\n$/);
+  assert.equal(existsSync(join(root, ".run/jai-server.pid")), false);
+  assert.deepEqual(readdirSync(join(root, ".run")), ["jai-server.log"]);
+});
+
+test("the lock keeps others out while its owner lives, and is taken over when it was killed", {
+  skip,
+}, async (t) => {
+  const { run, root, env } = await install(t);
+  const prepare = join(root, "ops/prepare.mjs");
+  writeFileSync(prepare, 'console.log("preparing"); setInterval(() => {}, 1000);');
+  // A group of its own, so that what it runs is killed with it.
+  const owner = spawn(join(root, "ops/jai.sh"), ["start"], { env, detached: true });
+  await once(owner.stdout, "data");
+  for (const command of ["start", "stop", "restart"]) {
+    const refused = await run([command]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /another .*jai\.sh is at work here/);
+  }
+  process.kill(-owner.pid!, "SIGKILL");
+  await once(owner, "close");
+  writeFileSync(prepare, "");
+  const started = await run(["start"]);
+  assert.equal(started.code, 0, started.stderr);
+  assert.deepEqual(readdirSync(join(root, ".run")), ["jai-server.log", "jai-server.pid"]);
 });
 
 test("a server that dies while it starts is reported with the end of its log", { skip }, async (t) => {

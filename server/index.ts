@@ -33,6 +33,7 @@ export async function run(args: string[]): Promise<void> {
   const model = readModelFolder(config.model);
   const contextStride = resolveStride(config, model);
   const plan = planDevices(await probeHardware(), config, {
+    precision: model.config.precision,
     modelBytes: model.modelBytes,
     cacheBytesPerSlot: cacheBytesPerSlot(model.config),
   });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError } from "./config.js";
+import { cacheBytesPerSlot, readModelFolder } from "../models/folder.js";
+import { ConfigError, packageRoot, readConfig } from "./config.js";
+import { readDocument } from "./document.js";
 import type { Gpu, Hardware } from "./hardware.js";
 import { type ModelSize, type Plan, planDevices, type Wishes } from "./plan.js";
 
@@ -25,9 +28,23 @@ const eightGpus: Hardware = {
 };
 const auto: Wishes = { device: "auto", workers: "auto", concurrency: "auto", threads: "auto" };
 /** 6 layers, 384 wide, context 256. */
-const small: ModelSize = { modelBytes: 14 * MB, cacheBytesPerSlot: 4.5 * MB };
+const small: ModelSize = { precision: "fp32", modelBytes: 14 * MB, cacheBytesPerSlot: 4.5 * MB };
+const int8: ModelSize = { ...small, precision: "int8" };
 /** GPT-2 XL in float32. */
-const large: ModelSize = { modelBytes: 6.2 * GB, cacheBytesPerSlot: 600 * MB };
+const large: ModelSize = { precision: "fp32", modelBytes: 6.2 * GB, cacheBytesPerSlot: 600 * MB };
+
+const defaults = readConfig([], {});
+
+interface HealthDocument {
+  paths: Record<
+    "/health",
+    { get: { responses: { "200": { content: { "application/json": { example: Health } } } } } }
+  >;
+}
+type Health = Pick<Plan, "device" | "concurrency" | "workers" | "threads" | "reasons"> & {
+  model: object;
+  queue: { limit: number };
+};
 
 const numbers = ({ reasons, ...plan }: Plan) => plan;
 const cpu = (slots: number, threads: number) => ({
@@ -48,6 +65,14 @@ for (const [what, hardware, wishes, model, expected] of [
     {},
     small,
     cpu(64, 8),
+  ],
+  ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 96)],
+  [
+    "an int8 model runs on a GPU where that is asked for",
+    { ...eightGpus, gpus: [h100] },
+    { device: "cuda" },
+    int8,
+    { device: "cuda", deviceIds: [0], workers: 1, slotsPerWorker: 256, concurrency: 256, threads: 96 },
   ],
   ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 96)],
   ["little memory holds fewer sequences", { ...laptop, freeMemory: 800 * MB }, {}, small, cpu(25, 8)],
@@ -183,6 +208,38 @@ for (const [what, hardware, wishes, expected] of [
   test(`the reasons tell of ${what}`, () => {
     assert.match(planDevices(hardware, { ...auto, ...wishes }, small).reasons.join(" "), expected);
   });
+
+for (const [what, hardware, wishes, expected] of [
+  ["GPUs that it leaves alone", eightGpus, {}, /^CPU, since .*int8.* --precision fp32 .*8 GPUs \(NVIDIA/],
+  [
+    "GPUs for which more than the libraries is missing",
+    { ...laptop, gpus: [h100] },
+    {},
+    /^CPU, since .*int8.* --precision fp32 .*1 GPU/,
+  ],
+  ["a GPU that was asked for", eightGpus, { device: "cuda" }, /^CUDA, as set, .*int8.* --precision fp32 /],
+  ["no GPU, where its precision is no reason", laptop, {}, /^CPU, since there is no CUDA GPU\./],
+] as [string, Hardware, Partial<Wishes>, RegExp][])
+  test(`the reasons for an int8 model tell of ${what}`, () => {
+    assert.match(planDevices(hardware, { ...auto, ...wishes }, int8).reasons.join(" "), expected);
+  });
+
+test("the document's example of /health is what a machine with two cores says of jai-small", () => {
+  const { example } = (readDocument(defaults) as unknown as HealthDocument).paths["/health"].get.responses[
+    "200"
+  ].content["application/json"];
+  const model = readModelFolder(join(packageRoot, "models/jai-small"));
+  const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
+  const { modelBytes } = model;
+  const size: ModelSize = { precision, modelBytes, cacheBytesPerSlot: cacheBytesPerSlot(model.config) };
+  const { device, concurrency, workers, threads, reasons } = planDevices({ ...laptop, cores: 2 }, auto, size);
+  assert.deepEqual(example.model, { name, precision, context, vocabulary });
+  assert.deepEqual(
+    [example.device, example.concurrency, example.workers, example.threads, example.reasons],
+    [device, concurrency, workers, threads, reasons],
+  );
+  assert.equal(example.queue.limit, defaults.queueLimit);
+});
 
 for (const [what, hardware, wishes, expected] of [
   [

@@ -1,3 +1,4 @@
+import type { ModelConfig } from "../models/folder.js";
 import type { Device } from "../workers/protocol.js";
 import { type Config, ConfigError } from "./config.js";
 import type { Gpu, Hardware } from "./hardware.js";
@@ -18,6 +19,7 @@ export interface Plan {
 }
 
 export interface ModelSize {
+  precision: ModelConfig["precision"];
   /** The graph and its weights on disk. */
   modelBytes: number;
   /** Keys and values of one sequence over the whole context. */
@@ -34,6 +36,7 @@ const SHARE = { system: 0.5, gpu: 0.8 } as const;
 const MODEL_COPIES = 2;
 /** The process itself and the arithmetic's intermediate results, for each worker. */
 const WORKSPACE_BYTES = 256 * 2 ** 20;
+const FOR_GPUS = "importing it with --precision fp32";
 
 /**
  * Chooses device, workers, slots and threads. Depends on its arguments alone.
@@ -41,7 +44,7 @@ const WORKSPACE_BYTES = 256 * 2 ** 20;
  */
 export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize): Plan {
   const reasons: string[] = [];
-  const device = chooseDevice(hardware, wishes, reasons);
+  const device = chooseDevice(hardware, wishes, model, reasons);
   const devices = device === "cuda" ? hardware.gpus.length : 1;
   const workers = chooseWorkers(device, devices, wishes, reasons);
   const threads = chooseThreads(hardware, workers, wishes, reasons);
@@ -58,7 +61,12 @@ export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize
   };
 }
 
-function chooseDevice(hardware: Hardware, { device }: Wishes, reasons: string[]): Device {
+function chooseDevice(
+  hardware: Hardware,
+  { device }: Wishes,
+  { precision }: ModelSize,
+  reasons: string[],
+): Device {
   const { platform, gpus, cudaLibrary } = hardware;
   if (device === "cuda") {
     if (platform !== "linux/x64")
@@ -73,12 +81,23 @@ function chooseDevice(hardware: Hardware, { device }: Wishes, reasons: string[])
       throw new ConfigError(
         "JAI_DEVICE: expected a GPU for cuda, got none that nvidia-smi lists and CUDA_VISIBLE_DEVICES shows",
       );
-    reasons.push(`CUDA, as set, on ${describeGpus(gpus)}.`);
+    const warning =
+      precision === "int8"
+        ? `; the model is int8, whose operators run on the CPU all the same: ${FOR_GPUS} makes it one for GPUs`
+        : "";
+    reasons.push(`CUDA, as set, on ${describeGpus(gpus)}${warning}.`);
     return device;
   }
   if (device !== "auto") {
     reasons.push(`${device === "cpu" ? "CPU" : "WebGPU"}, as set.`);
     return device;
+  }
+  // MatMulIntegerToFloat has no CUDA kernel: each product would carry its inputs and output to the CPU and back.
+  if (gpus.length > 0 && platform === "linux/x64" && precision === "int8") {
+    reasons.push(
+      `CPU, since the model is int8, whose operators run there; ${FOR_GPUS} makes it one for ${describeGpus(gpus)}.`,
+    );
+    return "cpu";
   }
   if (gpus.length > 0 && cudaLibrary) {
     reasons.push(`CUDA, since its libraries are installed and there is ${describeGpus(gpus)}.`);
