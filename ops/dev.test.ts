@@ -20,13 +20,13 @@ spawn(process.execPath, ["-e", "console.log('compiler ' + process.pid); setInter
 
 /** Ends with its work done at the first signal, without at the second, as the server does. */
 const server = `
-console.log("server " + process.pid);
 setInterval(() => {}, 1000);
 let signals = 0;
 process.on("SIGTERM", () => {
   if (++signals > 1) process.exit(1);
   setTimeout(() => { console.log("drained"); process.exit(0); }, 300);
 });
+console.log("server " + process.pid);
 `;
 
 /** The script in a folder of its own with stand-ins, running; resolves when both have said that they run. */

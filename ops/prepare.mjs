@@ -1,4 +1,4 @@
-// Runs before `npm start`, `npm test` and `npm run jai`: installs what the lock file names and compiles the sources,
+// Runs before `npm start`, `npm test` and the package's other scripts: installs what the lock file names and compiles the sources,
 // each only when it is missing or older than what it is made from. Plain Node, since nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

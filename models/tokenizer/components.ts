@@ -129,7 +129,8 @@ function exactPattern({ Regex, String: text }: Fields): string {
 }
 
 /**
- * A regular expression of those parts alone that Rust's Oniguruma and JavaScript read alike.
+ * A regular expression of those parts alone that Rust's Oniguruma and JavaScript read alike. A group that can match in
+ * several ways must not be repeated without a bound: on a prompt made for it that takes for ever.
  * @throws ModelError for any other
  */
 function plainPattern(regex: string): string {
@@ -138,6 +139,9 @@ function plainPattern(regex: string): string {
   let plain = "";
   let inClass = false;
   let before = "";
+  /** For each open group, and for the one that closed last, whether it can match the same text in several ways. */
+  const ambiguous = [false];
+  let closed = false;
   for (const [part] of regex.matchAll(/\\p\{[LN]\}|\\[\s\S]?|\(\?<?.?|\[\^?\]?|[\s\S]/gu)) {
     if (part === "\\p{L}" || part === "\\p{N}") {
       const range = part === "\\p{L}" ? letter : number;
@@ -153,6 +157,14 @@ function plainPattern(regex: string): string {
               ? !part.endsWith("]")
               : !/^[.^$]$/.test(part) && !(part === "+" && /^[*+?}]$/.test(before));
       expect(alike, wanted, regex);
+      const endless = !inClass && (part === "*" || part === "+" || (part === "}" && before === ","));
+      expect(!(endless && before.endsWith(")") && closed), wanted, regex);
+      const top = ambiguous.length - 1;
+      if (!inClass && part.startsWith("(")) ambiguous.push(false);
+      else if (!inClass && part === ")" && top > 0) {
+        closed = ambiguous.pop()!;
+        ambiguous[top - 1] ||= closed;
+      } else if (endless || (!inClass && part === "|")) ambiguous[top] = true;
       if (part.startsWith("[")) inClass = true;
       else if (part === "]") inClass = false;
       plain += part;
