@@ -54,18 +54,17 @@ export async function run(args: string[]): Promise<void> {
     } finally {
       await server.stop();
     }
-    const rate = (runs: Measurement[]) =>
-      percentile(
-        runs.map(({ tokensPerSecond }) => tokensPerSecond),
-        0.5,
-      );
+    const rates = (runs: Measurement[]) => runs.map(({ tokensPerSecond }) => tokensPerSecond);
+    const median = (values: number[]) => percentile(values, 0.5);
+    // Of neighbours in time, since the machine's own speed drifts.
+    const share = median(rates(served).map((rate, i) => rate / rates(alone)[i]!));
     const latencies = served.flatMap((run) => run.latencies);
     print(
       [
         String(clients).padStart(7),
-        rate(served).toFixed(0).padStart(10),
-        rate(alone).toFixed(0).padStart(12),
-        `${((100 * rate(served)) / rate(alone)).toFixed(1)} %`.padStart(8),
+        median(rates(served)).toFixed(0).padStart(10),
+        median(rates(alone)).toFixed(0).padStart(12),
+        `${(100 * share).toFixed(1)} %`.padStart(8),
         percentile(latencies, 0.5).toFixed(0).padStart(10),
         percentile(latencies, 0.99).toFixed(0).padStart(8),
       ].join("   "),
