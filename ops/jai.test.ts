@@ -237,6 +237,8 @@ test("jai.env sets what the environment does not, and is never run", { skip }, a
   const refused = await run(["restart"]);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /ops\/jai\.env: expected NAME=VALUE, got: export JAI_PORT=1/);
+  // The server still runs, and is to be stopped.
+  rmSync(join(root, "ops/jai.env"));
 });
 
 test("a port that changes at each start is refused", { skip }, async (t) => {
