@@ -12,7 +12,7 @@ const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
 const loading = load();
 loading.then(
-  (loaded) => report({ type: "ready", deviceId: loaded.deviceId, threadId, loadMs: loaded.loadMs }),
+  () => report({ type: "ready", threadId }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
@@ -44,18 +44,12 @@ export default async function generate(task: GenerateTask): Promise<void> {
 }
 
 async function load() {
-  const started = performance.now();
   const deviceId = claimDevice();
   const model = readModelFolder(setup.modelDir);
   const shape = modelShape(model.config);
   const session = await OnnxSession.open(model.graphPath, shape, { ...setup, deviceId });
   const cache = new KvCache(shape, setup.slots);
-  return {
-    engine: new Engine(session, cache, shape.vocabulary),
-    model,
-    deviceId,
-    loadMs: performance.now() - started,
-  };
+  return { engine: new Engine(session, cache, shape.vocabulary), model };
 }
 
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */

@@ -24,9 +24,7 @@ export interface WorkerSetup {
 }
 
 /** Told once by every worker, on the worker's own channel to the main thread. */
-export type WorkerStatus =
-  | { type: "ready"; deviceId: number; threadId: number; loadMs: number }
-  | { type: "failed"; message: string };
+export type WorkerStatus = { type: "ready"; threadId: number } | { type: "failed"; message: string };
 
 /** One sequence to generate, as the pool hands it to a worker. */
 export interface GenerateTask {
