@@ -6,7 +6,7 @@
  */
 
 /**
- * Chunks are small, as running sequences wait while one is computed. One of 16 costs about 0.4 of the decode step of
+ * Chunks are small, as running sequences wait while one is computed. One of 16 costs about half the decode step of
  * 16 sequences. Smaller ones would cost a lone prompt more than twice what it costs in one piece.
  */
 const CHUNK = 16;
