@@ -5,7 +5,7 @@ import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
 import { OnnxSession } from "./onnx/session.js";
-import type { FromSequence, GenerateTask, ToSequence, WorkerSetup, WorkerStatus } from "./protocol.js";
+import type { Delta, FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
@@ -15,6 +15,9 @@ loading.then(
   () => report({ type: "ready", threadId }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
+
+/** What the step under way has written for those who asked for it. */
+let deltas: Delta[] = [];
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
@@ -28,6 +31,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
       context: config.n_positions,
       contextStride: setup.contextStride,
       decoder: tokenizer,
+      onText: task.stream ? (text, tokens) => tell([task.id, text, tokens]) : undefined,
       onEnd(outcome) {
         task.port.postMessage(outcome satisfies FromSequence);
         task.port.close();
@@ -52,6 +56,16 @@ async function load() {
   return { engine: new Engine(session, cache, shape.vocabulary), model };
 }
 
+/** A step tells its sequences' tokens one after the other; the microtask comes when it has told them all. */
+function tell(delta: Delta): void {
+  if (deltas.length === 0)
+    queueMicrotask(() => {
+      report({ type: "deltas", deltas });
+      deltas = [];
+    });
+  deltas.push(delta);
+}
+
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */
 function claimDevice(): number {
   const claims = new Int32Array(setup.claims);
@@ -61,6 +75,6 @@ function claimDevice(): number {
   return deviceId;
 }
 
-function report(status: WorkerStatus): void {
-  parentPort?.postMessage(status);
+function report(message: FromWorker): void {
+  parentPort?.postMessage(message);
 }
