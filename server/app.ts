@@ -7,7 +7,7 @@ import type { Config } from "./config.js";
 import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
-import type { Every } from "./event-stream.js";
+import type { EventStreamOptions } from "./event-stream.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import { knownPaths } from "./paths.js";
@@ -24,8 +24,7 @@ export interface AppParts {
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
   log: Log;
-  /** What makes the streams' heartbeats; for tests. */
-  every?: Every;
+  streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
   validateResponses?: boolean;
 }
@@ -38,7 +37,7 @@ export function createApp({
   plan,
   queue,
   log,
-  every,
+  streams,
   validateResponses,
 }: AppParts): Express {
   const app = express();
@@ -61,7 +60,7 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ model, queue, log, every }));
+  app.use(generateRoutes({ model, queue, log, streams }));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(docsRoutes(document));
   app.use(() => {

@@ -1,21 +1,28 @@
-import type { Response } from "express";
+import type { ServerResponse } from "node:http";
+import type { Standing } from "./queue.js";
 
 /** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
 export type Every = (ms: number, callback: () => void) => () => void;
 
+export interface EventStreamOptions {
+  /** A client whose connection takes not one byte for so many milliseconds is given up. */
+  stallMs?: number;
+  /** Makes the heartbeats; for tests. */
+  every?: Every;
+}
+
 /** A comment goes out after two to three of these without an event. */
 const BEAT_MS = 5000;
-/** A client whose connection takes not one byte for so long is given up. */
 const STALL_MS = 60_000;
 
-const streams = new WeakMap<Response, EventStream>();
+const streams = new WeakMap<ServerResponse, EventStream>();
 
 /**
  * A response of server-sent events. A client that reads slowly costs no more memory than its own answer: while its socket
  * is full, deltas are merged into one that goes out when there is room, and what is only of the moment is left out.
  */
 export class EventStream {
-  readonly #res: Response;
+  readonly #res: ServerResponse;
   readonly #stopBeat: () => void;
   #quietBeats = 0;
   /** The delta that waits for room, and all that were taken so far. */
@@ -23,18 +30,21 @@ export class EventStream {
   #told = { characters: 0, tokens: 0 };
 
   /** Sends the headers: from here on errors are events too. */
-  constructor(res: Response, every: Every = everyUnreferenced) {
+  constructor(
+    res: ServerResponse,
+    { stallMs = STALL_MS, every = everyUnreferenced }: EventStreamOptions = {},
+  ) {
     this.#res = res;
     streams.set(res, this);
-    res.status(200).set({
+    res.writeHead(200, {
       "Content-Type": "text/event-stream; charset=utf-8",
       "Cache-Control": "no-cache",
       // nginx would collect the events, else.
       "X-Accel-Buffering": "no",
     });
     res.flushHeaders();
-    // Of the socket, which notices what it gets rid of; Node's own handler of it destroys the connection.
-    res.setTimeout(STALL_MS);
+    // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
+    res.setTimeout(stallMs);
     // Before Node's own listener, which sets the time for which an idle connection is kept.
     res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
     res.on("drain", () => this.#flush());
@@ -43,7 +53,7 @@ export class EventStream {
   }
 
   /** The stream that a response has become, if it has. */
-  static of(res: Response): EventStream | undefined {
+  static of(res: ServerResponse): EventStream | undefined {
     return streams.get(res);
   }
 
@@ -57,8 +67,7 @@ export class EventStream {
   }
 
   /** Says where the request stands in the queue, if there is room to say it. */
-  queue(standing: { position: number; expectedWait: number }): void {
-    const { position, expectedWait } = standing;
+  queue({ position, expectedWait }: Standing): void {
     if (this.#open) this.#write(frame({ position, expected_wait: expectedWait }, "queue"));
   }
 
@@ -85,7 +94,7 @@ export class EventStream {
   }
 
   #beat(): void {
-    if (++this.#quietBeats > 1 && this.#open) this.#write(": waiting\n\n");
+    if (++this.#quietBeats > 2 && this.#open) this.#write(": waiting\n\n");
   }
 
   #flush(): void {

@@ -5,7 +5,8 @@ import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
 import { OnnxSession } from "./onnx/session.js";
-import type { Delta, FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
+import { Outbox } from "./outbox.js";
+import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
@@ -16,8 +17,7 @@ loading.then(
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
-/** What the step under way has written for those who asked for it. */
-let deltas: Delta[] = [];
+const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
@@ -31,8 +31,9 @@ export default async function generate(task: GenerateTask): Promise<void> {
       context: config.n_positions,
       contextStride: setup.contextStride,
       decoder: tokenizer,
-      onText: task.stream ? (text, tokens) => tell([task.id, text, tokens]) : undefined,
+      onText: task.stream ? (text, tokens) => outbox.add(task.id, text, tokens) : undefined,
       onEnd(outcome) {
+        outbox.close(task.id);
         task.port.postMessage(outcome satisfies FromSequence);
         task.port.close();
         resolve();
@@ -41,6 +42,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
     task.port.on("message", (message: ToSequence) => {
       if (message.type === "cancel") sequence.cancelled = true;
     });
+    if (task.stream) outbox.open(task.id);
     engine.add(sequence);
     // New tasks and cancellations come in through the event loop, between two steps.
     void engine.run();
@@ -54,16 +56,6 @@ async function load() {
   const session = await OnnxSession.open(model.graphPath, shape, { ...setup, deviceId });
   const cache = new KvCache(shape, setup.slots);
   return { engine: new Engine(session, cache, shape.vocabulary), model };
-}
-
-/** A step tells its sequences' tokens one after the other; the microtask comes when it has told them all. */
-function tell(delta: Delta): void {
-  if (deltas.length === 0)
-    queueMicrotask(() => {
-      report({ type: "deltas", deltas });
-      deltas = [];
-    });
-  deltas.push(delta);
 }
 
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */

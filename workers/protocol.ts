@@ -27,8 +27,7 @@ export interface WorkerSetup {
 export type WorkerStatus = { type: "ready"; threadId: number } | { type: "failed"; message: string };
 
 /**
- * What the sequences that asked for it have written since the last such message, on the worker's own channel: one message
- * for all of them, since messages cost more than text. What the outcome's text has beyond these is told by it alone, and
+ * What the sequences that asked for it have written since the last such message, on the worker's own channel. What the outcome's text has beyond these is told by it alone, and
  * deltas of a sequence may arrive after its outcome.
  */
 export interface Deltas {

@@ -3,7 +3,7 @@ import { toUSVString } from "node:util";
 import { type Request, type Response, Router } from "express";
 import type { ModelFolder } from "../../models/folder.js";
 import { invalidBody } from "../errors.js";
-import { EventStream, type Every } from "../event-stream.js";
+import { EventStream, type EventStreamOptions } from "../event-stream.js";
 import { excerpt, type Log } from "../log.js";
 import type { Outcome, Task } from "../pool.js";
 import { type Queue, Removed } from "../queue.js";
@@ -24,8 +24,7 @@ export interface GenerateParts {
   model: Pick<ModelFolder, "tokenizer" | "chatTemplate">;
   queue: Queue<Task, Outcome>;
   log: Log;
-  /** What makes the streams' heartbeats; for tests. */
-  every?: Every | undefined;
+  streams?: EventStreamOptions | undefined;
 }
 
 /** Where the two operations differ. */
@@ -49,7 +48,7 @@ export function generateRoutes(parts: GenerateParts): Router {
   return router;
 }
 
-function answer({ model, queue, log, every }: GenerateParts, { frame, defaultStop }: Framing) {
+function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultStop }: Framing) {
   return async (req: Request, res: Response): Promise<void> => {
     const fields = req.body as GenerationRequest;
     const { socket } = req;
@@ -69,7 +68,7 @@ function answer({ model, queue, log, every }: GenerateParts, { frame, defaultSto
       if (promptIds.length === 0) throw noTokens();
       const seed = fields.seed ?? randomSeed();
       const stop = fields.stop === undefined ? defaultStop : [fields.stop].flat().map(toUSVString);
-      const events = fields.stream ? new EventStream(res, every) : null;
+      const events = fields.stream ? new EventStream(res, streams) : null;
       const task: Task = {
         id,
         promptIds,
