@@ -20,7 +20,10 @@ type Finished = Extract<FromSequence, { type: "finished" }>;
 
 const { context, layers, heads, width, vocab } = FIXTURE_SIZES;
 const shape = { layers, heads, headDim: width / heads, context };
-const decoder = { decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join("") };
+const decoder = {
+  decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join(""),
+  detokenizer: () => ({ push: (id: number) => `${id} `, end: () => "" }),
+};
 
 const folder = mkdtempSync(join(tmpdir(), "jai-engine-"));
 after(() => rmSync(folder, { recursive: true }));
