@@ -17,7 +17,7 @@ const MASKED = -1e30;
 const SMALLEST_ROW_MAXIMUM = 1e-12;
 
 /** Collects nodes and initializers under names of its own. */
-class GraphBuilder {
+export class GraphBuilder {
   readonly nodes: Uint8Array[] = [];
   readonly initializers: Initializer[] = [];
   readonly #constants = new Map<string, string>();
