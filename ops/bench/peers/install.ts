@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where this module's sources are: the scripts that peers run in, and the packages that they import. */
-export const peersFolder = join(packageRoot(), "ops", "bench", "peers");
+/** Where this module's source is, not what was compiled of it: the scripts that peers run in, and what they import. */
+export const peersFolder = fileURLToPath(new URL("../../../../ops/bench/peers", import.meta.url));
 
 const stamp = join(peersFolder, "node_modules", ".installed");
 
@@ -44,11 +44,4 @@ async function digest(): Promise<string> {
   for (const file of ["package.json", "package-lock.json"])
     hash.update(await readFile(join(peersFolder, file))).update("\0");
   return hash.digest("hex");
-}
-
-/** The package's folder, from the sources as from `dist`. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package-lock.json")) || folder.endsWith("peers")) folder = dirname(folder);
-  return folder;
 }
