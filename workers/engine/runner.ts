@@ -18,6 +18,8 @@ export interface StepOutputs {
   logits: Float32Array;
   /** float32 [2 * layers, batch, heads, chunk, head_dim] */
   present: Float32Array;
+  /** Only of a graph that import built to be observed; shape in `buildObservedGraph`. */
+  ranges?: Float32Array;
 }
 
 /** The native side of a step: the only thing that the engine's tests replace. */

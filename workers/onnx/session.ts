@@ -66,8 +66,12 @@ export class OnnxSession implements StepSession {
         headDim,
       ]);
     }
-    const { logits, present } = await this.#session.run(feeds);
-    return { logits: logits!.data as Float32Array, present: present!.data as Float32Array };
+    const { logits, present, ranges } = await this.#session.run(feeds);
+    return {
+      logits: logits!.data as Float32Array,
+      present: present!.data as Float32Array,
+      ...(ranges && { ranges: ranges.data as Float32Array }),
+    };
   }
 
   async close(): Promise<void> {
