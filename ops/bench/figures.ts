@@ -46,6 +46,14 @@ export function ceilingShare(
   return shares.length === 0 ? null : median(shares);
 }
 
+/** Tokens per second that our engine decodes in int8 at about half of the window. */
+export function engineRate(results: Results, model: string, batch: number): number | null {
+  const context = results.models.find(({ name }) => name === model)?.context ?? 0;
+  const depth = Math.floor(context / 2);
+  const step = decodeStep(results, { model, precision: "int8", batch, depth });
+  return step && (1000 * batch) / step.step;
+}
+
 /** What HTTP leaves of the engine's rate: the median of the repeats' own ratios. */
 export function servedShare(
   { closed, alone }: Results,

@@ -20,6 +20,7 @@ export function tinyResults(): Results {
       repeats: 3,
       seconds: 4,
       mostSeconds: 10,
+      llamaServers: [],
       bounds: { firstTokenMs: 1000, meanInterTokenMs: 50 },
     },
   });

@@ -8,6 +8,7 @@ import { firstTokenSteps } from "./first-token-steps.js";
 import { gridFor } from "./grid.js";
 import { jai } from "./jai.js";
 import { Lineup, stopAll } from "./lineup.js";
+import { llamaSteps } from "./llama-steps.js";
 import { describeMachine, describeVersions } from "./machine.js";
 import { BOUNDS } from "./open-loop.js";
 import { openSteps } from "./open-steps.js";
@@ -70,6 +71,7 @@ async function measure(
       repeats: grid.repeats,
       seconds: grid.seconds,
       mostSeconds: grid.mostSeconds,
+      llamaServers: options.llamaServers.map(({ name }) => name),
       bounds: BOUNDS,
     },
   });
@@ -102,7 +104,7 @@ async function measure(
   progress.finish();
   results.finished = new Date().toISOString();
   folder?.save(results);
-  for (const table of [targetsTable(results), problemsTable(results)])
+  for (const table of [targetsTable(results, "measured"), problemsTable(results)])
     if (table.rows.length > 0) progress.print(renderText(table));
 }
 
@@ -132,6 +134,7 @@ function sectionsOf(
   if (parts.has("engine")) {
     const steps = [
       ...engineSteps(subject, grid, results),
+      ...llamaSteps(subject, options.llamaServers, grid, results),
       ...(which === "first" ? firstTokenSteps(subject, lineup, jai, grid, results) : []),
     ];
     sections.push({ steps, tables: () => engineTables(results, name) });

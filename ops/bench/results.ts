@@ -30,6 +30,7 @@ export interface Results {
   again: AgainRow[];
   memory: MemoryRow[];
   alone: AloneRow[];
+  peerEngines: PeerEngineRow[];
   closed: ClosedRow[];
   open: OpenRow[];
 }
@@ -42,6 +43,8 @@ export interface RunSettings {
   /** Least length of one closed-loop measurement, and the longest that one request of every client may take. */
   seconds: number;
   mostSeconds: number;
+  /** The names that llama.cpp servers were given. */
+  llamaServers: string[];
   bounds: { firstTokenMs: number; meanInterTokenMs: number };
 }
 
@@ -94,6 +97,9 @@ export interface MemoryRow {
 /** The closed loop on the engine alone. */
 export type AloneRow = Cell & { clients: number; tokensPerSecond: number };
 
+/** Decoding in a peer's engine without its server, from a quarter to a half of the window. */
+export type PeerEngineRow = Cell & { system: string; batch: number; tokensPerSecond: number };
+
 export type ClosedRow = Cell &
   ClosedLoopFigures & {
     system: string;
@@ -129,6 +135,7 @@ export function emptyResults(base: Pick<Results, "command" | "machine" | "versio
     again: [],
     memory: [],
     alone: [],
+    peerEngines: [],
     closed: [],
     open: [],
   };

@@ -1,4 +1,12 @@
-import { ceilingShare, closedRate, decodeStep, distinct, matches, servedShare } from "./figures.js";
+import {
+  ceilingShare,
+  closedRate,
+  decodeStep,
+  distinct,
+  engineRate,
+  matches,
+  servedShare,
+} from "./figures.js";
 import { OURS, type Precision, type Results } from "./results.js";
 import { median, type Percentiles, type Spread, spread } from "./statistics.js";
 import type { Table } from "./table.js";
@@ -13,7 +21,9 @@ export function engineTables(results: Results, model: string): Table[] {
     decodeTable(results, model, precision),
     prefillTable(results, model, precision),
   ]);
-  return [...tables, latencyTable(results, model)].filter(({ rows }) => rows.length > 0);
+  return [...tables, peerEnginesTable(results, model), latencyTable(results, model)].filter(
+    ({ rows }) => rows.length > 0,
+  );
 }
 
 function decodeTable(results: Results, model: string, precision: Precision): Table {
@@ -76,6 +86,36 @@ function prefillTable(results: Results, model: string, precision: Precision): Ta
         percent(median(rows.map((row) => row.products / row.total))),
       ];
     }),
+  };
+}
+
+function peerEnginesTable(results: Results, model: string): Table {
+  const rows = results.peerEngines.filter((row) => row.model === model);
+  const batches = distinct(rows.map(({ batch }) => batch));
+  const ours = batches.map((batch) => {
+    const figure = engineRate(results, model, batch);
+    return figure === null ? NOT_MEASURED : rate(figure);
+  });
+  return {
+    title: `${model}: decoding in the engine alone, tokens per second by batch`,
+    note: "Ours a half of the window deep, the others from a quarter to a half of it.",
+    columns: ["", ...batches.map(String)],
+    rows:
+      rows.length === 0
+        ? []
+        : [
+            [OURS, ...ours],
+            ...distinct(rows.map(({ system }) => system)).map((system) => [
+              system,
+              ...batches.map((batch) =>
+                rate(
+                  median(
+                    rows.filter((row) => matches(row, { system, batch })).map((row) => row.tokensPerSecond),
+                  ),
+                ),
+              ),
+            ]),
+          ],
   };
 }
 

@@ -1,4 +1,12 @@
-import { ceilingShare, closedRate, decodeStep, distinct, servedShare } from "./figures.js";
+import {
+  ceilingShare,
+  closedRate,
+  decodeStep,
+  distinct,
+  engineRate,
+  matches,
+  servedShare,
+} from "./figures.js";
 import { OURS, type Results } from "./results.js";
 import { median } from "./statistics.js";
 import type { Table } from "./table.js";
@@ -37,11 +45,12 @@ export function holds({ figure, atLeast, atMost }: Target): boolean | null {
   return (atLeast === undefined || figure >= atLeast) && (atMost === undefined || figure <= atMost);
 }
 
-export function targetsTable(results: Results): Table {
+export function targetsTable(results: Results, which: "all" | "measured" = "all"): Table {
+  const shown = targets(results).filter((target) => which === "all" || target.figure !== null);
   return {
     title: "Targets",
     columns: ["target", "goal", "this run", ""],
-    rows: targets(results).map((target) => {
+    rows: shown.map((target) => {
       const { name, figure, atLeast, atMost } = target;
       const verdict = holds(target);
       return [
@@ -57,19 +66,13 @@ export function targetsTable(results: Results): Table {
 function againstPeers(results: Results, model: string): Target[] {
   const rate = (system: string, clients: number) =>
     closedRate(results, { model, system, clients, stream: false })?.median ?? null;
-  const against = (system: string, clients: number, atLeast: number): Target => {
-    const [ours, theirs] = [rate(OURS, clients), rate(system, clients)];
-    return {
-      name: `tokens/s over HTTP against ${system}, ${count(clients)}`,
-      figure: ours === null || theirs === null ? null : ours / theirs,
-      atLeast,
-    };
-  };
+  const against = (system: string, clients: number, atLeast: number): Target => ({
+    name: `tokens/s over HTTP against ${system}, ${count(clients)}`,
+    figure: ratio(rate(OURS, clients), rate(system, clients)),
+    atLeast,
+  });
   const measured = distinct(
     results.closed.filter((row) => row.model === model).map(({ clients }) => clients),
-  );
-  const llamas = distinct([LLAMA_SERVER, ...results.systems.map(({ system }) => system)]).filter(
-    (system) => system.includes("llama") && system !== "node-llama-cpp",
   );
   return [
     ...NODE_PEERS.flatMap((system) => [
@@ -83,7 +86,7 @@ function againstPeers(results: Results, model: string): Target[] {
       [32, 5],
     ].map(([clients, atLeast]) => against(LLAMA_SERVER, clients!, atLeast!)),
     // A fork of it is faster; being ahead is the goal.
-    ...llamas
+    ...llamaServers(results)
       .filter((system) => system !== LLAMA_SERVER)
       .flatMap((system) => [1, 8, 32].map((clients) => against(system, clients, 1))),
     against(FASTAPI, 8, 250),
@@ -107,7 +110,7 @@ function serving(results: Results, model: string): Target[] {
       const figure = rate(clients);
       return {
         name: `tokens/s over HTTP, ${count(clients)} against 32`,
-        figure: at32 === null || figure === null ? null : figure / at32,
+        figure: ratio(figure, at32),
         // What two measurements of the same thing differ by.
         atLeast: 0.97,
       };
@@ -115,22 +118,42 @@ function serving(results: Results, model: string): Target[] {
   ];
 }
 
+/** Against llama.cpp and the forks of it that were given. */
 function largeVocabulary(results: Results, model: string): Target[] {
-  const peers = distinct(results.closed.filter((row) => row.model === model).map(({ system }) => system));
-  return peers
-    .filter((system) => system.includes("llama") && system !== "node-llama-cpp")
-    .flatMap((system) =>
-      [1, 8, 32].map((clients): Target => {
-        const [ours, theirs] = [OURS, system].map(
-          (name) => closedRate(results, { model, system: name, clients, stream: false })?.median,
-        );
-        return {
-          name: `${model}: tokens/s over HTTP against ${system}, ${count(clients)}`,
-          figure: ours === undefined || theirs === undefined ? null : ours / theirs,
-          atLeast: system === LLAMA_SERVER ? 1.5 : 1,
-        };
-      }),
-    );
+  const rate = (system: string, clients: number) =>
+    closedRate(results, { model, system, clients, stream: false })?.median ?? null;
+  const engineOf = (system: string, batch: number) => {
+    const rows = results.peerEngines.filter((row) => matches(row, { model, system, batch }));
+    return rows.length === 0 ? null : median(rows.map((row) => row.tokensPerSecond));
+  };
+  const fastest = (batch: number) => {
+    const rates = llamaServers(results).flatMap((system) => engineOf(system, batch) ?? []);
+    return rates.length === 0 ? null : Math.max(...rates);
+  };
+  return [
+    ...llamaServers(results).flatMap((system) =>
+      [1, 8, 32].map((clients) => ({
+        name: `${model}: tokens/s over HTTP against ${system}, ${count(clients)}`,
+        figure: ratio(rate(OURS, clients), rate(system, clients)),
+        atLeast: 1,
+      })),
+    ),
+    {
+      name: `${model}: engine alone against ${LLAMA_SERVER}'s, batch 1`,
+      figure: ratio(engineRate(results, model, 1), engineOf(LLAMA_SERVER, 1)),
+      atLeast: 2.3,
+    },
+    {
+      name: `${model}: engine alone against the fastest other, batch 1`,
+      figure: ratio(engineRate(results, model, 1), fastest(1)),
+      atLeast: 1,
+    },
+    ...[16, 32].map((batch) => ({
+      name: `${model}: engine alone against the fastest other, batch ${batch}`,
+      figure: ratio(engineRate(results, model, batch), fastest(batch)),
+      atLeast: 2.5,
+    })),
+  ];
 }
 
 function engine(results: Results, model: string, context: number): Target[] {
@@ -153,7 +176,7 @@ function engine(results: Results, model: string, context: number): Target[] {
     },
     {
       name: "a step at full window against one at an eighth of it, batch 16",
-      figure: atEighth === null || atFull === null ? null : atFull / atEighth,
+      figure: ratio(atFull, atEighth),
       atMost: 1.6,
     },
   ];
@@ -190,6 +213,15 @@ function latencies(results: Results, model: string): Target[] {
       atMost: 1.1,
     },
   ];
+}
+
+/** llama.cpp's server, and the forks of it that were given. */
+function llamaServers({ settings }: Results): string[] {
+  return distinct([LLAMA_SERVER, ...settings.llamaServers]);
+}
+
+function ratio(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : one / other;
 }
 
 const count = (clients: number) => `${clients} client${clients === 1 ? "" : "s"}`;
