@@ -25,9 +25,10 @@ export function closedSteps(
     const label = `${model}: closed loop, ${clients} clients`;
     const isOurs = (system: System) => system.name === OURS;
     const repeatsOf = (system: System, stream: boolean) => {
-      if (isOurs(system)) return !stream || grid.streamed.ours.includes(clients) ? grid.repeats : 0;
-      if (stream) return grid.streamed.peers.includes(clients) ? 1 : 0;
-      return clients <= grid.peerRepeatsUpTo ? grid.peerRepeats : 1;
+      const { ours, peers } = grid.streamed;
+      if (stream && !(isOurs(system) ? ours : peers).includes(clients)) return 0;
+      if (isOurs(system)) return stream ? grid.fewRepeats : grid.repeats;
+      return !stream && grid.peerRepeated.includes(clients) ? grid.peerRepeats : 1;
     };
     const seconds = (system: System) =>
       isOurs(system) ? grid.seconds * (clients > 32 ? 1.5 : 1.1) : grid.seconds * (clients > 4 ? 2.2 : 1.3);

@@ -21,6 +21,7 @@ export function engineSteps(subject: Subject, grid: Grid, results: Results): Ste
 
   for (let repeat = 0; repeat < grid.repeats; repeat++) {
     for (const precision of measured) {
+      if (precision !== subject.folder.config.precision && repeat >= grid.fewRepeats) continue;
       const cells = grid.batches.length * grid.depths.length;
       steps.push({
         label: `${model}: engine steps, ${precision}`,
@@ -54,16 +55,16 @@ export function engineSteps(subject: Subject, grid: Grid, results: Results): Ste
         results.joining.push({ model, repeat, ...figures });
       },
     });
+    steps.push({
+      label: `${model}: engine, memory`,
+      seconds: 3,
+      run: async () => {
+        const resident: { slots: number; bytes: number }[] = [];
+        for (const slots of MEMORY_SLOTS)
+          resident.push({ slots, bytes: await measureEngine("memory", { folder, threads, slots }) });
+        results.memory.push({ model, repeat, resident, cacheBytesPerSlot: subject.cacheBytesPerSlot });
+      },
+    });
   }
-  steps.push({
-    label: `${model}: engine, memory`,
-    seconds: 6,
-    run: async () => {
-      const resident: { slots: number; bytes: number }[] = [];
-      for (const slots of MEMORY_SLOTS)
-        resident.push({ slots, bytes: await measureEngine("memory", { folder, threads, slots }) });
-      results.memory.push({ model, resident, cacheBytesPerSlot: subject.cacheBytesPerSlot });
-    },
-  });
   return steps;
 }

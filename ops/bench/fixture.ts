@@ -84,6 +84,7 @@ export function tinyResults(): Results {
   }
   results.memory.push({
     model,
+    repeat: 0,
     resident: [
       { slots: 8, bytes: 10_000_000 },
       { slots: 64, bytes: 66_000_000 },

@@ -87,8 +87,7 @@ export type FirstTokenRow = Cell & FirstTokenFigures & { http: number };
 /** Milliseconds to the first token of a prompt, and of another that begins with the same `shared` tokens right after it. */
 export type AgainRow = Cell & { shared: number; first: number; again: number };
 
-export interface MemoryRow {
-  model: string;
+export interface MemoryRow extends Cell {
   /** Resident bytes of the engine's process with so many full slots. */
   resident: { slots: number; bytes: number }[];
   cacheBytesPerSlot: number;

@@ -155,8 +155,10 @@ function latencyTable(results: Results, model: string): Table {
       `${milliseconds(median(again.map((one) => one.first)))} ms the first time`,
       `${times(median(again.map((one) => one.again / one.first)))} of it`,
     );
-  for (const { resident, cacheBytesPerSlot } of ofModel(results.memory)) {
-    const perSlot = bytesPerSlot(resident);
+  const memory = ofModel(results.memory);
+  if (memory.length > 0) {
+    const perSlot = median(memory.map(({ resident }) => bytesPerSlot(resident)));
+    const { cacheBytesPerSlot } = memory[0]!;
     row(
       "memory a slot",
       `${megabytes(perSlot)} MB`,
@@ -188,10 +190,9 @@ export function closedTables(results: Results, model: string): Table[] {
         const spreads = clients.map((count) =>
           closedRate(results, { model, system, clients: count, stream }),
         );
-        const ranged = spreads.some((one) => one !== null && one.most > one.least);
         return [
           [system, ...spreads.map((one) => (one ? rate(one.median) : NOT_MEASURED))],
-          ...(ranged ? [["", ...spreads.map(range)]] : []),
+          ...(spreads.some(isRange) ? [["", ...spreads.map(range)]] : []),
         ];
       }),
     };
@@ -214,7 +215,7 @@ function aloneRows(results: Results, model: string, clients: readonly number[]):
   );
   return [
     [`${OURS}'s engine alone`, ...rates.map((one) => (one ? rate(one.median) : NOT_MEASURED))],
-    ["", ...rates.map(range)],
+    ...(rates.some(isRange) ? [["", ...rates.map(range)]] : []),
     [`${OURS} over HTTP, of this`, ...shares],
   ];
 }
@@ -328,6 +329,8 @@ function percentilesCell(all: readonly Percentiles[]): string {
     .map((name) => milliseconds(median(all.map((one) => one[name]))))
     .join(" / ");
 }
+
+const isRange = (one: Spread | null) => one !== null && one.most > one.least;
 
 function range(one: Spread | null): string {
   return one ? `${rate(one.least)}–${rate(one.most)}` : "";
