@@ -16,7 +16,7 @@ const OPSET = 20;
 const MASKED = -1e30;
 
 /** Collects nodes and initializers under names of its own. */
-class GraphBuilder {
+export class GraphBuilder {
   readonly nodes: Uint8Array[] = [];
   readonly initializers: Initializer[] = [];
   readonly #constants = new Map<string, string>();

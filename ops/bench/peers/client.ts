@@ -1,0 +1,79 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+
+/** Asks one server on the loopback interface, over connections that stay open. */
+export class Client {
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(readonly port: number) {}
+
+  /** The JSON that answers a POST. Rejects where the status isn't 200. */
+  async json<T>(path: string, body: unknown): Promise<T> {
+    return JSON.parse(await whole(await this.#send("POST", path, body))) as T;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return JSON.parse(await whole(await this.#send("GET", path))) as T;
+  }
+
+  /** POSTs, and hands over each event of the stream that answers; an event without a name is a "message". */
+  async events(path: string, body: unknown, onEvent: (data: string, name: string) => void): Promise<void> {
+    const response = await this.#send("POST", path, body);
+    if (response.statusCode !== 200) {
+      await whole(response);
+      return;
+    }
+    let name = "message";
+    for await (const line of createInterface({ input: response })) {
+      if (line === "") name = "message";
+      else if (line.startsWith("event: ")) name = line.slice(7);
+      else if (line.startsWith("data: ")) onEvent(line.slice(6), name);
+    }
+  }
+
+  /** Whether a GET of the path answers 200 now. */
+  async isUp(path: string): Promise<boolean> {
+    try {
+      await whole(await this.#send("GET", path));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const headers = { "content-type": "application/json" };
+      const options = { method, path, host: "127.0.0.1", port: this.port, agent: this.#agent, headers };
+      request(options, resolve)
+        .on("error", reject)
+        .end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}
+
+async function whole(response: IncomingMessage): Promise<string> {
+  let text = "";
+  response.setEncoding("utf8");
+  for await (const chunk of response) text += chunk;
+  if (response.statusCode !== 200)
+    throw new Error(`expected an answer, got ${response.statusCode} ${text.slice(0, 200)}`);
+  return text;
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
