@@ -21,9 +21,10 @@ export type Ask = RunningSystem["ask"];
 export async function exchange(ask: Ask, request: BenchRequest): Promise<Exchange> {
   const arrivals: Arrival[] = [];
   const asked = performance.now();
-  const tokens = await ask(request, (count) => {
+  const onTokens = (count: number) => {
     if (count > 0) arrivals.push({ at: performance.now(), count });
-  });
+  };
+  const tokens = await (request.stream ? ask(request, onTokens) : ask(request));
   const ended = performance.now();
   if (tokens !== request.maxTokens) throw new Error(`expected ${request.maxTokens} tokens, got ${tokens}`);
   return { asked, ended, tokens, arrivals };

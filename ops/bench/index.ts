@@ -6,7 +6,7 @@ import { stopEngine } from "./engine/index.js";
 import { engineSteps } from "./engine-steps.js";
 import { firstTokenSteps } from "./first-token-steps.js";
 import { gridFor } from "./grid.js";
-import { jai } from "./jai.js";
+import { jaiServer } from "./jai.js";
 import { Lineup, stopAll } from "./lineup.js";
 import { llamaSteps } from "./llama-steps.js";
 import { describeMachine, describeVersions } from "./machine.js";
@@ -80,12 +80,12 @@ async function measure(
   results.models = subjects.map(modelRow);
   if (options.peers) {
     process.stderr.write("installing the peers\n");
-    await installPeers();
+    for (const reason of await installPeers()) process.stderr.write(`${reason}\n`);
   }
-  const others = options.peers || options.llamaServers.length > 0 ? peers(options) : [];
+  const others = otherSystems(options);
 
   const sections = subjects.flatMap((subject, i) =>
-    sectionsOf(subject, [jai, ...others], i === 0 ? "first" : "second", options, results),
+    sectionsOf(subject, [jaiServer, ...others], i === 0 ? "first" : "second", options, results),
   );
   const progress = new Progress(sections.flatMap(({ steps }) => steps));
   for (const { steps, tables } of sections) {
@@ -106,6 +106,13 @@ async function measure(
   folder?.save(results);
   for (const table of [targetsTable(results, "measured"), problemsTable(results)])
     if (table.rows.length > 0) progress.print(renderText(table));
+}
+
+function otherSystems({ peers: all, llamaServers }: BenchOptions): System[] {
+  const named = llamaServers.map(({ name, path }) => `${name}=${path}`);
+  const others = peers({ llamaServers: named });
+  // Those that were given by a path come last, and are measured without the rest too.
+  return all ? others : others.slice(others.length - named.length);
 }
 
 function oneLine(error: unknown): string {
@@ -135,7 +142,7 @@ function sectionsOf(
     const steps = [
       ...engineSteps(subject, grid, results),
       ...llamaSteps(subject, options.llamaServers, grid, results),
-      ...(which === "first" ? firstTokenSteps(subject, lineup, jai, grid, results) : []),
+      ...(which === "first" ? firstTokenSteps(subject, lineup, jaiServer, grid, results) : []),
     ];
     sections.push({ steps, tables: () => engineTables(results, name) });
   }

@@ -149,7 +149,8 @@ export class Lineup {
     // The first request of a server may compile or allocate.
     await within(patience, exchange(ask, this.request(PROBE_TOKENS, false)));
     const probe = await within(patience, exchange(ask, this.request(PROBE_TOKENS, true)));
-    const streams = probe.arrivals.length > 0;
+    // All at once is no stream.
+    const streams = probe.arrivals.length > 1;
     const lone = (1000 * probe.tokens) / (probe.ended - probe.asked);
     if (fit(lone) === null) throw tooSlow(lone);
     // So slow that a warm-up of all its clients would take as long as the measurement.

@@ -2,6 +2,19 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
+/** An answer of another status than 200. */
+export class StatusError extends Error {
+  override name = "StatusError";
+  constructor(
+    readonly status: number,
+    /** Seconds, where the server said when to come back. */
+    readonly retryAfter: number | null,
+    text: string,
+  ) {
+    super(`expected an answer, got ${status} ${text.slice(0, 200)}`);
+  }
+}
+
 /** Asks one server on the loopback interface, over connections that stay open. */
 export class Client {
   readonly #agent = new Agent({ keepAlive: true });
@@ -61,9 +74,9 @@ async function whole(response: IncomingMessage): Promise<string> {
   let text = "";
   response.setEncoding("utf8");
   for await (const chunk of response) text += chunk;
-  if (response.statusCode !== 200)
-    throw new Error(`expected an answer, got ${response.statusCode} ${text.slice(0, 200)}`);
-  return text;
+  if (response.statusCode === 200) return text;
+  const retryAfter = response.headers["retry-after"];
+  throw new StatusError(response.statusCode!, retryAfter === undefined ? null : Number(retryAfter), text);
 }
 
 /** A port that was free a moment ago. */
