@@ -67,11 +67,13 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
     const prompt = Math.ceil(length / 4);
     let ids = Int32Array.from({ length: TEXTS * prompt }, (_, i) => uniform(SEED, i) * vocabulary);
     for (let position = prompt; ; position++) {
-      const { logits } = await run(ids, ids.length / TEXTS);
+      const { logits, maxima } = await run(ids, ids.length / TEXTS);
+      const blocks = maxima.length / TEXTS;
       if (position >= length) return ranges;
       ids = Int32Array.from({ length: TEXTS }, (_, text) =>
         sampler.sample(
           logits.subarray(text * vocabulary, (text + 1) * vocabulary),
+          maxima.subarray(text * blocks, (text + 1) * blocks),
           { temperature: 1, topK: 0, seed: [SEED[0], text + 1] },
           position,
         ),

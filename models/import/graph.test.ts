@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { blockMaxima } from "../../workers/engine/fixture.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import { FIXTURE_SIZES, randomWeights } from "../fixture.js";
 import type { ModelConfig } from "../folder.js";
@@ -133,7 +134,7 @@ describe("the step graph", () => {
       threads: 1,
     });
     const { layers, heads, width, vocab } = FIXTURE_SIZES;
-    const { logits, present } = await session.run({
+    const { logits, maxima, present } = await session.run({
       batch: 2,
       chunk: 16,
       capacity: 0,
@@ -144,6 +145,7 @@ describe("the step graph", () => {
     });
     await session.close();
     assert.equal(logits.length, 2 * vocab);
+    assert.deepEqual(maxima, blockMaxima(logits, 2));
     assert.equal(present.length, 2 * layers * 2 * heads * 16 * (width / heads));
   });
 });

@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../folder.js";
-import { capacityDimension } from "../shape.js";
+import { capacityDimension, LOGIT_BLOCK } from "../shape.js";
 import {
   type Attribute,
   type ElementType,
@@ -125,7 +125,8 @@ function once<T>(make: () => Promise<T>): { take(): Promise<T>; last(): Promise<
  * `last_rows` int32 [rows], the rows of the flattened [batch * chunk] that go through the output head, usually each
  * sequence's last; `past_k.N`, `past_v.N` float32 [batch, heads, capacity, head_dim], of which the first
  * `past_lengths` positions count.
- * Outputs: `logits` float32 [rows, vocabulary]; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
+ * Outputs: `logits` float32 [rows, vocabulary]; `maxima` float32 [rows, 1, vocabulary / LOGIT_BLOCK rounded up], the
+ * greatest logit of each block, which tell the sampler where not to look; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
  * cache rows, K before V in each layer.
  *
  * The cache is only read: onnxruntime-node feeds an input without a copy but copies every output, so the new rows come
@@ -183,6 +184,7 @@ function build(
   }
   const outputs: ValueInfo[] = [
     { name: "logits", type: "float32", dims: ["rows", vocabulary] },
+    { name: "maxima", type: "float32", dims: ["rows", 1, Math.ceil(vocabulary / LOGIT_BLOCK)] },
     { name: "present", type: "float32", dims: [2 * layers, "batch", heads, "chunk", headDim] },
   ];
 
@@ -373,6 +375,11 @@ function build(
     bias: null,
   });
   graph.output("logits", "Identity", [logits]);
+  graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", [logits, graph.shape(1)])], {
+    kernel_shape: [LOGIT_BLOCK],
+    strides: [LOGIT_BLOCK],
+    ceil_mode: 1,
+  });
   if (observed) {
     outputs.push({ name: "ranges", type: "float32", dims: [ranges.length, 2] });
     graph.output("ranges", "Concat", ranges, { axis: 0 });
