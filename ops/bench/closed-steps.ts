@@ -22,7 +22,7 @@ export function closedSteps(
   const model = subject.bench.name;
   const { threads, tokens } = results.settings;
   return grid.clients.flatMap((clients): Step[] => {
-    const label = `${model}: closed loop, ${clients} clients`;
+    const label = `${model}: closed loop, ${clients} ${clients === 1 ? "client" : "clients"}`;
     const isOurs = (system: System) => system.name === OURS;
     const repeatsOf = (system: System, stream: boolean) => {
       const { ours, peers } = grid.streamed;

@@ -18,20 +18,19 @@ export function decodeStep(
   const rows = decode.filter((row) => matches(row, where));
   const [first] = rows;
   if (!first) return null;
-  const of = (
-    part: "step" | "native" | "sampling" | "cache" | "rest" | "products" | "productsAndAttention",
-  ) => median(rows.map((row) => row[part]));
-  return {
-    ...first,
-    step: of("step"),
-    native: of("native"),
-    sampling: of("sampling"),
-    cache: of("cache"),
-    rest: of("rest"),
-    products: of("products"),
-    productsAndAttention: of("productsAndAttention"),
-    reading: first.reading === null ? null : median(rows.map((row) => row.reading!)),
-  };
+  const parts = [
+    "step",
+    "native",
+    "sampling",
+    "cache",
+    "delivery",
+    "rest",
+    "products",
+    "productsAndAttention",
+  ] as const;
+  const medians = parts.map((part) => [part, median(rows.map((row) => row[part]))]);
+  const reading = first.reading === null ? null : median(rows.map((row) => row.reading!));
+  return { ...first, ...Object.fromEntries(medians), reading };
 }
 
 /** How fast a step is against a ceiling: the median of the repeats' own ratios, as the machine's speed drifts between them. */

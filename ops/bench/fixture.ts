@@ -55,7 +55,15 @@ export function tinyResults(): Results {
         results.closed.push({ model, repeat, system, clients, stream, tokens: 150, ...figures(rate) });
   for (const [repeat, rate] of [4100, 4000, 5000].entries())
     results.alone.push({ model, repeat, clients: 8, tokensPerSecond: rate });
-  const step = { step: 2, native: 1.5, sampling: 0.2, cache: 0.1, rest: 0.2, productsAndAttention: 1.4 };
+  const step = {
+    step: 2,
+    native: 1.5,
+    sampling: 0.2,
+    cache: 0.1,
+    delivery: 0.1,
+    rest: 0.1,
+    productsAndAttention: 1.4,
+  };
   for (const repeat of [0, 1, 2]) {
     for (const depth of [8, 64]) {
       const reading = null;

@@ -14,20 +14,25 @@ const LEAST_PATIENCE_SECONDS = 60;
 /** Between two systems' turns: threads of the last may still spin. */
 const PAUSE_MS = 200;
 
-export interface Runner {
+interface Started {
   system: System;
+  starting: Promise<RunningSystem>;
   running: RunningSystem;
   clients: number;
+}
+
+export interface Runner extends Started {
   /** Tokens of each request, so that a measurement ends in time. */
   tokens: number;
   streams: boolean;
 }
 
-/** The systems that were started and not stopped yet, so that an interrupt can end them. */
-const alive = new Set<RunningSystem>();
+/** The systems that are being started or run, so that an interrupt can end them. */
+const alive = new Set<Promise<RunningSystem>>();
 
 export async function stopAll(): Promise<void> {
-  await Promise.allSettled([...alive].map((running) => running.stop()));
+  await Promise.allSettled([...alive].map(async (starting) => (await starting).stop()));
+  alive.clear();
 }
 
 /** Starts systems, warms them up and measures them in turns; what goes wrong is noted, and the others go on. */
@@ -74,33 +79,40 @@ export class Lineup {
   async start(system: System, clients: number): Promise<void> {
     if (this.#unable.has(system)) return;
     const { threads } = this.#results.settings;
+    const starting = system.start(this.#model, { clients, threads });
+    alive.add(starting);
     let running: RunningSystem;
     try {
-      running = await within(START_SECONDS, system.start(this.#model, { clients, threads }));
+      running = await within(START_SECONDS, starting);
     } catch (error) {
       this.#unable.add(system);
       this.note(system, null, error);
+      // One that comes up after all would run beside the others.
+      starting
+        .then((late) => late.stop())
+        .catch(() => {})
+        .finally(() => alive.delete(starting));
       return;
     }
-    alive.add(running);
     this.#results.systems.push({
       model: this.model,
       system: system.name,
       clients,
       settings: running.settings,
     });
+    const started = { system, starting, running, clients };
     try {
-      this.#runners.set(system, await this.#warmUp({ system, running, clients }));
+      this.#runners.set(system, await this.#warmUp(started));
     } catch (error) {
       this.note(system, clients, error);
-      await this.#end(running);
+      await this.#end(started);
     }
   }
 
   async stop(system: System): Promise<void> {
     const runner = this.#runners.get(system);
     this.#runners.delete(system);
-    if (runner) await this.#end(runner.running);
+    if (runner) await this.#end(runner);
   }
 
   /** One closed-loop measurement, where the system runs. */
@@ -113,7 +125,7 @@ export class Lineup {
     try {
       const exchanges = await within(
         Math.max(LEAST_PATIENCE_SECONDS, 10 * mostSeconds),
-        closedLoop(running.ask, { clients, seconds, next: () => this.request(tokens, stream) }),
+        closedLoop(running.ask.bind(running), { clients, seconds, next: () => this.request(tokens, stream) }),
       );
       this.#results.closed.push({
         model: this.model,
@@ -137,7 +149,7 @@ export class Lineup {
   }
 
   /** Requests that don't count, and from them how long a request may be. */
-  async #warmUp(started: Pick<Runner, "system" | "running" | "clients">): Promise<Runner> {
+  async #warmUp(started: Started): Promise<Runner> {
     const { running, clients } = started;
     const { tokens: wanted, mostSeconds } = this.#results.settings;
     const patience = Math.max(LEAST_PATIENCE_SECONDS, 6 * mostSeconds);
@@ -165,9 +177,9 @@ export class Lineup {
     return { ...started, streams, tokens };
   }
 
-  async #end(running: RunningSystem): Promise<void> {
+  async #end({ running, starting }: Started): Promise<void> {
     await running.stop();
-    alive.delete(running);
+    alive.delete(starting);
   }
 }
 

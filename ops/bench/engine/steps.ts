@@ -3,6 +3,7 @@ import type { ModelConfig } from "../../../models/folder.js";
 import { cacheBytesPerSlot } from "../../../models/folder.js";
 import { KvCache } from "../../../workers/engine/kv-cache.js";
 import { Sampler } from "../../../workers/engine/sampler.js";
+import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import { mean, median } from "../statistics.js";
 import { Ledger } from "./ledger.js";
@@ -32,6 +33,8 @@ export interface DecodeFigures {
   native: number;
   sampling: number;
   cache: number;
+  /** Taking the token in: its text, and whether it ends the sequence. */
+  delivery: number;
   rest: number;
   /** The ceilings: the weights' products alone, these with attention's, and for a batch of 1 reading weights and cache. */
   products: number;
@@ -64,7 +67,8 @@ const PREFILLS = 8;
 /** Of the steps, those that count: the slowest met something else that ran on the machine. */
 const COUNTED = 0.75;
 
-type Part = "native" | "sampling" | "cache";
+const PARTS = ["native", "sampling", "cache", "delivery"] as const;
+type Part = (typeof PARTS)[number];
 type Step = Record<Part, number> & { step: number };
 
 /** Times the engine's steps and, in the same seconds, their ceilings: a machine's speed drifts. */
@@ -95,6 +99,7 @@ export function watchEngine(): Ledger<Part> {
   const ledger = new Ledger<Part>();
   ledger.watch("native", OnnxSession.prototype, "run");
   ledger.watch("sampling", Sampler.prototype, "sample");
+  ledger.watch("delivery", Sequence.prototype, "push");
   for (const method of ["append", "reserve", "move", "swap", "clear"] as const)
     ledger.watch("cache", KvCache.prototype, method);
   return ledger;
@@ -142,7 +147,7 @@ async function decodeCell(
     batch,
     depth,
     ...figures,
-    rest: figures.step - figures.native - figures.sampling - figures.cache,
+    rest: PARTS.reduce((rest, part) => rest - figures[part], figures.step),
     products: median(ceilings.weights),
     productsAndAttention: median(ceilings.attention),
     reading: batch === 1 ? median(ceilings.reading) : null,
@@ -158,27 +163,21 @@ async function settled(run: () => Promise<number>): Promise<number> {
 }
 
 async function timedStep(rig: Rig, ledger: Ledger<Part>): Promise<Step> {
-  for (const part of ["native", "sampling", "cache"] as const) ledger.take(part);
+  for (const part of PARTS) ledger.take(part);
   const started = performance.now();
   await rig.engine.step();
   const step = performance.now() - started;
-  return {
-    step,
-    native: ledger.take("native"),
-    sampling: ledger.take("sampling"),
-    cache: ledger.take("cache"),
-  };
+  return perPart((part) => (part === "step" ? step : ledger.take(part)));
 }
 
 function meanOfFastest(timed: readonly Step[]): Step {
   const counted = timed.toSorted((a, b) => a.step - b.step).slice(0, Math.ceil(COUNTED * timed.length));
-  const average = (part: keyof Step) => mean(counted.map((one) => one[part]));
-  return {
-    step: average("step"),
-    native: average("native"),
-    sampling: average("sampling"),
-    cache: average("cache"),
-  };
+  return perPart((part) => mean(counted.map((one) => one[part])));
+}
+
+function perPart(time: (part: keyof Step) => number): Step {
+  const parts = [...PARTS, "step"] as const;
+  return Object.fromEntries(parts.map((part) => [part, time(part)])) as Step;
 }
 
 async function prefillCell({ rig, ledger, products }: Bench, tokens: number): Promise<PrefillFigures> {
