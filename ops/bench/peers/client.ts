@@ -63,9 +63,13 @@ export class Client {
     return new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json" };
       const options = { method, path, host: "127.0.0.1", port: this.port, agent: this.#agent, headers };
-      request(options, resolve)
-        .on("error", reject)
-        .end(body === undefined ? undefined : JSON.stringify(body));
+      const outgoing = request(options, resolve);
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        // The server closed an idle connection just as it was taken again: nothing was asked yet.
+        if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(this.#send(method, path, body));
+        else reject(error);
+      });
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 }
