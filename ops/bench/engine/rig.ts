@@ -27,9 +27,17 @@ class PresetCache extends KvCache {
   /** Tokens that a slot holds as soon as a sequence takes it. */
   preset = 0;
 
-  override clear(slot: number): void {
-    super.clear(slot);
-    this.lengths[slot] = this.preset;
+  #opened = 0;
+
+  override open(rows: number): void {
+    super.open(rows);
+    this.lengths[this.#opened++] = Math.max(rows, this.preset);
+    this.reserve(this.preset);
+  }
+
+  override close(): void {
+    this.#opened--;
+    super.close();
   }
 }
 
