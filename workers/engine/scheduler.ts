@@ -3,8 +3,11 @@ import type { KvCache } from "./kv-cache.js";
 import { Prefixes } from "./prefixes.js";
 import type { Sequence } from "./sequence.js";
 
-/** Padded tokens of one prefill run at most: a batch wider than this is no faster for each of its tokens. */
-const PREFILL_BUDGET = 128;
+/**
+ * Padded tokens of one prefill run at most, over all its sequences. A lone newcomer's small chunk is what running
+ * sequences wait for; where many come at once, chunks by the dozen in one run keep the throughput.
+ */
+const PREFILL_BUDGET = 256;
 
 /** The sequences of one run, in neighbouring slots, and how many ids each feeds. */
 export interface Batch {
@@ -110,12 +113,10 @@ export class Scheduler {
   #prefill(): Batch | null {
     const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.ticket - b.ticket);
     const others = waiting.filter(({ started }) => started !== this.#startedLast);
-    // Running sequences wait for no more rows than their own step has, unless more wait for their prompts than run.
-    const budget = waiting.length > this.#decoding ? PREFILL_BUDGET : this.#decoding;
     const sequences: Sequence[] = [];
     let chunk = 0;
     for (const sequence of others.length > 0 ? others : waiting) {
-      if (sequences.length > 0 && (sequences.length + 1) * chunk > budget) break;
+      if (sequences.length > 0 && (sequences.length + 1) * chunk > PREFILL_BUDGET) break;
       this.#reuse(sequence);
       this.settle(sequence);
       if (this.#pending(sequence) === 1) continue;
