@@ -39,6 +39,8 @@ export class Sequence {
   /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
   slot = -1;
   ticket = -1;
+  /** Tokens of the prompt whose rows were taken from the cache instead of computed; kept by the scheduler. */
+  cachedTokens = 0;
   windowStart: number;
   readonly #options: SequenceOptions;
   readonly #created = performance.now();
@@ -63,6 +65,11 @@ export class Sequence {
   /** Whether it has a token of its own. */
   get started(): boolean {
     return this.ids.length > this.#options.promptIds.length;
+  }
+
+  /** The ids that the model sees. */
+  get window(): readonly number[] {
+    return this.ids.slice(this.windowStart);
   }
 
   /** How many of the window's ids are not in the cache, which holds `cached`. */
@@ -127,6 +134,7 @@ export class Sequence {
       fullText: fullText.slice(0, fullText.length - left),
       promptTokens: promptIds.length,
       completionTokens: this.ids.length - promptIds.length,
+      cachedTokens: this.cachedTokens,
       firstTokenMs: this.#firstTokenMs,
     });
     return true;
