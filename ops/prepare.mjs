@@ -24,7 +24,7 @@ function digest(files) {
 function sources(folder) {
   return readdirSync(path(folder), { withFileTypes: true }).flatMap((entry) => {
     const name = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return sources(name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : sources(name);
     return entry.name.endsWith(".ts") ? [name] : [];
   });
 }

@@ -6,10 +6,11 @@ import { after, before, describe, it } from "node:test";
 import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixture.js";
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
-import { modelShape } from "../../models/shape.js";
+import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { OnnxSession } from "../onnx/session.js";
 import type { FromSequence } from "../protocol.js";
 import { Engine } from "./engine.js";
+import { blockMaxima } from "./fixture.js";
 import { KvCache } from "./kv-cache.js";
 import { uniform } from "./philox.js";
 import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
@@ -19,7 +20,10 @@ type Finished = Extract<FromSequence, { type: "finished" }>;
 
 const { context, layers, heads, width, vocab } = FIXTURE_SIZES;
 const shape = { layers, heads, headDim: width / heads, context };
-const decoder = { decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join("") };
+const decoder = {
+  decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join(""),
+  detokenizer: () => ({ push: (id: number) => `${id} `, end: () => "" }),
+};
 
 const folder = mkdtempSync(join(tmpdir(), "jai-engine-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -319,7 +323,7 @@ class CountingSession implements StepSession {
         }
       }
     }
-    return { logits, present };
+    return { logits, maxima: blockMaxima(logits, batch), present };
   }
 }
 
@@ -457,6 +461,7 @@ describe("an engine's bookkeeping", () => {
       {
         run: async ({ batch, chunk }) => ({
           logits: new Float32Array(batch * vocab).fill(Number.NaN),
+          maxima: new Float32Array(batch * Math.ceil(vocab / LOGIT_BLOCK)).fill(Number.NaN),
           present: new Float32Array(2 * layers * batch * width * chunk),
         }),
       },

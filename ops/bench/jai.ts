@@ -1,0 +1,45 @@
+import { ServerProcess } from "../server-process.js";
+import { Client } from "./peers/client.js";
+import type { System } from "./system.js";
+
+interface Answer {
+  usage: { completion_tokens: number };
+}
+
+/** jai-server itself, with a slot for each client and the model folder as `jai import` writes it. */
+export const jaiServer: System = {
+  name: "jai-server",
+  async start(model, { clients, threads }) {
+    const server = await ServerProcess.ready(model.folder, {
+      JAI_CONCURRENCY: String(clients),
+      JAI_THREADS: String(threads),
+    });
+    const client = new Client(server.port);
+    return {
+      settings: `int8, ${threads} threads, ${clients} slots`,
+      async ask({ text, maxTokens, temperature, topK, seed, stream }, onTokens) {
+        const body = {
+          prompt: text,
+          max_tokens: maxTokens,
+          temperature,
+          top_k: topK,
+          seed,
+          ignore_eos: true,
+        };
+        if (!stream) return (await client.json<Answer>("/generate", body)).usage.completion_tokens;
+        let answer: Answer | undefined;
+        await client.events("/generate", { ...body, stream }, (data, name) => {
+          if (name === "error") throw new Error(`expected an answer, got ${data}`);
+          if (name === "done") answer = JSON.parse(data) as Answer;
+          else onTokens?.((JSON.parse(data) as { tokens: number }).tokens);
+        });
+        if (answer === undefined) throw new Error("the stream ended before its answer was whole");
+        return answer.usage.completion_tokens;
+      },
+      async stop() {
+        client.close();
+        await server.stop();
+      },
+    };
+  },
+};

@@ -1,0 +1,176 @@
+import { open } from "node:fs/promises";
+
+/** A value of a GGUF file's metadata; the types are those that llama.cpp's loader asks for under each key. */
+export type GgufValue =
+  | { type: "uint32" | "int32" | "float32"; value: number }
+  | { type: "bool"; value: boolean }
+  | { type: "string"; value: string }
+  | { type: "strings"; value: readonly string[] }
+  | { type: "int32s"; value: readonly number[] };
+
+export interface GgufTensor {
+  name: string;
+  /** Row-major, as PyTorch has it; the file keeps it the other way round. */
+  shape: readonly number[];
+  /** Q8_0 needs rows of a multiple of 32. */
+  type: "f32" | "q8_0";
+  /** The values, `shape` of them; asked for once, when their turn to be written comes. */
+  read(): Promise<Float32Array>;
+}
+
+const VERSION = 3;
+const ALIGNMENT = 32;
+/** Values that share a scale in Q8_0. */
+const BLOCK = 32;
+/** A block's bytes: the scale in float16, and the values in int8. */
+const BLOCK_BYTES = 2 + BLOCK;
+
+const VALUE_TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+const TENSOR_TYPES = { f32: 0, q8_0: 8 } as const;
+
+/**
+ * Writes a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), one tensor at a time.
+ * @throws Error for a tensor that its type can't hold, or whose values are not as many as its shape says
+ */
+export async function writeGguf(
+  file: string,
+  metadata: Readonly<Record<string, GgufValue>>,
+  tensors: readonly GgufTensor[],
+): Promise<void> {
+  let offset = 0;
+  const places = tensors.map((tensor) => {
+    const place = Buffer.concat([
+      text(tensor.name),
+      uint32(tensor.shape.length),
+      ...[...tensor.shape].reverse().map(uint64),
+      uint32(TENSOR_TYPES[tensor.type]),
+      uint64(offset),
+    ]);
+    offset += aligned(byteLength(tensor));
+    return place;
+  });
+  const entries = Object.entries(metadata).map(([key, value]) => Buffer.concat([text(key), encode(value)]));
+  const head = Buffer.concat([
+    Buffer.from("GGUF"),
+    uint32(VERSION),
+    uint64(tensors.length),
+    uint64(entries.length),
+    ...entries,
+    ...places,
+  ]);
+
+  const out = await open(file, "w");
+  try {
+    await out.appendFile(padded(head));
+    for (const tensor of tensors) {
+      const values = await tensor.read();
+      const count = elements(tensor.shape);
+      if (values.length !== count)
+        throw new Error(`${tensor.name}: expected ${count} values, got ${values.length}`);
+      await out.appendFile(
+        padded(
+          tensor.type === "q8_0"
+            ? quantize(values)
+            : Buffer.from(values.buffer, values.byteOffset, values.byteLength),
+        ),
+      );
+    }
+  } finally {
+    await out.close();
+  }
+}
+
+/** ggml's `quantize_row_q8_0`. */
+export function quantize(values: Float32Array): Buffer {
+  const out = Buffer.alloc((values.length / BLOCK) * BLOCK_BYTES);
+  for (let block = 0; block * BLOCK < values.length; block++) {
+    const first = block * BLOCK;
+    let maximum = 0;
+    for (let i = 0; i < BLOCK; i++) maximum = Math.max(maximum, Math.abs(values[first + i]!));
+    const scale = maximum / 127;
+    const at = block * BLOCK_BYTES;
+    out.writeUInt16LE(halfBits(scale), at);
+    if (scale === 0) continue;
+    for (let i = 0; i < BLOCK; i++) out.writeInt8(Math.round(values[first + i]! / scale), at + 2 + i);
+  }
+  return out;
+}
+
+const bits = new DataView(new ArrayBuffer(4));
+
+/** The float16 nearest to a number that is not negative, ties to even. */
+export function halfBits(value: number): number {
+  bits.setFloat32(0, value);
+  const float = bits.getUint32(0);
+  const exponent = (float >>> 23) - 127;
+  if (exponent > 15) return 0x7c00;
+  if (exponent >= -14) {
+    const half = ((exponent + 15) << 10) | ((float >>> 13) & 0x3ff);
+    const rest = float & 0x1fff;
+    return half + (rest > 0x1000 || (rest === 0x1000 && half & 1) ? 1 : 0);
+  }
+  // Below the normal numbers, halves are multiples of 2^-24; scaled so, the rounding is that of integers.
+  const scaled = value * 2 ** 24;
+  const floor = Math.floor(scaled);
+  const rest = scaled - floor;
+  return floor + (rest > 0.5 || (rest === 0.5 && floor & 1) ? 1 : 0);
+}
+
+function byteLength({ name, shape, type }: GgufTensor): number {
+  const count = elements(shape);
+  if (type === "f32") return 4 * count;
+  const row = shape.at(-1) ?? 0;
+  if (row % BLOCK !== 0)
+    throw new Error(`${name}: Q8_0 takes rows of a multiple of ${BLOCK} values, got rows of ${row}`);
+  return (count / BLOCK) * BLOCK_BYTES;
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function encode(entry: GgufValue): Buffer {
+  switch (entry.type) {
+    case "string":
+      return Buffer.concat([uint32(VALUE_TYPES.string), text(entry.value)]);
+    case "strings":
+      return array(VALUE_TYPES.string, entry.value.map(text));
+    case "int32s":
+      return array(VALUE_TYPES.int32, [Buffer.from(Int32Array.from(entry.value).buffer)], entry.value.length);
+    case "bool":
+      return Buffer.concat([uint32(VALUE_TYPES.bool), Buffer.from([entry.value ? 1 : 0])]);
+    case "float32":
+      return Buffer.concat([uint32(VALUE_TYPES.float32), Buffer.from(Float32Array.of(entry.value).buffer)]);
+    default:
+      return Buffer.concat([uint32(VALUE_TYPES[entry.type]), Buffer.from(Int32Array.of(entry.value).buffer)]);
+  }
+}
+
+function array(type: number, items: readonly Buffer[], length = items.length): Buffer {
+  return Buffer.concat([uint32(VALUE_TYPES.array), uint32(type), uint64(length), ...items]);
+}
+
+function text(value: string): Buffer {
+  const utf8 = Buffer.from(value);
+  return Buffer.concat([uint64(utf8.length), utf8]);
+}
+
+function uint32(value: number): Buffer {
+  const out = Buffer.alloc(4);
+  out.writeUInt32LE(value);
+  return out;
+}
+
+function uint64(value: number): Buffer {
+  const out = Buffer.alloc(8);
+  out.writeBigUInt64LE(BigInt(value));
+  return out;
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+}
+
+function padded(content: Buffer): Buffer {
+  return Buffer.concat([content, Buffer.alloc(aligned(content.length) - content.length)]);
+}

@@ -1,0 +1,215 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openCheckpoint } from "../../../models/import/checkpoint.js";
+import { GraphBuilder, transpose } from "../../../models/import/graph.js";
+import { type Model, type ValueInfo, writeModel } from "../../../models/import/onnx.js";
+import { quantizeRows } from "../../../models/import/quantize.js";
+import { type GptWeights, type Linear, type Norm, readWeights } from "../../../models/import/weights.js";
+
+const OPSET = 20;
+const MASKED = -1e30;
+/** Values that share a scale in the form `blocks`. */
+const BLOCK = 32;
+
+/** How matrices are kept: int8 by column for `DynamicQuantizeMatMul`, int8 in blocks for `MatMulNBits`, or float32. */
+export type TransformersPrecision = "columns" | "blocks" | "fp32";
+
+/**
+ * Writes a checkpoint as a folder that transformers.js loads as a GPT-2: the inputs, outputs and cache that Hugging
+ * Face's exports have, but the head on the last position alone, which saves it most of a prompt's work.
+ */
+export async function writeTransformersModel(
+  checkpoint: string,
+  out: string,
+  precision: TransformersPrecision = "blocks",
+): Promise<void> {
+  const opened = await openCheckpoint(checkpoint);
+  try {
+    const weights = await readWeights(opened);
+    const { vocab, context, width, layers, heads, hidden } = weights.sizes;
+    // A folder that is there is whole, though a run that writes it may be cut short.
+    const part = `${out}.part`;
+    await rm(part, { recursive: true, force: true });
+    await mkdir(join(part, "onnx"), { recursive: true });
+    await writeModel(join(part, "onnx", "model_quantized.onnx"), buildTransformersGraph(weights, precision));
+    await writeFile(
+      join(part, "config.json"),
+      JSON.stringify({
+        model_type: "gpt2",
+        architectures: ["GPT2LMHeadModel"],
+        vocab_size: vocab,
+        n_positions: context,
+        n_embd: width,
+        n_layer: layers,
+        n_head: heads,
+        n_inner: hidden,
+      }),
+    );
+    await rm(out, { recursive: true, force: true });
+    await rename(part, out);
+  } finally {
+    await opened.close();
+  }
+}
+
+/**
+ * input_ids and position_ids [batch, chunk], attention_mask [batch, past + chunk], past_key_values.N.{key,value}
+ * [batch, heads, past, head_dim] → logits [batch, 1, vocab], present.N.{key,value} [batch, heads, past + chunk, head_dim].
+ */
+export function buildTransformersGraph(weights: GptWeights, precision: TransformersPrecision): Model {
+  const { vocab, context, width, heads, layers } = weights.sizes;
+  const headDim = width / heads;
+  const graph = new GraphBuilder();
+  const matrix = multiplier(graph, precision);
+  const vector = (name: string, source: Norm["weight"]) =>
+    graph.weight(name, "float32", source.shape, () => source.read());
+
+  const linear = (name: string, input: string, { weight, bias }: Linear) => {
+    const product = matrix(name, input, weight);
+    return bias === null ? product : graph.node("Add", [product, vector(`${name}.bias`, bias)]);
+  };
+  const norm = (name: string, input: string, { weight, bias }: Norm) =>
+    graph.node(
+      "LayerNormalization",
+      [input, vector(`${name}.weight`, weight), ...(bias ? [vector(`${name}.bias`, bias)] : [])],
+      { axis: -1, epsilon: { float: 1e-5 } },
+    );
+
+  const size = (value: string, axis: number) =>
+    graph.node("Gather", [graph.node("Shape", [value]), graph.constant("int64", [], axis)]);
+  const past = size("past_key_values.0.key", 2);
+  const total = size("attention_mask", 1);
+  const one = graph.constant("int64", [], 1);
+  const queries = graph.node("Unsqueeze", [graph.node("Range", [past, total, one]), graph.shape(1)]);
+  const keys = graph.node("Range", [graph.constant("int64", [], 0), total, one]);
+  const allowed = graph.node("And", [
+    graph.node("LessOrEqual", [keys, queries]),
+    graph.node("Unsqueeze", [graph.node("Cast", ["attention_mask"], { to: 9 }), graph.shape(1, 2)]),
+  ]);
+  const mask = graph.node("Where", [
+    allowed,
+    graph.constant("float32", [], 0),
+    graph.constant("float32", [], MASKED),
+  ]);
+
+  let hidden = graph.node("Add", [
+    graph.node("Gather", [vector("tokens", weights.tokens), "input_ids"]),
+    graph.node("Gather", [vector("positions", weights.positions), "position_ids"]),
+  ]);
+  for (const [layer, { ln1, qkv, proj, ln2, fc, mlpProj }] of weights.layers.entries()) {
+    const name = `layers.${layer}`;
+    const fused = linear(`${name}.qkv`, norm(`${name}.ln1`, hidden, ln1), qkv);
+    const split = graph.node(
+      "Transpose",
+      [graph.node("Reshape", [fused, graph.shape(0, 0, 3, heads, headDim)])],
+      { perm: [2, 0, 3, 1, 4] },
+    );
+    const [query, key, value] = graph
+      .outputs(3, "Split", [split], { axis: 0, num_outputs: 3 })
+      .map((part) => graph.node("Squeeze", [part, graph.shape(0)])) as [string, string, string];
+    const cached = (kind: string, rows: string) => {
+      const present = `present.${layer}.${kind}`;
+      graph.output(present, "Concat", [`past_key_values.${layer}.${kind}`, rows], { axis: 2 });
+      return present;
+    };
+    const scores = graph.node(
+      "FusedMatMul",
+      [query, cached("key", key)],
+      { transB: 1, alpha: { float: 1 / Math.sqrt(headDim) } },
+      "com.microsoft",
+    );
+    const probabilities = graph.node("Softmax", [graph.node("Add", [scores, mask])], { axis: -1 });
+    const mixed = graph.node("MatMul", [probabilities, cached("value", value)]);
+    const merged = graph.node("Reshape", [
+      graph.node("Transpose", [mixed], { perm: [0, 2, 1, 3] }),
+      graph.shape(0, 0, width),
+    ]);
+    hidden = graph.node("Add", [hidden, linear(`${name}.proj`, merged, proj)]);
+    const inner = graph.node("Gelu", [linear(`${name}.fc`, norm(`${name}.ln2`, hidden, ln2), fc)]);
+    hidden = graph.node("Add", [hidden, linear(`${name}.mlp_proj`, inner, mlpProj)]);
+  }
+  const last = graph.node("Gather", [hidden, graph.constant("int64", [1], -1)], { axis: 1 });
+  const logits = matrix("head", norm("final_norm", last, weights.finalNorm), weights.head);
+  graph.output("logits", "Identity", [logits]);
+
+  const cache = (prefix: string, length: string): ValueInfo[] =>
+    Array.from({ length: layers }, (_, layer) =>
+      ["key", "value"].map(
+        (kind): ValueInfo => ({
+          name: `${prefix}.${layer}.${kind}`,
+          type: "float32",
+          dims: ["batch_size", heads, length, headDim],
+        }),
+      ),
+    ).flat();
+  const ids = (name: string, length: string): ValueInfo => ({
+    name,
+    type: "int64",
+    dims: ["batch_size", length],
+  });
+  return {
+    nodes: graph.nodes,
+    initializers: graph.initializers,
+    inputs: [
+      ids("input_ids", "sequence_length"),
+      ids("attention_mask", "total_sequence_length"),
+      ids("position_ids", "sequence_length"),
+      ...cache("past_key_values", "past_sequence_length"),
+    ],
+    outputs: [
+      { name: "logits", type: "float32", dims: ["batch_size", 1, vocab] },
+      ...cache("present", "total_sequence_length"),
+    ],
+    opset: OPSET,
+    metadata: { context: String(context) },
+  };
+}
+
+/** Adds `input · weightᵀ` in a precision, the weight as PyTorch has it: [out, in]. */
+function multiplier(graph: GraphBuilder, precision: TransformersPrecision) {
+  return (name: string, input: string, weight: Linear["weight"]): string => {
+    const [rows, columns] = weight.shape as [number, number];
+    if (precision === "fp32") {
+      const values = graph.weight(name, "float32", [columns, rows], async () =>
+        transpose(await weight.read(), rows, columns),
+      );
+      return graph.node("MatMul", [input, values]);
+    }
+    if (precision === "columns") {
+      const quantized = async () => quantizeRows(await weight.read(), rows, columns);
+      const values = graph.weight(name, "int8", [columns, rows], async () => (await quantized()).values);
+      const scales = graph.weight(`${name}.scale`, "float32", [rows], async () => (await quantized()).scales);
+      return graph.node("DynamicQuantizeMatMul", [input, values, scales], {}, "com.microsoft");
+    }
+    const blocks = columns / BLOCK;
+    const quantized = async () => quantizeBlocks(await weight.read());
+    const values = graph.weight(name, "uint8", [rows, blocks, BLOCK], async () => (await quantized()).values);
+    const scales = graph.weight(
+      `${name}.scale`,
+      "float32",
+      [rows * blocks],
+      async () => (await quantized()).scales,
+    );
+    return graph.node(
+      "MatMulNBits",
+      [input, values, scales],
+      { K: columns, N: rows, bits: 8, block_size: BLOCK, accuracy_level: 4 },
+      "com.microsoft",
+    );
+  };
+}
+
+/** Symmetric int8 around 128, with one scale for each `BLOCK` values of a row. */
+function quantizeBlocks(weight: Float32Array) {
+  const values = new Uint8Array(weight.length);
+  const scales = new Float32Array(weight.length / BLOCK);
+  for (let block = 0; block < scales.length; block++) {
+    const first = block * BLOCK;
+    let maximum = 0;
+    for (let i = first; i < first + BLOCK; i++) maximum = Math.max(maximum, Math.abs(weight[i]!));
+    const scale = maximum / 127 || 1;
+    scales[block] = scale;
+    for (let i = first; i < first + BLOCK; i++) values[i] = 128 + Math.round(weight[i]! / scale);
+  }
+  return { values, scales };
+}

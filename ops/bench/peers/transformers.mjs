@@ -1,0 +1,86 @@
+// A process that serves a model folder with transformers.js to its parent, over IPC. Plain Node, since the package is
+// installed by the benchmark alone. Its argument is JSON: { model, clients, threads, batched }; see transformers.ts,
+// which starts it.
+import { setTimeout as sleep } from "node:timers/promises";
+import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
+
+const { model: folder, clients, threads, batched } = JSON.parse(process.argv[2]);
+/** How long an idle model waits for more requests, since a batch's clients ask again one after the other. */
+const GATHER_MS = 5;
+
+env.allowRemoteModels = false;
+env.useFSCache = false;
+const model = await AutoModelForCausalLM.from_pretrained(folder, {
+  dtype: "q8",
+  device: "cpu",
+  local_files_only: true,
+  session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
+});
+
+const waiting = [];
+let busy = false;
+
+process.on("message", (request) => {
+  waiting.push(request);
+  if (!busy) {
+    busy = true;
+    serve().catch((error) => {
+      throw error;
+    });
+  }
+});
+process.on("disconnect", () => process.exit());
+
+/** It has no continuous batching: what waits together runs together, to the end. */
+async function serve() {
+  while (waiting.length > 0) {
+    if (batched && clients > 1 && waiting.length < clients) await sleep(GATHER_MS);
+    const { maxTokens, temperature, topK } = waiting[0];
+    const alike = (request) =>
+      request.maxTokens === maxTokens && request.temperature === temperature && request.topK === topK;
+    const batch = batched ? waiting.filter(alike).slice(0, clients) : [waiting[0]];
+    for (const request of batch) waiting.splice(waiting.indexOf(request), 1);
+    try {
+      await generate(batch);
+    } catch (error) {
+      for (const { id } of batch) process.send({ id, error: String(error) });
+    }
+  }
+  busy = false;
+}
+
+async function generate(batch) {
+  const [{ maxTokens, temperature, topK }] = batch;
+  const length = Math.max(...batch.map(({ ids }) => ids.length));
+  const input = new BigInt64Array(batch.length * length);
+  const mask = new BigInt64Array(batch.length * length);
+  for (const [row, { ids }] of batch.entries()) {
+    const start = row * length + length - ids.length;
+    input.set(ids.map(BigInt), start);
+    mask.fill(1n, start, (row + 1) * length);
+  }
+  const dims = [batch.length, length];
+  let prompted = false;
+  const streamer = {
+    put() {
+      // The first call hands over the prompts.
+      if (prompted) for (const { id, stream } of batch) if (stream) process.send({ id, tokens: 1 });
+      prompted = true;
+    },
+    end() {},
+  };
+  const output = await model.generate({
+    input_ids: new Tensor("int64", input, dims),
+    attention_mask: new Tensor("int64", mask, dims),
+    max_new_tokens: maxTokens,
+    ...(temperature > 0 ? { do_sample: true, temperature, top_k: topK } : { do_sample: false }),
+    ...(batch.some(({ stream }) => stream) && { streamer }),
+  });
+  const rows = output.tolist();
+  for (const [row, { id }] of batch.entries()) {
+    const generated = rows[row].slice(length).map(Number);
+    process.send({ id, done: generated.length, output: generated });
+  }
+}
+
+process.send({ ready: `transformers.js ${env.version}` });
