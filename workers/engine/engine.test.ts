@@ -185,8 +185,7 @@ async function recordAllLogits(session: StepSession, prompts: number[][]): Promi
   const recorder: StepSession = {
     async run(inputs) {
       const outputs = await session.run(inputs);
-      // Those of a chunk are drawn from only if it is a prompt's last, which the next run tells: it decodes.
-      if (inputs.chunk === 1) seen.push(Buffer.from(outputs.logits.slice().buffer).toString("base64"));
+      if (outputs.logits.length > 0) seen.push(Buffer.from(outputs.logits.slice().buffer).toString("base64"));
       return outputs;
     },
   };
@@ -298,12 +297,13 @@ class CountingSession implements StepSession {
     past,
   }: StepInputs): Promise<StepOutputs> {
     this.steps.push({ batch, chunk });
-    if (chunk > 1) for (const [i, row] of lastRows.entries()) this.prefilled += row - i * chunk + 1;
-    const logits = new Float32Array(batch * vocab);
+    const logits = new Float32Array(lastRows.length * vocab);
+    for (const [row, last] of lastRows.entries()) logits[row * vocab + ((inputIds[last]! + 1) % vocab)] = 1;
     const present = new Float32Array(2 * layers * batch * width * chunk);
     for (let i = 0; i < batch; i++) {
-      const last = inputIds[lastRows[i]!]!;
-      logits[i * vocab + ((last + 1) % vocab)] = 1;
+      const last = lastRows.find((row) => row >= i * chunk && row < (i + 1) * chunk);
+      // A chunk that isn't its prompt's last is full.
+      if (chunk > 1) this.prefilled += last === undefined ? chunk : last - i * chunk + 1;
       for (let row = 0; row < chunk; row++) {
         for (let block = 0; block < 2 * layers * heads; block++) {
           const part = Math.floor(block / heads) * batch * heads + i * heads + (block % heads);
@@ -323,7 +323,7 @@ class CountingSession implements StepSession {
         }
       }
     }
-    return { logits, maxima: blockMaxima(logits, batch), present };
+    return { logits, maxima: blockMaxima(logits, lastRows.length), present };
   }
 }
 

@@ -1,3 +1,4 @@
+import { LOGIT_BLOCK } from "../../models/shape.js";
 import type { KvCache } from "./kv-cache.js";
 import { Runner, type StepSession } from "./runner.js";
 import { Sampler } from "./sampler.js";
@@ -70,12 +71,16 @@ export class Engine {
   }
 
   #sampleAll({ sequences }: Batch, { logits, maxima }: Outputs): void {
-    const blocks = maxima.length / sequences.length;
-    for (const [i, sequence] of sequences.entries()) {
+    const vocabulary = this.#vocabulary;
+    const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
+    let row = 0;
+    for (const sequence of sequences) {
       const cached = this.#cache.lengths[sequence.slot]!;
       if (sequence.pending(cached) === 0) {
-        const row = logits.subarray(i * this.#vocabulary, (i + 1) * this.#vocabulary);
-        if (this.#sample(sequence, row, maxima.subarray(i * blocks, (i + 1) * blocks))) continue;
+        const itsLogits = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
+        const itsMaxima = maxima.subarray(row * blocks, (row + 1) * blocks);
+        row++;
+        if (this.#sample(sequence, itsLogits, itsMaxima)) continue;
         if (cached === this.#cache.shape.context) {
           sequence.slide();
           this.#scheduler.restart(sequence);

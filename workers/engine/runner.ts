@@ -14,9 +14,9 @@ export interface StepInputs {
 }
 
 export interface StepOutputs {
-  /** float32 [batch, vocabulary] */
+  /** float32 [rows, vocabulary], a row for each of `lastRows` */
   logits: Float32Array;
-  /** float32 [batch, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
+  /** float32 [rows, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
   maxima: Float32Array;
   /** float32 [2 * layers, batch, heads, chunk, head_dim] */
   present: Float32Array;
@@ -39,20 +39,20 @@ export class Runner {
     this.#cache = cache;
   }
 
-  /** Returns the logits after each sequence's last id of this batch. */
+  /** Returns the logits of those sequences, in the batch's order, of which nothing is pending after it. */
   async run({ sequences, chunk, counts }: Batch): Promise<Pick<StepOutputs, "logits" | "maxima">> {
     const cache = this.#cache;
     const first = sequences[0]!.slot;
     const batch = sequences.length;
     const inputIds = new Int32Array(batch * chunk);
-    const lastRows = new Int32Array(batch);
+    const lastRows: number[] = [];
     let longest = 0;
     for (const [i, sequence] of sequences.entries()) {
       const cached = cache.lengths[sequence.slot]!;
       const count = counts[i]!;
       for (let j = 0; j < count; j++)
         inputIds[i * chunk + j] = sequence.ids[sequence.windowStart + cached + j]!;
-      lastRows[i] = i * chunk + count - 1;
+      if (sequence.pending(cached) === count) lastRows.push(i * chunk + count - 1);
       longest = Math.max(longest, cached + count);
     }
     cache.reserve(longest);
@@ -60,8 +60,16 @@ export class Runner {
     // The first chunk of a prompt looks back at nothing; an empty past saves its attention.
     const capacity = pastLengths.some((length) => length > 0) ? cache.capacity : 0;
     const past = cache.views(first, batch, capacity);
-    const inputs = { batch, chunk, capacity, inputIds, pastLengths, lastRows, past };
-    const { logits, maxima, present } = await this.#session.run(inputs);
+    const { logits, maxima, present } = await this.#session.run({
+      batch,
+      chunk,
+      capacity,
+      inputIds,
+      pastLengths,
+      // The head is the largest product: only a prompt's last chunk goes through it.
+      lastRows: Int32Array.from(lastRows),
+      past,
+    });
     cache.append(first, counts, chunk, present);
     return { logits, maxima };
   }
