@@ -20,7 +20,12 @@ test("the fields of the server before are answered as they were", async (context
     generated: "!!",
     full_text: "prompt!!",
     finish_reason: "length",
-    usage: { prompt_tokens: 2, completion_tokens: 2, total_tokens: 4 },
+    usage: {
+      prompt_tokens: 2,
+      completion_tokens: 2,
+      total_tokens: 4,
+      prompt_tokens_details: { cached_tokens: 1 },
+    },
   });
   assert.equal(response.headers.get("x-request-id"), id);
   assert.ok(Number.isSafeInteger(seed));

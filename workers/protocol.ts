@@ -83,7 +83,7 @@ export type FromSequence =
       promptTokens: number;
       completionTokens: number;
       /** Of the prompt's tokens, those that were not computed since the cache still held them. */
-      cachedTokens?: number;
+      cachedTokens: number;
       /** From the worker's receipt of the task to its first token, in milliseconds. */
       firstTokenMs: number;
     }

@@ -92,6 +92,7 @@ function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultS
           prompt_tokens: promptTokens,
           completion_tokens: completionTokens,
           total_tokens: promptTokens + completionTokens,
+          prompt_tokens_details: { cached_tokens: outcome.cachedTokens },
         },
         id,
         seed,
