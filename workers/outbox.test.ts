@@ -32,8 +32,8 @@ describe("the outbox", () => {
 
   it("gathers texts until it is time for the next post, longer the more streams there are", async () => {
     for (const [streams, interval] of [
-      [1, 20.75],
-      [8, 26],
+      [1, 31],
+      [8, 38],
       [1000, 100],
     ] as const) {
       const { outbox, step } = createOutbox("a");
@@ -51,7 +51,7 @@ describe("the outbox", () => {
     await step(0, { a: "x" });
     outbox.open("b");
     assert.deepEqual(await step(1, { a: "y", b: "first" }), [[["b", "first", 1]]]);
-    assert.deepEqual(await step(21.5, { a: "z", b: "second" }), [
+    assert.deepEqual(await step(32, { a: "z", b: "second" }), [
       [
         ["a", "yz", 2],
         ["b", "second", 1],
