@@ -50,9 +50,13 @@ export class Client {
     return new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json" };
       const options = { method, path, host: "127.0.0.1", port: this.port, agent: this.#agent, headers };
-      request(options, resolve)
-        .on("error", reject)
-        .end(body === undefined ? undefined : JSON.stringify(body));
+      const outgoing = request(options, resolve);
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        // A server may close a connection while the next request is on its way; that one was never read.
+        if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(this.#send(method, path, body));
+        else reject(error);
+      });
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 }

@@ -104,8 +104,9 @@ class Request(BaseModel):
 checkpoint, port, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(threads)
 loaded = torch.load(checkpoint, map_location="cpu")
-names = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd")
-model = Gpt(**{name: loaded["cfg"][name] for name in names})
+vocab_size = loaded["model"]["tok_emb.weight"].size(0)
+sizes = {name: loaded["cfg"][name] for name in ("block_size", "n_layer", "n_head", "n_embd")}
+model = Gpt(vocab_size, **sizes)
 # The mask is a buffer that some checkpoints hold; it is made above either way.
 missing, unexpected = model.load_state_dict(loaded["model"], strict=False)
 missing = [name for name in missing if not name.endswith("attn.bias")]
