@@ -6,6 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { uniform } from "../workers/engine/philox.js";
 import { type ModelConfig, renderConfigFiles } from "./folder.js";
+import { calibrate } from "./import/calibrate.js";
 import { buildGraph } from "./import/graph.js";
 import { writeModel } from "./import/onnx.js";
 import type { GptWeights, Linear, Norm, Sizes, WeightSource } from "./import/weights.js";
@@ -125,7 +126,9 @@ export async function writeFixtureModel(
     tokenizer,
   );
   await mkdir(join(dir, "onnx"), { recursive: true });
-  await writeModel(join(dir, "onnx", "model.onnx"), buildGraph(weights, files["config.json"]));
+  const config = files["config.json"];
+  const ranges = precision === "int8" ? await calibrate(weights, config, dir) : undefined;
+  await writeModel(join(dir, "onnx", "model.onnx"), buildGraph(weights, config, ranges));
   await writeFile(join(dir, "tokenizer.json"), JSON.stringify(tokenizer));
   for (const [name, content] of Object.entries(files))
     await writeFile(join(dir, name), JSON.stringify(content));

@@ -20,6 +20,9 @@ export function modelShape({ n_layer, n_head, n_embd, n_positions, vocab_size }:
   };
 }
 
+/** The step graph gives the greatest logit of every so many, and of those that are left over. */
+export const LOGIT_BLOCK = 32;
+
 const CAPACITY = "capacity_up_to_";
 
 /** The name of the cache's varying dimension, which tells the context: a graph says nothing else of it. */

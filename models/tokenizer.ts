@@ -2,14 +2,9 @@ import { tokenContent } from "./chat-template.js";
 import { ModelError } from "./errors.js";
 import { isFields, shown } from "./fields.js";
 import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
-import {
-  parseMetaspace,
-  prepareNormalizer,
-  preparePostProcessors,
-  preparePreTokenizers,
-  unsupported,
-} from "./tokenizer/components.js";
-import { ByteLevelDecoder, ByteLevelPreTokenizer, Tokenizer as Library } from "./tokenizer/library.js";
+import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./tokenizer/components.js";
+import { type Detokenizer, prepareDetokenizer } from "./tokenizer/detokenizer.js";
+import { Tokenizer as Library } from "./tokenizer/library.js";
 import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
 /**
@@ -28,6 +23,8 @@ export interface Tokenizer {
   encode(text: string): number[];
   /** Text of `ids`; control tokens (pad, unk, bos and eos of tokenizer_config.json) and unknown ids are dropped. */
   decode(ids: readonly number[]): string;
+  /** For the text of ids that come one at a time; the same as `decode` gives for all of them. */
+  detokenizer(): Detokenizer;
 }
 
 const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
@@ -73,8 +70,7 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
 
   const divide = divider(added, normalize);
   const postProcess = preparePostProcessors(json.post_processor, ids);
-  const join = joiner(json.decoder);
-  const tokens: string[] = [];
+  const tokens: (string | undefined)[] = [];
   for (const [token, id] of ids) tokens[id] = token;
   for (const { text, id } of added) tokens[id] = text;
   const tokenId = (content: string) => ids.get(content) ?? null;
@@ -89,10 +85,12 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
       return [name, id];
     }),
   );
-  const dropped = new Set(control.values());
+  const size = tokens.length;
+  for (const id of control.values()) if (id !== null) tokens[id] = undefined;
+  const detokenizer = prepareDetokenizer(json.decoder, tokens);
 
   return {
-    size: tokens.length,
+    size,
     eosId: control.get("eos_token") ?? null,
     tokenId,
     encode: (text) =>
@@ -101,23 +99,10 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
           typeof part === "number" ? part : library.encode(part).ids,
         ),
       ),
-    decode: (ids) => join(ids.flatMap((id) => (dropped.has(id) ? [] : (tokens[id] ?? [])))),
+    decode: (ids) => {
+      const text = detokenizer();
+      return ids.map((id) => text.push(id)).join("") + text.end();
+    },
+    detokenizer,
   };
-}
-
-function joiner(decoder: unknown): (tokens: string[]) => string {
-  // Without a decoder nothing says where words end, so every token is one.
-  if (decoder === null || decoder === undefined) return (tokens) => tokens.join(" ");
-  if (isFields(decoder) && decoder.type === "Metaspace") {
-    const { mark, prepended } = parseMetaspace(decoder);
-    return ([first = "", ...rest]) =>
-      first.replaceAll(mark, prepended ? "" : " ") + rest.join("").replaceAll(mark, " ");
-  }
-  if (!isFields(decoder) || decoder.type !== "ByteLevel")
-    return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
-  const bytes = new ByteLevelDecoder(decoder);
-  const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
-  // Added tokens may hold characters that stand for no byte.
-  const toBytes = (token: string) => (/^[!-~¡-¬®-ń]*$/.test(token) ? token : encoder.pre_tokenize(token)[0]!);
-  return (tokens) => bytes.decode(tokens.map(toBytes));
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { EventReader, type ServerSentEvent } from "./server-sent-events.js";
 
 const cli = fileURLToPath(new URL("../server/cli.js", import.meta.url));
 const LOAD_MS = 60_000;
@@ -86,6 +87,32 @@ export class ServerProcess {
 
   /** Sends a body as JSON. An aborted signal destroys the connection, as a client that goes away does. */
   request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+    return this.#send(method, path, body, signal, () => {});
+  }
+
+  /**
+   * POSTs a body with `stream: true` and hands over each event in the moment in which it comes. Resolves with the whole
+   * text at the end of the stream; an error that comes before anything is streamed is an ordinary answer.
+   */
+  stream(
+    path: string,
+    body: object,
+    onEvent: (event: ServerSentEvent) => void,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const reader = new EventReader();
+    return this.#send("POST", path, { ...body, stream: true }, signal, (piece) => {
+      for (const event of reader.push(piece)) onEvent(event);
+    });
+  }
+
+  #send(
+    method: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+    onPiece: (text: string) => void,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -102,6 +129,7 @@ export class ServerProcess {
           response.setEncoding("utf8");
           response.on("data", (chunk: string) => {
             text += chunk;
+            onPiece(chunk);
           });
           response.on("end", () =>
             resolve({ status: response.statusCode!, headers: response.headers, text }),

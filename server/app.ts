@@ -7,13 +7,14 @@ import type { Config } from "./config.js";
 import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
+import type { EventStreamOptions } from "./event-stream.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import { knownPaths } from "./paths.js";
-import type { Outcome } from "./pool.js";
+import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue.js";
 import { docsRoutes } from "./routes/docs.js";
-import { generateRoutes, type Task } from "./routes/generate.js";
+import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
 
 export interface AppParts {
@@ -23,6 +24,7 @@ export interface AppParts {
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
   log: Log;
+  streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
   validateResponses?: boolean;
 }
@@ -35,6 +37,7 @@ export function createApp({
   plan,
   queue,
   log,
+  streams,
   validateResponses,
 }: AppParts): Express {
   const app = express();
@@ -57,7 +60,7 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ model, queue, log }));
+  app.use(generateRoutes({ model, queue, log, streams }));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(docsRoutes(document));
   app.use(() => {

@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler } from "express";
 import { HttpError, invalidBody } from "./errors.js";
+import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
 import type { Log } from "./log.js";
 import { GenerationFailed, WorkerLost } from "./pool.js";
@@ -10,6 +11,8 @@ export function answerErrors(log: Log): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = toHttpError(thrown, req.body);
     if (error.code === "internal") log.error(`${req.method} ${req.path}: ${stackOf(thrown)}`);
+    const events = EventStream.of(res);
+    if (events) return events.fail(error.body);
     // Too late for another answer: Express ends the connection, which tells the client.
     if (res.headersSent) return next(thrown);
     res.status(error.status).set(error.headers).json(error.body);

@@ -11,10 +11,9 @@ import { probeHardware } from "./hardware.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { type Plan, planDevices } from "./plan.js";
-import { type Outcome, Pool } from "./pool.js";
+import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
 import { Queue } from "./queue.js";
-import type { Task } from "./routes/generate.js";
 import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;

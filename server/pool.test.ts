@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { GenerationFailed, Pool, WorkerLost } from "./pool.js";
+import { GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
 
 const filename = fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url));
 
@@ -62,6 +62,29 @@ test("tasks go to the least busy worker", async (context) => {
   assert.equal(threads[0], threads[1]);
   held.cancel();
   await held.outcome;
+});
+
+test("a task's text comes as its worker writes it, and nothing of it after the outcome", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const heard: string[] = [];
+  const write = (id: string, texts: number) =>
+    new Promise<Job>((resolve) => {
+      let left = texts;
+      const onText = (text: string, tokens: number) => {
+        heard.push(`${id}: ${text} ${tokens}`);
+        if (--left === 0) resolve(job);
+      };
+      const job: Job = pool.run({ ...task(id), onText });
+    });
+  const first = await write("write-1", 2);
+  first.cancel();
+  assert.equal((await first.outcome).type, "finished");
+  // It begins with another text of the first.
+  const second = await write("write-2", 1);
+  assert.deepEqual(heard, ["write-1: a 1", "write-1: c 3", "write-2: a 1"]);
+  second.cancel();
+  await second.outcome;
 });
 
 test("cancelling one job leaves its neighbours alone", async (context) => {

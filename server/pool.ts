@@ -2,7 +2,9 @@ import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type {
+  Deltas,
   FromSequence,
+  FromWorker,
   GenerateTask,
   ToSequence,
   WorkerSetup,
@@ -11,6 +13,17 @@ import type {
 
 /** What a job comes to, when it comes to something. */
 export type Outcome = Extract<FromSequence, { type: "finished" | "cancelled" }>;
+
+/** One sequence to generate. */
+export interface Task extends Omit<GenerateTask, "port" | "stream"> {
+  /**
+   * Called with the text as it comes and how many tokens it is of, until `outcome` settles. What the outcome's text has
+   * beyond that is told by the outcome alone.
+   */
+  onText?: OnText;
+}
+
+export type OnText = (text: string, tokens: number) => void;
 
 /** A task that a worker has. */
 export interface Job {
@@ -64,6 +77,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #claims: Int32Array<SharedArrayBuffer>;
   /** Thread ids of the workers that have loaded the model. */
   readonly #loaded = new Set<number>();
+  /** Who wants the text of which task. */
+  readonly #listeners = new Map<string, OnText>();
   #closing = false;
 
   constructor({ filename, setup }: PoolOptions) {
@@ -94,14 +109,20 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /** Hands a task to the least busy worker. The caller keeps the number of jobs under way within `capacity`. */
-  run(task: Omit<GenerateTask, "port">): Job {
+  run({ onText, ...rest }: Task): Job {
     const { port1, port2 } = new MessageChannel();
-    const run = this.#piscina.run({ ...task, port: port2 } satisfies GenerateTask, { transferList: [port2] });
+    const task: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
+    if (onText !== undefined) this.#listeners.set(task.id, onText);
+    const end = (loss: string) => {
+      this.#listeners.delete(task.id);
+      return lastWord(port1) ?? lose(loss);
+    };
+    const run = this.#piscina.run(task, { transferList: [port2] });
     return {
       outcome: run.then(
-        () => lastWord(port1) ?? lose("the worker let go of the task without a word"),
+        () => end("the worker let go of the task without a word"),
         // A worker may die of another task just after it finished this one.
-        (error: Error) => lastWord(port1) ?? lose(error.message),
+        (error: Error) => end(error.message),
       ),
       cancel: () => port1.postMessage({ type: "cancel" } satisfies ToSequence),
     };
@@ -135,7 +156,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       down = true;
       this.emit("down", reason);
     };
-    this.#piscina.on("message", (status: WorkerStatus) => {
+    const told = (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
       this.#loaded.add(status.threadId);
@@ -143,6 +164,10 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (this.#loaded.size < workers) return;
       started = true;
       resolve();
+    };
+    this.#piscina.on("message", (message: FromWorker) => {
+      if (message.type === "deltas") this.#hear(message);
+      else told(message);
     });
     this.#piscina.on("workerDestroy", ({ id }: { id: number }) => {
       const wasLoaded = this.#forget(id);
@@ -165,6 +190,10 @@ export class Pool extends EventEmitter<PoolEvents> {
     };
     promise.then(unref, unref);
     return promise;
+  }
+
+  #hear({ deltas }: Deltas): void {
+    for (const [id, text, tokens] of deltas) this.#listeners.get(id)?.(text, tokens);
   }
 
   /**

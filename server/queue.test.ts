@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Queue, type QueueRefusal, Removed } from "./queue.js";
+import { Queue, type QueueRefusal, Removed, type Standing } from "./queue.js";
 
 /** A queue whose jobs end when the test says so. */
 function createQueue({ slots = 1, limit = 2 } = {}) {
@@ -8,11 +8,13 @@ function createQueue({ slots = 1, limit = 2 } = {}) {
   const cancelled: string[] = [];
   const jobs = new Map<string, { end: (outcome: string) => void; fail: (error: Error) => void }>();
   const state = { now: 0, capacity: slots };
+  const timers: { ms: number; callback: () => void }[] = [];
   const queue = new Queue<string, string>({
     limit,
     slots,
     capacity: () => state.capacity,
     now: () => state.now,
+    after: (ms, callback) => timers.push({ ms, callback }),
     start: (id) => {
       started.push(id);
       const outcome = new Promise<string>((end, fail) => jobs.set(id, { end, fail }));
@@ -25,7 +27,11 @@ function createQueue({ slots = 1, limit = 2 } = {}) {
     return queue.submit(id, id);
   };
   const job = (id: string) => jobs.get(id)!;
-  return { queue, started, cancelled, state, enter, job };
+  /** Lets the time pass that the queue waits for. */
+  const tick = () => {
+    for (const { callback } of timers.splice(0)) callback();
+  };
+  return { queue, started, cancelled, state, timers, enter, job, tick };
 }
 
 const refused = (reason: QueueRefusal["reason"]) => ({ name: "QueueRefusal", reason });
@@ -217,4 +223,74 @@ test("a done request knows how long it waited and ran", async () => {
   state.now = 100;
   job("b").end("B");
   assert.deepEqual(await second, { outcome: "B", queueMs: 30, runMs: 70 });
+});
+
+test("who has to wait is told at once where it stands, and again a second after that has changed", async () => {
+  const { queue, state, timers, enter, job, tick } = createQueue({ slots: 2, limit: 10 });
+  const told: Record<string, Standing[]> = {};
+  const watch = (id: string) => {
+    queue.reserve(id);
+    const standings: Standing[] = [];
+    told[id] = standings;
+    return queue.submit(id, id, (standing) => standings.push(standing));
+  };
+  const first = enter("a");
+  state.now = 4000;
+  job("a").end("A");
+  await first;
+  // Two slots, four seconds each.
+  for (const id of ["b", "c"]) void watch(id);
+  const removed = watch("d").catch(() => {});
+  void watch("e");
+  assert.deepEqual([told.b, told.c], [[], []]);
+  assert.deepEqual(told.d, [{ position: 1, expectedWait: 2 }]);
+  assert.deepEqual(told.e, [{ position: 2, expectedWait: 4 }]);
+  tick();
+  assert.equal(told.e?.length, 1, "nothing has changed");
+  void watch("f");
+  queue.remove("d");
+  await removed;
+  assert.equal(told.e?.length, 1, "not at once");
+  assert.deepEqual(
+    timers.map(({ ms }) => ms),
+    [1000],
+  );
+  tick();
+  assert.deepEqual(told.e?.at(-1), { position: 1, expectedWait: 2 });
+  assert.deepEqual(told.f, [
+    { position: 3, expectedWait: 6 },
+    { position: 2, expectedWait: 4 },
+  ]);
+});
+
+test("many changes within a second are told as one, and not to those who have started", async () => {
+  const { queue, timers, enter, job, tick } = createQueue({ slots: 1, limit: 10 });
+  void enter("a");
+  const told: string[] = [];
+  for (const id of ["b", "c", "d"]) {
+    queue.reserve(id);
+    void queue.submit(id, id, ({ position }) => told.push(`${id}${position}`));
+  }
+  job("a").end("A");
+  await settled();
+  job("b").end("B");
+  await settled();
+  assert.equal(timers.length, 1);
+  tick();
+  assert.deepEqual(told, ["b1", "c2", "d3", "d1"]);
+  job("c").end("C");
+  await settled();
+  assert.equal(timers.length, 0, "nobody waits");
+});
+
+test("until a request has finished, the age of the oldest that runs is the pace", () => {
+  const { queue, state, enter } = createQueue({ slots: 1 });
+  void enter("a");
+  state.now = 3000;
+  let wait: number | undefined;
+  queue.reserve("b");
+  void queue.submit("b", "b", ({ expectedWait }) => {
+    wait = expectedWait;
+  });
+  assert.equal(wait, 3);
 });

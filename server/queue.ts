@@ -32,6 +32,14 @@ export interface Done<R> {
   runMs: number;
 }
 
+/** Where a request that waits stands. */
+export interface Standing {
+  /** 1 is the next to start. */
+  position: number;
+  /** Until it starts, in seconds; an estimate from the recent pace. */
+  expectedWait: number;
+}
+
 export interface QueueOptions<T, R> {
   /** How many requests may wait for a slot. */
   limit: number;
@@ -42,12 +50,20 @@ export interface QueueOptions<T, R> {
   start: (item: T) => Running<R>;
   /** A clock in milliseconds. */
   now?: () => number;
+  /** Calls back once after so many milliseconds. */
+  after?: (ms: number, callback: () => void) => void;
 }
+
+/** Standings are told no more often than this. */
+const STANDINGS_MS = 1000;
 
 interface Place<T, R> {
   since: number;
   job?: Running<R>;
+  startedAt?: number;
   item?: T;
+  onStanding?: ((standing: Standing) => void) | undefined;
+  told?: Standing;
   resolve?: (done: Done<R>) => void;
   reject?: (error: unknown) => void;
 }
@@ -60,6 +76,7 @@ interface Place<T, R> {
 export class Queue<T, R> {
   readonly #options: QueueOptions<T, R>;
   readonly #now: () => number;
+  readonly #after: NonNullable<QueueOptions<T, R>["after"]>;
   readonly #createdAt: number;
   readonly #places = new Map<string, Place<T, R>>();
   /** The places that have an item and no slot yet, oldest first. */
@@ -68,10 +85,12 @@ export class Queue<T, R> {
   #state: "loading" | "open" | "draining" = "loading";
   #meanRunMs = 0;
   #onEmpty: (() => void)[] = [];
+  #standingsDue = false;
 
   constructor(options: QueueOptions<T, R>) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#after = options.after ?? ((ms, callback) => void setTimeout(callback, ms).unref());
     this.#createdAt = this.#now();
   }
 
@@ -112,15 +131,18 @@ export class Queue<T, R> {
 
   /**
    * Queues what a reserved place is for. Rejects with `Removed` if the place is given up before the job starts, and
-   * with whatever the job rejects with.
+   * with whatever the job rejects with. If it has to wait, `onStanding` is told at once where it stands, and again when
+   * that has changed, at most once a second.
    */
-  submit(id: string, item: T): Promise<Done<R>> {
+  submit(id: string, item: T, onStanding?: (standing: Standing) => void): Promise<Done<R>> {
     const place = this.#places.get(id);
     if (place === undefined) return Promise.reject(new Removed());
     return new Promise((resolve, reject) => {
-      Object.assign(place, { item, resolve, reject });
+      Object.assign(place, { item, onStanding, resolve, reject });
       this.#waiting.set(id, place);
       this.dispatch();
+      // It came last.
+      if (this.#waiting.has(id)) this.#tell(place, this.#waiting.size);
     });
   }
 
@@ -133,7 +155,7 @@ export class Queue<T, R> {
       place.job.cancel();
       return;
     }
-    this.#waiting.delete(id);
+    if (this.#waiting.delete(id)) this.#announce();
     this.#leave(id);
     place.reject?.(new Removed());
   }
@@ -143,6 +165,7 @@ export class Queue<T, R> {
     for (const [id, place] of this.#waiting) {
       if (this.#running >= this.#options.capacity()) return;
       this.#waiting.delete(id);
+      this.#announce();
       this.#start(id, place);
     }
   }
@@ -167,13 +190,43 @@ export class Queue<T, R> {
     const ms =
       this.#state === "loading"
         ? this.#now() - this.#createdAt
-        : ((this.#waiting.size + 1) * this.#meanRunMs) / this.#options.slots;
+        : this.#expectedWaitMs(this.#waiting.size + 1);
     return Math.min(Math.max(Math.ceil(ms / 1000), 1), 600);
+  }
+
+  /** At the recent pace, or that of the longest running while none has finished. */
+  #expectedWaitMs(position: number): number {
+    let runMs = this.#meanRunMs;
+    if (runMs === 0)
+      for (const { startedAt } of this.#places.values())
+        if (startedAt !== undefined) runMs = Math.max(runMs, this.#now() - startedAt);
+    return (position * runMs) / this.#options.slots;
+  }
+
+  /** Tells those who wait where they stand now, a moment later, so that many changes are told as one. */
+  #announce(): void {
+    if (this.#standingsDue || this.#waiting.size === 0) return;
+    this.#standingsDue = true;
+    this.#after(STANDINGS_MS, () => {
+      this.#standingsDue = false;
+      let position = 0;
+      for (const place of this.#waiting.values()) this.#tell(place, ++position);
+    });
+  }
+
+  #tell(place: Place<T, R>, position: number): void {
+    if (place.onStanding === undefined) return;
+    const expectedWait = Math.round(this.#expectedWaitMs(position) / 100) / 10;
+    const { told } = place;
+    if (told?.position === position && told.expectedWait === expectedWait) return;
+    place.told = { position, expectedWait };
+    place.onStanding(place.told);
   }
 
   #start(id: string, place: Place<T, R>): void {
     const startedAt = this.#now();
     this.#running++;
+    place.startedAt = startedAt;
     place.job = this.#options.start(place.item as T);
     const end = () => {
       this.#running--;

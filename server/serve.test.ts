@@ -3,13 +3,15 @@
  * that it is the right noise is what these tests hold.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { writeFixtureModel } from "../models/fixture.js";
 import { ServerProcess } from "../ops/server-process.js";
+import type { ServerSentEvent } from "../ops/server-sent-events.js";
 import { uniform } from "../workers/engine/philox.js";
 import { settings } from "./config.js";
 
@@ -61,6 +63,45 @@ async function generate(server: ServerProcess, index: number, signal?: AbortSign
   return { generated, full_text, finish_reason, usage };
 }
 
+interface Streamed {
+  /** Of all deltas together. */
+  text: string;
+  tokens: number;
+  deltas: number;
+  /** The names of the events, each run of the same one once. */
+  names: string[];
+  last: { event: string; data: unknown };
+}
+
+async function stream(
+  server: ServerProcess,
+  path: string,
+  body: object,
+  { signal, onEvent }: { signal?: AbortSignal; onEvent?: () => void } = {},
+): Promise<Streamed> {
+  const streamed: Streamed = {
+    text: "",
+    tokens: 0,
+    deltas: 0,
+    names: [],
+    last: { event: "none", data: null },
+  };
+  const read = ({ event, data: json }: ServerSentEvent) => {
+    const data = JSON.parse(json);
+    if (event === "message") {
+      streamed.text += data.text;
+      streamed.tokens += data.tokens;
+      streamed.deltas++;
+    }
+    if (streamed.last.event !== event) streamed.names.push(event);
+    streamed.last = { event, data };
+    onEvent?.();
+  };
+  const { status, text } = await server.stream(path, body, read, signal);
+  assert.equal(status, 200, text);
+  return streamed;
+}
+
 async function queueOf(server: ServerProcess): Promise<Health["queue"]> {
   const { text } = await server.request("GET", "/health");
   return (JSON.parse(text) as Health).queue;
@@ -99,6 +140,41 @@ for (const precision of ["fp32", "int8"] as const) {
       assert.deepEqual(await Promise.all(amid), alone);
       await Promise.all(others.map(({ other }) => other));
       assert.ok(new Set(alone.map(({ generated }) => generated)).size > 32, "the requests hardly differ");
+    });
+
+    it("streams 64 answers at once as it gives them whole, to the byte and the token", async () => {
+      const bodies = Array.from({ length: 64 }, (_, index) => ({
+        path: pathOf(index),
+        body: requestOf(index),
+      }));
+      const ask = async ({ path, body }: (typeof bodies)[number]) => {
+        const { status, text } = await server.request("POST", path, body);
+        assert.equal(status, 200, text);
+        return JSON.parse(text) as Generation & { id: string };
+      };
+      // Every other is stopped in the middle of what it would write.
+      for (const [index, { generated }] of (await Promise.all(bodies.map(ask))).entries()) {
+        const middle = generated.length >> 1;
+        if (index % 2 === 0) bodies[index]!.body.stop = [generated.slice(middle, middle + 3) || "-", "채용"];
+      }
+      const whole = await Promise.all(bodies.map(ask));
+      const streamed = await Promise.all(bodies.map(({ path, body }) => stream(server, path, body)));
+      for (const [index, { text, tokens, last }] of streamed.entries()) {
+        const { id, ...expected } = whole[index]!;
+        assert.equal(text, expected.generated, `request ${index}`);
+        assert.equal(tokens, expected.usage.completion_tokens, `request ${index}`);
+        assert.deepEqual(last, {
+          event: "done",
+          data: { ...expected, id: (last.data as { id: string }).id },
+        });
+      }
+      assert.ok(
+        whole.filter(({ finish_reason }) => finish_reason === "stop").length > 20,
+        "few stop strings",
+      );
+      // The fixture's tokens are bytes, so each of these came in several.
+      const split = whole.filter(({ generated }) => /[\u0080-\ufffc]/.test(generated));
+      assert.ok(split.length > 5, "few characters of several tokens");
     });
   });
 }
@@ -172,11 +248,73 @@ function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
+describe("a server that streams", () => {
+  let server: ServerProcess;
+  before(async () => {
+    server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "2", JAI_QUEUE_LIMIT: "100" });
+  });
+  after(() => server.stop());
+  const endless = { prompt: "질문", max_tokens: 4000, ignore_eos: true };
+
+  it("frees the slot of a stream that its client closes midway, and drops one that still waits", async () => {
+    const clients = Array.from({ length: 3 }, () => {
+      const leaving = new AbortController();
+      const events = { count: 0 };
+      const onEvent = () => events.count++;
+      const stop = { signal: leaving.signal, onEvent };
+      return {
+        leaving,
+        events,
+        end: stream(server, "/generate", endless, stop).catch((error) => error.name),
+      };
+    });
+    const told = () => clients.every(({ events }) => events.count > 0);
+    await until(async () => told() && (await queueOf(server)).waiting === 1);
+    for (const { leaving } of clients.reverse()) leaving.abort();
+    for (const { end } of clients) assert.equal(await end, "AbortError");
+    await until(async () => {
+      const { waiting, running } = await queueOf(server);
+      return waiting === 0 && running === 0;
+    });
+    assert.equal((await stream(server, "/chat", { prompt: "x", max_tokens: 5 })).last.event, "done");
+  });
+
+  it("tells those that wait their place, before their text", async () => {
+    const body = { ...endless, max_tokens: 100 };
+    const streams = await Promise.all(Array.from({ length: 8 }, () => stream(server, "/generate", body)));
+    const names = streams.map(({ names }) => names.join(" "));
+    assert.equal(names.filter((name) => name === "queue message done").length, 6);
+    assert.equal(names.filter((name) => name === "message done").length, 2);
+  });
+
+  it("lets a client that reads nothing wait for nobody, and has its whole answer when it reads", async () => {
+    const body = JSON.stringify({ ...endless, prompt: "가".repeat(30_000), stream: true });
+    const socket = connect(server.port, "127.0.0.1");
+    socket.pause();
+    socket.write(
+      `POST /generate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+    await until(async () => (await queueOf(server)).running === 1);
+    const fast = await Promise.all(Array.from({ length: 6 }, (_, index) => generate(server, index)));
+    assert.equal(fast.length, 6);
+    // Its slot is free when its text is written, read or not.
+    await until(async () => (await queueOf(server)).running === 0);
+    let text = "";
+    socket.setEncoding("utf8").on("data", (piece) => {
+      text += piece;
+    });
+    socket.resume();
+    await once(socket, "end");
+    assert.match(text, /event: done\r?\ndata: \{"prompt":"가가/);
+  });
+});
+
 describe("the default model", () => {
   it("answers with a posting of the place and the role that were asked for", async () => {
     const server = await ServerProcess.ready(settings.model.default);
     const body = { prompt: "판교에서 백엔드 개발자 채용하는 곳 알려줘", temperature: 0 };
     const { status, text } = await server.request("POST", "/chat", body);
+    const streamed = await stream(server, "/chat", body);
     await server.stop();
     assert.equal(status, 200);
     const { prompt, generated, full_text, finish_reason } = JSON.parse(text) as Generation & {
@@ -188,6 +326,8 @@ describe("the default model", () => {
     assert.ok(!generated.includes("[/ANSWER]"));
     assert.equal(full_text, prompt + generated);
     assert.equal(finish_reason, "stop");
+    assert.equal(streamed.text, generated);
+    assert.ok(streamed.deltas > 1);
   });
 });
 
@@ -225,6 +365,20 @@ describe("a server that is stopped", () => {
     assert.equal(code, 0);
     const cut = await answer;
     assert.ok(cut instanceof Error || cut.status === 503);
+  });
+
+  it("ends the streams that it gives up with an error event", async () => {
+    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
+    const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+    const streams = [stream(server, "/generate", body), stream(server, "/chat", body)];
+    await until(async () => {
+      const { waiting, running } = await queueOf(server);
+      return waiting === 1 && running === 1;
+    });
+    server.kill("SIGTERM");
+    for (const { last } of await Promise.all(streams))
+      assert.deepEqual(last, { event: "error", data: { detail: "The server is shutting down" } });
+    assert.equal((await server.exit).code, 0);
   });
 
   it("exits at once at a second signal", async () => {

@@ -5,7 +5,8 @@ import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
 import { OnnxSession } from "./onnx/session.js";
-import type { FromSequence, GenerateTask, ToSequence, WorkerSetup, WorkerStatus } from "./protocol.js";
+import { Outbox } from "./outbox.js";
+import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
@@ -15,6 +16,8 @@ loading.then(
   () => report({ type: "ready", threadId }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
+
+const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
@@ -28,7 +31,9 @@ export default async function generate(task: GenerateTask): Promise<void> {
       context: config.n_positions,
       contextStride: setup.contextStride,
       decoder: tokenizer,
+      onText: task.stream ? (text, tokens) => outbox.add(task.id, text, tokens) : undefined,
       onEnd(outcome) {
+        outbox.close(task.id);
         task.port.postMessage(outcome satisfies FromSequence);
         task.port.close();
         resolve();
@@ -37,6 +42,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
     task.port.on("message", (message: ToSequence) => {
       if (message.type === "cancel") sequence.cancelled = true;
     });
+    if (task.stream) outbox.open(task.id);
     engine.add(sequence);
     // New tasks and cancellations come in through the event loop, between two steps.
     void engine.run();
@@ -61,6 +67,6 @@ function claimDevice(): number {
   return deviceId;
 }
 
-function report(status: WorkerStatus): void {
-  parentPort?.postMessage(status);
+function report(message: FromWorker): void {
+  parentPort?.postMessage(message);
 }

@@ -26,9 +26,24 @@ export interface WorkerSetup {
 /** Told once by every worker, on the worker's own channel to the main thread. */
 export type WorkerStatus = { type: "ready"; threadId: number } | { type: "failed"; message: string };
 
+/**
+ * What the sequences that asked for it have written since the last such message, on the worker's own channel. What the outcome's text has beyond these is told by it alone, and
+ * deltas of a sequence may arrive after its outcome.
+ */
+export interface Deltas {
+  type: "deltas";
+  deltas: Delta[];
+}
+
+/** A sequence's id, its new text, and how many tokens that is. */
+export type Delta = [id: string, text: string, tokens: number];
+
+/** Worker → main thread, on the worker's own channel. */
+export type FromWorker = WorkerStatus | Deltas;
+
 /** One sequence to generate, as the pool hands it to a worker. */
 export interface GenerateTask {
-  /** The request's id, for logs. */
+  /** The request's id: for logs, and to tell its deltas. */
   id: string;
   /** Ids of the whole prompt, as tokenized; never empty. */
   promptIds: number[];
@@ -44,6 +59,8 @@ export interface GenerateTask {
   stop: string[];
   /** Go on past the end-of-sequence token. */
   ignoreEos: boolean;
+  /** Send its text as it comes, in `Deltas`. */
+  stream: boolean;
   /** Carries `ToSequence` in and `FromSequence` out; transferred with the task. */
   port: MessagePort;
 }
@@ -65,6 +82,8 @@ export type FromSequence =
       fullText: string;
       promptTokens: number;
       completionTokens: number;
+      /** Of the prompt's tokens, those that were not computed since the cache still held them. */
+      cachedTokens?: number;
       /** From the worker's receipt of the task to its first token, in milliseconds. */
       firstTokenMs: number;
     }

@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { blockMaxima } from "../../workers/engine/fixture.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import { FIXTURE_SIZES, randomWeights } from "../fixture.js";
 import type { ModelConfig } from "../folder.js";
 import { modelShape } from "../shape.js";
-import { buildGraph, quantizeRows } from "./graph.js";
+import { calibrate } from "./calibrate.js";
+import { buildGraph } from "./graph.js";
 import { writeModel } from "./onnx.js";
 import { verify } from "./verify.js";
 import type { GptWeights, Linear, Norm, Sizes } from "./weights.js";
@@ -36,7 +38,8 @@ function configOf(
 async function write(weights: GptWeights, precision: ModelConfig["precision"], externalBytes?: number) {
   const config = configOf(weights.sizes, precision);
   const file = join(folder, `${files++}.onnx`);
-  await writeModel(file, buildGraph(weights, config), () => {}, externalBytes);
+  const ranges = precision === "int8" ? await calibrate(weights, config, folder) : undefined;
+  await writeModel(file, buildGraph(weights, config, ranges), () => {}, externalBytes);
   return { file, config };
 }
 
@@ -131,7 +134,7 @@ describe("the step graph", () => {
       threads: 1,
     });
     const { layers, heads, width, vocab } = FIXTURE_SIZES;
-    const { logits, present } = await session.run({
+    const { logits, maxima, present } = await session.run({
       batch: 2,
       chunk: 16,
       capacity: 0,
@@ -142,25 +145,7 @@ describe("the step graph", () => {
     });
     await session.close();
     assert.equal(logits.length, 2 * vocab);
+    assert.deepEqual(maxima, blockMaxima(logits, 2));
     assert.equal(present.length, 2 * layers * 2 * heads * 16 * (width / heads));
-  });
-});
-
-describe("quantization", () => {
-  it("has one scale for each output, and is off by at most half a step", () => {
-    const rows = 3;
-    const columns = 5;
-    const weight = Float32Array.from(
-      { length: rows * columns },
-      (_, i) => Math.sin(i) * 10 ** Math.floor(i / columns),
-    );
-    const { values, scales } = quantizeRows(weight, rows, columns);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        const restored = values[column * rows + row]! * scales[row]!;
-        assert.ok(Math.abs(restored - weight[row * columns + column]!) <= scales[row]! * 0.500001);
-      }
-    }
-    assert.deepEqual([...quantizeRows(new Float32Array(4), 2, 2).scales], [1, 1]);
   });
 });

@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../folder.js";
-import { capacityDimension } from "../shape.js";
+import { capacityDimension, LOGIT_BLOCK } from "../shape.js";
 import {
   type Attribute,
   type ElementType,
@@ -8,13 +8,12 @@ import {
   type Model,
   type ValueInfo,
 } from "./onnx.js";
+import { levelsOf, quantizeRows, type Range } from "./quantize.js";
 import type { GptWeights, Linear, Norm, WeightSource } from "./weights.js";
 
 const OPSET = 20;
 /** What a masked score becomes: its exponential is exactly 0, and unlike -infinity it can't make a NaN. */
 const MASKED = -1e30;
-/** Keeps the quantization of an all-zero row from dividing by zero. */
-const SMALLEST_ROW_MAXIMUM = 1e-12;
 
 /** Collects nodes and initializers under names of its own. */
 export class GraphBuilder {
@@ -103,23 +102,6 @@ export function transpose(weight: Float32Array, rows: number, columns: number): 
   return transposed;
 }
 
-/** Symmetric int8 with one scale for each of torch's `rows` (output features); the values come transposed, [in, out]. */
-export function quantizeRows(weight: Float32Array, rows: number, columns: number) {
-  const scales = new Float32Array(rows);
-  const values = new Int8Array(weight.length);
-  for (let row = 0; row < rows; row++) {
-    let maximum = 0;
-    for (let i = row * columns; i < (row + 1) * columns; i++)
-      maximum = Math.max(maximum, Math.abs(weight[i]!));
-    const scale = Math.fround(maximum / 127) || 1;
-    scales[row] = scale;
-    for (let column = 0; column < columns; column++) {
-      values[column * rows + row] = Math.round(weight[row * columns + column]! / scale);
-    }
-  }
-  return { values, scales };
-}
-
 /** Reads a source once, though several initializers are made of it: the writer takes them one after the other. */
 function once<T>(make: () => Promise<T>): { take(): Promise<T>; last(): Promise<T> } {
   let made: Promise<T> | undefined;
@@ -143,17 +125,38 @@ function once<T>(make: () => Promise<T>): { take(): Promise<T>; last(): Promise<
  * `last_rows` int32 [rows], the rows of the flattened [batch * chunk] that go through the output head, usually each
  * sequence's last; `past_k.N`, `past_v.N` float32 [batch, heads, capacity, head_dim], of which the first
  * `past_lengths` positions count.
- * Outputs: `logits` float32 [rows, vocabulary]; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
+ * Outputs: `logits` float32 [rows, vocabulary]; `maxima` float32 [rows, 1, vocabulary / LOGIT_BLOCK rounded up], the
+ * greatest logit of each block, which tell the sampler where not to look; `present` float32 [2 * layers, batch, heads, chunk, head_dim], the new
  * cache rows, K before V in each layer.
  *
  * The cache is only read: onnxruntime-node feeds an input without a copy but copies every output, so the new rows come
  * out alone and the caller writes them into its cache. For the same reason attention scores the past and the chunk
  * apart and joins the scores instead of the keys.
  *
- * Every operator works on each row alone, so a sequence's numbers don't depend on its neighbours in the batch; with
- * `int8`, each activation row has a scale of its own for this.
+ * Every operator works on each row alone, so a sequence's numbers don't depend on its neighbours in the batch.
+ *
+ * @param inputRanges for `int8`: of each matrix product's input, in the order in which the graph computes them. They are
+ * constants of the graph: a scale found at run time would cost five operators more for each product, and one found over
+ * the whole batch would make a sequence's numbers depend on its neighbours.
  */
-export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
+export function buildGraph(weights: GptWeights, config: ModelConfig, inputRanges?: readonly Range[]): Model {
+  return build(weights, config, config.precision === "int8" ? (inputRanges ?? []) : undefined);
+}
+
+/**
+ * The same graph in float32 with one more output: `ranges` float32 [products, 2], the least and the greatest number that
+ * each matrix product's input held in this run.
+ */
+export function buildObservedGraph(weights: GptWeights, config: ModelConfig): Model {
+  return build(weights, { ...config, precision: "fp32" }, undefined, true);
+}
+
+function build(
+  weights: GptWeights,
+  config: ModelConfig,
+  inputRanges?: readonly Range[],
+  observed = false,
+): Model {
   const graph = new GraphBuilder();
   const {
     n_embd: width,
@@ -181,6 +184,7 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
   }
   const outputs: ValueInfo[] = [
     { name: "logits", type: "float32", dims: ["rows", vocabulary] },
+    { name: "maxima", type: "float32", dims: ["rows", 1, Math.ceil(vocabulary / LOGIT_BLOCK)] },
     { name: "present", type: "float32", dims: [2 * layers, "batch", heads, "chunk", headDim] },
   ];
 
@@ -211,24 +215,33 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
       scaled?.(values);
       return values;
     };
-    const product =
-      config.precision === "int8"
-        ? quantizedProduct(name, input, rows, columns, read)
-        : graph.node("MatMul", [
-            input,
-            graph.weight(`${name}.weight`, "float32", [columns, rows], async () =>
-              transpose(await read(), rows, columns),
-            ),
-          ]);
-    return bias ? graph.node("Add", [product, vector(`${name}.bias`, bias, scaled)]) : product;
+    const addend = bias && vector(`${name}.bias`, bias, scaled);
+    if (inputRanges) return quantizedProduct(name, input, rows, columns, read, addend);
+    if (observed) ranges.push(rangeOf(input));
+    const product = graph.node("MatMul", [
+      input,
+      graph.weight(`${name}.weight`, "float32", [columns, rows], async () =>
+        transpose(await read(), rows, columns),
+      ),
+    ]);
+    return addend ? graph.node("Add", [product, addend]) : product;
   };
 
+  const ranges: string[] = [];
+  const rangeOf = (input: string) => {
+    const values = graph.node("Reshape", [input, graph.shape(-1)]);
+    const ends = ["ReduceMin", "ReduceMax"].map((op) => graph.node(op, [values], { keepdims: 1 }));
+    return graph.node("Unsqueeze", [graph.node("Concat", ends, { axis: 0 }), graph.shape(0)]);
+  };
+
+  let products = 0;
   const quantizedProduct = (
     name: string,
     input: string,
     rows: number,
     columns: number,
     read: () => Promise<Float32Array>,
+    addend: string | null,
   ) => {
     const quantized = once(async () => quantizeRows(await read(), rows, columns));
     const values = graph.weight(
@@ -243,20 +256,25 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
       [rows],
       async () => (await quantized.last()).scales,
     );
-    const step = graph.constant("float32", [], 1 / 127);
-    const zero = graph.constant("uint8", [], 128);
-    const maximum = graph.node("Max", [
-      graph.node("ReduceMax", [graph.node("Abs", [input]), graph.shape(-1)], { keepdims: 1 }),
-      graph.constant("float32", [], SMALLEST_ROW_MAXIMUM),
-    ]);
-    const levels = graph.node("QuantizeLinear", [graph.node("Div", [input, maximum]), step, zero]);
-    const product = graph.node(
+    const range = inputRanges?.[products++];
+    if (!range)
+      throw new Error(`expected a range of the input of ${name}, got ${inputRanges?.length} ranges`);
+    const levels = levelsOf(range);
+    const step = graph.constant("float32", [], levels.step);
+    const zero = graph.constant("uint8", [], levels.zero);
+    return graph.node(
       "MatMulIntegerToFloat",
-      [levels, values, step, scales, zero],
+      [
+        graph.node("QuantizeLinear", [input, step, zero]),
+        values,
+        step,
+        scales,
+        zero,
+        ...(addend ? ["", addend] : []),
+      ],
       {},
       "com.microsoft",
     );
-    return graph.node("Mul", [product, maximum]);
   };
 
   const scalar = (value: number) => graph.constant("int64", [], value);
@@ -357,6 +375,15 @@ export function buildGraph(weights: GptWeights, config: ModelConfig): Model {
     bias: null,
   });
   graph.output("logits", "Identity", [logits]);
+  graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", [logits, graph.shape(1)])], {
+    kernel_shape: [LOGIT_BLOCK],
+    strides: [LOGIT_BLOCK],
+    ceil_mode: 1,
+  });
+  if (observed) {
+    outputs.push({ name: "ranges", type: "float32", dims: [ranges.length, 2] });
+    graph.output("ranges", "Concat", ranges, { axis: 0 });
+  }
 
   return {
     nodes: graph.nodes,

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer.js";
+import { calibrate } from "./calibrate.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { buildGraph } from "./graph.js";
@@ -70,7 +71,8 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
     try {
       await mkdir(join(folder.path, "onnx"));
       const graphPath = join(folder.path, "onnx", "model.onnx");
-      await writeModel(graphPath, buildGraph(trimmed, config), options.onProgress);
+      const ranges = config.precision === "int8" ? await calibrate(trimmed, config, folder.path) : undefined;
+      await writeModel(graphPath, buildGraph(trimmed, config, ranges), options.onProgress);
       for (const [name, content] of Object.entries(files)) {
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }

@@ -71,6 +71,7 @@ async function runGraph(
   ids: readonly number[],
 ): Promise<Float32Array[]> {
   const cache = new KvCache(shape, 1);
+  cache.open(0);
   const session = await OnnxSession.open(graphPath, shape, { device: "cpu", deviceId: 0, threads: 0 });
   try {
     const results: Float32Array[] = [];

@@ -12,7 +12,10 @@ interface Library {
   };
   SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
   ByteLevelPreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
-  ByteLevelDecoder: new (json: object) => { decode(tokens: string[]): string };
+  /** `byte_decoder`: the byte, in decimal, that each character stands for. */
+  ByteLevelDecoder: new (
+    json: object,
+  ) => { byte_decoder: Record<string, string> };
 }
 
 export const { Tokenizer, SequencePreTokenizer, ByteLevelPreTokenizer, ByteLevelDecoder } =

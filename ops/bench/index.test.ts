@@ -1,9 +1,28 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { writeFixtureModel } from "../../models/fixture.js";
 import { UsageError } from "../../server/config.js";
 import { run } from "./index.js";
+import { OURS, type Results } from "./results.js";
 
-for (const args of [["--nope"], ["folder"], ["--clients"], ["--clients", "1,x"], ["--tokens", "0"]])
+for (const args of [
+  ["--nope"],
+  ["folder"],
+  ["--clients"],
+  ["--clients", "1,x"],
+  ["--tokens", "0"],
+  ["--seconds", "-1"],
+  ["--only", "engine,nothing"],
+  ["--only", "open"],
+  ["--checkpoint", "ckpt.pt"],
+  ["--checkpoint", "ckpt.pt", "--tokenizer", "t.json", "--model", "folder"],
+  ["--peers"],
+  ["--llama-server", "/usr/bin/llama-server"],
+  ["--quick", "--full"],
+])
   test(`"jai bench ${args.join(" ")}" is wrong usage`, async () => {
     await assert.rejects(run(args), (error) => {
       assert.ok(error instanceof UsageError, String(error));
@@ -11,3 +30,38 @@ for (const args of [["--nope"], ["folder"], ["--clients"], ["--clients", "1,x"],
       return true;
     });
   });
+
+test("a whole run on a tiny model leaves its results", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "jai-bench-test-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [model, out] = [join(folder, "model"), join(folder, "out")];
+  await writeFixtureModel(model, "int8");
+  const written: string[] = [];
+  t.mock.method(process.stdout, "write", (text: string) => written.push(text) > 0);
+  t.mock.method(process.stderr, "write", () => true);
+  await run(`--model ${model} --out ${out} --clients 1,2 --tokens 4 --repeats 1 --seconds 0.1`.split(" "));
+  t.mock.restoreAll();
+
+  const results = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as Results;
+  assert.deepEqual(results.problems, []);
+  assert.ok(results.finished);
+  for (const kind of [
+    "decode",
+    "prefill",
+    "joining",
+    "firstToken",
+    "again",
+    "memory",
+    "alone",
+    "open",
+  ] as const)
+    assert.ok(results[kind].length > 0, kind);
+  for (const clients of [1, 2]) {
+    const row = results.closed.find((one) => one.system === OURS && one.clients === clients && !one.stream);
+    assert.ok(row && row.tokensPerSecond > 0 && row.requests >= clients, `${clients} clients`);
+  }
+  assert.ok(results.decode.every(({ step, native, products }) => step >= native && products > 0));
+  assert.ok(readFileSync(join(out, "results.svg"), "utf8").includes("<polyline"));
+  assert.ok(readFileSync(join(out, "RESULTS.md"), "utf8").includes("## Targets"));
+  assert.ok(written.join("").includes("tokens per second over HTTP"));
+});

@@ -1,94 +1,161 @@
-import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
-import { readModelFolder } from "../../models/folder.js";
-import { settings, UsageError } from "../../server/config.js";
-import { ServerProcess } from "../server-process.js";
-import { benchEngine } from "./engine.js";
-import { benchServing } from "./serving.js";
-import { type Measurement, percentile, type Workload } from "./workload.js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { closedSteps } from "./closed-steps.js";
+import { stopEngine } from "./engine/index.js";
+import { engineSteps } from "./engine-steps.js";
+import { firstTokenSteps } from "./first-token-steps.js";
+import { gridFor } from "./grid.js";
+import { jaiServer } from "./jai.js";
+import { Lineup, stopAll } from "./lineup.js";
+import { llamaSteps } from "./llama-steps.js";
+import { describeMachine, describeVersions } from "./machine.js";
+import { BOUNDS } from "./open-loop.js";
+import { openSteps } from "./open-steps.js";
+import { type BenchOptions, readOptions } from "./options.js";
+import { installPeers, peers } from "./peers/index.js";
+import { Progress } from "./progress.js";
+import { Prompts } from "./prompts.js";
+import { emptyResults, type Results } from "./results.js";
+import { ResultsFolder } from "./results-folder.js";
+import type { Step } from "./step.js";
+import { modelRow, prepareSubjects, type Subject } from "./subject.js";
+import type { System } from "./system.js";
+import { renderText, type Table } from "./table.js";
+import { closedTables, engineTables, openTables, problemsTable } from "./tables.js";
+import { targetsTable } from "./targets.js";
 
-export const usage = [
-  "Usage: jai bench [FLAGS]",
-  "",
-  "  --model DIR          the model folder; default: the one that jai serve takes",
-  "  --clients N,N,…      how many ask at once, one measurement for each; default 1,8,32",
-  "  --tokens N           tokens of every answer; default 150",
-  "  --rounds N           requests of every client; default 6",
-  "  --repeats N          measurements, of which the median counts; default 3",
-].join("\n");
+export { usage } from "./options.js";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * `jai bench`: the same closed-loop workload over HTTP, against a server in a process of its own, and in the engine alone;
- * in turns, so that a change in the machine's speed meets both. The clients share the machine with the server.
+ * `jai bench`: the engine alone, then servers in processes of their own with this process as their clients, on the same
+ * machine. Everything that is compared is measured in turns.
  */
 export async function run(args: string[]): Promise<void> {
-  const values = read(args);
-  const clientCounts = values.clients.split(",").map(Number);
-  const [tokens, rounds, repeats] = [values.tokens, values.rounds, values.repeats].map(Number) as [
-    number,
-    number,
-    number,
-  ];
-  if (![...clientCounts, tokens, rounds, repeats].every((value) => Number.isInteger(value) && value > 0)) {
-    throw new UsageError("expected positive integers");
-  }
-
-  const model = readModelFolder(values.model);
-  const threads = availableParallelism();
-  const { name, precision, vocab_size, n_layer, n_embd, n_positions } = model.config;
-  print(
-    `${name}: ${precision}, ${n_layer} layers, ${n_embd} wide, context ${n_positions}, vocabulary ${vocab_size}`,
-  );
-  print(`${threads} threads, ${tokens} tokens a request, ${repeats} repeats; medians\n`);
-  print("clients   HTTP tok/s   engine tok/s   share   latency p50   p99 (ms)");
-  for (const clients of clientCounts) {
-    const workload: Workload = { clients, requests: clients * rounds, tokens };
-    const served: Measurement[] = [];
-    const alone: Measurement[] = [];
-    const server = await ServerProcess.ready(values.model, { JAI_CONCURRENCY: String(clients) });
-    try {
-      for (let repeat = 0; repeat < repeats; repeat++) {
-        served.push(await benchServing(server, workload));
-        alone.push(await benchEngine(model, threads, workload));
-      }
-    } finally {
-      await server.stop();
-    }
-    const rates = (runs: Measurement[]) => runs.map(({ tokensPerSecond }) => tokensPerSecond);
-    const median = (values: number[]) => percentile(values, 0.5);
-    // Of neighbours in time, since the machine's own speed drifts.
-    const share = median(rates(served).map((rate, i) => rate / rates(alone)[i]!));
-    const latencies = served.flatMap((run) => run.latencies);
-    print(
-      [
-        String(clients).padStart(7),
-        median(rates(served)).toFixed(0).padStart(10),
-        median(rates(alone)).toFixed(0).padStart(12),
-        `${(100 * share).toFixed(1)} %`.padStart(8),
-        percentile(latencies, 0.5).toFixed(0).padStart(10),
-        percentile(latencies, 0.99).toFixed(0).padStart(8),
-      ].join("   "),
-    );
-  }
-}
-
-function read(args: string[]) {
+  const options = readOptions(args);
+  const folder = options.out === null ? null : new ResultsFolder(options.out);
+  const scratch = mkdtempSync(join(tmpdir(), "jai-bench-"));
+  const remove = () => rmSync(scratch, { recursive: true, force: true });
+  const interrupt = async (signal: NodeJS.Signals) => {
+    stopEngine();
+    await stopAll();
+    remove();
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupt);
   try {
-    return parseArgs({
-      args,
-      options: {
-        model: { type: "string", default: settings.model.default },
-        clients: { type: "string", default: "1,8,32" },
-        tokens: { type: "string", default: "150" },
-        rounds: { type: "string", default: "6" },
-        repeats: { type: "string", default: "3" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message.split("\n")[0]);
+    await measure(options, args, scratch, folder);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+    await stopAll();
+    remove();
   }
 }
 
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+async function measure(
+  options: BenchOptions,
+  args: readonly string[],
+  scratch: string,
+  folder: ResultsFolder | null,
+): Promise<void> {
+  const grid = gridFor(options, "first");
+  const results = emptyResults({
+    command: ["jai bench", ...args].join(" "),
+    machine: describeMachine(),
+    versions: describeVersions(),
+    settings: {
+      threads: availableParallelism(),
+      tokens: options.tokens,
+      repeats: grid.repeats,
+      seconds: grid.seconds,
+      mostSeconds: grid.mostSeconds,
+      llamaServers: options.llamaServers.map(({ name }) => name),
+      bounds: BOUNDS,
+    },
+  });
+  process.stderr.write("preparing the models\n");
+  const subjects = await prepareSubjects(options, scratch);
+  results.models = subjects.map(modelRow);
+  if (options.peers) {
+    process.stderr.write("installing the peers\n");
+    for (const reason of await installPeers()) process.stderr.write(`${reason}\n`);
+  }
+  const others = otherSystems(options);
+
+  const sections = subjects.flatMap((subject, i) =>
+    sectionsOf(subject, [jaiServer, ...others], i === 0 ? "first" : "second", options, results),
+  );
+  const progress = new Progress(sections.flatMap(({ steps }) => steps));
+  for (const { steps, tables } of sections) {
+    for (const step of steps) {
+      progress.start(step);
+      try {
+        await step.run();
+      } catch (error) {
+        results.problems.push({ model: "", system: step.label, clients: null, reason: oneLine(error) });
+      }
+      progress.end(step);
+      folder?.save(results);
+    }
+    for (const table of tables().filter(({ rows }) => rows.length > 0)) progress.print(renderText(table));
+  }
+  progress.finish();
+  results.finished = new Date().toISOString();
+  folder?.save(results);
+  for (const table of [targetsTable(results, "measured"), problemsTable(results)])
+    if (table.rows.length > 0) progress.print(renderText(table));
+}
+
+function otherSystems({ peers: all, llamaServers }: BenchOptions): System[] {
+  const named = llamaServers.map(({ name, path }) => `${name}=${path}`);
+  const others = peers({ llamaServers: named });
+  // Those that were given by a path come last, and are measured without the rest too.
+  return all ? others : others.slice(others.length - named.length);
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+}
+
+/** Steps, and what can be told when they are done. */
+interface Section {
+  steps: Step[];
+  tables: () => Table[];
+}
+
+function sectionsOf(
+  subject: Subject,
+  systems: readonly System[],
+  which: "first" | "second",
+  options: BenchOptions,
+  results: Results,
+): Section[] {
+  const { parts } = options;
+  const grid = gridFor(options, which);
+  const { name } = subject.bench;
+  const prompts = new Prompts((text) => subject.folder.tokenizer.encode(text), which === "first" ? 1 : 2);
+  const lineup = new Lineup(subject.bench, prompts, results);
+  const sections: Section[] = [];
+  if (parts.has("engine")) {
+    const steps = [
+      ...engineSteps(subject, grid, results),
+      ...llamaSteps(subject, options.llamaServers, grid, results),
+      ...(which === "first" ? firstTokenSteps(subject, lineup, jaiServer, grid, results) : []),
+    ];
+    sections.push({ steps, tables: () => engineTables(results, name) });
+  }
+  if (parts.has("closed"))
+    sections.push({
+      steps: closedSteps(subject, lineup, systems, grid, results),
+      tables: () => closedTables(results, name),
+    });
+  // Its rates are shares of what the closed loop found.
+  if (parts.has("closed") && parts.has("open"))
+    sections.push({
+      steps: openSteps(lineup, systems, grid, results),
+      tables: () => openTables(results, name),
+    });
+  return sections;
 }

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { toUSVString } from "node:util";
 import { type Request, type Response, Router } from "express";
 import type { ModelFolder } from "../../models/folder.js";
-import type { GenerateTask } from "../../workers/protocol.js";
 import { invalidBody } from "../errors.js";
+import { EventStream, type EventStreamOptions } from "../event-stream.js";
 import { excerpt, type Log } from "../log.js";
-import type { Outcome } from "../pool.js";
+import type { Outcome, Task } from "../pool.js";
 import { type Queue, Removed } from "../queue.js";
 
 /** A body that has been validated: the defaults are in it. */
@@ -17,14 +17,14 @@ interface GenerationRequest {
   seed?: number;
   stop?: string | string[];
   ignore_eos: boolean;
+  stream: boolean;
 }
-
-export type Task = Omit<GenerateTask, "port">;
 
 export interface GenerateParts {
   model: Pick<ModelFolder, "tokenizer" | "chatTemplate">;
   queue: Queue<Task, Outcome>;
   log: Log;
+  streams?: EventStreamOptions | undefined;
 }
 
 /** Where the two operations differ. */
@@ -48,7 +48,7 @@ export function generateRoutes(parts: GenerateParts): Router {
   return router;
 }
 
-function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Framing) {
+function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultStop }: Framing) {
   return async (req: Request, res: Response): Promise<void> => {
     const fields = req.body as GenerationRequest;
     const { socket } = req;
@@ -68,7 +68,8 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
       if (promptIds.length === 0) throw noTokens();
       const seed = fields.seed ?? randomSeed();
       const stop = fields.stop === undefined ? defaultStop : [fields.stop].flat().map(toUSVString);
-      const { outcome, queueMs, runMs } = await queue.submit(id, {
+      const events = fields.stream ? new EventStream(res, streams) : null;
+      const task: Task = {
         id,
         promptIds,
         maxTokens: fields.max_tokens,
@@ -77,10 +78,12 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
         seed: halves(seed),
         stop,
         ignoreEos: fields.ignore_eos,
-      });
+        ...(events && { onText: (text, tokens) => events.delta(text, tokens) }),
+      };
+      const { outcome, queueMs, runMs } = await queue.submit(id, task, (standing) => events?.queue(standing));
       if (outcome.type === "cancelled") throw new Removed();
       const { reason, promptTokens, completionTokens } = outcome;
-      res.json({
+      const body = {
         prompt,
         generated: outcome.generated,
         full_text: outcome.fullText,
@@ -92,7 +95,9 @@ function answer({ model, queue, log }: GenerateParts, { frame, defaultStop }: Fr
         },
         id,
         seed,
-      });
+      };
+      if (events) events.finish(body);
+      else res.json(body);
       const [queued, first, ran] = [queueMs, outcome.firstTokenMs, runMs].map(Math.round);
       const times = `queued ${queued} ms, first token after ${first} ms, ran ${ran} ms`;
       log.info(`${id} - ${completionTokens} tokens, ${reason}, ${times}`, {

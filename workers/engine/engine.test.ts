@@ -6,10 +6,11 @@ import { after, before, describe, it } from "node:test";
 import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixture.js";
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
-import { modelShape } from "../../models/shape.js";
+import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { OnnxSession } from "../onnx/session.js";
 import type { FromSequence } from "../protocol.js";
 import { Engine } from "./engine.js";
+import { blockMaxima } from "./fixture.js";
 import { KvCache } from "./kv-cache.js";
 import { uniform } from "./philox.js";
 import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
@@ -19,7 +20,10 @@ type Finished = Extract<FromSequence, { type: "finished" }>;
 
 const { context, layers, heads, width, vocab } = FIXTURE_SIZES;
 const shape = { layers, heads, headDim: width / heads, context };
-const decoder = { decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join("") };
+const decoder = {
+  decode: (ids: readonly number[]) => ids.map((id) => `${id} `).join(""),
+  detokenizer: () => ({ push: (id: number) => `${id} `, end: () => "" }),
+};
 
 const folder = mkdtempSync(join(tmpdir(), "jai-engine-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -110,6 +114,40 @@ for (const precision of ["fp32", "int8"] as const) {
       assert.deepEqual(together, alone);
     });
 
+    it("gives the very text of a fresh engine to prompts that begin like others", async () => {
+      const requests = branchingRequests(80);
+      const alone: string[] = [];
+      for (const request of requests) alone.push((await generate(engineOf(1), request)).generated);
+
+      const engine = engineOf(7);
+      const asked: ReturnType<typeof ask>[] = [];
+      for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
+        if (next < requests.length && engine.size < 9) asked.push(ask(engine, requests[next++]!));
+        // Asks once more after each that is cancelled on its way, so as to begin with what that left.
+        if (next % 9 === 8 && next < requests.length) asked.at(-2)!.sequence.cancelled = true;
+      }
+      const ends = await Promise.all(asked.map(({ outcome }) => outcome));
+      let cached = 0;
+      for (const [i, end] of ends.entries()) {
+        if (end.type !== "finished") continue;
+        assert.equal(end.generated, alone[i]);
+        cached += end.cachedTokens ?? 0;
+      }
+      assert.ok(ends.some(({ type }) => type === "cancelled"));
+      const tokens = requests.reduce((sum, { promptIds }) => sum + promptIds.length, 0);
+      assert.ok(cached > tokens / 4, `${cached} of ${tokens} tokens came from the cache`);
+    });
+
+    it("computes bit for bit the same logits with the rows of another prompt as without", async () => {
+      const promptIds = Array.from({ length: 120 }, (_, i) => Math.floor(uniform([1, 1], i) * vocab));
+      const fresh = await recordAllLogits(session, [promptIds]);
+      for (const length of [33, 45, 93, 119, 120]) {
+        const other = [...promptIds.slice(0, length), 5, 6, 7];
+        const reusing = await recordAllLogits(session, [other, promptIds]);
+        assert.deepEqual(reusing.slice(-fresh.length), fresh);
+      }
+    });
+
     it("computes bit for bit the same logits alone and in a batch", async () => {
       const [probe, ...others] = mixedRequests(24) as [Ask, ...Ask[]];
       const alone = await recordLogits(session, [probe]);
@@ -118,6 +156,43 @@ for (const precision of ["fp32", "int8"] as const) {
       assert.deepEqual(batched, alone);
     });
   });
+}
+
+/** Requests whose prompts go on from one another's beginnings, and from whole conversations. */
+function branchingRequests(count: number): Ask[] {
+  const prompts: number[][] = [];
+  return Array.from({ length: count }, (_, i) => {
+    const random = (salt: number) => uniform([i, salt], 1);
+    const parent = prompts.slice(-6)[Math.floor(random(1) * 6)] ?? [];
+    const kept = parent.slice(0, Math.ceil(random(2) * 2 * parent.length));
+    const added = Array.from({ length: 1 + Math.floor(random(3) * 60) }, (_, j) =>
+      Math.floor(uniform([i, 4], j) * vocab),
+    );
+    const promptIds = [...kept, ...added].slice(0, i % 10 === 0 ? 2 * context : context - 1);
+    prompts.push(promptIds);
+    return {
+      promptIds,
+      maxTokens: 1 + Math.floor(random(5) * 30),
+      temperature: i % 4 === 0 ? 0 : 0.9,
+      seed: [i, 9] as const,
+    };
+  });
+}
+
+/** All logits of requests that are run one after the other in one engine, as bits. */
+async function recordAllLogits(session: StepSession, prompts: number[][]): Promise<string[]> {
+  const seen: string[] = [];
+  const recorder: StepSession = {
+    async run(inputs) {
+      const outputs = await session.run(inputs);
+      // Those of a chunk are drawn from only if it is a prompt's last, which the next run tells: it decodes.
+      if (inputs.chunk === 1) seen.push(Buffer.from(outputs.logits.slice().buffer).toString("base64"));
+      return outputs;
+    },
+  };
+  const engine = new Engine(recorder, new KvCache(shape, 3), vocab);
+  for (const promptIds of prompts) await generate(engine, { promptIds, maxTokens: 25 });
+  return seen;
 }
 
 /** The logits from which the first request's tokens were drawn, as bits. */
@@ -205,9 +280,14 @@ describe("an engine past the context window", () => {
   });
 });
 
-/** Says after `id` always `id + 1`, and writes the fed ids into the cache, so that a wrong slot shows. */
+/**
+ * Says after `id` always `id + 1`, and writes the fed ids into the cache, so that a wrong row shows: every text is one of
+ * consecutive numbers.
+ */
 class CountingSession implements StepSession {
   readonly steps: { batch: number; chunk: number }[] = [];
+  /** Ids that were fed in chunks, padding left out. */
+  prefilled = 0;
   async run({
     batch,
     chunk,
@@ -218,6 +298,7 @@ class CountingSession implements StepSession {
     past,
   }: StepInputs): Promise<StepOutputs> {
     this.steps.push({ batch, chunk });
+    if (chunk > 1) for (const [i, row] of lastRows.entries()) this.prefilled += row - i * chunk + 1;
     const logits = new Float32Array(batch * vocab);
     const present = new Float32Array(2 * layers * batch * width * chunk);
     for (let i = 0; i < batch; i++) {
@@ -233,13 +314,16 @@ class CountingSession implements StepSession {
       const length = pastLengths[i]!;
       const first = inputIds[i * chunk]!;
       for (const array of past) {
-        for (let head = 0; head < heads && length > 0; head++) {
-          const place = ((i * heads + head) * capacity + length - 1) * shape.headDim;
-          assert.equal(array[place], first - 1, "the cache holds another sequence's rows");
+        for (let head = 0; head < heads; head++) {
+          for (let position = 0; position < length; position++) {
+            const place = ((i * heads + head) * capacity + position) * shape.headDim;
+            const id = (first - length + position + vocab) % vocab;
+            assert.equal(array[place], id, "the cache holds another text's rows");
+          }
         }
       }
     }
-    return { logits, present };
+    return { logits, maxima: blockMaxima(logits, batch), present };
   }
 }
 
@@ -300,7 +384,7 @@ describe("an engine's bookkeeping", () => {
     const engine = new Engine(session, new KvCache(shape, 8), vocab);
     ask(engine, { promptIds: [1], maxTokens: 30 });
     await engine.step();
-    for (let i = 0; i < 5; i++) ask(engine, { promptIds: count(1, context), maxTokens: 1 });
+    for (let i = 0; i < 5; i++) ask(engine, { promptIds: count(i + 2, context), maxTokens: 1 });
     session.steps.length = 0;
     for (let i = 0; i < 6; i++) await engine.step();
     assert.deepEqual(
@@ -321,14 +405,14 @@ describe("an engine's bookkeeping", () => {
 
   it("lets a new prompt in beside sequences that fill their window anew at every token", async () => {
     const engine = new Engine(new CountingSession(), new KvCache(shape, 12), vocab);
-    const sliding = Array.from({ length: 8 }, () =>
-      ask(engine, { promptIds: count(1, context), maxTokens: 500, contextStride: 1 }),
+    const sliding = Array.from({ length: 8 }, (_, i) =>
+      ask(engine, { promptIds: count(i, context), maxTokens: 500, contextStride: 1 }),
     );
     while (!sliding.every(({ sequence }) => sequence.started)) await engine.step();
     for (const length of [1, 20, 60, 100]) {
-      const { sequence } = ask(engine, { promptIds: count(1, length), maxTokens: 3 });
+      const { sequence } = ask(engine, { promptIds: count(100 - length, length), maxTokens: 3 });
       const steps = await stepsToFirstToken(engine, sequence);
-      assert.ok(steps <= 3 * Math.ceil(length / 64) + 1, `${steps} steps to the first token of ${length}`);
+      assert.ok(steps <= 3 * Math.ceil(length / 16) + 1, `${steps} steps to the first token of ${length}`);
     }
   });
 
@@ -337,19 +421,19 @@ describe("an engine's bookkeeping", () => {
     const { sequence } = ask(engine, { promptIds: count(1, context), maxTokens: 500, contextStride: 1 });
     await stepsToFirstToken(engine, sequence);
     const before = sequence.ids.length;
-    for (let step = 0; step < 60; step++) {
-      if (engine.size < 12) ask(engine, { promptIds: count(1, 100), maxTokens: 1 });
+    for (let step = 0; step < 180; step++) {
+      if (engine.size < 12) ask(engine, { promptIds: count(2 + (step % 100), 100), maxTokens: 1 });
       await engine.step();
     }
-    // A window is three chunks, and every other prefill is its.
-    assert.ok(sequence.ids.length - before >= 8, `${sequence.ids.length - before} tokens in 60 steps`);
+    // A window is nine chunks, and every other prefill is its.
+    assert.ok(sequence.ids.length - before >= 8, `${sequence.ids.length - before} tokens in 180 steps`);
   });
 
   it("prefills new prompts in the order in which they came", async () => {
     const engine = new Engine(new CountingSession(), new KvCache(shape, 12), vocab);
     const finished: number[] = [];
     const ends = [70, 3, 90, 40, 90, 12].map((length, i) =>
-      ask(engine, { promptIds: count(1, length), maxTokens: 1 }).outcome.then(() => finished.push(i)),
+      ask(engine, { promptIds: count(i, length), maxTokens: 1 }).outcome.then(() => finished.push(i)),
     );
     await engine.run();
     await Promise.all(ends);
@@ -377,6 +461,7 @@ describe("an engine's bookkeeping", () => {
       {
         run: async ({ batch, chunk }) => ({
           logits: new Float32Array(batch * vocab).fill(Number.NaN),
+          maxima: new Float32Array(batch * Math.ceil(vocab / LOGIT_BLOCK)).fill(Number.NaN),
           present: new Float32Array(2 * layers * batch * width * chunk),
         }),
       },
@@ -389,3 +474,119 @@ describe("an engine's bookkeeping", () => {
     assert.ok(end.type === "failed" && /not numbers/.test(end.message));
   });
 });
+
+describe("an engine's reuse of prefixes", () => {
+  const count = (from: number, length: number) => Array.from({ length }, (_, i) => from + i);
+  const engineOf = (slots: number) => {
+    const session = new CountingSession();
+    return { session, engine: new Engine(session, new KvCache(shape, slots), vocab) };
+  };
+  /** Runs a prompt to its end and says how many of its ids were prefilled. */
+  async function prefilled({ session, engine }: ReturnType<typeof engineOf>, promptIds: number[]) {
+    session.prefilled = 0;
+    const { cachedTokens } = await generate(engine, { promptIds, maxTokens: 3 });
+    assert.equal(session.prefilled + cachedTokens!, promptIds.length);
+    return session.prefilled;
+  }
+
+  it("computes of a prompt whose beginning was just served only the chunks that are new", async () => {
+    const one = engineOf(2);
+    assert.equal(await prefilled(one, count(1, 100)), 100);
+    assert.equal(await prefilled(one, count(1, 150)), 150 - 96);
+    assert.equal(await prefilled(one, count(1, 150)), 150 - 144);
+    assert.equal(await prefilled(one, count(2, 150)), 150);
+  });
+
+  it("computes the last chunk of a prompt even where the cache has all of it", async () => {
+    const one = engineOf(2);
+    await prefilled(one, count(1, 64));
+    assert.equal(await prefilled(one, count(1, 64)), 16);
+  });
+
+  it("does not take rows of generated tokens for those of a prompt", async () => {
+    const one = engineOf(1);
+    await generate(one.engine, { promptIds: count(1, 40), maxTokens: 60 });
+    assert.equal(await prefilled(one, count(1, 100)), 100 - 32);
+  });
+
+  it("does not reuse rows of a window that slid", async () => {
+    const one = engineOf(1);
+    await generate(one.engine, { promptIds: count(1, context - 4), maxTokens: 30 });
+    assert.equal(await prefilled(one, count(1, 100)), 100);
+    assert.equal(await prefilled(one, count(17, 100)), 100);
+  });
+
+  it("copies the beginning from a sequence that runs, which goes on unharmed", async () => {
+    const { session, engine } = engineOf(3);
+    const running = ask(engine, { promptIds: count(1, 100), maxTokens: 40 });
+    while (!running.sequence.started) await engine.step();
+    const joining = ask(engine, { promptIds: count(1, 90), maxTokens: 30 });
+    session.prefilled = 0;
+    await engine.run();
+    assert.equal(session.prefilled, 90 - 80);
+    assert.deepEqual(idsOf(((await running.outcome) as Finished).generated), count(101, 40));
+    assert.deepEqual(idsOf(((await joining.outcome) as Finished).generated), count(91, 30));
+  });
+
+  it("computes the common beginning of prompts that come together once", async () => {
+    const { session, engine } = engineOf(8);
+    const asked = Array.from({ length: 8 }, (_, i) =>
+      ask(engine, { promptIds: count(1, 100 + i), maxTokens: 2 }),
+    );
+    await engine.run();
+    assert.equal(session.prefilled, 96 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11);
+    const steps = session.steps.filter(({ chunk }) => chunk > 1).length;
+    assert.ok(steps <= 7, `${steps} prefills`);
+    for (const [i, { outcome }] of asked.entries())
+      assert.deepEqual(idsOf(((await outcome) as Finished).generated), count(101 + i, 2));
+  });
+
+  it("goes on without the sequence whose rows others waited for, when that is cancelled", async () => {
+    const { session, engine } = engineOf(4);
+    const first = ask(engine, { promptIds: count(1, 150), maxTokens: 2 });
+    const others = [120, 130].map((length) => ask(engine, { promptIds: count(1, length), maxTokens: 2 }));
+    await engine.step();
+    await engine.step();
+    first.sequence.cancelled = true;
+    await engine.run();
+    assert.equal((await first.outcome).type, "cancelled");
+    for (const [i, { outcome }] of others.entries())
+      assert.deepEqual(idsOf(((await outcome) as Finished).generated), count(121 + 10 * i, 2));
+    assert.equal(session.prefilled, 130 + (120 - 112));
+  });
+
+  it("keeps what a cancelled prompt computed", async () => {
+    const one = engineOf(1);
+    const { sequence } = ask(one.engine, { promptIds: count(1, 150), maxTokens: 2 });
+    await one.engine.step();
+    await one.engine.step();
+    sequence.cancelled = true;
+    await one.engine.run();
+    assert.equal(await prefilled(one, count(1, 150)), 150 - 48);
+  });
+
+  it("overwrites the prefix that was not used for the longest time", async () => {
+    const one = engineOf(3);
+    for (const from of [1, 2, 3]) await prefilled(one, count(from, 50));
+    assert.equal(await prefilled(one, count(1, 51)), 51 - 48);
+    await prefilled(one, count(4, 50));
+    assert.equal(await prefilled(one, count(3, 51)), 51 - 48);
+    assert.equal(await prefilled(one, count(1, 51)), 51 - 48);
+    assert.equal(await prefilled(one, count(2, 51)), 51);
+  });
+
+  it("keeps a long prefix while a prompt that shares only its beginning is served", async () => {
+    const one = engineOf(2);
+    const branch = [...count(1, 64), 200];
+    await prefilled(one, count(1, 140));
+    one.session.run = unchecked(one.session);
+    await generate(one.engine, { promptIds: branch, maxTokens: 1 });
+    assert.equal(await prefilled(one, count(1, 141)), 141 - 128);
+  });
+});
+
+/** The fake without its check of the rows, for texts that are not of consecutive numbers. */
+function unchecked(session: CountingSession): StepSession["run"] {
+  const run = CountingSession.prototype.run.bind(session);
+  return (inputs) => run({ ...inputs, past: [] });
+}

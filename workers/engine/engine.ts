@@ -4,6 +4,8 @@ import { Sampler } from "./sampler.js";
 import { type Batch, Scheduler } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
 
+type Outputs = Awaited<ReturnType<Runner["run"]>>;
+
 /**
  * Continuous batching: sequences join and leave between steps, and every step runs the model once for all that can
  * share the run.
@@ -57,22 +59,23 @@ export class Engine {
     this.#admitArrivals();
     const batch = this.#scheduler.next();
     if (!batch) return;
-    let logits: Float32Array;
+    let outputs: Outputs;
     try {
-      logits = await this.#runner.run(batch);
+      outputs = await this.#runner.run(batch);
     } catch (error) {
       for (const sequence of batch.sequences) this.#end(sequence, () => sequence.fail(messageOf(error)));
       return;
     }
-    this.#sampleAll(batch, logits);
+    this.#sampleAll(batch, outputs);
   }
 
-  #sampleAll({ sequences }: Batch, logits: Float32Array): void {
+  #sampleAll({ sequences }: Batch, { logits, maxima }: Outputs): void {
+    const blocks = maxima.length / sequences.length;
     for (const [i, sequence] of sequences.entries()) {
       const cached = this.#cache.lengths[sequence.slot]!;
       if (sequence.pending(cached) === 0) {
         const row = logits.subarray(i * this.#vocabulary, (i + 1) * this.#vocabulary);
-        if (this.#sample(sequence, row)) continue;
+        if (this.#sample(sequence, row, maxima.subarray(i * blocks, (i + 1) * blocks))) continue;
         if (cached === this.#cache.shape.context) {
           sequence.slide();
           this.#scheduler.restart(sequence);
@@ -83,9 +86,9 @@ export class Engine {
   }
 
   /** Whether the sequence ended with the token that it drew. */
-  #sample(sequence: Sequence, logits: Float32Array): boolean {
+  #sample(sequence: Sequence, logits: Float32Array, maxima: Float32Array): boolean {
     try {
-      const token = this.#sampler.sample(logits, sequence.sampling, sequence.ids.length);
+      const token = this.#sampler.sample(logits, maxima, sequence.sampling, sequence.ids.length);
       if (!sequence.push(token)) return false;
       this.#scheduler.remove(sequence);
     } catch (error) {

@@ -9,18 +9,20 @@ export interface CacheShape {
 
 /** Capacities are multiples of this: a vector register of float32, so that a sum over a slot's padding changes no bit. */
 const CAPACITY_UNIT = 16;
-/** The window is cut into so many capacities: a growth copies the whole cache, so few; padding costs time, so several. */
+/** The window is cut into so many capacities: a growth copies the rows in use, so few; padding costs time, so several. */
 const CAPACITIES = 4;
 
 /** Smallest row, in floats, that `TypedArray.set` copies faster than a loop: below it the call costs more than the copy. */
 const SET_MINIMUM = 256;
 
 /**
- * The keys and values of all running sequences, in arrays of our own that the runtime reads without a copy.
+ * The keys and values of all sequences, in arrays of our own that the runtime reads without a copy.
  *
- * Each layer has one K and one V array of shape [slots, heads, capacity, head_dim]. The sequences of one run must lie
- * next to each other, so that they are one `subarray`; whoever uses the cache keeps them so with `move` and `swap`.
- * `capacity` is shared by all slots and follows the longest sequence, so that short ones don't pay for the window.
+ * Each layer has one K and one V array. The first `used` slots are in use and lie there densely, as
+ * [used, heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
+ * `subarray`. `capacity` is shared by them and follows the longest, so that short ones don't pay for the window. A free
+ * slot keeps the rows that it was closed with at its place for the full window, [slot, heads, context, head_dim], where
+ * the slots before it can't reach them whatever their capacity.
  */
 export class KvCache {
   readonly shape: CacheShape;
@@ -30,8 +32,12 @@ export class KvCache {
   /** K and V of each layer in turn, float32. */
   readonly #arrays: Float32Array[];
   readonly #step: number;
+  /** Positions of a free slot's place. */
+  readonly #widest: number;
   readonly #spare: Float32Array;
   #capacity: number;
+  #used = 0;
+  #touched = 0;
 
   constructor(shape: CacheShape, slots: number) {
     const { layers, heads, headDim, context } = shape;
@@ -39,22 +45,42 @@ export class KvCache {
     this.slots = slots;
     this.lengths = new Int32Array(slots);
     this.#step = Math.ceil(context / CAPACITIES / CAPACITY_UNIT) * CAPACITY_UNIT;
+    this.#widest = roundUp(context, this.#step);
     this.#capacity = this.#step;
-    const size = slots * heads * roundUp(context, this.#step) * headDim;
+    const size = slots * heads * this.#widest * headDim;
     this.#arrays = Array.from({ length: 2 * layers }, () => new Float32Array(size));
     this.#spare = new Float32Array(context * headDim);
   }
 
-  /** Positions that each slot has room for now. */
+  /** Positions that each slot in use has room for now. */
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** Makes room for `tokens` positions in every slot, or narrows the slots to what the longest of them needs. */
+  /** Makes room for `tokens` positions in every slot in use, or narrows them to what the longest of them needs. */
   reserve(tokens: number): void {
-    const needed = roundUp(Math.max(tokens, 1, ...this.lengths), this.#step);
+    const needed = roundUp(Math.max(tokens, 1, ...this.lengths.subarray(0, this.#used)), this.#step);
     // Shrinking at once would copy the cache back and forth while sequences of two lengths come and go.
-    if (needed > this.#capacity || needed <= this.#capacity / 2) this.#resize(needed);
+    if (needed > this.#capacity || needed <= this.#capacity / 2) {
+      this.#lay(0, this.#used, this.#capacity, needed);
+      this.#capacity = needed;
+    }
+  }
+
+  /** Takes the first free slot into use, with the first `rows` of those that it holds. */
+  open(rows: number): void {
+    const slot = this.#used;
+    this.#touch(slot);
+    this.reserve(rows);
+    this.lengths[slot] = rows;
+    this.#lay(slot, slot + 1, this.#widest, this.#capacity);
+    this.#used++;
+  }
+
+  /** Frees the last slot in use, which keeps its rows. */
+  close(): void {
+    const slot = --this.#used;
+    this.#lay(slot, slot + 1, this.#capacity, this.#widest);
   }
 
   /** K and V of every layer in turn for `count` slots from `first` on: float32 [count, heads, capacity, head_dim]. */
@@ -85,56 +111,77 @@ export class KvCache {
     for (let i = 0; i < counts.length; i++) this.lengths[first + i]! += counts[i]!;
   }
 
-  /** Copies a slot over another. */
-  move(from: number, to: number): void {
-    if (from === to) return;
-    const length = this.lengths[from]! * this.shape.headDim;
-    this.#eachBlock(from, to, (array, source, target) => array.copyWithin(target, source, source + length));
-    this.lengths[to] = this.lengths[from]!;
+  /** Adds to slot `to`, which is in use, what the first `rows` of another slot go on with. */
+  extend(to: number, from: number, rows: number): void {
+    const { headDim } = this.shape;
+    this.reserve(rows);
+    const first = this.lengths[to]! * headDim;
+    const end = rows * headDim;
+    this.#eachBlock(from, to, (array, source, target) =>
+      array.copyWithin(target + first, source + first, source + end),
+    );
+    this.lengths[to] = rows;
   }
 
+  /** Exchanges two slots, both in use or both free. */
   swap(a: number, b: number): void {
     if (a === b) return;
-    const length = Math.max(this.lengths[a]!, this.lengths[b]!) * this.shape.headDim;
+    const { headDim } = this.shape;
+    const lengthA = this.lengths[a]!;
+    const lengthB = this.lengths[b]!;
     this.#eachBlock(a, b, (array, inA, inB) => {
-      const spare = this.#spare.subarray(0, length);
-      spare.set(array.subarray(inA, inA + length));
-      array.copyWithin(inA, inB, inB + length);
+      const spare = this.#spare.subarray(0, lengthA * headDim);
+      spare.set(array.subarray(inA, inA + spare.length));
+      array.copyWithin(inA, inB, inB + lengthB * headDim);
       array.set(spare, inB);
     });
-    const length0 = this.lengths[a]!;
-    this.lengths[a] = this.lengths[b]!;
-    this.lengths[b] = length0;
+    this.lengths[a] = lengthB;
+    this.lengths[b] = lengthA;
   }
 
-  clear(slot: number): void {
-    this.lengths[slot] = 0;
+  /** Forgets all but a slot's first `rows`. */
+  truncate(slot: number, rows: number): void {
+    this.lengths[slot] = Math.min(this.lengths[slot]!, rows);
   }
 
   #eachBlock(a: number, b: number, visit: (array: Float32Array, inA: number, inB: number) => void): void {
     const { heads, headDim } = this.shape;
-    const block = this.#capacity * headDim;
+    const blockA = (a < this.#used ? this.#capacity : this.#widest) * headDim;
+    const blockB = (b < this.#used ? this.#capacity : this.#widest) * headDim;
     for (const array of this.#arrays) {
       for (let head = 0; head < heads; head++)
-        visit(array, (a * heads + head) * block, (b * heads + head) * block);
+        visit(array, (a * heads + head) * blockA, (b * heads + head) * blockB);
     }
   }
 
-  /** Lays the blocks of all slots anew, in place: outward moves go from the last block back, inward ones from the first on. */
-  #resize(capacity: number): void {
+  /**
+   * Lays the slots from `first` to `end` anew, from one capacity to another, in place: outward moves go from the last
+   * block back, inward ones from the first on.
+   */
+  #lay(first: number, end: number, from: number, to: number): void {
+    if (from === to) return;
     const { heads, headDim } = this.shape;
-    const blocks = this.slots * heads;
-    const grows = capacity > this.#capacity;
+    const blocks = (end - first) * heads;
     for (const array of this.#arrays) {
       for (let i = 0; i < blocks; i++) {
-        const block = grows ? blocks - 1 - i : i;
+        const block = first * heads + (to > from ? blocks - 1 - i : i);
         const length = this.lengths[Math.floor(block / heads)]! * headDim;
         if (length === 0) continue;
-        const source = block * this.#capacity * headDim;
-        array.copyWithin(block * capacity * headDim, source, source + length);
+        const source = block * from * headDim;
+        array.copyWithin(block * to * headDim, source, source + length);
       }
     }
-    this.#capacity = capacity;
+  }
+
+  /**
+   * Makes the system back a slot's place with memory before the slot is first used. Left to the first growth of a wide
+   * batch, that takes twice as long as the copying, and everybody waits for it.
+   */
+  #touch(slot: number): void {
+    if (slot < this.#touched) return;
+    const place = this.shape.heads * this.#widest * this.shape.headDim;
+    for (const array of this.#arrays) array.fill(0, slot * place, (slot + 1) * place);
+    this.#touched = slot + 1;
   }
 }
 

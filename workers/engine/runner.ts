@@ -16,8 +16,12 @@ export interface StepInputs {
 export interface StepOutputs {
   /** float32 [batch, vocabulary] */
   logits: Float32Array;
+  /** float32 [batch, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
+  maxima: Float32Array;
   /** float32 [2 * layers, batch, heads, chunk, head_dim] */
   present: Float32Array;
+  /** Only of a graph that import built to be observed; shape in `buildObservedGraph`. */
+  ranges?: Float32Array;
 }
 
 /** The native side of a step: the only thing that the engine's tests replace. */
@@ -35,8 +39,8 @@ export class Runner {
     this.#cache = cache;
   }
 
-  /** Returns the logits after each sequence's last id of this batch, float32 [batch, vocabulary]. */
-  async run({ sequences, chunk, counts }: Batch): Promise<Float32Array> {
+  /** Returns the logits after each sequence's last id of this batch. */
+  async run({ sequences, chunk, counts }: Batch): Promise<Pick<StepOutputs, "logits" | "maxima">> {
     const cache = this.#cache;
     const first = sequences[0]!.slot;
     const batch = sequences.length;
@@ -57,8 +61,8 @@ export class Runner {
     const capacity = pastLengths.some((length) => length > 0) ? cache.capacity : 0;
     const past = cache.views(first, batch, capacity);
     const inputs = { batch, chunk, capacity, inputIds, pastLengths, lastRows, past };
-    const { logits, present } = await this.#session.run(inputs);
+    const { logits, maxima, present } = await this.#session.run(inputs);
     cache.append(first, counts, chunk, present);
-    return logits;
+    return { logits, maxima };
   }
 }

@@ -1,3 +1,4 @@
+import { LOGIT_BLOCK } from "../../models/shape.js";
 import { uniform } from "./philox.js";
 
 /** How the next token is drawn. */
@@ -10,13 +11,8 @@ export interface Sampling {
   seed: readonly [number, number];
 }
 
-/** Logits are looked over in blocks of so many; most blocks hold none of the likely tokens and are passed over after. */
-const BLOCK = 32;
-
 /** Draws tokens; holds only scratch space, so that one serves all sequences. */
 export class Sampler {
-  /** The greatest logit of each block. */
-  readonly #maxima: Float32Array;
   readonly #heap: Float32Array;
   /** Tokens that may be drawn, in their order, and their logits; then the running sum of their weights. */
   readonly #tokens: Int32Array;
@@ -24,7 +20,6 @@ export class Sampler {
   readonly #sums: Float64Array;
 
   constructor(vocabulary: number) {
-    this.#maxima = new Float32Array(Math.ceil(vocabulary / BLOCK));
     this.#heap = new Float32Array(vocabulary);
     this.#tokens = new Int32Array(vocabulary);
     this.#logits = new Float32Array(vocabulary);
@@ -35,14 +30,22 @@ export class Sampler {
    * Draws a token from softmax(logits / temperature) over the tokens that `topK` leaves.
    * The randomness is a function of the seed and `position` alone.
    * @param logits float32 [vocabulary]
-   * @throws when a logit is not a number, or none is finite
+   * @param maxima the greatest logit of each block of `LOGIT_BLOCK`: most blocks hold none of the likely tokens, and the
+   * graph finds that out faster than a loop here
+   * @throws when the logits that it looks at are no numbers, or none is finite
    */
-  sample(logits: Float32Array, { temperature, topK, seed }: Sampling, position: number): number {
-    const maximum = this.#findMaxima(logits);
-    if (temperature === 0) return logits.indexOf(maximum);
+  sample(
+    logits: Float32Array,
+    maxima: Float32Array,
+    { temperature, topK, seed }: Sampling,
+    position: number,
+  ): number {
+    const first = mostLikely(logits, maxima);
+    if (temperature === 0) return first;
 
+    const maximum = logits[first]!;
     const limited = topK > 0 && topK < logits.length;
-    const count = this.#collect(logits, limited ? topK : logits.length);
+    const count = this.#collect(logits, maxima, limited ? topK : logits.length);
     const threshold = limited ? kthLargest(this.#logits, count, topK, this.#heap) : Number.NEGATIVE_INFINITY;
     let kept = 0;
     let total = 0;
@@ -56,47 +59,43 @@ export class Sampler {
     return this.#tokens[firstAbove(this.#sums, kept, uniform(seed, position) * total)]!;
   }
 
-  #findMaxima(logits: Float32Array): number {
-    let maximum = Number.NEGATIVE_INFINITY;
-    let sum = 0;
-    for (let block = 0, token = 0; token < logits.length; block++) {
-      const end = Math.min(token + BLOCK, logits.length);
-      let most = Number.NEGATIVE_INFINITY;
-      for (; token < end; token++) {
-        const logit = logits[token]!;
-        sum += logit;
-        if (logit > most) most = logit;
-      }
-      this.#maxima[block] = most;
-      if (most > maximum) maximum = most;
-    }
-    // A NaN loses every comparison but survives a sum; so one test outside the loop finds it.
-    if (Number.isNaN(sum) || !Number.isFinite(maximum)) {
-      throw new Error("the model's logits are not numbers: its weights are damaged");
-    }
-    return maximum;
-  }
-
   /**
    * Collects tokens among which are the `k` most likely, and all that are as likely as the last of them: those that
    * reach the k-th greatest block maximum, since at least `k` tokens do.
    */
-  #collect(logits: Float32Array, k: number): number {
-    const blocks = this.#maxima.length;
-    const reach = k < blocks ? kthLargest(this.#maxima, blocks, k, this.#heap) : Number.NEGATIVE_INFINITY;
+  #collect(logits: Float32Array, maxima: Float32Array, k: number): number {
+    const blocks = maxima.length;
+    const reach = k < blocks ? kthLargest(maxima, blocks, k, this.#heap) : Number.NEGATIVE_INFINITY;
     let count = 0;
     for (let block = 0; block < blocks; block++) {
-      if (this.#maxima[block]! < reach) continue;
-      const end = Math.min((block + 1) * BLOCK, logits.length);
-      for (let token = block * BLOCK; token < end; token++) {
+      if (maxima[block]! < reach) continue;
+      const end = Math.min((block + 1) * LOGIT_BLOCK, logits.length);
+      for (let token = block * LOGIT_BLOCK; token < end; token++) {
         const logit = logits[token]!;
         if (logit < reach) continue;
+        // It loses every comparison, and would be drawn for that.
+        if (Number.isNaN(logit)) throw damaged();
         this.#tokens[count] = token;
         this.#logits[count++] = logit;
       }
     }
     return count;
   }
+}
+
+/** The first of the tokens with the greatest logit. */
+function mostLikely(logits: Float32Array, maxima: Float32Array): number {
+  let block = 0;
+  for (let i = 1; i < maxima.length; i++) if (maxima[i]! > maxima[block]!) block = i;
+  const start = block * LOGIT_BLOCK;
+  const token = logits.subarray(start, start + LOGIT_BLOCK).indexOf(maxima[block]!);
+  // A NaN isn't found; infinities are as wrong.
+  if (token < 0 || !Number.isFinite(maxima[block]!)) throw damaged();
+  return start + token;
+}
+
+function damaged(): Error {
+  return new Error("the model's logits are not numbers: its weights are damaged");
 }
 
 /** The k-th largest of the first `count` values, by a min-heap of the k largest so far. */

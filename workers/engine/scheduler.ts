@@ -1,15 +1,13 @@
-import { type KvCache, roundUp } from "./kv-cache.js";
+import { chunkAt, padded } from "./chunks.js";
+import type { KvCache } from "./kv-cache.js";
+import { Prefixes } from "./prefixes.js";
 import type { Sequence } from "./sequence.js";
 
 /**
- * Tokens of a prompt that one run prefills at most. A sequence's chunks begin at multiples of it, counted from its
- * window's start, whatever else runs: where a chunk ends decides in which order sums are taken, so the last bits.
+ * Padded tokens of one prefill run at most, over all its sequences. A lone newcomer's small chunk is what running
+ * sequences wait for; where many come at once, chunks by the dozen in one run keep the throughput.
  */
-export const PREFILL_CHUNK = 64;
-/** Chunks are padded to a multiple of a vector register of float32, so that the padding changes no bit of a sum. */
-const CHUNK_UNIT = 16;
-/** Padded tokens of one prefill run at most, over all its sequences: it is what running sequences wait for. */
-const PREFILL_BUDGET = 128;
+const PREFILL_BUDGET = 256;
 
 /** The sequences of one run, in neighbouring slots, and how many ids each feeds. */
 export interface Batch {
@@ -25,6 +23,7 @@ export interface Batch {
  */
 export class Scheduler {
   readonly #cache: KvCache;
+  readonly #prefixes: Prefixes;
   /** By slot. */
   readonly #sequences: Sequence[] = [];
   #decoding = 0;
@@ -34,6 +33,7 @@ export class Scheduler {
 
   constructor(cache: KvCache) {
     this.#cache = cache;
+    this.#prefixes = new Prefixes(cache);
   }
 
   get running(): readonly Sequence[] {
@@ -44,17 +44,34 @@ export class Scheduler {
     return this.#cache.slots - this.#sequences.length;
   }
 
+  /**
+   * Gives a sequence a free slot: one whose rows all belong to its prompt, which it goes on with, or else the one that
+   * was not used for the longest time, where it begins with a copy of what another slot has of its prompt.
+   */
   admit(sequence: Sequence): void {
     if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
-    sequence.slot = this.#sequences.length;
+    const prompt = sequence.window;
+    const slot = this.#sequences.length;
+    const match = this.#prefixes.find(prompt, 0);
+    const continues = match && match.slot >= slot && this.#prefixes.covers(prompt, match.slot);
+    const place = continues ? match.slot : this.#prefixes.oldest(slot);
+    const rows = match?.slot === place ? match.rows : 0;
+    this.#cache.truncate(place, rows);
+    this.#swapRows(slot, place);
+    this.#cache.open(rows);
+    this.#prefixes.hold(slot, prompt);
+    sequence.slot = slot;
+    sequence.ticket = this.#tickets++;
+    sequence.cachedTokens = rows;
     this.#sequences.push(sequence);
-    this.restart(sequence);
+    this.#reuse(sequence);
     this.settle(sequence);
   }
 
   /** Forgets what the cache holds of a sequence, which takes its turn behind all that wait for a prefill now. */
   restart(sequence: Sequence): void {
-    this.#cache.clear(sequence.slot);
+    this.#cache.truncate(sequence.slot, 0);
+    this.#prefixes.hold(sequence.slot, []);
     sequence.ticket = this.#tickets++;
   }
 
@@ -65,15 +82,15 @@ export class Scheduler {
     else if (!decodes && sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
   }
 
+  /** Frees a sequence's slot, which keeps the rows that another prompt can begin with until the slot is needed. */
   remove(sequence: Sequence): void {
-    let hole = sequence.slot;
-    if (hole < this.#decoding) {
-      this.#move(--this.#decoding, hole);
-      hole = this.#decoding;
-    }
-    this.#move(this.#sequences.length - 1, hole);
+    this.#cache.truncate(sequence.slot, this.#prefixes.rows(sequence.slot));
+    if (sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
+    const last = this.#sequences.length - 1;
+    this.#swap(sequence.slot, last);
     this.#sequences.pop();
-    this.#cache.clear(this.#sequences.length);
+    this.#cache.close();
+    this.#prefixes.touch(last);
     sequence.slot = -1;
   }
 
@@ -82,32 +99,53 @@ export class Scheduler {
    * running sequences can starve the other.
    */
   next(): Batch | null {
-    const prefills = this.#sequences.length > this.#decoding;
-    this.#prefilledLast = prefills && (this.#decoding === 0 || !this.#prefilledLast);
-    if (this.#prefilledLast) return this.#prefill();
-    if (this.#decoding === 0) return null;
+    const prefill = this.#decoding === 0 || !this.#prefilledLast ? this.#prefill() : null;
+    this.#prefilledLast = prefill !== null;
+    if (prefill || this.#decoding === 0) return prefill;
     const sequences = this.#sequences.slice(0, this.#decoding);
     return { sequences, chunk: 1, counts: sequences.map(() => 1) };
   }
 
   /**
-   * The longest waiting, and others whose chunks pad to the same length. New prompts and sequences that started and fill
-   * a window anew take turns: at stride 1 the latter do so at every token.
+   * The next chunk of the longest waiting, and of others whose chunks pad to the same length. New prompts and sequences
+   * that started and fill a window anew take turns: at stride 1 the latter do so at every token.
    */
-  #prefill(): Batch {
+  #prefill(): Batch | null {
     const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.ticket - b.ticket);
     const others = waiting.filter(({ started }) => started !== this.#startedLast);
-    const [first, ...rest] = (others.length > 0 ? others : waiting) as [Sequence, ...Sequence[]];
-    this.#startedLast = first.started;
-
-    const count = (sequence: Sequence) => Math.min(PREFILL_CHUNK, this.#pending(sequence));
-    const chunk = roundUp(count(first), CHUNK_UNIT);
-    const alike = rest.filter(
-      (sequence) => sequence.started === first.started && roundUp(count(sequence), CHUNK_UNIT) === chunk,
-    );
-    const sequences = [first, ...alike.slice(0, Math.max(1, Math.floor(PREFILL_BUDGET / chunk)) - 1)];
+    const sequences: Sequence[] = [];
+    let chunk = 0;
+    for (const sequence of others.length > 0 ? others : waiting) {
+      if (sequences.length > 0 && (sequences.length + 1) * chunk > PREFILL_BUDGET) break;
+      this.#reuse(sequence);
+      this.settle(sequence);
+      if (this.#pending(sequence) === 1) continue;
+      const rows = padded(this.#count(sequence));
+      // Of sequences whose next chunks are the same, one computes it, and the others copy it in their turn.
+      const computed = sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
+      if (computed || (chunk > 0 && rows !== chunk)) continue;
+      chunk = rows;
+      sequences.push(sequence);
+    }
+    if (sequences.length === 0) return null;
+    this.#startedLast = sequences[0]!.started;
     for (const [i, sequence] of sequences.entries()) this.#swap(sequence.slot, this.#decoding + i);
-    return { sequences, chunk, counts: sequences.map(count) };
+    return { sequences, chunk, counts: sequences.map((sequence) => this.#count(sequence)) };
+  }
+
+  /** How many ids of a sequence its next prefill feeds. */
+  #count(sequence: Sequence): number {
+    return Math.min(chunkAt(this.#cache.lengths[sequence.slot]!), this.#pending(sequence));
+  }
+
+  /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */
+  #reuse(sequence: Sequence): void {
+    const cached = this.#cache.lengths[sequence.slot]!;
+    const match = this.#prefixes.find(this.#prefixes.ids(sequence.slot), cached);
+    if (!match) return;
+    this.#cache.extend(sequence.slot, match.slot, match.rows);
+    this.#prefixes.touch(match.slot);
+    sequence.cachedTokens += match.rows - cached;
   }
 
   #pending(sequence: Sequence): number {
@@ -116,16 +154,15 @@ export class Scheduler {
 
   #swap(a: number, b: number): void {
     if (a === b) return;
-    this.#cache.swap(a, b);
+    this.#swapRows(a, b);
     const sequence = this.#sequences[a]!;
     this.#place(this.#sequences[b]!, a);
     this.#place(sequence, b);
   }
 
-  #move(from: number, to: number): void {
-    if (from === to) return;
-    this.#cache.move(from, to);
-    this.#place(this.#sequences[from]!, to);
+  #swapRows(a: number, b: number): void {
+    this.#cache.swap(a, b);
+    this.#prefixes.swap(a, b);
   }
 
   #place(sequence: Sequence, slot: number): void {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { byteTokenizer } from "../../models/fixture.js";
 import { createTokenizer } from "../../models/tokenizer.js";
 import type { FromSequence } from "../protocol.js";
+import { uniform } from "./philox.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
@@ -96,5 +97,62 @@ describe("a sequence", () => {
   it("finds a stop string only in what was generated", () => {
     const { end } = feed(tokenizer.encode(" ab"), { stop: ["질문", ": "], maxTokens: 3 });
     assert.equal(end?.reason, "length");
+  });
+
+  it("counts what it leaves out when bytes that are no UTF-8 come before a stop string", () => {
+    const garbage = new Array<number>(20).fill(tokenizer.encode("가")[0]!);
+    const ids = [...tokenizer.encode("a"), ...garbage, ...tokenizer.encode("가 stop")];
+    const { end } = feed(ids, { stop: ["stop"] });
+    assert.equal(end?.generated, `a${"\ufffd".repeat(20)}가 `);
+  });
+});
+
+describe("a sequence that is streamed", () => {
+  /** Feeds it ids and gathers what it tells, with the number of tokens after which it told. */
+  function stream(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
+    const told: { text: string; tokens: number }[] = [];
+    const { end } = feed(ids, { ...options, onText: (text, tokens) => told.push({ text, tokens }) });
+    return { told, texts: told.map(({ text }) => text), end: end! };
+  }
+
+  it("tells each character with its last token, and with it the tokens since the last", () => {
+    const { told, end } = stream(tokenizer.encode("a가b끝"), { maxTokens: 8 });
+    assert.deepEqual(told, [
+      { text: "a", tokens: 1 },
+      { text: "가", tokens: 3 },
+      { text: "b", tokens: 1 },
+    ]);
+    assert.equal(end.generated, "a가b끝", "the end itself is the outcome's");
+  });
+
+  it("holds back what may begin a stop string until it is certain", () => {
+    const { told, end } = stream(tokenizer.encode("x[/A[/END]y"), { stop: ["[/END]"] });
+    assert.deepEqual(told, [
+      { text: "x", tokens: 1 },
+      { text: "[/A", tokens: 3 },
+    ]);
+    assert.equal(end.generated, "x[/A");
+    assert.equal(end.completionTokens, 10);
+  });
+
+  it("tells a beginning of the outcome's text and no more tokens than it has, whatever is drawn", () => {
+    for (let seed = 0; seed < 500; seed++) {
+      const ids = Array.from({ length: 40 }, (_, i) => {
+        const byte = Math.floor(uniform([seed, 9], i) * 300);
+        // Mostly letters and Hangul, so that there are characters and stop strings to find, but any byte.
+        return byte < 256 ? byte : [...tokenizer.encode("a가")][byte % 4]!;
+      });
+      const options = {
+        stop: seed % 2 ? ["a\ufffd", "가", "\ufffd\ufffd\ufffd"] : [],
+        maxTokens: 1 + (seed % 40),
+      };
+      const { told, texts, end } = stream(ids, options);
+      const without = feed(ids, options).end;
+      assert.deepEqual({ ...end, firstTokenMs: 0 }, { ...without, firstTokenMs: 0 });
+      if (end === undefined) continue;
+      assert.ok(end.generated.startsWith(texts.join("")), JSON.stringify({ texts, end }));
+      assert.ok(told.reduce((sum, { tokens }) => sum + tokens, 0) < end.completionTokens);
+      assert.ok(told.every(({ text, tokens }) => text !== "" && tokens > 0));
+    }
   });
 });

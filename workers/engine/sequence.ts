@@ -1,6 +1,10 @@
+import type { Tokenizer } from "../../models/tokenizer.js";
 import type { FinishReason, FromSequence } from "../protocol.js";
-import { type Decoder, Detokenizer, isUnfinished } from "./detokenizer.js";
 import type { Sampling } from "./sampler.js";
+import { StopMatcher } from "./stop-matcher.js";
+
+/** The half of a tokenizer that turns ids into text. */
+export type Decoder = Pick<Tokenizer, "decode" | "detokenizer">;
 
 export interface SequenceOptions extends Sampling {
   promptIds: readonly number[];
@@ -13,6 +17,11 @@ export interface SequenceOptions extends Sampling {
   context: number;
   contextStride: number;
   decoder: Decoder;
+  /**
+   * Called with the text as it comes and how many tokens it is of, at most once a token. The texts joined are a
+   * beginning of the outcome's: what may yet turn out to be a stop string or a part of a character waits.
+   */
+  onText?: ((text: string, tokens: number) => void) | undefined;
   /** Called once, with the last that is to be said of the sequence. */
   onEnd(outcome: FromSequence): void;
 }
@@ -30,11 +39,18 @@ export class Sequence {
   /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
   slot = -1;
   ticket = -1;
+  /** Tokens of the prompt whose rows were taken from the cache instead of computed; kept by the scheduler. */
+  cachedTokens = 0;
   windowStart: number;
   readonly #options: SequenceOptions;
   readonly #created = performance.now();
-  readonly #detokenizer: Detokenizer | null;
-  #text = "";
+  readonly #detokenizer: ReturnType<Decoder["detokenizer"]>;
+  readonly #stops: StopMatcher;
+  /** Text that `onText` doesn't have yet, and the tokens since its last call. */
+  #held = "";
+  #heldTokens = 0;
+  /** How long the text is so far, without a part of a character. */
+  #length = 0;
   #firstTokenMs = 0;
 
   constructor(options: SequenceOptions) {
@@ -42,13 +58,18 @@ export class Sequence {
     this.ids = [...options.promptIds];
     this.sampling = options;
     this.windowStart = Math.max(0, this.ids.length - options.context);
-    // Text is needed on the way only to look for stop strings.
-    this.#detokenizer = options.stop.length > 0 ? new Detokenizer(options.decoder) : null;
+    this.#detokenizer = options.decoder.detokenizer();
+    this.#stops = new StopMatcher(options.stop);
   }
 
   /** Whether it has a token of its own. */
   get started(): boolean {
     return this.ids.length > this.#options.promptIds.length;
+  }
+
+  /** The ids that the model sees. */
+  get window(): readonly number[] {
+    return this.ids.slice(this.windowStart);
   }
 
   /** How many of the window's ids are not in the cache, which holds `cached`. */
@@ -69,13 +90,14 @@ export class Sequence {
     const { promptIds, maxTokens, eosId } = this.#options;
     if (this.ids.length === promptIds.length) this.#firstTokenMs = performance.now() - this.#created;
     this.ids.push(token);
+    const piece = this.#detokenizer.push(token);
+    this.#length += piece.length;
     if (token === eosId) return this.#finish("stop", null);
-    if (this.#detokenizer) {
-      const cut = this.#findStop(this.#detokenizer.push(token));
-      if (cut !== null) return this.#finish("stop", cut);
-    }
-    if (this.ids.length - promptIds.length < maxTokens) return false;
-    return this.#finish("length", null);
+    const cut = this.#stops.push(piece);
+    if (cut !== null) return this.#finish("stop", cut);
+    if (this.ids.length - promptIds.length === maxTokens) return this.#finish("length", null);
+    this.#tell(piece);
+    return false;
   }
 
   cancel(): void {
@@ -86,41 +108,35 @@ export class Sequence {
     this.#options.onEnd({ type: "failed", message });
   }
 
-  /** Where in the text the first stop string begins, when `piece` completes one. */
-  #findStop(piece: string): number | null {
-    const before = this.#text.length;
-    this.#text += piece;
-    let first: number | null = null;
-    for (const stop of this.#options.stop) {
-      const index = this.#text.indexOf(stop, Math.max(0, before - stop.length + 1));
-      if (index >= 0 && (first === null || index < first)) first = index;
-    }
-    return first;
+  #tell(piece: string): void {
+    const { onText } = this.#options;
+    if (onText === undefined) return;
+    this.#held += piece;
+    this.#heldTokens++;
+    const ready = this.#held.length - this.#stops.held;
+    if (ready <= 0) return;
+    onText(this.#held.slice(0, ready), this.#heldTokens);
+    this.#held = this.#held.slice(ready);
+    this.#heldTokens = 0;
   }
 
-  /** `length` is where the text ends that counts: at a stop string, or null for all but a part of a character. */
-  #finish(reason: FinishReason, length: number | null): true {
+  /** `cut` is where in the text a stop string begins. */
+  #finish(reason: FinishReason, cut: number | null): true {
     const { promptIds, decoder } = this.#options;
     const generated = decoder.decode(this.ids.slice(promptIds.length));
     const fullText = decoder.decode(this.ids);
-    const end = length ?? finishedLength(generated);
-    const cut = generated.length - end;
+    const end = cut ?? this.#length;
+    const left = generated.length - end;
     this.#options.onEnd({
       type: "finished",
       reason,
       generated: generated.slice(0, end),
-      fullText: fullText.slice(0, fullText.length - cut),
+      fullText: fullText.slice(0, fullText.length - left),
       promptTokens: promptIds.length,
       completionTokens: this.ids.length - promptIds.length,
+      cachedTokens: this.cachedTokens,
       firstTokenMs: this.#firstTokenMs,
     });
     return true;
   }
-}
-
-/** The length of a text without a last character of which only a part was generated. */
-function finishedLength(text: string): number {
-  let length = text.length;
-  while (isUnfinished(text.slice(0, length))) length--;
-  return length;
 }

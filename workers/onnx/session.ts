@@ -66,8 +66,13 @@ export class OnnxSession implements StepSession {
         headDim,
       ]);
     }
-    const { logits, present } = await this.#session.run(feeds);
-    return { logits: logits!.data as Float32Array, present: present!.data as Float32Array };
+    const { logits, maxima, present, ranges } = await this.#session.run(feeds);
+    return {
+      logits: logits!.data as Float32Array,
+      maxima: maxima!.data as Float32Array,
+      present: present!.data as Float32Array,
+      ...(ranges && { ranges: ranges.data as Float32Array }),
+    };
   }
 
   async close(): Promise<void> {
@@ -85,11 +90,13 @@ export class OnnxSession implements StepSession {
 
   /** What the graph says of itself by the shapes of its inputs and outputs. */
   #shape(): ModelShape {
-    const { inputNames, inputMetadata, outputMetadata } = this.#session;
+    const { inputNames, inputMetadata, outputNames, outputMetadata } = this.#session;
     const [logits] = outputMetadata;
     const cache = inputMetadata[inputNames.indexOf("past_k.0")];
-    if (!cache?.isTensor || !logits?.isTensor)
-      throw new Error("expected a graph that `jai import` wrote, got another");
+    if (!cache?.isTensor || !logits?.isTensor || !outputNames.includes("maxima"))
+      throw new Error(
+        "expected a graph that this version of `jai import` wrote, got another: import it again",
+      );
     const [, heads, capacity, headDim] = cache.shape;
     return {
       layers: inputNames.filter((name) => name.startsWith("past_k.")).length,

@@ -2,6 +2,19 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
+/** An answer of another status than 200. */
+export class StatusError extends Error {
+  override name = "StatusError";
+  constructor(
+    readonly status: number,
+    /** Seconds, where the server said when to come back. */
+    readonly retryAfter: number | null,
+    text: string,
+  ) {
+    super(`expected an answer, got ${status} ${text.slice(0, 200)}`);
+  }
+}
+
 /** Asks one server on the loopback interface, over connections that stay open. */
 export class Client {
   readonly #agent = new Agent({ keepAlive: true });
@@ -52,7 +65,7 @@ export class Client {
       const options = { method, path, host: "127.0.0.1", port: this.port, agent: this.#agent, headers };
       const outgoing = request(options, resolve);
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
-        // A server may close a connection while the next request is on its way; that one was never read.
+        // The server closed an idle connection just as it was taken again: nothing was asked yet.
         if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(this.#send(method, path, body));
         else reject(error);
       });
@@ -65,9 +78,9 @@ async function whole(response: IncomingMessage): Promise<string> {
   let text = "";
   response.setEncoding("utf8");
   for await (const chunk of response) text += chunk;
-  if (response.statusCode !== 200)
-    throw new Error(`expected an answer, got ${response.statusCode} ${text.slice(0, 200)}`);
-  return text;
+  if (response.statusCode === 200) return text;
+  const retryAfter = response.headers["retry-after"];
+  throw new StatusError(response.statusCode!, retryAfter === undefined ? null : Number(retryAfter), text);
 }
 
 /** A port that was free a moment ago. */

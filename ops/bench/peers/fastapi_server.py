@@ -104,9 +104,10 @@ class Request(BaseModel):
 checkpoint, port, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(threads)
 loaded = torch.load(checkpoint, map_location="cpu")
-vocab_size = loaded["model"]["tok_emb.weight"].size(0)
-sizes = {name: loaded["cfg"][name] for name in ("block_size", "n_layer", "n_head", "n_embd")}
-model = Gpt(vocab_size, **sizes)
+names = ("block_size", "n_layer", "n_head", "n_embd")
+# The training script's settings don't tell the vocabulary's size; its tokenizer did.
+vocab_size = loaded["model"]["tok_emb.weight"].shape[0]
+model = Gpt(vocab_size, **{name: loaded["cfg"][name] for name in names})
 # The mask is a buffer that some checkpoints hold; it is made above either way.
 missing, unexpected = model.load_state_dict(loaded["model"], strict=False)
 missing = [name for name in missing if not name.endswith("attn.bias")]

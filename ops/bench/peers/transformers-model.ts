@@ -1,8 +1,9 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
-import { GraphBuilder, quantizeRows, transpose } from "../../../models/import/graph.js";
+import { GraphBuilder, transpose } from "../../../models/import/graph.js";
 import { type Model, type ValueInfo, writeModel } from "../../../models/import/onnx.js";
+import { quantizeRows } from "../../../models/import/quantize.js";
 import { type GptWeights, type Linear, type Norm, readWeights } from "../../../models/import/weights.js";
 
 const OPSET = 20;

@@ -1,0 +1,31 @@
+/** The least and the greatest number that a tensor holds. */
+export type Range = readonly [least: number, greatest: number];
+
+/**
+ * The 256 levels of an activation: a number x is level round(x / step) + zero, and 0 is a level, so that it stays exact.
+ * What lies outside the range becomes its nearer end.
+ */
+export function levelsOf([least, greatest]: Range): { step: number; zero: number } {
+  const [low, high] = [Math.min(least, 0), Math.max(greatest, 0)];
+  const step = Math.fround((high - low) / 255);
+  // No spread: every input was zero. No number: the model's check says so, with more to show for it.
+  if (!(step > 0 && step < Number.POSITIVE_INFINITY)) return { step: 1, zero: 0 };
+  return { step, zero: Math.min(255, Math.round(-low / step)) };
+}
+
+/** Symmetric int8 with one scale for each of torch's `rows` (output features); the values come transposed, [in, out]. */
+export function quantizeRows(weight: Float32Array, rows: number, columns: number) {
+  const scales = new Float32Array(rows);
+  const values = new Int8Array(weight.length);
+  for (let row = 0; row < rows; row++) {
+    let maximum = 0;
+    for (let i = row * columns; i < (row + 1) * columns; i++)
+      maximum = Math.max(maximum, Math.abs(weight[i]!));
+    const scale = Math.fround(maximum / 127) || 1;
+    scales[row] = scale;
+    for (let column = 0; column < columns; column++) {
+      values[column * rows + row] = Math.round(weight[row * columns + column]! / scale);
+    }
+  }
+  return { values, scales };
+}

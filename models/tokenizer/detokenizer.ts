@@ -1,0 +1,131 @@
+import { isFields } from "../fields.js";
+import { parseMetaspace, unsupported } from "./components.js";
+import { ByteLevelDecoder, ByteLevelPreTokenizer } from "./library.js";
+
+/** Turns ids into text one at a time. What `push` and `end` return, joined, is the text of all ids. */
+export interface Detokenizer {
+  /** The text that is certain with this id; none ends in a part of a character. */
+  push(id: number): string;
+  /** The text of a last character of which only a part has come. */
+  end(): string;
+}
+
+/**
+ * Makes detokenizers, as the `decoder` of tokenizer.json says; ids without a token are no text.
+ * @throws ModelError for a decoder that is unknown
+ */
+export function prepareDetokenizer(
+  decoder: unknown,
+  tokens: readonly (string | undefined)[],
+): () => Detokenizer {
+  // Without a decoder nothing says where words end, so every token is one.
+  if (decoder === null || decoder === undefined)
+    return () => new WordDetokenizer(tokens, (token, first) => (first ? token : ` ${token}`));
+  if (isFields(decoder) && decoder.type === "Metaspace") {
+    const { mark, prepended } = parseMetaspace(decoder);
+    return () =>
+      new WordDetokenizer(tokens, (token, first) => token.replaceAll(mark, first && prepended ? "" : " "));
+  }
+  if (!isFields(decoder) || decoder.type !== "ByteLevel")
+    return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
+  const read = byteReader(decoder);
+  const pieces: Piece[] = [];
+  const piece = (id: number) => {
+    const token = tokens[id];
+    if (token === undefined) return nothing;
+    pieces[id] ??= read(token);
+    return pieces[id];
+  };
+  return () => new ByteDetokenizer(piece);
+}
+
+/** Tokens that are texts, of which only the first may be written otherwise. */
+class WordDetokenizer implements Detokenizer {
+  readonly #tokens: readonly (string | undefined)[];
+  readonly #write: (token: string, first: boolean) => string;
+  #first = true;
+
+  constructor(tokens: readonly (string | undefined)[], write: (token: string, first: boolean) => string) {
+    this.#tokens = tokens;
+    this.#write = write;
+  }
+
+  push(id: number): string {
+    const token = this.#tokens[id];
+    if (token === undefined) return "";
+    const text = this.#write(token, this.#first);
+    this.#first = false;
+    return text;
+  }
+
+  end(): string {
+    return "";
+  }
+}
+
+/** A token's bytes, and their text where they are whole characters. */
+interface Piece {
+  bytes: Uint8Array;
+  text: string | null;
+}
+
+const nothing: Piece = { bytes: new Uint8Array(), text: "" };
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictUtf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+/** Tokens that are bytes of UTF-8. */
+class ByteDetokenizer implements Detokenizer {
+  readonly #piece: (id: number) => Piece;
+  /** The first bytes of a character. */
+  #open: Uint8Array = nothing.bytes;
+
+  constructor(piece: (id: number) => Piece) {
+    this.#piece = piece;
+  }
+
+  push(id: number): string {
+    const { bytes, text } = this.#piece(id);
+    if (bytes.length === 0) return "";
+    if (text !== null && this.#open.length === 0) return text;
+    const all = new Uint8Array(this.#open.length + bytes.length);
+    all.set(this.#open);
+    all.set(bytes, this.#open.length);
+    const end = wholeLength(all);
+    this.#open = all.subarray(end);
+    return utf8.decode(all.subarray(0, end));
+  }
+
+  end(): string {
+    return utf8.decode(this.#open);
+  }
+}
+
+/**
+ * Where the last character begins, if bytes of it are missing, else the bytes' length. A byte that can begin a
+ * character ends whatever came before it, so to decode on either side of it is to decode the whole.
+ */
+function wholeLength(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return back < length ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+function byteReader(decoder: object): (token: string) => Piece {
+  const { byte_decoder: byteOf } = new ByteLevelDecoder(decoder);
+  const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
+  return (token) => {
+    // Added tokens may hold characters that stand for no byte.
+    const symbols = /^[!-~¡-¬®-ń]*$/.test(token) ? token : encoder.pre_tokenize(token).join("");
+    const bytes = Uint8Array.from(symbols, (symbol) => Number(byteOf[symbol]));
+    try {
+      return { bytes, text: strictUtf8.decode(bytes) };
+    } catch {
+      return { bytes, text: null };
+    }
+  };
+}

@@ -1,0 +1,25 @@
+/*
+ * A process that measures one thing of the engine: nothing else runs beside it, its methods may be wrapped, and its memory
+ * is its own.
+ */
+import { alone } from "./alone.js";
+import { firstToken } from "./first-token.js";
+import { joining } from "./joining.js";
+import { memory } from "./memory.js";
+import { steps } from "./steps.js";
+
+const tasks = { alone, firstToken, joining, memory, steps };
+
+export type Tasks = typeof tasks;
+export type Task = { [Name in keyof Tasks]: { name: Name; input: Parameters<Tasks[Name]>[0] } }[keyof Tasks];
+export type Report = { value: unknown } | { error: string };
+
+process.once("message", async ({ name, input }: Task) => {
+  let report: Report;
+  try {
+    report = { value: await (tasks[name] as (input: unknown) => Promise<unknown>)(input) };
+  } catch (error) {
+    report = { error: (error as Error).message };
+  }
+  process.send!(report, () => process.disconnect());
+});

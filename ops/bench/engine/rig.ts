@@ -1,0 +1,114 @@
+import { type ModelFolder, readModelFolder } from "../../../models/folder.js";
+import { type ModelShape, modelShape } from "../../../models/shape.js";
+import { Engine } from "../../../workers/engine/engine.js";
+import { KvCache } from "../../../workers/engine/kv-cache.js";
+import { Sequence } from "../../../workers/engine/sequence.js";
+import { OnnxSession } from "../../../workers/onnx/session.js";
+import type { FromSequence } from "../../../workers/protocol.js";
+import { SAMPLING } from "../prompts.js";
+
+export interface RigOptions {
+  /** The model folder. */
+  folder: string;
+  threads: number;
+  /** Sequences that the cache has room for. */
+  slots: number;
+}
+
+export interface SequenceWishes {
+  ids: readonly number[];
+  maxTokens: number;
+  seed: number;
+  onEnd?: (outcome: FromSequence) => void;
+}
+
+/** A cache whose new slots can be made to look as if their sequences had been running for a while. */
+class PresetCache extends KvCache {
+  /** Tokens that a slot holds as soon as a sequence takes it. */
+  preset = 0;
+
+  #opened = 0;
+
+  override open(rows: number): void {
+    super.open(rows);
+    this.lengths[this.#opened++] = Math.max(rows, this.preset);
+    this.reserve(this.preset);
+  }
+
+  override close(): void {
+    this.#opened--;
+    super.close();
+  }
+}
+
+/** The engine of one worker, without server, pool and messages. */
+export class Rig {
+  readonly model: ModelFolder;
+  readonly shape: ModelShape;
+  readonly cache: PresetCache;
+  readonly engine: Engine;
+  readonly #session: OnnxSession;
+
+  private constructor(model: ModelFolder, session: OnnxSession, slots: number) {
+    this.model = model;
+    this.shape = modelShape(model.config);
+    this.#session = session;
+    this.cache = new PresetCache(this.shape, slots);
+    this.engine = new Engine(session, this.cache, this.shape.vocabulary);
+  }
+
+  static async open({ folder, threads, slots }: RigOptions): Promise<Rig> {
+    const model = readModelFolder(folder);
+    const shape = modelShape(model.config);
+    const session = await OnnxSession.open(model.graphPath, shape, { device: "cpu", deviceId: 0, threads });
+    return new Rig(model, session, slots);
+  }
+
+  /** Adds a sequence to the engine, which takes it in with its next step. */
+  add({ ids, maxTokens, seed, onEnd = () => {} }: SequenceWishes): Sequence {
+    const { context } = this.shape;
+    const sequence = new Sequence({
+      ...SAMPLING,
+      promptIds: ids,
+      maxTokens,
+      seed: [seed, 0],
+      stop: [],
+      eosId: null,
+      context,
+      contextStride: Math.max(1, context >> 2),
+      decoder: this.model.tokenizer,
+      onEnd,
+    });
+    this.engine.add(sequence);
+    return sequence;
+  }
+
+  /**
+   * Adds `batch` sequences that decode from their first step on, each with `depth` tokens in the cache.
+   * @throws if the engine's first step is another
+   */
+  async startAtDepth(batch: number, depth: number): Promise<Sequence[]> {
+    this.cache.reserve(depth);
+    // Memory that was never written is one page of zeros, which is read far faster than a real cache.
+    for (const array of this.cache.views(0, batch, this.cache.capacity)) array.fill(0.01);
+    this.cache.preset = depth;
+    const ids = Array.from({ length: depth + 1 }, (_, i) => i % this.shape.vocabulary);
+    const sequences = Array.from({ length: batch }, (_, seed) => this.add({ ids, maxTokens: 2 ** 30, seed }));
+    await this.engine.step();
+    this.cache.preset = 0;
+    const behind = sequences.filter((sequence) => sequence.ids.length !== depth + 2);
+    if (behind.length > 0)
+      throw new Error(`expected a decode step of ${batch} sequences, got one of ${batch - behind.length}`);
+    return sequences;
+  }
+
+  /** Ends what is under way. */
+  async clear(sequences: readonly Sequence[]): Promise<void> {
+    for (const sequence of sequences) sequence.cancelled = true;
+    await this.engine.run();
+  }
+
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+}

@@ -1,0 +1,48 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
+const LIMIT_MS = 120_000;
+
+export interface LlamaEngineFigures {
+  batch: number;
+  tokensPerSecond: number;
+}
+
+/**
+ * Decoding in a llama.cpp engine without its server, from `prompt` to `prompt + answer` tokens deep: its own
+ * `llama-batched-bench`, where that was built beside the server.
+ * @throws with one line that says why it can't
+ */
+export async function measureLlamaEngine(
+  server: string,
+  gguf: string,
+  wishes: { threads: number; batches: readonly number[]; prompt: number; answer: number },
+): Promise<LlamaEngineFigures[]> {
+  const program = join(dirname(server), "llama-batched-bench");
+  if (!existsSync(program)) throw new Error("no llama-batched-bench beside the server");
+  const { threads, batches, prompt, answer } = wishes;
+  const context = Math.max(...batches) * (prompt + answer);
+  const numbers = { "-c": context, "-t": threads, "-npp": prompt, "-ntg": answer, "-npl": batches.join(",") };
+  const args = Object.entries(numbers).flatMap(([flag, value]) => [flag, String(value)]);
+  const { stdout } = await execute(program, ["-m", gguf, ...args, "--output-format", "jsonl"], {
+    timeout: LIMIT_MS,
+    maxBuffer: 2 ** 26,
+  });
+  const figures = parseBatchedBench(stdout);
+  if (figures.length === 0) throw new Error("llama-batched-bench told no figures");
+  return figures;
+}
+
+/** The lines of JSON among whatever else it prints. */
+export function parseBatchedBench(output: string): LlamaEngineFigures[] {
+  return output.split("\n").flatMap((line) => {
+    if (!line.startsWith("{")) return [];
+    const { pl, speed_tg } = JSON.parse(line) as { pl?: unknown; speed_tg?: unknown };
+    return typeof pl === "number" && typeof speed_tg === "number"
+      ? [{ batch: pl, tokensPerSecond: speed_tg }]
+      : [];
+  });
+}

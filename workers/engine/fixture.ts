@@ -1,0 +1,11 @@
+import { LOGIT_BLOCK } from "../../models/shape.js";
+
+/** The greatest logit of each block of each row, as the step graph gives them: for tests without one. */
+export function blockMaxima(logits: Float32Array, rows = 1): Float32Array {
+  const vocabulary = logits.length / rows;
+  const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
+  return Float32Array.from({ length: rows * blocks }, (_, i) => {
+    const row = logits.subarray(Math.floor(i / blocks) * vocabulary).subarray(0, vocabulary);
+    return Math.max(...row.subarray((i % blocks) * LOGIT_BLOCK).subarray(0, LOGIT_BLOCK));
+  });
+}
