@@ -21,13 +21,13 @@ export function randomTokenizer(vocabulary: number): object {
     merges.push([left, right]);
   }
   if (size() < vocabulary) throw new RangeError(`expected at most ${size()} tokens, got ${vocabulary}`);
-  const vocab = Object.fromEntries([...tokens].map((token, index) => [token, SPECIALS.length + index]));
+  const vocab = Object.fromEntries([...tokens].map((token, id) => [token, id]));
   return {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: SPECIALS.map((content, id) => ({
-      id,
+    added_tokens: SPECIALS.map((content, index) => ({
+      id: tokens.size + index,
       content,
       single_word: false,
       lstrip: false,
