@@ -3,8 +3,9 @@ import { dirname } from "node:path";
 import { type TestContext, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { Archive } from "./archive.js";
+import { type ZipEntry, zip } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { temporaryFile, type ZipEntry, zip } from "./fixture.js";
+import { temporaryFile } from "./fixture.js";
 
 const entries: ZipEntry[] = [
   { name: "ckpt/data.pkl", data: Buffer.from("pickle") },

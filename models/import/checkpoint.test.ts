@@ -4,22 +4,19 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { openCheckpoint } from "./checkpoint.js";
-import { ImportError } from "./error.js";
 import {
   type CheckpointOptions,
-  callOf,
   checkpoint,
   FakeState,
   FakeStorage,
   FakeTensor,
   FakeTuple,
-  gpt,
-  mulberry32,
   type Plain,
   RawPickle,
-  temporaryFile,
   tensor,
-} from "./fixture.js";
+} from "./checkpoint-writer.js";
+import { ImportError } from "./error.js";
+import { callOf, gpt, mulberry32, temporaryFile } from "./fixture.js";
 import { Tuple, type Value } from "./pickle.js";
 import { Tensor } from "./tensor.js";
 import { readWeights } from "./weights.js";

@@ -15,8 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { byteTokenizer, FIXTURE_SIZES } from "../fixture.js";
+import { checkpoint } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { checkpoint, gpt } from "./fixture.js";
+import { gpt } from "./fixture.js";
 import { importCheckpoint } from "./index.js";
 
 const { vocab } = FIXTURE_SIZES;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FakeTuple, pickle } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { callOf, FakeTuple, pickle } from "./fixture.js";
+import { callOf } from "./fixture.js";
 import { Global, Tuple, unpickle, type Value } from "./pickle.js";
 
 const called: Value[][] = [];

@@ -2,19 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { openCheckpoint } from "./checkpoint.js";
+import { checkpoint, FakeState, FakeStorage, FakeTensor, type Plain, tensor } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import {
-  checkpoint,
-  type FakeGpt,
-  FakeState,
-  FakeStorage,
-  FakeTensor,
-  gpt,
-  type Plain,
-  temporaryFile,
-  tensor,
-  valuesOf,
-} from "./fixture.js";
+import { type FakeGpt, gpt, temporaryFile, valuesOf } from "./fixture.js";
 import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
 
 const SIZES = { vocab: 11, context: 6, layers: 2, heads: 2, width: 8, hidden: 32 };

@@ -3,6 +3,7 @@ import { trimmedVocabulary } from "../../../models/folder.js";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
 import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
 import { createTokenizer } from "../../../models/tokenizer.js";
+import { byteSymbols } from "../byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
@@ -79,24 +80,11 @@ function spellings(vocabulary: number, { model, added_tokens, decoder }: Tokeniz
   };
   const bytesAlready = decoder?.type === "ByteLevel";
   for (const [token, id] of Object.entries(model.vocab))
-    set(id, bytesAlready ? token : inByteSymbols(token), TOKEN_TYPES.normal);
+    set(id, bytesAlready ? token : byteSymbols(token).join(""), TOKEN_TYPES.normal);
   for (const { id, content, special } of added_tokens ?? [])
     set(id, content, special ? TOKEN_TYPES.control : TOKEN_TYPES.normal);
   return { tokens, types };
 }
-
-/** GPT-2's stand-ins for bytes: those that print stand for themselves, the others for U+0100 and on. */
-function inByteSymbols(text: string): string {
-  return [...Buffer.from(text)].map((byte) => BYTE_SYMBOLS[byte]).join("");
-}
-
-export const BYTE_SYMBOLS: readonly string[] = (() => {
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const prints = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    return String.fromCodePoint(prints ? byte : next++);
-  });
-})();
 
 function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
   const { width } = weights.sizes;

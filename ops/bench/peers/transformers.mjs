@@ -1,10 +1,10 @@
 // A process that serves a model folder with transformers.js to its parent, over IPC. Plain Node, since the package is
-// installed by the benchmark alone. Its argument is JSON: { model, clients, threads, batched }; see transformers.ts,
+// installed by the benchmark alone. Its argument is JSON: { model, clients, threads }; see transformers.ts,
 // which starts it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
 
-const { model: folder, clients, threads, batched } = JSON.parse(process.argv[2]);
+const { model: folder, clients, threads } = JSON.parse(process.argv[2]);
 /** How long an idle model waits for more requests, since a batch's clients ask again one after the other. */
 const GATHER_MS = 5;
 
@@ -31,14 +31,14 @@ process.on("message", (request) => {
 });
 process.on("disconnect", () => process.exit());
 
-/** It has no continuous batching: what waits together runs together, to the end. */
+/** It has no continuous batching: what waits together runs together, to the end, which is faster than one at a time. */
 async function serve() {
   while (waiting.length > 0) {
-    if (batched && clients > 1 && waiting.length < clients) await sleep(GATHER_MS);
+    if (waiting.length < clients) await sleep(GATHER_MS);
     const { maxTokens, temperature, topK } = waiting[0];
     const alike = (request) =>
       request.maxTokens === maxTokens && request.temperature === temperature && request.topK === topK;
-    const batch = batched ? waiting.filter(alike).slice(0, clients) : [waiting[0]];
+    const batch = waiting.filter(alike).slice(0, clients);
     for (const request of batch) waiting.splice(waiting.indexOf(request), 1);
     try {
       await generate(batch);

@@ -12,20 +12,17 @@ export const transformersJs: System = {
     await requirePackages();
     const precisions: TransformersPrecision[] = ["blocks", "columns"];
     const candidates = precisions.flatMap((precision) =>
-      threadChoices(threads).flatMap((count) =>
-        (clients > 1 ? [true, false] : [false]).map((batched) => ({ precision, threads: count, batched })),
-      ),
+      threadChoices(threads).map((count) => ({ precision, threads: count })),
     );
-    return startFastest(this.name, model, clients, candidates, async ({ precision, threads, batched }) => {
+    return startFastest(this.name, model, clients, candidates, async (chosen) => {
       const child = await IpcProcess.start("transformers.mjs", {
-        model: await transformersFolder(model, precision),
+        model: await transformersFolder(model, chosen.precision),
         clients,
-        threads,
-        batched,
+        threads: chosen.threads,
       });
-      const batches = batched ? `batches of up to ${clients}` : "one at a time";
+      const batches = clients > 1 ? `batches of up to ${clients}` : "one at a time";
       return {
-        settings: `int8 ${precision}, ${threads} threads, ${batches}; ${child.version}`,
+        settings: `int8 ${chosen.precision}, ${chosen.threads} threads, ${batches}; ${child.version}`,
         ask: (request, onTokens) => child.ask(request, onTokens),
         stop: () => child.stop(),
       };
