@@ -3,7 +3,7 @@ import { trimmedVocabulary } from "../../../models/folder.js";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
 import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
 import { createTokenizer } from "../../../models/tokenizer.js";
-import { byteSymbols } from "../byte-symbols.js";
+import { byteSymbols, isWholeText } from "../byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
@@ -80,10 +80,15 @@ function spellings(vocabulary: number, { model, added_tokens, decoder }: Tokeniz
   };
   const bytesAlready = decoder?.type === "ByteLevel";
   for (const [token, id] of Object.entries(model.vocab))
-    set(id, bytesAlready ? token : byteSymbols(token).join(""), TOKEN_TYPES.normal);
+    set(id, bytesAlready ? wholeText(token, id) : byteSymbols(token).join(""), TOKEN_TYPES.normal);
   for (const { id, content, special } of added_tokens ?? [])
     set(id, content, special ? TOKEN_TYPES.control : TOKEN_TYPES.normal);
   return { tokens, types };
+}
+
+/** A model without training puts parts of characters together as it likes, and servers fail to say that in JSON. */
+function wholeText(token: string, id: number): string {
+  return isWholeText(token) ? token : `[part ${id}]`;
 }
 
 function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
