@@ -30,14 +30,15 @@ export function decodeStep(
   ] as const;
   const medians = parts.map((part) => [part, median(rows.map((row) => row[part]))]);
   const reading = first.reading === null ? null : median(rows.map((row) => row.reading!));
-  return { ...first, ...Object.fromEntries(medians), reading };
+  const memory = first.memory === null ? null : median(rows.map((row) => row.memory!));
+  return { ...first, ...Object.fromEntries(medians), reading, memory };
 }
 
 /** How fast a step is against a ceiling: the median of the repeats' own ratios, as the machine's speed drifts between them. */
 export function ceilingShare(
   { decode }: Results,
   where: { model: string; precision: Precision; batch: number; depth: number },
-  ceiling: "products" | "productsAndAttention" | "reading",
+  ceiling: "products" | "productsAndAttention" | "reading" | "memory",
 ): number | null {
   const shares = decode
     .filter((row) => matches(row, where))

@@ -75,6 +75,7 @@ export function tinyResults(): Results {
         depth,
         products: 1.3,
         reading,
+        memory: null,
         ...step,
       });
       results.decode.push({
@@ -86,6 +87,7 @@ export function tinyResults(): Results {
         products: 1,
         ...step,
         reading: 0.5,
+        memory: 0.9,
       });
     }
     results.again.push({ model, repeat, shared: 200, first: 30, again: 6 });

@@ -27,18 +27,22 @@ export async function measureLlamaEngine(
   const context = Math.max(...batches) * (prompt + answer);
   const numbers = { "-c": context, "-t": threads, "-npp": prompt, "-ntg": answer, "-npl": batches.join(",") };
   const args = Object.entries(numbers).flatMap(([flag, value]) => [flag, String(value)]);
-  const { stdout } = await execute(program, ["-m", gguf, ...args, "--output-format", "jsonl"], {
+  const { stdout, stderr } = await execute(program, ["-m", gguf, ...args, "--output-format", "jsonl"], {
     timeout: LIMIT_MS,
     maxBuffer: 2 ** 26,
   });
-  const figures = parseBatchedBench(stdout);
+  const figures = parseBatchedBench(`${stdout}\n${stderr}`);
   if (figures.length === 0) throw new Error("llama-batched-bench told no figures");
   return figures;
 }
 
-/** The lines of JSON among whatever else it prints. */
+/** The lines of JSON among whatever else it prints, or, of forks that know no JSON, the rows of its table. */
 export function parseBatchedBench(output: string): LlamaEngineFigures[] {
   return output.split("\n").flatMap((line) => {
+    // | PP | TG | B | N_KV | T_PP s | S_PP t/s | T_TG s | S_TG t/s | T s | S t/s |
+    const cells = line.startsWith("|") ? line.split("|").slice(1, -1).map(Number) : [];
+    if (cells.length === 10 && cells.every(Number.isFinite))
+      return [{ batch: cells[2]!, tokensPerSecond: cells[7]! }];
     if (!line.startsWith("{")) return [];
     const { pl, speed_tg } = JSON.parse(line) as { pl?: unknown; speed_tg?: unknown };
     return typeof pl === "number" && typeof speed_tg === "number"

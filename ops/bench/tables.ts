@@ -30,7 +30,7 @@ function decodeTable(results: Results, model: string, precision: Precision): Tab
   const measured = results.decode.filter((row) => matches(row, { model, precision, repeat: 0 }));
   return {
     title: `${model}, ${precision}: a decode step of the engine`,
-    note: "Milliseconds; parts in per cent of the step; the last three columns are the share of a ceiling that was measured in the same seconds: only the weights' products, these and attention's, only reading weights and cache.",
+    note: "Milliseconds; parts in per cent of the step; the last four columns are the share of a ceiling that was measured in the same seconds: only the weights' products, these and attention's, only reading weights and cache from a buffer of just that size, and reading them at the rate of memory that no cache holds.",
     columns: [
       "batch",
       "depth",
@@ -45,6 +45,7 @@ function decodeTable(results: Results, model: string, precision: Precision): Tab
       "of products",
       "with attention",
       "of reading",
+      "of memory",
     ],
     rows: measured.map(({ batch, depth }) => {
       const where = { model, precision, batch, depth };
@@ -67,6 +68,7 @@ function decodeTable(results: Results, model: string, precision: Precision): Tab
         share("products"),
         share("productsAndAttention"),
         share("reading"),
+        share("memory"),
       ];
     }),
   };

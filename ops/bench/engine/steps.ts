@@ -40,6 +40,8 @@ export interface DecodeFigures {
   products: number;
   productsAndAttention: number;
   reading: number | null;
+  /** The same bytes at the rate at which memory is read that no cache holds. */
+  memory: number | null;
 }
 
 /** A prompt's prefill, without its first token; times in milliseconds. */
@@ -67,6 +69,8 @@ const PREFILLS = 8;
 /** Of the steps, those that count: the slowest met something else that ran on the machine. */
 const COUNTED = 0.75;
 
+const WARM_UP_STEPS = 200;
+const BEYOND_CACHES = 2 ** 28;
 const PARTS = ["native", "sampling", "cache", "delivery"] as const;
 type Part = (typeof PARTS)[number];
 type Step = Record<Part, number> & { step: number };
@@ -79,13 +83,16 @@ export async function steps(input: StepsInput): Promise<StepsFigures> {
   const { config } = rig.model;
   const products = await Products.open(config, threads);
   const context = config.n_positions;
+  const memoryRate = await readingRate(threads);
   const decode: DecodeFigures[] = [];
   const prefill: PrefillFigures[] = [];
+  await warmUp(rig);
   for (const share of input.depths) {
     const depth = Math.max(SETTLING + STEPS + 4, Math.floor(share * context));
-    const reading = await Reading.open(bytesOfStep(config, depth), threads);
-    for (const batch of batches)
-      decode.push(await decodeCell({ input, rig, ledger, products, reading }, batch, depth));
+    const bytes = bytesOfStep(config, depth);
+    const reading = await Reading.open(bytes, threads);
+    const bench = { input, rig, ledger, products, reading, fromMemory: bytes / memoryRate };
+    for (const batch of batches) decode.push(await decodeCell(bench, batch, depth));
     await reading.close();
   }
   for (const tokens of input.prefills.filter((tokens) => tokens < context))
@@ -110,6 +117,22 @@ function bytesOfStep(config: ModelConfig, depth: number): number {
   return productBytes(config) + (cacheBytesPerSlot(config) * depth) / config.n_positions;
 }
 
+/** Lets V8 compile what the steps run: the first cell would pay for it. */
+async function warmUp(rig: Rig): Promise<void> {
+  const sequences = await rig.startAtDepth(Math.min(8, rig.cache.slots), 1);
+  for (let i = 0; i < WARM_UP_STEPS && sequences[0]!.ids.length < rig.shape.context - 2; i++)
+    await rig.engine.step();
+  await rig.clear(sequences);
+}
+
+/** Bytes that are read in a millisecond from a buffer far larger than any cache. */
+async function readingRate(threads: number): Promise<number> {
+  const reading = await Reading.open(BEYOND_CACHES, threads);
+  const time = await reading.measure(3);
+  await reading.close();
+  return BEYOND_CACHES / time;
+}
+
 interface Bench {
   input: StepsInput;
   rig: Rig;
@@ -118,7 +141,7 @@ interface Bench {
 }
 
 async function decodeCell(
-  { input, rig, ledger, products, reading }: Bench & { reading: Reading },
+  { input, rig, ledger, products, reading, fromMemory }: Bench & { reading: Reading; fromMemory: number },
   batch: number,
   depth: number,
 ): Promise<DecodeFigures> {
@@ -151,6 +174,7 @@ async function decodeCell(
     products: median(ceilings.weights),
     productsAndAttention: median(ceilings.attention),
     reading: batch === 1 ? median(ceilings.reading) : null,
+    memory: batch === 1 ? fromMemory : null,
   };
 }
 
