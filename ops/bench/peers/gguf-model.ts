@@ -44,8 +44,7 @@ function metadata(
 ): Record<string, GgufValue> {
   const uint32 = (value: number): GgufValue => ({ type: "uint32", value });
   const string = (value: string): GgufValue => ({ type: "string", value });
-  const { tokens, types } = spellings(vocabulary, tokenizer);
-  const eos = Math.max(0, tokens.indexOf("[EOS]"));
+  const { tokens, types, eos } = spellings(vocabulary, tokenizer);
   return {
     "general.architecture": string("gpt2"),
     "general.name": string("jai"),
@@ -71,7 +70,7 @@ function metadata(
 
 /** Every id's token in GPT-2's alphabet of printable bytes, and its type; no two are spelled alike. */
 function spellings(vocabulary: number, { model, added_tokens, decoder }: TokenizerFile) {
-  const tokens: string[] = Array.from({ length: vocabulary }, (_, id) => `[unused ${id}]`);
+  const tokens: string[] = Array.from({ length: vocabulary }, (_, id) => `[unused${id}]`);
   const types: number[] = tokens.map(() => TOKEN_TYPES.control);
   const set = (id: number, token: string, type: number) => {
     if (id >= vocabulary) return;
@@ -81,14 +80,17 @@ function spellings(vocabulary: number, { model, added_tokens, decoder }: Tokeniz
   const bytesAlready = decoder?.type === "ByteLevel";
   for (const [token, id] of Object.entries(model.vocab))
     set(id, bytesAlready ? wholeText(token, id) : byteSymbols(token).join(""), TOKEN_TYPES.normal);
+  // Not as they are spelled: llama.cpp takes a "[PAD]" for an end of generation, which not every fork can ignore.
   for (const { id, content, special } of added_tokens ?? [])
-    set(id, content, special ? TOKEN_TYPES.control : TOKEN_TYPES.normal);
-  return { tokens, types };
+    if (special) set(id, `[special${id}]`, TOKEN_TYPES.control);
+    else set(id, content, TOKEN_TYPES.normal);
+  const eos = added_tokens?.find(({ content }) => content === "[EOS]")?.id ?? 0;
+  return { tokens, types, eos };
 }
 
 /** A model without training puts parts of characters together as it likes, and servers fail to say that in JSON. */
 function wholeText(token: string, id: number): string {
-  return isWholeText(token) ? token : `[part ${id}]`;
+  return isWholeText(token) ? token : `[part${id}]`;
 }
 
 function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
