@@ -42,6 +42,7 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
   const { context, vocabulary } = shape;
   const session = await OnnxSession.open(file, shape, { device: "cpu", deviceId: 0, threads: 0 });
   const cache = new KvCache(shape, TEXTS);
+  for (let text = 0; text < TEXTS; text++) cache.open(0);
   const sampler = new Sampler(vocabulary);
   const ranges: [number, number][] = [];
   /** Runs `chunk` more ids of every text. */

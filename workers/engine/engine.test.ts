@@ -138,6 +138,23 @@ for (const precision of ["fp32", "int8"] as const) {
       assert.ok(cached > tokens / 4, `${cached} of ${tokens} tokens came from the cache`);
     });
 
+    it("gives the very text of a fresh engine to a prompt whose rows are moved to a slot that was never used", async () => {
+      const prompt = (salt: number) =>
+        Array.from({ length: 60 }, (_, i) => Math.floor(uniform([salt, 2], i) * vocab));
+      const [again, other, beside] = [1, 2, 3].map((salt) => ({ promptIds: prompt(salt), maxTokens: 30 }));
+      const fresh = await generate(engineOf(1), again!);
+
+      const engine = engineOf(4);
+      await generate(engine, again!);
+      await generate(engine, other!);
+      const running = ask(engine, beside!).outcome;
+      await engine.step();
+      const reused = await generate(engine, again!);
+      await running;
+      assert.ok(reused.cachedTokens > 0);
+      assert.equal(reused.generated, fresh.generated);
+    });
+
     it("computes bit for bit the same logits with the rows of another prompt as without", async () => {
       const promptIds = Array.from({ length: 120 }, (_, i) => Math.floor(uniform([1, 1], i) * vocab));
       const fresh = await recordAllLogits(session, [promptIds]);

@@ -70,7 +70,8 @@ export class KvCache {
   /** Takes the first free slot into use, with the first `rows` of those that it holds. */
   open(rows: number): void {
     const slot = this.#used;
-    this.#touch(slot);
+    // A place that holds rows has been written to, be it by a swap.
+    if (rows === 0) this.#touch(slot);
     this.reserve(rows);
     this.lengths[slot] = rows;
     this.#lay(slot, slot + 1, this.#widest, this.#capacity);
@@ -96,6 +97,8 @@ export class KvCache {
    */
   append(first: number, counts: readonly number[], chunk: number, rows: Float32Array): void {
     const { heads, headDim } = this.shape;
+    const end = first + counts.length;
+    if (end > this.#used) throw new Error(`expected slots in use, got ${end} of ${this.#used}`);
     let source = 0;
     for (const array of this.#arrays) {
       for (let i = 0; i < counts.length; i++) {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, freePort } from "./client.js";
 
@@ -49,9 +50,9 @@ export class HttpProcess {
     while (!(await process.client.isUp(health))) {
       if (process.#failure === undefined && performance.now() > giveUp) {
         await process.stop();
-        throw new Error(`${command}: it did not answer within ${LOAD_MS / 1000} s`);
+        throw new Error(`${basename(command)}: it did not answer within ${LOAD_MS / 1000} s`);
       }
-      if (process.#failure !== undefined) throw new Error(`${command}: ${process.#failure}`);
+      if (process.#failure !== undefined) throw new Error(`${basename(command)}: ${process.#failure}`);
       await sleep(POLL_MS);
     }
     return process;

@@ -1,5 +1,5 @@
 // A process that serves a GGUF with node-llama-cpp to its parent, over IPC. Plain Node, since the package is installed
-// by the benchmark alone. Its argument is JSON: { model, clients, threads, … }; see llama-node.ts, which starts it.
+// by the benchmark alone. Its argument is JSON: { model, clients, threads, … }; see node-llama-cpp.ts, which starts it.
 import { readFileSync } from "node:fs";
 
 const { getLlama, LlamaLogLevel } = await import("node-llama-cpp");
