@@ -43,6 +43,14 @@ describe("detokenizing one id at a time", () => {
     }
   });
 
+  it("keeps a character of an added token that stands for no byte", () => {
+    const json = byteTokenizer() as { added_tokens: { id: number; content: string }[] };
+    // The last stand-in for a byte is U+0143; this is the character after it.
+    json.added_tokens[1]!.content = "ko\u0144";
+    const tokenizer = createTokenizer(json, { eos_token: "[EOS]" });
+    assert.equal(pieces([json.added_tokens[1]!.id], tokenizer.detokenizer).join(""), "ko\u0144");
+  });
+
   it("has nothing for control tokens and unknown ids, wherever they stand", () => {
     const [first, second, third] = bytes.encode("가");
     const ids = [256, first!, 256, second!, 9999, third!, 256];

@@ -120,7 +120,7 @@ function byteReader(decoder: object): (token: string) => Piece {
   const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
   return (token) => {
     // Added tokens may hold characters that stand for no byte.
-    const symbols = /^[!-~¡-¬®-ń]*$/.test(token) ? token : encoder.pre_tokenize(token).join("");
+    const symbols = /^[!-~¡-¬®-Ń]*$/.test(token) ? token : encoder.pre_tokenize(token).join("");
     const bytes = Uint8Array.from(symbols, (symbol) => Number(byteOf[symbol]));
     try {
       return { bytes, text: strictUtf8.decode(bytes) };
