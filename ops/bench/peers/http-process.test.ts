@@ -19,9 +19,9 @@ test("a server that ends tells its last line", async () => {
   );
 });
 
-test("a binary that isn't there is told by name", async () => {
+test("a binary that isn't there is told by name, without the folders above it", async () => {
   await assert.rejects(
     HttpProcess.start("/no/such/llama-server", () => [], "/health"),
-    /^Error: \/no\/such\/llama-server: .*ENOENT/,
+    /^Error: llama-server: spawn llama-server ENOENT$/,
   );
 });

@@ -30,7 +30,7 @@ export class HttpProcess {
         this.#failure = `it ended with ${signal ?? code}: ${last}`;
       },
       (error: Error) => {
-        this.#failure = error.message;
+        this.#failure = error.message.replaceAll(command, basename(command));
       },
     );
   }
