@@ -6,7 +6,9 @@ export const errors = {
   malformed_request: { status: 400, detail: "The request is not valid HTTP" },
   malformed_url: { status: 400, detail: "The URL is malformed" },
   unreadable_body: { status: 400, detail: "There was an error parsing the body" },
+  context_length_exceeded: { status: 400, detail: "The text is longer than the model's context" },
   not_found: { status: 404, detail: "Not Found" },
+  model_not_found: { status: 404, detail: "The model does not exist" },
   method_not_allowed: { status: 405, detail: "Method Not Allowed" },
   request_timeout: { status: 408, detail: "The request took too long to arrive" },
   body_too_large: { status: 413, detail: "The body is larger than this server takes" },
@@ -42,14 +44,15 @@ export class HttpError extends Error {
   /** The body. */
   readonly body: { detail: string | FieldError[] };
 
+  /** `detail`, where there is more to say than the table does. */
   constructor(
     readonly code: ErrorCode,
     readonly headers: Readonly<Record<string, string>> = {},
-    fields?: FieldError[],
+    detail: string | FieldError[] = errors[code].detail,
   ) {
-    super(errors[code].detail);
+    super(typeof detail === "string" ? detail : errors[code].detail);
     this.status = errors[code].status;
-    this.body = { detail: fields ?? errors[code].detail };
+    this.body = { detail };
   }
 }
 

@@ -1,0 +1,36 @@
+import { toUSVString } from "node:util";
+import type { Tokenizer } from "../../../models/tokenizer.js";
+import { refuse } from "../fields.js";
+import { shown } from "./request.js";
+
+/** A text, or its tokens. */
+export type Prompt = string | number[];
+
+const FORMS = "a string, an array of strings, an array of token ids or an array of such arrays";
+/** Each has a place in the queue for every text that it asks for. */
+const MOST_PROMPTS = 128;
+
+/** The prompts of a text completion. Its schema says that each element is a string, an integer or an array of integers. */
+export function readPrompts(prompt: string | (string | number | number[])[]): Prompt[] {
+  if (typeof prompt === "string") return [prompt];
+  const [first] = prompt;
+  if (first === undefined) throw refuse(["prompt"], `expected ${FORMS}, got an empty array`);
+  const different = prompt.findIndex((one) => typeof one !== typeof first);
+  if (different >= 0)
+    throw refuse(["prompt", different], `expected ${FORMS}, got ${shown(prompt[different])} beside ${shown(first)}`);
+  if (typeof first === "number") return [prompt as number[]];
+  if (prompt.length > MOST_PROMPTS)
+    throw refuse(["prompt"], `expected at most ${MOST_PROMPTS} prompts, got ${prompt.length}`);
+  return prompt as Prompt[];
+}
+
+/** @throws HttpError for tokens that the model doesn't have, and for a prompt without any */
+export function promptIds(prompt: Prompt, { encode, size }: Tokenizer): number[] {
+  const ids = typeof prompt === "string" ? encode(toUSVString(prompt)) : prompt;
+  if (ids.length === 0) throw refuse(["prompt"], "expected a prompt that has tokens for this model");
+  if (typeof prompt === "string") return ids;
+  const wrong = ids.find((id) => id < 0 || id >= size);
+  if (wrong !== undefined)
+    throw refuse(["prompt"], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
+  return ids;
+}
