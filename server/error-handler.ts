@@ -4,7 +4,7 @@ import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
 import type { Log } from "./log.js";
 import { GenerationFailed, WorkerLost } from "./pool.js";
-import { QueueRefusal, Removed } from "./queue.js";
+import { QueueRefusal, Removed } from "./queue/queue.js";
 
 /** The one place where an error becomes a response. */
 export function answerErrors(log: Log): ErrorRequestHandler {
@@ -12,7 +12,7 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     const error = toHttpError(thrown, req.body);
     if (error.code === "internal") log.error(`${req.method} ${req.path}: ${stackOf(thrown)}`);
     const events = EventStream.of(res);
-    if (events) return events.fail(error.body);
+    if (events) return events.fail(error);
     // Too late for another answer: Express ends the connection, which tells the client.
     if (res.headersSent) return next(thrown);
     res.status(error.status).set(error.headers).json(error.body);

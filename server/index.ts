@@ -13,7 +13,7 @@ import { isNpmScript } from "./npm.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
-import { Queue } from "./queue.js";
+import { Queue } from "./queue/queue.js";
 import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Queue, type QueueRefusal, Removed, type Standing } from "./queue.js";
+import { Queue, type QueueRefusal, Removed, type Standing } from "./queue/queue.js";
 
 /** A queue whose jobs end when the test says so. */
 function createQueue({ slots = 1, limit = 2 } = {}) {
