@@ -10,17 +10,20 @@ import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
-import { knownPaths } from "./paths.js";
+import { expressPath, knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
 import { nativeOperations } from "./operations/native.js";
+import { openAiOperations } from "./operations/openai/index.js";
 import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { modelRoutes } from "./routes/models.js";
+import { toolRoutes } from "./routes/tools.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes">;
+  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   plan: HealthParts["plan"];
@@ -52,7 +55,7 @@ export function createApp({
   app.post(/.*/, readBody(config.maxBodyBytes));
   // The server before took numbers that were written as texts; others' clients have never seen one that does.
   for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths)) app.post(path, boundedLists(document, path));
+  for (const path of Object.keys(document.paths)) app.post(expressPath(path), boundedLists(document, path));
   app.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.
@@ -66,7 +69,10 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ operations: nativeOperations(model), queue, log, streams }));
+  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
+  app.use(generateRoutes({ operations, queue, log, streams }));
+  app.use(modelRoutes(model));
+  app.use(toolRoutes(model, config));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(docsRoutes(document));
   app.use(() => {
