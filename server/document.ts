@@ -8,6 +8,8 @@ export interface Schema {
   $ref?: string;
   allOf?: Schema[];
   properties?: Record<string, Schema>;
+  items?: Schema;
+  required?: string[];
   type?: string | string[];
   minimum?: number;
   maximum?: number;
@@ -38,7 +40,9 @@ export interface Document {
 /** Reads openapi.yaml, with this server's own limits in place of the usual ones. */
 export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars">): Document {
   const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) as Document;
-  const { prompt, max_tokens } = propertiesOf(document, document.components.schemas.GenerationRequest!);
+  const { schemas } = document.components;
+  for (const [name, schema] of Object.entries(schemas)) schemas[name] = flatten(schema, schemas);
+  const { prompt, max_tokens } = bodyProperties(document, "/generate");
   prompt!.maxLength = limits.maxPromptChars;
   max_tokens!.maximum = limits.maxTokens;
   max_tokens!.default = Math.min(max_tokens!.default as number, limits.maxTokens);
@@ -47,20 +51,33 @@ export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars"
 
 /** The fields of the JSON bodies that a path is POSTed, by name; none where it takes no body. */
 export function bodyProperties(document: Document, path: string): Record<string, Schema> {
-  let body = document.paths[path]?.post?.requestBody;
-  if (body?.$ref) body = document.components.requestBodies[nameOf(body.$ref)];
-  const schema = body?.content?.["application/json"]?.schema;
-  return schema ? propertiesOf(document, schema) : {};
+  return requestSchema(document, path).properties ?? {};
 }
 
-/** An object's properties, those that its schema takes from others included. */
-function propertiesOf(document: Document, schema: Schema): Record<string, Schema> {
-  if (schema.$ref) return propertiesOf(document, document.components.schemas[nameOf(schema.$ref)]!);
-  return Object.assign(
-    {},
-    ...(schema.allOf ?? []).map((part) => propertiesOf(document, part)),
-    schema.properties,
-  );
+/** What the JSON bodies are that a path is POSTed; an empty schema where it takes none. */
+export function requestSchema(document: Document, path: string): Schema {
+  const body = document.paths[path]?.post?.requestBody;
+  const { content } = (body?.$ref ? document.components.requestBodies[nameOf(body.$ref)] : body) ?? {};
+  return resolve(content?.["application/json"]?.schema ?? {}, document);
+}
+
+/** The schema that is meant. */
+export function resolve(schema: Schema, { components }: Document): Schema {
+  return schema.$ref ? components.schemas[nameOf(schema.$ref)]! : schema;
+}
+
+/**
+ * An object that `allOf` puts together, as one: the validator lets requests without a body pass where it isn't, and tells
+ * what is wrong with one once for each part.
+ */
+function flatten({ allOf, ...schema }: Schema, schemas: Record<string, Schema>): Schema {
+  if (allOf === undefined) return schema;
+  const parts = [...allOf, schema].map((part) => (part.$ref ? schemas[nameOf(part.$ref)]! : part));
+  const required = parts.flatMap((part) => part.required ?? []);
+  return Object.assign({}, ...parts, {
+    ...(required.length > 0 && { required }),
+    properties: structuredClone(Object.assign({}, ...parts.map(({ properties }) => properties))),
+  });
 }
 
 const nameOf = (reference: string) => reference.split("/").at(-1)!;

@@ -1,6 +1,8 @@
 import type { Delta, Operation, Prepared } from "./operations/operation.js";
 import type { Finished, Outcome, Task } from "./pool.js";
-import { type Queue, Removed, type Standing, type Ticket } from "./queue/queue.js";
+import type { Queue } from "./queue/queue.js";
+import { Removed } from "./queue/refusal.js";
+import type { Standing, Ticket } from "./queue/ticket.js";
 
 /** Hears of a generation while it is under way. */
 export interface Listener {
@@ -36,7 +38,6 @@ export class Generation {
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
   #prepared: Prepared | null = null;
-  #standing: Standing | null = null;
 
   /** Takes the places. @throws QueueRefusal */
   constructor({ queue, operation, body, id, caller }: GenerationParts) {
@@ -54,9 +55,9 @@ export class Generation {
     });
   }
 
-  /** Where it stood when it was queued; null if it didn't have to wait. */
-  get standing(): Standing | null {
-    return this.#standing;
+  /** Where it stood when it was queued: 1 was the next to start, 0 started at once. */
+  get position(): number {
+    return this.#ticket.position;
   }
 
   get prepared(): Prepared {
@@ -85,7 +86,7 @@ export class Generation {
     const { onDelta } = listener;
     const items = this.prepared.tasks.map((task, sequence) => {
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
-        this.#ticket.progress();
+        this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
       const listens = onDelta !== undefined || this.#ticket.wantsProgress;
@@ -94,10 +95,7 @@ export class Generation {
         tokens: task.promptIds.length + task.maxTokens,
       };
     });
-    const sequences = this.#ticket.submit(items, (standing) => {
-      this.#standing ??= standing;
-      listener.onStanding?.(standing);
-    });
+    const sequences = this.#ticket.submit(items, listener.onStanding);
     try {
       const done = await Promise.all(
         sequences.map(async (one, sequence) => {

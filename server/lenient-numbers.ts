@@ -12,8 +12,7 @@ export function lenientNumbers(document: Document, path: string): RequestHandler
   const fields = Object.entries(bodyProperties(document, path)).flatMap(([name, { type }]) => {
     const types = [type].flat();
     if (types.includes("integer")) return [[name, /^[+-]?\d+(?:\.0*)?$/] as const];
-    if (types.includes("number"))
-      return [[name, /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/] as const];
+    if (types.includes("number")) return [[name, /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/] as const];
     return [];
   });
   return (req, _res, next) => {

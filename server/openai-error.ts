@@ -65,7 +65,9 @@ function sentence(field: FieldError): string {
 function name({ loc }: FieldError): string | null {
   const [, ...path] = loc;
   if (path.length === 0) return null;
-  return path.map((part, at) => (typeof part === "number" ? `[${part}]` : at > 0 ? `.${part}` : part)).join("");
+  return path
+    .map((part, at) => (typeof part === "number" ? `[${part}]` : at > 0 ? `.${part}` : part))
+    .join("");
 }
 
 function codeOf({ type }: FieldError): string {

@@ -54,7 +54,14 @@ test("every field reaches the task", async (context) => {
 
 test("null is the default", async (context) => {
   const { post, jobs } = await serveStandIn(context);
-  const names = ["top_p", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty"];
+  const names = [
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+  ];
   const more = ["logit_bias", "stop", "min_tokens", "n", "response_format", "regex", "grammar", "timeout"];
   const nulls = Object.fromEntries([...names, ...more].map((name) => [name, null]));
   for (const body of [{}, nulls]) await post("/chat", { prompt: "x", seed: 1, ...body });
@@ -86,7 +93,11 @@ test("values out of their ranges are refused", async (context) => {
   for (const [name, value] of bodies) {
     const response = await post("/generate", { prompt: "x", [name]: value });
     const { detail } = (await response.json()) as { detail: { loc: string[] }[] };
-    assert.deepEqual([response.status, detail[0]?.loc.slice(0, 2)], [422, ["body", name]], `${name} ${value}`);
+    assert.deepEqual(
+      [response.status, detail[0]?.loc.slice(0, 2)],
+      [422, ["body", name]],
+      `${name} ${value}`,
+    );
   }
   assert.equal(jobs.length, 0);
 });

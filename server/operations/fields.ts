@@ -2,7 +2,7 @@ import { toUSVString } from "node:util";
 import type { GrammarSource } from "../../workers/protocol.js";
 import { invalidBody } from "../errors.js";
 import type { Task } from "../pool.js";
-import type { Timeouts } from "../queue/queue.js";
+import type { Timeouts } from "../queue/deadlines.js";
 import { halves, sequenceSeed } from "./seed.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { HttpError } from "../errors.js";
-import type { Standing } from "../queue/queue.js";
+import type { Standing } from "../queue/ticket.js";
 import { type Delta, type Events, event } from "./operation.js";
 
 /** The stream that openapi.yaml's GenerationEvents describe. */

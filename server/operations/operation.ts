@@ -1,7 +1,8 @@
 import type { GrammarSource, TokenLogprob } from "../../workers/protocol.js";
 import type { HttpError } from "../errors.js";
 import type { Finished, Task } from "../pool.js";
-import type { Standing, Timeouts } from "../queue/queue.js";
+import type { Timeouts } from "../queue/deadlines.js";
+import type { Standing } from "../queue/ticket.js";
 
 /** What a body asks for, known before anything is computed for it. */
 export interface Demand {

@@ -4,7 +4,9 @@ import { Generation, type Result } from "../generation.js";
 import { excerpt, type Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import type { Outcome, Task } from "../pool.js";
-import { type Queue, Removed } from "../queue/queue.js";
+import type { Queue } from "../queue/queue.js";
+import { Removed } from "../queue/refusal.js";
+import type { Standing } from "../queue/ticket.js";
 import { requestId } from "../request-id.js";
 
 export interface GenerateParts {
@@ -40,25 +42,29 @@ function answer(operation: Operation, parts: Omit<GenerateParts, "operations">):
       const prepared = generation.prepare();
       const { stream } = operation.measure(body);
       let events: EventStream | null = null;
+      let standing: Standing | null = null;
       const running = generation.run(
         stream
           ? {
-              onStanding: (standing) => events?.queue(standing),
+              onStanding: (now) => {
+                standing = now;
+                events?.queue(now);
+              },
               onDelta: (sequence, delta) => events?.delta(sequence, delta),
               onEnd: (sequence, outcome) => events?.end(sequence, outcome),
             }
           : {},
       );
-      res.set("X-Queue-Position", String(generation.standing?.position ?? 0));
+      res.set("X-Queue-Position", String(generation.position));
       if (stream) {
         events = new EventStream(res, prepared.events(), streams);
-        if (generation.standing) events.queue(generation.standing);
+        // It is told while it is queued, when there was no stream yet.
+        if (standing) events.queue(standing);
       }
       const result = await running;
       const whole = prepared.answer(result.outcomes);
-      res.headersSent || res.set("X-Queue-Time", (result.queueMs / 1000).toFixed(3));
       if (events) events.finish(whole);
-      else res.json(whole);
+      else res.set("X-Queue-Time", (result.queueMs / 1000).toFixed(3)).json(whole);
       logEnd(log, id, result);
     } catch (error) {
       leave();

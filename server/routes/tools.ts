@@ -1,7 +1,11 @@
 import { toUSVString } from "node:util";
 import { Router } from "express";
 import { refuse } from "../operations/fields.js";
-import { type ChatMessage, conversationChars, renderConversation } from "../operations/openai/conversation.js";
+import {
+  type ChatMessage,
+  conversationChars,
+  renderConversation,
+} from "../operations/openai/conversation.js";
 import { promptIds } from "../operations/openai/prompts.js";
 import { checkLength, checkModel, type Limits, type OpenAiModel } from "../operations/openai/request.js";
 
@@ -37,7 +41,10 @@ export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
   };
   const readText = ({ prompt, messages }: TokenizeBody) => {
     if ((prompt === undefined) === (messages === undefined))
-      throw refuse([], `expected either prompt or messages, got ${prompt === undefined ? "neither" : "both"}`);
+      throw refuse(
+        [],
+        `expected either prompt or messages, got ${prompt === undefined ? "neither" : "both"}`,
+      );
     if (messages !== undefined) return render(messages);
     checkLength("prompt", prompt!.length, limits);
     return toUSVString(prompt!);

@@ -59,7 +59,8 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
     prepare(body, id) {
       const fields = body as ChatFields;
       const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
-      if (promptIds.length === 0) throw refuse(["messages"], "expected texts that have tokens for this model");
+      if (promptIds.length === 0)
+        throw refuse(["messages"], "expected texts that have tokens for this model");
       const context = config.n_positions;
       const maxTokens = tokenBudget({
         promptTokens: promptIds.length,
@@ -164,6 +165,8 @@ class ChatChoiceEvents implements ChoiceEvents {
   #begin(): object[] {
     if (this.#began) return [];
     this.#began = true;
-    return [{ delta: { role: "assistant", content: "", refusal: null }, logprobs: null, finish_reason: null }];
+    return [
+      { delta: { role: "assistant", content: "", refusal: null }, logprobs: null, finish_reason: null },
+    ];
   }
 }

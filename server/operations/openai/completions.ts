@@ -69,7 +69,10 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
         answer: (outcomes) => {
           const chosen = outcomes.flatMap((_, at) => {
             if (at % perPrompt !== 0) return [];
-            return best(outcomes.slice(at, at + perPrompt), n).map((outcome) => ({ task: tasks[at]!, outcome }));
+            return best(outcomes.slice(at, at + perPrompt), n).map((outcome) => ({
+              task: tasks[at]!,
+              outcome,
+            }));
           });
           return {
             ...head,
@@ -96,7 +99,10 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
 
 /** @throws HttpError for what the model can't do, and what the schema can't say */
 function checkFields(fields: CompletionFields): void {
-  checkUnsupported({ suffix: fields.suffix }, "the model writes only what follows a text, not what fits before another");
+  checkUnsupported(
+    { suffix: fields.suffix },
+    "the model writes only what follows a text, not what fits before another",
+  );
   const { n, best_of: bestOf, max_tokens: maxTokens } = fields;
   if (bestOf != null && bestOf < (n ?? 1))
     throw refuse(["best_of"], `expected at least n, which is ${n ?? 1}, got ${bestOf}`);
@@ -155,7 +161,8 @@ function best(outcomes: readonly Finished[], n: number): Finished[] {
 /** Of every token, also of the one that ended the text: evaluation harnesses count on one for each completion token. */
 function logprobsOf(task: Task, outcome: Finished, { echo }: CompletionFields, { tokenizer }: OpenAiModel) {
   const rows = new TokenRows(tokenizer);
-  if (echo) for (const [at, id] of task.promptIds.entries()) rows.push(id, outcome.promptLogprobs?.[at] ?? null);
+  if (echo)
+    for (const [at, id] of task.promptIds.entries()) rows.push(id, outcome.promptLogprobs?.[at] ?? null);
   for (const entry of outcome.logprobs ?? []) rows.push(entry.id, entry);
   return completionLogprobs(rows.takeAll());
 }

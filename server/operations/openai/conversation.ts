@@ -63,7 +63,10 @@ function readContent({ role, content }: ChatMessage, path: (string | number)[]):
   const texts = content.map(({ type, text }, index) => {
     const part = [...path, "content", index];
     if (type !== "text")
-      throw unsupported([...part, "type"], `expected "text", which is all that the model reads, got ${shown(type)}`);
+      throw unsupported(
+        [...part, "type"],
+        `expected "text", which is all that the model reads, got ${shown(type)}`,
+      );
     if (typeof text !== "string") throw refuse([...part, "text"], `expected a string, got ${shown(text)}`);
     return text;
   });

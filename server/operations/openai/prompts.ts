@@ -17,7 +17,10 @@ export function readPrompts(prompt: string | (string | number | number[])[]): Pr
   if (first === undefined) throw refuse(["prompt"], `expected ${FORMS}, got an empty array`);
   const different = prompt.findIndex((one) => typeof one !== typeof first);
   if (different >= 0)
-    throw refuse(["prompt", different], `expected ${FORMS}, got ${shown(prompt[different])} beside ${shown(first)}`);
+    throw refuse(
+      ["prompt", different],
+      `expected ${FORMS}, got ${shown(prompt[different])} beside ${shown(first)}`,
+    );
   if (typeof first === "number") return [prompt as number[]];
   if (prompt.length > MOST_PROMPTS)
     throw refuse(["prompt"], `expected at most ${MOST_PROMPTS} prompts, got ${prompt.length}`);
@@ -30,7 +33,6 @@ export function promptIds(prompt: Prompt, { encode, size }: Tokenizer): number[]
   if (ids.length === 0) throw refuse(["prompt"], "expected a prompt that has tokens for this model");
   if (typeof prompt === "string") return ids;
   const wrong = ids.find((id) => id < 0 || id >= size);
-  if (wrong !== undefined)
-    throw refuse(["prompt"], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
+  if (wrong !== undefined) throw refuse(["prompt"], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
   return ids;
 }
