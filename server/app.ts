@@ -12,7 +12,7 @@ import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import { knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
-import type { Queue } from "./queue.js";
+import type { Queue } from "./queue/queue.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Standing } from "./queue.js";
+import type { Standing } from "./queue/ticket.js";
 
 /** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
 export type Every = (ms: number, callback: () => void) => () => void;

@@ -6,7 +6,9 @@ import { invalidBody } from "../errors.js";
 import { EventStream, type EventStreamOptions } from "../event-stream.js";
 import { excerpt, type Log } from "../log.js";
 import type { Outcome, Task } from "../pool.js";
-import { type Queue, Removed } from "../queue.js";
+import type { Queue } from "../queue/queue.js";
+import { Removed } from "../queue/refusal.js";
+import type { Ticket } from "../queue/ticket.js";
 
 /** A body that has been validated: the defaults are in it. */
 interface GenerationRequest {
@@ -56,16 +58,19 @@ function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultS
     res.set("X-Request-Id", id);
     log.info(`${id} - ${req.path}: ${excerpt(fields.prompt)}`, { id, path: req.path });
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
-    const leave = () => queue.remove(id);
+    let ticket: Ticket<Task, Outcome> | null = null;
+    const leave = () => ticket?.cancel();
     // A client may pipeline as many requests as the queue has places, each of which listens.
     socket.setMaxListeners(0);
     socket.once("close", leave);
     try {
-      queue.reserve(id);
+      const promptTokens = fields.prompt.length;
+      ticket = queue.reserve({ caller: "anonymous", priority: 0, sequences: 1, promptTokens });
       if (socket.destroyed) leave();
       const prompt = frame(toUSVString(fields.prompt));
       const promptIds = model.tokenizer.encode(prompt);
       if (promptIds.length === 0) throw noTokens();
+      ticket.adjust(promptIds.length);
       const seed = fields.seed ?? randomSeed();
       const stop = fields.stop === undefined ? defaultStop : [fields.stop].flat().map(toUSVString);
       const events = fields.stream ? new EventStream(res, streams) : null;
@@ -78,20 +83,27 @@ function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultS
         seed: halves(seed),
         stop,
         ignoreEos: fields.ignore_eos,
-        ...(events && { onText: (text, tokens) => events.delta(text, tokens) }),
+        ...((events || ticket.wantsProgress) && {
+          onText: (text, tokens) => {
+            ticket?.progress(0, tokens);
+            events?.delta(text, tokens);
+          },
+        }),
       };
-      const { outcome, queueMs, runMs } = await queue.submit(id, task, (standing) => events?.queue(standing));
+      const sequence = { item: task, tokens: promptIds.length + task.maxTokens };
+      const [done] = ticket.submit([sequence], (standing) => events?.queue(standing));
+      const { outcome, queueMs, runMs } = await done!;
       if (outcome.type === "cancelled") throw new Removed();
-      const { reason, promptTokens, completionTokens } = outcome;
+      const { reason, completionTokens } = outcome;
       const body = {
         prompt,
         generated: outcome.generated,
         full_text: outcome.fullText,
         finish_reason: reason,
         usage: {
-          prompt_tokens: promptTokens,
+          prompt_tokens: outcome.promptTokens,
           completion_tokens: completionTokens,
-          total_tokens: promptTokens + completionTokens,
+          total_tokens: outcome.promptTokens + completionTokens,
           prompt_tokens_details: { cached_tokens: outcome.cachedTokens },
         },
         id,
