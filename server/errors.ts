@@ -18,12 +18,14 @@ export const errors = {
   expectation_failed: { status: 417, detail: "The server cannot do what the Expect header asks for" },
   invalid_body: { status: 422, detail: "The body is not what the operation takes" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
+  caller_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
+  deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;
@@ -44,10 +46,10 @@ export class HttpError extends Error {
   /** The body. */
   readonly body: { detail: string | FieldError[] };
 
-  /** `detail`, where there is more to say than the table does. */
   constructor(
     readonly code: ErrorCode,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** In place of the table's: more of it, or for `invalid_body` the fields. */
     detail: string | FieldError[] = errors[code].detail,
   ) {
     super(typeof detail === "string" ? detail : errors[code].detail);

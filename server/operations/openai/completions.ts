@@ -33,7 +33,7 @@ const USUAL_TOKENS = 16;
 
 /** OpenAI's text completions: prompts as they are, and texts that continue them. */
 export function completions(model: OpenAiModel, limits: Limits): Operation {
-  const { tokenizer, config } = model;
+  const { config } = model;
   return {
     path: "/v1/completions",
     measure(body) {

@@ -1,7 +1,7 @@
 import type { HttpError } from "../../errors.js";
 import { openAiError } from "../../openai-error.js";
 import type { Finished } from "../../pool.js";
-import type { Standing } from "../../queue/queue.js";
+import type { Standing } from "../../queue/ticket.js";
 import { type Delta, type Events, event } from "../operation.js";
 
 /** Words one choice of a streamed response. Each returns the choice as the chunks have it, one after the other. */
