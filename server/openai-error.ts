@@ -77,6 +77,7 @@ function codeOf({ type }: FieldError): string {
     string_too_long: "string_above_max_length",
     string_too_short: "string_below_min_length",
     too_long: "array_above_max_length",
+    too_short: "array_below_min_length",
     unsupported: "unsupported_parameter",
   };
   return exact[type] ?? (/_(type|parsing|from_float)$/.test(type) ? "invalid_type" : "invalid_value");

@@ -6,7 +6,7 @@ import {
   conversationChars,
   renderConversation,
 } from "../operations/openai/conversation.js";
-import { promptIds } from "../operations/openai/prompts.js";
+import { checkIds } from "../operations/openai/prompts.js";
 import { checkLength, checkModel, type Limits, type OpenAiModel } from "../operations/openai/request.js";
 
 interface TokenizeBody {
@@ -62,9 +62,10 @@ export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
     });
   });
   router.post("/detokenize", (req, res) => {
-    const body = req.body as DetokenizeBody;
-    checkModel(body.model, config.name);
-    res.json({ prompt: tokenizer.decode(promptIds(body.tokens, tokenizer)) });
+    const { model: asked, tokens } = req.body as DetokenizeBody;
+    checkModel(asked, config.name);
+    checkIds(tokens, "tokens", tokenizer);
+    res.json({ prompt: tokenizer.decode(tokens) });
   });
   router.post("/v1/chat/completions/render", (req, res) => {
     const { model: asked, messages } = req.body as RenderBody;

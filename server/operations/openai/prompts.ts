@@ -10,11 +10,10 @@ const FORMS = "a string, an array of strings, an array of token ids or an array 
 /** Each has a place in the queue for every text that it asks for. */
 const MOST_PROMPTS = 128;
 
-/** The prompts of a text completion. Its schema says that each element is a string, an integer or an array of integers. */
+/** The prompts of a text completion. Its schema says that a list has elements, each a string, an integer or an array of integers. */
 export function readPrompts(prompt: string | (string | number | number[])[]): Prompt[] {
   if (typeof prompt === "string") return [prompt];
-  const [first] = prompt;
-  if (first === undefined) throw refuse(["prompt"], `expected ${FORMS}, got an empty array`);
+  const first = prompt[0]!;
   const different = prompt.findIndex((one) => typeof one !== typeof first);
   if (different >= 0)
     throw refuse(
@@ -28,11 +27,15 @@ export function readPrompts(prompt: string | (string | number | number[])[]): Pr
 }
 
 /** @throws HttpError for tokens that the model doesn't have, and for a prompt without any */
-export function promptIds(prompt: Prompt, { encode, size }: Tokenizer): number[] {
-  const ids = typeof prompt === "string" ? encode(toUSVString(prompt)) : prompt;
+export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
+  const ids = typeof prompt === "string" ? tokenizer.encode(toUSVString(prompt)) : prompt;
   if (ids.length === 0) throw refuse(["prompt"], "expected a prompt that has tokens for this model");
-  if (typeof prompt === "string") return ids;
-  const wrong = ids.find((id) => id < 0 || id >= size);
-  if (wrong !== undefined) throw refuse(["prompt"], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
+  if (typeof prompt !== "string") checkIds(ids, "prompt", tokenizer);
   return ids;
+}
+
+/** @throws HttpError for tokens that the model doesn't have */
+export function checkIds(ids: readonly number[], field: string, { size }: Tokenizer): void {
+  const wrong = ids.find((id) => id < 0 || id >= size);
+  if (wrong !== undefined) throw refuse([field], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
 }
