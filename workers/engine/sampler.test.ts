@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Sampling } from "../protocol.js";
-import { blockMaxima } from "./fixture.js";
+import { rowOf } from "./fixture.js";
 import { uniform } from "./philox.js";
 import { Sampler } from "./sampler.js";
 import { PLAIN_SAMPLING } from "./sampling.js";
@@ -24,15 +24,14 @@ function probabilities(logits: Float32Array, { temperature, topK }: Sampling): n
 it("takes the first of the greatest logits at temperature 0", () => {
   const sampler = new Sampler(5);
   const logits = Float32Array.of(1, 7, 3, 7, 2);
-  assert.equal(sampler.sample(logits, blockMaxima(logits), options({ temperature: 0 }), 0), 1);
+  assert.equal(sampler.sample(rowOf(logits), options({ temperature: 0 }), 0), 1);
 });
 
 it("draws only what top_k keeps, ties with the last of it included", () => {
   const sampler = new Sampler(6);
   const logits = Float32Array.of(3, 1, 2, 2, 2, 0);
   const drawn = new Set<number>();
-  for (let i = 0; i < 500; i++)
-    drawn.add(sampler.sample(logits, blockMaxima(logits), options({ topK: 2 }), i));
+  for (let i = 0; i < 500; i++) drawn.add(sampler.sample(rowOf(logits), options({ topK: 2 }), i));
   assert.deepEqual([...drawn].sort(), [0, 2, 3, 4]);
 });
 
@@ -40,9 +39,9 @@ it("treats a top_k of the vocabulary or more as off", () => {
   const sampler = new Sampler(50);
   const logits = randomLogits(3, 50);
   for (let i = 0; i < 200; i++) {
-    const off = sampler.sample(logits, blockMaxima(logits), options({}), i);
-    assert.equal(sampler.sample(logits, blockMaxima(logits), options({ topK: 50 }), i), off);
-    assert.equal(sampler.sample(logits, blockMaxima(logits), options({ topK: 5000 }), i), off);
+    const off = sampler.sample(rowOf(logits), options({}), i);
+    assert.equal(sampler.sample(rowOf(logits), options({ topK: 50 }), i), off);
+    assert.equal(sampler.sample(rowOf(logits), options({ topK: 5000 }), i), off);
   }
 });
 
@@ -58,7 +57,7 @@ it("draws each token as often as its probability says", () => {
     const sampler = new Sampler(logits.length);
     const counts = new Array<number>(logits.length).fill(0);
     for (let i = 0; i < draws; i++)
-      counts[sampler.sample(logits, blockMaxima(logits), { ...given, seed: [seed, 5] }, i)]!++;
+      counts[sampler.sample(rowOf(logits), { ...given, seed: [seed, 5] }, i)]!++;
     let chiSquare = 0;
     let cells = 0;
     for (const [token, probability] of probabilities(logits, given).entries()) {
@@ -76,14 +75,12 @@ it("draws each token as often as its probability says", () => {
 it("draws the same token for the same seed and position, whatever it drew before", () => {
   const logits = randomLogits(7, 300);
   const fresh = Array.from({ length: 50 }, (_, i) =>
-    new Sampler(300).sample(logits, blockMaxima(logits), options({ topK: 40 }), i),
+    new Sampler(300).sample(rowOf(logits), options({ topK: 40 }), i),
   );
   const used = new Sampler(300);
   const others = randomLogits(8, 300);
-  used.sample(others, blockMaxima(others), options({ topK: 200 }), 3);
-  const reused = Array.from({ length: 50 }, (_, i) =>
-    used.sample(logits, blockMaxima(logits), options({ topK: 40 }), i),
-  );
+  used.sample(rowOf(others), options({ topK: 200 }), 3);
+  const reused = Array.from({ length: 50 }, (_, i) => used.sample(rowOf(logits), options({ topK: 40 }), i));
   assert.deepEqual(reused, fresh);
 });
 
@@ -91,7 +88,7 @@ it("stands extreme temperatures and logits", () => {
   const sampler = new Sampler(3);
   const logits = Float32Array.of(-3e38, 3e38, -Infinity);
   for (const temperature of [1e-300, 1e-6, 1, 1e6, 1e300]) {
-    const token = sampler.sample(logits, blockMaxima(logits), options({ temperature }), 1);
+    const token = sampler.sample(rowOf(logits), options({ temperature }), 1);
     assert.ok(token === 0 || token === 1, `temperature ${temperature} drew ${token}`);
   }
 });
@@ -104,6 +101,6 @@ it("refuses logits that are not numbers", () => {
     [-Infinity, -Infinity, -Infinity],
   ]) {
     const logits = Float32Array.from(values);
-    assert.throws(() => sampler.sample(logits, blockMaxima(logits), options({}), 0), /not numbers/);
+    assert.throws(() => sampler.sample(rowOf(logits), options({}), 0), /not numbers/);
   }
 });
