@@ -98,8 +98,9 @@ export class Candidates {
     this.#cut.clear();
     for (let i = 0; i < count; i++) this.#cut.add(Math.abs(logits[i]! - mean), weights[i]!);
     const farthest = this.#cut.find(share * total);
-    this.count = 0;
-    for (let i = 0; i < count; i++) if (Math.abs(logits[i]! - mean) <= farthest) this.#keep(i);
+    let kept = 0;
+    for (let i = 0; i < count; i++) if (Math.abs(logits[i]! - mean) <= farthest) this.#move(i, kept++);
+    this.count = kept;
     this.#sum();
   }
 
@@ -108,8 +109,10 @@ export class Candidates {
     const { weights, count } = this;
     let heaviest = 0;
     for (let i = 0; i < count; i++) if (weights[i]! > heaviest) heaviest = weights[i]!;
-    this.count = 0;
-    for (let i = 0; i < count; i++) if (weights[i]! >= ratio * heaviest) this.#keep(i);
+    const least = ratio * heaviest;
+    let kept = 0;
+    for (let i = 0; i < count; i++) if (weights[i]! >= least) this.#move(i, kept++);
+    this.count = kept;
     this.#sum();
   }
 
@@ -127,19 +130,21 @@ export class Candidates {
 
   #keepLogits(least: number): void {
     const { logits, count } = this;
-    this.count = 0;
-    for (let i = 0; i < count; i++) if (logits[i]! >= least) this.#keep(i);
+    let kept = 0;
+    for (let i = 0; i < count; i++) if (logits[i]! >= least) this.#move(i, kept++);
+    this.count = kept;
   }
 
-  #keep(i: number): void {
-    this.tokens[this.count] = this.tokens[i]!;
-    this.logits[this.count] = this.logits[i]!;
-    this.weights[this.count++] = this.weights[i]!;
+  #move(from: number, to: number): void {
+    this.tokens[to] = this.tokens[from]!;
+    this.logits[to] = this.logits[from]!;
+    this.weights[to] = this.weights[from]!;
   }
 
   #sum(): void {
+    const { weights, count } = this;
     let total = 0;
-    for (let i = 0; i < this.count; i++) total += this.weights[i]!;
+    for (let i = 0; i < count; i++) total += weights[i]!;
     this.total = total;
   }
 }

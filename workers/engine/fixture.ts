@@ -15,3 +15,10 @@ export function blockMaxima(logits: Float32Array, rows = 1): Float32Array {
 export function rowOf(logits: Float32Array): Row {
   return { logits, maxima: blockMaxima(logits) };
 }
+
+/** A set of tokens as a constraint tells it. */
+export function bitsOf(tokens: Iterable<number>, vocabulary: number): Int32Array {
+  const bits = new Int32Array(Math.ceil(vocabulary / 32));
+  for (const token of tokens) bits[token >>> 5]! |= 1 << (token & 31);
+  return bits;
+}

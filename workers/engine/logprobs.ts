@@ -16,13 +16,14 @@ export class Logprobs {
    * @throws when the logits are not numbers
    */
   read(row: Row, token: number, k: number): TokenLogprob {
-    const greatest = row.logits[mostLikely(row)]!;
+    const { logits } = row;
+    const greatest = logits[mostLikely(row)]!;
     let total = 0;
-    for (const logit of row.logits) total += exponential(logit - greatest);
+    for (let i = 0; i < logits.length; i++) total += exponential(logits[i]! - greatest);
     const logTotal = Math.log(total) + greatest;
     return {
       id: token,
-      logprob: row.logits[token]! - logTotal,
+      logprob: logits[token]! - logTotal,
       top: this.#likeliest(row, k).map(({ id, logit }) => [id, logit - logTotal]),
     };
   }

@@ -44,10 +44,12 @@ export class MassCut {
   }
 
   #range(): [least: number, greatest: number] {
+    const keys = this.#keys;
+    const count = this.#count;
     let least = Number.POSITIVE_INFINITY;
     let greatest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < this.#count; i++) {
-      const key = this.#keys[i]!;
+    for (let i = 0; i < count; i++) {
+      const key = keys[i]!;
       if (key < least) least = key;
       if (key > greatest) greatest = key;
     }
@@ -55,19 +57,23 @@ export class MassCut {
   }
 
   #weigh(least: number, scale: number): void {
+    const keys = this.#keys;
+    const weights = this.#weights;
     const masses = this.#masses;
+    const count = this.#count;
     masses.fill(0);
-    for (let i = 0; i < this.#count; i++) {
-      masses[bucketOf(this.#keys[i]!, least, scale)]! += this.#weights[i]!;
-    }
+    for (let i = 0; i < count; i++) masses[bucketOf(keys[i]!, least, scale)]! += weights[i]!;
   }
 
   #keep(bucket: number, least: number, scale: number): void {
+    const keys = this.#keys;
+    const weights = this.#weights;
+    const count = this.#count;
     let kept = 0;
-    for (let i = 0; i < this.#count; i++) {
-      if (bucketOf(this.#keys[i]!, least, scale) !== bucket) continue;
-      this.#keys[kept] = this.#keys[i]!;
-      this.#weights[kept++] = this.#weights[i]!;
+    for (let i = 0; i < count; i++) {
+      if (bucketOf(keys[i]!, least, scale) !== bucket) continue;
+      keys[kept] = keys[i]!;
+      weights[kept++] = weights[i]!;
     }
     this.#count = kept;
   }

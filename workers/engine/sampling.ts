@@ -1,8 +1,8 @@
 import type { Sampling } from "../protocol.js";
 
 /*
- * How the next token is drawn, in this order. Logits are float32 and are rounded to it by each of the steps 2 to 4;
- * from step 5 on all is float64. A step that is off changes nothing.
+ * How the next token is drawn, in this order. Logits are float32, to which they are rounded after step 2 and after
+ * step 4; from step 5 on all is float64. A step that is off changes nothing.
  *
  *  1. Tokens that the grammar does not allow are ruled out, and, until there are `minTokens`, the end-of-sequence token
  *     (as in vLLM); it stays where the grammar allows nothing else.
