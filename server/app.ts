@@ -4,10 +4,13 @@ import type { ModelFolder } from "../models/folder.js";
 import { readBody } from "./body.js";
 import { boundedLists } from "./bounded-lists.js";
 import type { Config } from "./config.js";
+import { crossOrigin } from "./cross-origin.js";
 import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
+import { authenticate } from "./keys/authenticate.js";
+import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import { knownPaths } from "./paths.js";
@@ -16,13 +19,16 @@ import type { Queue } from "./queue.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { usageRoutes } from "./routes/usage.js";
+import { securityHeaders } from "./security-headers.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes">;
+  config: Pick<Config, "maxBodyBytes" | "corsOrigins">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
+  callers: Callers;
   log: Log;
   streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
@@ -36,6 +42,7 @@ export function createApp({
   model,
   plan,
   queue,
+  callers,
   log,
   streams,
   validateResponses,
@@ -45,6 +52,9 @@ export function createApp({
   // A digest of every response, which no client of these operations asks about.
   app.disable("etag");
   app.enable("case sensitive routing");
+  app.use(securityHeaders());
+  if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
+  app.use(authenticate(callers));
   app.use(knownPaths(document));
   app.post(/.*/, readBody(config.maxBodyBytes), lenientNumbers(document), boundedLists(document));
   app.use(
@@ -62,6 +72,7 @@ export function createApp({
   );
   app.use(generateRoutes({ model, queue, log, streams }));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {
     throw new HttpError("not_found");
