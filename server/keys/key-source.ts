@@ -66,7 +66,9 @@ export async function followKeyFile({
     if (message !== null && message !== complaint) log.error(`${path}: ${message}; the keys before stay`);
     complaint = message;
   };
-  const ticks = setInterval(intervalMs ?? INTERVAL_MS, undefined, { ref: false, ...(signal && { signal }) });
+  // Without a signal nothing else could end it, so the process doesn't stay for it.
+  const options = signal === undefined ? { ref: false } : { signal };
+  const ticks = setInterval(intervalMs ?? INTERVAL_MS, undefined, options);
   try {
     for await (const _ of ticks) {
       try {
