@@ -25,12 +25,14 @@ export const errors = {
   quota_used_up: { status: 429, detail: "This key's tokens of a day are used up or held" },
   concurrency_limited: { status: 429, detail: "As many requests of this key run as may at once" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
+  caller_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
+  deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;
@@ -54,11 +56,12 @@ export class HttpError extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly headers: Readonly<Record<string, string>> = {},
-    fields?: FieldError[],
+    /** In place of the table's: more of it, or for `invalid_body` the fields. */
+    detail: string | FieldError[] = errors[code].detail,
   ) {
-    super(errors[code].detail);
+    super(typeof detail === "string" ? detail : errors[code].detail);
     this.status = errors[code].status;
-    this.body = { detail: fields ?? errors[code].detail };
+    this.body = { detail };
   }
 }
 

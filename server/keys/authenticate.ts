@@ -6,15 +6,6 @@ import type { Caller } from "./caller.js";
 import type { Callers } from "./callers.js";
 import { rateLimitHeaders } from "./rate-limit-headers.js";
 
-declare global {
-  namespace Express {
-    interface Locals {
-      /** Whoever sent the request. */
-      caller: Caller;
-    }
-  }
-}
-
 /** What needs no key, to GET and HEAD. */
 const open: ReadonlySet<string> = new Set([
   "/",
@@ -32,16 +23,25 @@ const open: ReadonlySet<string> = new Set([
 export function authenticate(callers: Callers): RequestHandler {
   return (req, res, next) => {
     if ((req.method === "GET" || req.method === "HEAD") && open.has(req.path)) {
-      res.locals.caller = callers.anonymous;
+      (res.locals as Locals).caller = callers.anonymous;
       return next();
     }
     const caller = callers.identify(presentedKey(req.headers));
     if (caller === null) throw new HttpError("unauthorized", { "WWW-Authenticate": "Bearer" });
-    res.locals.caller = caller;
+    (res.locals as Locals).caller = caller;
     tellLimits(res, caller);
     if (req.method === "POST") caller.arrive();
     next();
   };
+}
+
+/** Whoever sent the request that this answers. */
+export function callerOf(res: Response): Caller {
+  return (res.locals as Locals).caller;
+}
+
+interface Locals {
+  caller: Caller;
 }
 
 /** X-API-Key comes first: Authorization may be meant for a proxy on the way. */

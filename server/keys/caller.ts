@@ -1,4 +1,4 @@
-import { type ErrorCode, HttpError } from "../errors.js";
+import { type ErrorCode, errors, HttpError } from "../errors.js";
 import type { Key, Limits } from "./key.js";
 import { Ledger } from "./ledger.js";
 import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";
@@ -90,7 +90,8 @@ export class Caller {
       ["tokens_limited", this.#tokensPerMinute],
       ["quota_used_up", this.#tokensPerDay],
     ];
-    if (quotas.some(([, quota]) => quota !== null && tokens > quota.limit)) throw this.#refusal("over_quota");
+    const least = Math.min(...quotas.map(([, quota]) => quota?.limit ?? Number.POSITIVE_INFINITY));
+    if (tokens > least) throw this.#refusal("over_quota", null, `${tokens} of ${least}`);
     const [code, wait] = quotas
       .map(([code, quota]) => [code, quota?.msUntilRoom(tokens, this.#held) ?? 0] as const)
       .reduce((longest, one) => (one[1] > longest[1] ? one : longest));
@@ -139,9 +140,11 @@ export class Caller {
     return limit === null ? null : new MinuteQuota(limit, this.clock, before?.used);
   }
 
-  #refusal(code: ErrorCode, ms?: number): HttpError {
+  #refusal(code: ErrorCode, ms: number | null, numbers?: string): HttpError {
     this.ledger.add({ refused: 1 });
-    return new HttpError(code, ms === undefined ? {} : { "Retry-After": wholeSeconds(ms) });
+    const headers: Record<string, string> = ms === null ? {} : { "Retry-After": wholeSeconds(ms) };
+    const { detail } = errors[code];
+    return new HttpError(code, headers, numbers === undefined ? detail : `${detail}: ${numbers}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
+import { PRIORITIES } from "../queue/lanes.js";
 import { Caller } from "./caller.js";
-import { hashKey, type Key, priorities, unlimited } from "./key.js";
+import { hashKey, type Key, unlimited } from "./key.js";
 import type { Clock } from "./quota.js";
 
 /** Everybody who may call. */
@@ -16,11 +17,7 @@ export class Callers {
     private readonly clock: Clock = Date.now,
   ) {
     // Without keys nobody's class stands above another's, so anybody may ask for any.
-    this.anonymous = new Caller(
-      { name: "anonymous", priority: priorities.usual, limits: unlimited },
-      clock,
-      priorities.max,
-    );
+    this.anonymous = new Caller({ name: "anonymous", priority: 0, limits: unlimited }, clock, PRIORITIES.max);
     if (keys !== null) this.replace(keys);
   }
 

@@ -1,17 +1,8 @@
 import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { jsonErrorAt } from "../json-error.js";
-import {
-  firstRepeated,
-  hashKey,
-  isKey,
-  isName,
-  type Key,
-  keyForm,
-  type Limits,
-  priorities,
-  unlimited,
-} from "./key.js";
+import { PRIORITIES } from "../queue/lanes.js";
+import { firstRepeated, hashKey, isKey, isName, type Key, keyForm, type Limits, unlimited } from "./key.js";
 
 const MAX_BYTES = 1024 * 1024;
 
@@ -108,8 +99,8 @@ function parseHash(where: string, hash: unknown): Buffer {
   return Buffer.from(hash, "hex");
 }
 
-function parsePriority(where: string, priority: unknown = priorities.usual): number {
-  const { min, max } = priorities;
+function parsePriority(where: string, priority: unknown = 0): number {
+  const { min, max } = PRIORITIES;
   if (Number.isInteger(priority) && (priority as number) >= min && (priority as number) <= max)
     return priority as number;
   throw expected(where, `an integer from ${min} to ${max}`, kindOf(priority));

@@ -1,4 +1,4 @@
-import { firstRepeated, hashKey, isKey, isName, type Key, priorities, unlimited } from "./key.js";
+import { firstRepeated, hashKey, isKey, isName, type Key, unlimited } from "./key.js";
 
 export const keyListForm =
   "none, or keys separated by commas, each KEY or NAME=KEY (a name of 1 to 64 letters, digits and ._-, a key of printable ASCII), none of them twice";
@@ -17,7 +17,7 @@ export function parseKeyList(text: string): Key[] | null {
       entry.trim(),
     ];
     if (!isName(name!) || !isKey(key!)) return null;
-    keys.push({ name: name!, hash: hashKey(key!), priority: priorities.usual, limits: unlimited });
+    keys.push({ name: name!, hash: hashKey(key!), priority: 0, limits: unlimited });
   }
   return firstRepeated(keys) === -1 ? keys : null;
 }

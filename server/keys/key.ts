@@ -15,15 +15,12 @@ export const unlimited: Readonly<Limits> = Object.freeze({
   concurrentRequests: null,
 });
 
-/** The classes of the queue; higher starts sooner. */
-export const priorities = { min: -10, usual: 0, max: 10 } as const;
-
 /** A key as the server holds it: the text itself is nowhere. */
 export interface Key {
   name: string;
   /** SHA-256 of the text. */
   hash: Buffer;
-  /** The class of its requests, and the highest that they may ask for. */
+  /** The queue's class of its requests, and the highest that they may ask for. */
   priority: number;
   limits: Readonly<Limits>;
 }

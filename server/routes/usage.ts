@@ -1,4 +1,5 @@
 import { Router } from "express";
+import { callerOf } from "../keys/authenticate.js";
 import type { Allowance } from "../keys/caller.js";
 import type { Counts } from "../keys/ledger.js";
 
@@ -6,7 +7,7 @@ import type { Counts } from "../keys/ledger.js";
 export function usageRoutes(): Router {
   const router = Router();
   router.get("/v1/usage", (_req, res) => {
-    const { name, priority, ledger, allowances } = res.locals.caller;
+    const { name, priority, ledger, allowances } = callerOf(res);
     const { requestsPerMinute, tokensPerMinute, tokensPerDay, concurrentRequests } = allowances;
     res.json({
       object: "usage",
