@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import fs, { readFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -99,20 +100,42 @@ test("a symbolic link that turns elsewhere is followed, as a mounted secret's do
   assert.deepEqual(valid("a", "b"), [false, true]);
 });
 
+/** Resolves when files have been looked at so many times more. */
+function looksAt(context: TestContext): (times: number) => Promise<void> {
+  const looks = new EventEmitter();
+  const { stat } = fs;
+  const mocked = context.mock.method(fs, "stat", (path: string) => {
+    looks.emit("look");
+    return stat(path);
+  });
+  syncBuiltinESMExports();
+  context.after(() => {
+    mocked.mock.restore();
+    syncBuiltinESMExports();
+  });
+  return async (times) => {
+    for (let n = 0; n < times; n++) await once(looks, "look");
+  };
+}
+
 test("while it is half-written or missing the keys before stay, each fault is told once, and then it holds", async (context) => {
   const path = join(folder(context), "keys.json");
   writeFileSync(path, file("a"));
+  const looks = looksAt(context);
   const { all, after, valid } = await followed(context, path);
   const half = await after(() => put(path, file("b").slice(0, -10)));
   assert.match(
     half,
     /^error .*: the file: expected JSON, got an error in line 1, column \d+; the keys before stay$/,
   );
+  await looks(3);
   assert.deepEqual(valid("a", "b"), [true, false]);
   const missing = await after(() => unlinkSync(path));
   assert.match(missing, /: cannot be read \(ENOENT\); the keys before stay$/);
+  await looks(3);
   assert.deepEqual(valid("a", "b"), [true, false]);
   await after(() => put(path, file("b")));
+  await looks(3);
   assert.deepEqual(valid("a", "b"), [false, true]);
   assert.equal(all.length, 3, all.join("\n"));
 });

@@ -18,25 +18,23 @@ test("a minute's worth may come at once, and comes back evenly", () => {
   assert.equal(quota.used, 0);
 });
 
-for (const limit of [1, 7, 60, 90, 1234, 20_000]) {
-  test(`with ${limit} a minute there is room when it was said, for any amount and after any number of looks`, () => {
+test("there is room when it was said and not before, for any limit and after any number of looks", () => {
+  for (let limit = 1; limit <= 2000; limit += 7) {
     let now = 0;
     const quota = new MinuteQuota(limit, () => now);
     quota.use(limit);
-    for (let looks = 0; looks < 500; looks++) {
+    for (let looks = 0; looks < 50; looks++) {
       now += 17;
       void quota.used;
     }
     const amount = Math.ceil(limit / 3);
     const wait = quota.msUntilRoom(amount, 0);
-    if (wait > 0) {
-      now += wait - 1;
-      assert.ok(quota.msUntilRoom(amount, 0) > 0, "not before");
-      now += 1;
-    }
-    assert.equal(quota.msUntilRoom(amount, 0), 0);
-  });
-}
+    now += wait - 1;
+    assert.ok(quota.msUntilRoom(amount, 0) > 0, `not before, with ${limit}`);
+    now += 1;
+    assert.equal(quota.msUntilRoom(amount, 0), 0, `with ${limit}`);
+  }
+});
 
 test("what is held has no room, and counts as used at the soonest", () => {
   const quota = new MinuteQuota(60, () => 0);
