@@ -8,6 +8,7 @@ import { createApp } from "./app.js";
 import { type Config, describeSettings, expectation, readConfig } from "./config.js";
 import { readDocument } from "./document.js";
 import { probeHardware } from "./hardware.js";
+import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { type Plan, planDevices } from "./plan.js";
@@ -29,6 +30,7 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog(config);
   // A log whose reader has gone is no reason to end.
   process.stdout.on("error", () => {});
+  const callers = await openCallers(config, log);
   const model = readModelFolder(config.model);
   const contextStride = resolveStride(config, model);
   const plan = planDevices(await probeHardware(), config, {
@@ -52,7 +54,7 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   const document = readDocument(config);
-  const server = createServer(createApp({ config, document, model, plan, queue, log }));
+  const server = createServer(createApp({ config, document, model, plan, queue, callers, log }));
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
