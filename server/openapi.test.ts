@@ -73,6 +73,9 @@ describe("openapi.yaml", () => {
       "HeadersTooLarge",
     ];
     for (const name of everywhere) referred.add(`#/components/responses/${name}`);
+    const { security } = document as unknown as { security: object[] };
+    for (const name of security.flatMap((scheme) => Object.keys(scheme)))
+      referred.add(`#/components/securitySchemes/${name}`);
     for (const [kind, components] of Object.entries(document.components))
       for (const name of Object.keys(components as object)) {
         const pointer = `#/components/${kind}/${name}`;
