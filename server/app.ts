@@ -14,18 +14,21 @@ import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import { nativeOperations } from "./operations/native.js";
-import { knownPaths } from "./paths.js";
+import { openAiOperations } from "./operations/openai/index.js";
+import { expressPath, knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
 import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { modelRoutes } from "./routes/models.js";
+import { toolRoutes } from "./routes/tools.js";
 import { usageRoutes } from "./routes/usage.js";
 import { securityHeaders } from "./security-headers.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes" | "corsOrigins">;
+  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   plan: HealthParts["plan"];
@@ -62,7 +65,7 @@ export function createApp({
   app.post(/.*/, readBody(config.maxBodyBytes));
   // The server before took numbers that were written as texts; others' clients have never seen one that does.
   for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths)) app.post(path, boundedLists(document, path));
+  for (const path of Object.keys(document.paths)) app.post(expressPath(path), boundedLists(document, path));
   app.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.
@@ -76,7 +79,10 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ operations: nativeOperations(model), queue, log, streams }));
+  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
+  app.use(generateRoutes({ operations, queue, log, streams }));
+  app.use(modelRoutes(model));
+  app.use(toolRoutes(model, config));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(usageRoutes());
   app.use(docsRoutes(document));
