@@ -7,8 +7,10 @@ export const errors = {
   malformed_url: { status: 400, detail: "The URL is malformed" },
   unreadable_body: { status: 400, detail: "There was an error parsing the body" },
   not_found: { status: 404, detail: "Not Found" },
+  job_not_found: { status: 404, detail: "There is no such job" },
   method_not_allowed: { status: 405, detail: "Method Not Allowed" },
   request_timeout: { status: 408, detail: "The request took too long to arrive" },
+  idempotency_conflict: { status: 409, detail: "The Idempotency-Key came with another request before" },
   body_too_large: { status: 413, detail: "The body is larger than this server takes" },
   unsupported_media_type: { status: 415, detail: "Expected a body of type application/json" },
   unsupported_charset: { status: 415, detail: "Expected a body in UTF-8" },
@@ -18,10 +20,13 @@ export const errors = {
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
+  job_interrupted: { status: 500, detail: "The job was interrupted too often" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
+  jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
+  store_full: { status: 507, detail: "The store of jobs and answers is full" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;

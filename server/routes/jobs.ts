@@ -1,0 +1,218 @@
+import { randomUUID } from "node:crypto";
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import { HttpError, invalidBody } from "../errors.js";
+import type { Every } from "../event-stream.js";
+import { checkCallbackUrl, type PrivateAddresses } from "../jobs/callback-request.js";
+import type { Dispatcher } from "../jobs/dispatcher.js";
+import type { Idempotency } from "../jobs/idempotency.js";
+import { isActive, type Job, type JobState } from "../jobs/job.js";
+import type { JobDocuments } from "../jobs/job-documents.js";
+import { JobStream, readEventId } from "../jobs/job-stream.js";
+import { type Jobs, JobsFull } from "../jobs/jobs.js";
+import type { Log } from "../log.js";
+import { refuse } from "../operations/fields.js";
+import type { Operation } from "../operations/operation.js";
+import { randomSeed } from "../operations/seed.js";
+
+export interface JobRoutesParts {
+  jobs: Jobs;
+  dispatcher: Dispatcher;
+  documents: JobDocuments;
+  idempotency: Idempotency;
+  operations: readonly Operation[];
+  /** Holds a request to openapi.yaml, by its URL. */
+  validate: RequestHandler;
+  /** Whose request it is. */
+  callerOf: (res: Response) => string;
+  /** Null: callbacks are off, for want of a secret. */
+  callbacks: { addresses: PrivateAddresses } | null;
+  isDraining: () => boolean;
+  log: Log;
+  streams?: { stallMs?: number; every?: Every } | undefined;
+}
+
+/** A generating body, and what a job has beside it. */
+interface JobBody {
+  endpoint?: string | null;
+  callback_url?: string | null;
+  priority?: number | null;
+  seed?: number | null;
+  stream?: unknown;
+  stream_options?: unknown;
+  prompt?: unknown;
+  messages?: unknown;
+}
+
+interface JobQuery {
+  state?: JobState;
+  endpoint?: string;
+  since?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export function jobRoutes(parts: JobRoutesParts): Router {
+  const router = Router();
+  router.post("/jobs", asEndpoint(parts), accept(parts));
+  router.get("/jobs", list(parts));
+  router.get("/jobs/:id", async (req, res) => {
+    res.json((await parts.documents.whole(find(parts, req, res))) ?? notFound());
+  });
+  router.delete("/jobs/:id", cancel(parts));
+  router.get("/jobs/:id/events", stream(parts));
+  return router;
+}
+
+/** The operation's path, and the body as that takes it. */
+interface Call {
+  operation: Operation;
+  body: object;
+  callbackUrl: string | null;
+}
+
+const calls = new WeakMap<Request, Call>();
+
+/** Holds the body to what the operation that it is for takes, with its defaults, as if it had come there. */
+function asEndpoint({ operations, validate, callbacks }: JobRoutesParts): RequestHandler {
+  const paths = operations.map(({ path }) => path);
+  return (req, res, next) => {
+    const {
+      endpoint,
+      callback_url,
+      stream: _stream,
+      stream_options: _options,
+      ...rest
+    } = req.body as JobBody;
+    const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
+    const operation = operations.find((one) => one.path === path);
+    if (operation === undefined) throw refuse(["endpoint"], `expected one of ${paths.join(", ")}`);
+    if (callback_url != null) checkCallback(callback_url, callbacks);
+    // From now on it is a part of what the job is, so that a second run gives the same text.
+    const body = { ...rest, seed: rest.seed ?? randomSeed() };
+    const { url, originalUrl } = req;
+    const documented = (req as Documented).openapi;
+    req.url = req.originalUrl = path;
+    req.body = body;
+    validate(req, res, (error?: unknown) => {
+      req.url = url;
+      req.originalUrl = originalUrl;
+      (req as Documented).openapi = documented;
+      if (error) return next(error);
+      calls.set(req, { operation, body: req.body, callbackUrl: callback_url ?? null });
+      next();
+    });
+  };
+}
+
+/** What the validator notes at a request. */
+type Documented = Request & { openapi?: unknown };
+
+function checkCallback(url: string, callbacks: JobRoutesParts["callbacks"]): void {
+  if (callbacks === null)
+    throw refuse(["callback_url"], "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET");
+  const wrong = checkCallbackUrl(url, callbacks.addresses);
+  if (wrong !== null) throw refuse(["callback_url"], wrong);
+}
+
+function accept({ jobs, dispatcher, documents, idempotency, callerOf, isDraining, log }: JobRoutesParts) {
+  return async (req: Request, res: Response): Promise<void> => {
+    if (isDraining()) throw new HttpError("draining", { "Retry-After": "1" });
+    const { operation, body, callbackUrl } = calls.get(req)!;
+    const id = randomUUID();
+    let answer: object | null = null;
+    try {
+      // Before the prompt is tokenized.
+      jobs.checkRoom();
+      const { priority, sequences, maxTokens } = operation.measure(body);
+      // What only this can find against it; its tasks are made again when it runs.
+      operation.prepare(body, id);
+      const request = {
+        id,
+        caller: callerOf(res),
+        endpoint: operation.path,
+        body,
+        priority: priority ?? 0,
+        maxTokens: sequences * maxTokens,
+        callbackUrl,
+      };
+      res.status(202).set("Location", `/jobs/${id}`);
+      await jobs.accept(request, (job) => {
+        answer = documents.summary(job);
+        return idempotency.keep(res, answer);
+      });
+    } catch (error) {
+      res.status(200).removeHeader("Location");
+      if (!(error instanceof JobsFull)) throw error;
+      const seconds = Math.ceil(dispatcher.expectedWait(1) ?? 1);
+      throw new HttpError(error.reason, { "Retry-After": String(Math.max(seconds, 1)) });
+    }
+    log.info(`${id} - job accepted for ${operation.path}`, { id, path: operation.path });
+    res.json(answer);
+  };
+}
+
+function list({ jobs, documents, callerOf }: JobRoutesParts): RequestHandler {
+  return (req, res) => {
+    const { state, endpoint, since, cursor, limit = 20 } = req.query as unknown as JobQuery;
+    const found = jobs.list(callerOf(res), {
+      state,
+      endpoint,
+      since: since === undefined ? undefined : Date.parse(since),
+      before: cursor === undefined ? undefined : Number.parseInt(cursor, 36),
+      limit,
+    });
+    const last = found.jobs.at(-1);
+    res.json({
+      jobs: found.jobs.map((job) => documents.summary(job)),
+      next_cursor: found.more && last ? last.order.toString(36) : null,
+    });
+  };
+}
+
+function cancel(parts: JobRoutesParts): RequestHandler {
+  const { jobs, dispatcher, documents, log } = parts;
+  return async (req, res) => {
+    const job = find(parts, req, res);
+    if (isActive(job) || job.state === "cancelled") {
+      await dispatcher.cancel(job);
+      log.info(`${job.id} - job cancelled`, { id: job.id });
+      res.json(documents.summary(job));
+    } else {
+      await jobs.forget(job);
+      log.info(`${job.id} - job removed`, { id: job.id });
+      res.sendStatus(204);
+    }
+  };
+}
+
+function stream(parts: JobRoutesParts): RequestHandler {
+  const { jobs, documents, streams } = parts;
+  return (req, res) => {
+    const job = find(parts, req, res);
+    const last = req.get("Last-Event-ID");
+    const from = last === undefined || last === "" ? [] : readEventId(last);
+    if (from === null) {
+      const msg = "Value error, expected the id of an event of this job";
+      throw invalidBody({ loc: ["headers", "last-event-id"], msg, type: "value_error" });
+    }
+    // This tells an EventSource to stop asking: it has everything.
+    if (from === "end") return void res.sendStatus(204);
+    new JobStream({
+      res,
+      jobs,
+      job,
+      from,
+      document: async () => (await documents.whole(job)) ?? documents.summary(job),
+      standing: () => documents.standing(job),
+      ...streams,
+    });
+  };
+}
+
+function find({ jobs, callerOf }: JobRoutesParts, req: Request, res: Response): Job {
+  return jobs.find(callerOf(res), req.params.id as string) ?? notFound();
+}
+
+function notFound(): never {
+  throw new HttpError("job_not_found");
+}
