@@ -96,10 +96,14 @@ export class JobStream {
   #pump(): void {
     const { job, standing } = this.#options;
     if (!this.#open || this.#ending) return;
-    if (job.state === "queued") return this.#tell("queued", standing());
-    if (job.state !== "running") return void this.#finish();
-    this.#tell("running", { attempt: job.attempts });
-    this.#write(this.#newText(job.sequences));
+    if (job.state === "queued") {
+      this.#tell("queued", standing());
+    } else if (job.state === "running") {
+      this.#tell("running", { attempt: job.attempts });
+      this.#write(this.#newText(job.sequences));
+    } else {
+      void this.#finish();
+    }
   }
 
   #tell(name: string, data: object): void {
@@ -113,7 +117,8 @@ export class JobStream {
   #newText(sequences: readonly Written[]): string {
     let events = "";
     for (const [index, { text, tokens }] of sequences.entries()) {
-      const had = (this.#position[index] ??= { characters: 0, tokens: 0 });
+      const had = this.#position[index] ?? { characters: 0, tokens: 0 };
+      this.#position[index] = had;
       if (tokens <= had.tokens) continue;
       const data = {
         ...(sequences.length > 1 && { index }),
