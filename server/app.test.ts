@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { PLAIN_SAMPLING } from "../workers/engine/sampling.js";
 import { serveStandIn } from "./fixtures/stand-in.js";
 import { GenerationFailed, WorkerLost } from "./pool.js";
 
@@ -34,12 +35,15 @@ test("the fields of the server before are answered as they were", async (context
 test("a prompt alone gets the defaults", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   await post("/generate", { prompt: "x" });
-  const { id, seed, ...task } = jobs[0]!.task;
+  const { id, ...task } = jobs[0]!.task;
   assert.deepEqual(task, {
     promptIds: [120],
     maxTokens: 256,
-    temperature: 0.8,
-    topK: 50,
+    minTokens: 0,
+    sampling: { ...PLAIN_SAMPLING, temperature: 0.8, topK: 50, seed: task.sampling.seed },
+    logprobs: null,
+    promptLogprobs: false,
+    grammar: null,
     stop: [],
     ignoreEos: false,
   });
@@ -82,10 +86,10 @@ test("a seed is split into two halves and sent back; without one every request g
     [-1, 2 ** 32 - 1, 2 ** 32 - 1],
   ] as const) {
     assert.equal(await seedOf({ seed }), seed);
-    assert.deepEqual(jobs.at(-1)!.task.seed, [low, high]);
+    assert.deepEqual(jobs.at(-1)!.task.sampling.seed, [low, high]);
   }
   const random = await seedOf({});
-  const [low, high] = jobs.at(-1)!.task.seed;
+  const [low, high] = jobs.at(-1)!.task.sampling.seed;
   assert.equal(high * 2 ** 32 + low, random);
   assert.notEqual(await seedOf({}), random);
 });
@@ -94,7 +98,8 @@ test("numbers may come as texts, and integers as floats", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const body = '{"prompt":"x","max_tokens":"5","temperature":" 0.5 ","top_k":3.0,"seed":"-9.0"}';
   assert.equal((await post("/generate", body)).status, 200);
-  const { maxTokens, temperature, topK, seed } = jobs[0]!.task;
+  const { maxTokens, sampling } = jobs[0]!.task;
+  const { temperature, topK, seed } = sampling;
   assert.deepEqual([maxTokens, temperature, topK, seed[0]], [5, 0.5, 3, 2 ** 32 - 9]);
 });
 
@@ -121,7 +126,7 @@ test("unknown fields are ignored, __proto__ among them, and the last of two equa
     '{"prompt":"x","__proto__":{"max_tokens":1},"constructor":1,"nothing":[{}],"top_k":1,"top_k":2}';
   assert.equal((await post("/generate", body)).status, 200);
   assert.equal(jobs[0]!.task.maxTokens, 256);
-  assert.equal(jobs[0]!.task.topK, 2);
+  assert.equal(jobs[0]!.task.sampling.topK, 2);
   assert.equal(({} as Record<string, unknown>).max_tokens, undefined);
 });
 

@@ -10,9 +10,11 @@ import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
+import { nativeOperations } from "./operations/native.js";
 import { knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
-import type { Queue } from "./queue.js";
+import type { Queue } from "./queue/queue.js";
+import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
@@ -45,8 +47,12 @@ export function createApp({
   // A digest of every response, which no client of these operations asks about.
   app.disable("etag");
   app.enable("case sensitive routing");
+  app.use(giveRequestId());
   app.use(knownPaths(document));
-  app.post(/.*/, readBody(config.maxBodyBytes), lenientNumbers(document), boundedLists(document));
+  app.post(/.*/, readBody(config.maxBodyBytes));
+  // The server before took numbers that were written as texts; others' clients have never seen one that does.
+  for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
+  for (const path of Object.keys(document.paths)) app.post(path, boundedLists(document, path));
   app.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.
@@ -60,7 +66,7 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ model, queue, log, streams }));
+  app.use(generateRoutes({ operations: nativeOperations(model), queue, log, streams }));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(docsRoutes(document));
   app.use(() => {

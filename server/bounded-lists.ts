@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import type { Document } from "./document.js";
+import { bodyProperties, type Document } from "./document.js";
 import { invalidBody } from "./errors.js";
 import { fieldError } from "./field-error.js";
 
@@ -7,9 +7,8 @@ import { fieldError } from "./field-error.js";
  * Refuses a list that is too long before its entries are looked at: the validator goes on to collect an error for each
  * of them, and a body has room for half a million.
  */
-export function boundedLists(document: Document): RequestHandler {
-  const { properties } = document.components.schemas.GenerationRequest;
-  const bounds = Object.entries(properties).flatMap(([name, { maxItems }]) =>
+export function boundedLists(document: Document, path: string): RequestHandler {
+  const bounds = Object.entries(bodyProperties(document, path)).flatMap(([name, { maxItems }]) =>
     maxItems === undefined ? [] : [[name, maxItems] as const],
   );
   return (req, _res, next) => {

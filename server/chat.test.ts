@@ -26,7 +26,7 @@ test("each line is a question to /chat, with the fields of the flags; empty line
   const { child, end } = startChat(context, ["--url", url, "--temperature", "0.5", "--max-tokens", "3"]);
   child.stdin.end("one\n \n두 번째");
   assert.deepEqual(await end, { status: 0, stdout: "!!!\n!!!\n", stderr: "" });
-  const asked = jobs.map(({ task }) => [String.fromCodePoint(...task.promptIds), task.temperature]);
+  const asked = jobs.map(({ task }) => [String.fromCodePoint(...task.promptIds), task.sampling.temperature]);
   assert.deepEqual(asked, [
     ["[QUESTION]\none\n[/QUESTION]\n\n[ANSWER]", 0.5],
     ["[QUESTION]\n두 번째\n[/QUESTION]\n\n[ANSWER]", 0.5],

@@ -53,6 +53,10 @@ function autoOrInteger(min: number, max: number, row: Row<number | "auto">): Set
   };
 }
 
+function seconds(row: Row<number>): Setting<number> {
+  return { ...integer(0, 86_400, row), value: "SECONDS" };
+}
+
 function choice<const T extends string>(choices: readonly T[], row: Row<NoInfer<T>>): Setting<T> {
   const expected = `one of ${choices.join(", ")}`;
   return {
@@ -118,6 +122,36 @@ export const settings = {
     flag: "queue-limit",
     default: 256,
     description: "requests that may wait for a free slot; beyond it 503",
+  }),
+  queueLimitCaller: autoOrInteger(0, 1_000_000, {
+    flag: "queue-limit-caller",
+    default: "auto",
+    description: "how many of them may be one caller's; beyond it 429; auto: all",
+  }),
+  queueTokens: autoOrInteger(1, 1_000_000_000, {
+    flag: "queue-tokens",
+    default: "auto",
+    description: "prompt tokens of requests that have not started; beyond it 503; auto: a whole context each",
+  }),
+  timeoutQueue: seconds({
+    flag: "timeout-queue",
+    default: 0,
+    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutFirstToken: seconds({
+    flag: "timeout-first-token",
+    default: 0,
+    description: "until a request's first token, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutStall: seconds({
+    flag: "timeout-stall",
+    default: 0,
+    description: "from one token to the next, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutTotal: seconds({
+    flag: "timeout-total",
+    default: 0,
+    description: "until a request is answered, in seconds; beyond it 504; 0: as long as it takes",
   }),
   maxTokens: integer(1, 1_000_000, {
     flag: "max-tokens",

@@ -18,6 +18,7 @@ export const errors = {
   expectation_failed: { status: 417, detail: "The server cannot do what the Expect header asks for" },
   invalid_body: { status: 422, detail: "The body is not what the operation takes" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
+  caller_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   job_interrupted: { status: 500, detail: "The job was interrupted too often" },
@@ -26,6 +27,7 @@ export const errors = {
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
+  deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
   store_full: { status: 507, detail: "The store of jobs and answers is full" },
 } as const;
 
@@ -50,11 +52,12 @@ export class HttpError extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly headers: Readonly<Record<string, string>> = {},
-    fields?: FieldError[],
+    /** In place of the table's: more of it, or for `invalid_body` the fields. */
+    detail: string | FieldError[] = errors[code].detail,
   ) {
-    super(errors[code].detail);
+    super(typeof detail === "string" ? detail : errors[code].detail);
     this.status = errors[code].status;
-    this.body = { detail: fields ?? errors[code].detail };
+    this.body = { detail };
   }
 }
 

@@ -29,7 +29,8 @@ function describe(keyword: string, message: string, value: unknown): Description
     case "required":
       return { type: "missing", msg: "Field required" };
     case "type":
-      return wrongType(message.replace("must be ", ""), value);
+      // Where null is the default, it is not worth a word.
+      return wrongType(message.replace("must be ", "").replace(",null", ""), value);
     case "minimum":
       return { type: "greater_than_equal", msg: `Input should be greater than or equal to ${limit}` };
     case "maximum":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { PLAIN_SAMPLING } from "../workers/engine/sampling.js";
 import { GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
 
 const filename = fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url));
@@ -20,9 +21,11 @@ const task = (id: string) => ({
   id,
   promptIds: [1],
   maxTokens: 1,
-  temperature: 0,
-  topK: 0,
-  seed: [0, 0] as const,
+  minTokens: 0,
+  sampling: { ...PLAIN_SAMPLING, seed: [0, 0] as const },
+  logprobs: null,
+  promptLogprobs: false,
+  grammar: null,
   stop: [],
   ignoreEos: false,
 });

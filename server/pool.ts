@@ -6,24 +6,28 @@ import type {
   FromSequence,
   FromWorker,
   GenerateTask,
+  TokenLogprob,
   ToSequence,
   WorkerSetup,
   WorkerStatus,
 } from "../workers/protocol.js";
 
 /** What a job comes to, when it comes to something. */
-export type Outcome = Extract<FromSequence, { type: "finished" | "cancelled" }>;
+export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
+
+/** A sequence that has come to its end. */
+export type Finished = Extract<FromSequence, { type: "finished" }>;
 
 /** One sequence to generate. */
 export interface Task extends Omit<GenerateTask, "port" | "stream"> {
   /**
-   * Called with the text as it comes and how many tokens it is of, until `outcome` settles. What the outcome's text has
-   * beyond that is told by the outcome alone.
+   * Called with the text as it comes, how many tokens it is of, and what was asked for of each of them, until `outcome`
+   * settles. What the outcome's text has beyond that is told by the outcome alone.
    */
   onText?: OnText;
 }
 
-export type OnText = (text: string, tokens: number) => void;
+export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) => void;
 
 /** A task that a worker has. */
 export interface Job {
@@ -193,7 +197,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #hear({ deltas }: Deltas): void {
-    for (const [id, text, tokens] of deltas) this.#listeners.get(id)?.(text, tokens);
+    for (const [id, ...delta] of deltas) this.#listeners.get(id)?.(...delta);
   }
 
   /**

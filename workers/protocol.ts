@@ -35,8 +35,48 @@ export interface Deltas {
   deltas: Delta[];
 }
 
-/** A sequence's id, its new text, and how many tokens that is. */
-export type Delta = [id: string, text: string, tokens: number];
+/** A sequence's id, its new text, how many tokens that is, and of each of them what was asked for. */
+export type Delta = [id: string, text: string, tokens: number, logprobs?: TokenLogprob[]];
+
+/** How a sequence's next token is drawn; `sampling.ts` says in which order these apply, and by which formulas. */
+export interface Sampling {
+  /** 0 is greedy. */
+  temperature: number;
+  /** 0 is off. */
+  topK: number;
+  /** 1 is off. */
+  topP: number;
+  /** 0 is off. */
+  minP: number;
+  /** 1 is off. */
+  typicalP: number;
+  /** 1 is off. */
+  repetitionPenalty: number;
+  /** 0 is off. */
+  presencePenalty: number;
+  /** 0 is off. */
+  frequencyPenalty: number;
+  /** Added to these tokens' logits; a token at most once. */
+  logitBias: readonly (readonly [token: number, bias: number])[];
+  /** Two 32-bit halves (low, high) of a 64-bit seed. */
+  seed: readonly [number, number];
+}
+
+/** A form that the text has to have, as its author wrote it. */
+export type GrammarSource =
+  | { type: "json_object" }
+  /** A JSON Schema, as JSON text. */
+  | { type: "json_schema"; schema: string }
+  | { type: "regex"; pattern: string }
+  | { type: "grammar"; ebnf: string };
+
+/** A token's natural log-probability by the model's own distribution: the softmax of its logits, before any sampling parameter. */
+export interface TokenLogprob {
+  id: number;
+  logprob: number;
+  /** The likeliest tokens in falling order, equal ones by their ids; the token itself need not be among them. */
+  top: [id: number, logprob: number][];
+}
 
 /** Worker → main thread, on the worker's own channel. */
 export type FromWorker = WorkerStatus | Deltas;
@@ -47,14 +87,17 @@ export interface GenerateTask {
   id: string;
   /** Ids of the whole prompt, as tokenized; never empty. */
   promptIds: number[];
-  /** How many tokens to generate at most; at least 1. */
+  /** How many tokens to generate at most; 0, which only reads the prompt, goes with `promptLogprobs`. */
   maxTokens: number;
-  /** 0 is greedy. */
-  temperature: number;
-  /** 0 is off. */
-  topK: number;
-  /** Two 32-bit halves (low, high) of a 64-bit seed. */
-  seed: readonly [number, number];
+  /** Until there are so many, neither the end-of-sequence token nor a stop string ends it; 0 is off. */
+  minTokens: number;
+  sampling: Sampling;
+  /** null: none. A number: of each token its log-probability, and those of so many of the likeliest. */
+  logprobs: number | null;
+  /** The log-probability of each of the prompt's tokens. Such a prompt is computed in full, without the cache's help. */
+  promptLogprobs: boolean;
+  /** null: any text. */
+  grammar: GrammarSource | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
   /** Go on past the end-of-sequence token. */
@@ -68,7 +111,7 @@ export interface GenerateTask {
 /** Main thread → worker, on the task's port. */
 export type ToSequence = { type: "cancel" };
 
-/** `length`: `maxTokens` were generated. `stop`: the end-of-sequence token or a stop string. */
+/** `length`: `maxTokens` were generated. `stop`: the end-of-sequence token, a stop string, or the end of what the grammar allows. */
 export type FinishReason = "stop" | "length";
 
 /** Worker → main thread, on the task's port. Exactly one of `finished`, `cancelled` and `failed` is sent, and is the last. */
@@ -86,6 +129,10 @@ export type FromSequence =
       cachedTokens: number;
       /** From the worker's receipt of the task to its first token, in milliseconds. */
       firstTokenMs: number;
+      /** One for each token of the completion, where asked for. */
+      logprobs?: TokenLogprob[];
+      /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
+      promptLogprobs?: (TokenLogprob | null)[];
     }
   | { type: "cancelled" }
   | { type: "failed"; message: string };

@@ -4,6 +4,7 @@ import { KvCache } from "../../workers/engine/kv-cache.js";
 import { uniform } from "../../workers/engine/philox.js";
 import type { StepOutputs } from "../../workers/engine/runner.js";
 import { Sampler } from "../../workers/engine/sampler.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../folder.js";
 import { modelShape } from "../shape.js";
@@ -75,7 +76,7 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
         sampler.sample(
           logits.subarray(text * vocabulary, (text + 1) * vocabulary),
           maxima.subarray(text * blocks, (text + 1) * blocks),
-          { temperature: 1, topK: 0, seed: [SEED[0], text + 1] },
+          { ...PLAIN_SAMPLING, seed: [SEED[0], text + 1] },
           position,
         ),
       );

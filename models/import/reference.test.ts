@@ -10,6 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Engine } from "../../workers/engine/engine.js";
 import { KvCache } from "../../workers/engine/kv-cache.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
 import { Sequence } from "../../workers/engine/sequence.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";
@@ -70,9 +71,7 @@ describe("the shared checkpoint", { skip }, () => {
         sequence = new Sequence({
           promptIds,
           maxTokens: cases[index]!.greedy_ids.length,
-          temperature: 0,
-          topK: 50,
-          seed: [0, 0],
+          sampling: { ...PLAIN_SAMPLING, temperature: 0, topK: 50, seed: [0, 0] },
           stop: [],
           eosId: null,
           context: shape.context,

@@ -8,12 +8,13 @@ import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { OnnxSession } from "../onnx/session.js";
-import type { FromSequence } from "../protocol.js";
+import type { FromSequence, Sampling } from "../protocol.js";
 import { Engine } from "./engine.js";
 import { blockMaxima } from "./fixture.js";
 import { KvCache } from "./kv-cache.js";
 import { uniform } from "./philox.js";
 import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
+import { PLAIN_SAMPLING } from "./sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
 
 type Finished = Extract<FromSequence, { type: "finished" }>;
@@ -32,17 +33,15 @@ for (const precision of ["fp32", "int8"] as const) {
 }
 
 /** What a test asks of one sequence; the rest has defaults. */
-type Ask = Partial<SequenceOptions> & { promptIds: number[] };
+type Ask = Partial<Omit<SequenceOptions, "sampling">> & { promptIds: number[]; sampling?: Partial<Sampling> };
 
 /** Adds a sequence and hands over its outcome, and its ids, when it ends. */
-function ask(engine: Engine, options: Ask) {
+function ask(engine: Engine, { sampling, ...options }: Ask) {
   let sequence!: Sequence;
   const outcome = new Promise<FromSequence>((onEnd) => {
     sequence = new Sequence({
       maxTokens: 20,
-      temperature: 0,
-      topK: 0,
-      seed: [1, 2],
+      sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [1, 2], ...sampling },
       stop: [],
       eosId: null,
       context,
@@ -76,9 +75,11 @@ function mixedRequests(count: number): Ask[] {
     return {
       promptIds: Array.from({ length }, (_, j) => Math.floor(uniform([i, 3], j) * vocab)),
       maxTokens: 1 + Math.floor(random(2) * 50),
-      temperature: i % 4 === 0 ? 0 : 0.5 + random(4),
-      topK: i % 3 === 0 ? 0 : 40,
-      seed: [i, 7] as const,
+      sampling: {
+        temperature: i % 4 === 0 ? 0 : 0.5 + random(4),
+        topK: i % 3 === 0 ? 0 : 40,
+        seed: [i, 7] as const,
+      },
       contextStride: i % 7 === 0 ? 1 : 16,
     };
   });
@@ -190,8 +191,7 @@ function branchingRequests(count: number): Ask[] {
     return {
       promptIds,
       maxTokens: 1 + Math.floor(random(5) * 30),
-      temperature: i % 4 === 0 ? 0 : 0.9,
-      seed: [i, 9] as const,
+      sampling: { temperature: i % 4 === 0 ? 0 : 0.9, seed: [i, 9] as const },
     };
   });
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import type { Sampling } from "../protocol.js";
 import { blockMaxima } from "./fixture.js";
 import { uniform } from "./philox.js";
-import { Sampler, type Sampling } from "./sampler.js";
+import { Sampler } from "./sampler.js";
+import { PLAIN_SAMPLING } from "./sampling.js";
 
-const options = (given: Partial<Sampling>): Sampling => ({ temperature: 1, topK: 0, seed: [1, 2], ...given });
+const options = (given: Partial<Sampling>): Sampling => ({ ...PLAIN_SAMPLING, seed: [1, 2], ...given });
 
 /** Logits on a coarse grid, so that many are equal. */
 function randomLogits(seed: number, length: number): Float32Array {

@@ -1,15 +1,6 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
+import type { Sampling } from "../protocol.js";
 import { uniform } from "./philox.js";
-
-/** How the next token is drawn. */
-export interface Sampling {
-  /** 0 takes the most likely token. */
-  temperature: number;
-  /** Only the `topK` most likely tokens can be drawn, and those as likely as the last of them; 0 is off. */
-  topK: number;
-  /** The 64-bit seed, low and high half. */
-  seed: readonly [number, number];
-}
 
 /** Draws tokens; holds only scratch space, so that one serves all sequences. */
 export class Sampler {

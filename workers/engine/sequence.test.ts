@@ -4,6 +4,7 @@ import { byteTokenizer } from "../../models/fixture.js";
 import { createTokenizer } from "../../models/tokenizer.js";
 import type { FromSequence } from "../protocol.js";
 import { uniform } from "./philox.js";
+import { PLAIN_SAMPLING } from "./sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
@@ -15,9 +16,7 @@ function feed(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
   const sequence = new Sequence({
     promptIds: tokenizer.encode("질문: "),
     maxTokens: 100,
-    temperature: 0,
-    topK: 0,
-    seed: [0, 0],
+    sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [0, 0] },
     stop: [],
     eosId: EOS,
     context: 64,

@@ -1,12 +1,12 @@
 import type { Tokenizer } from "../../models/tokenizer.js";
-import type { FinishReason, FromSequence } from "../protocol.js";
-import type { Sampling } from "./sampler.js";
+import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 /** The half of a tokenizer that turns ids into text. */
 export type Decoder = Pick<Tokenizer, "decode" | "detokenizer">;
 
-export interface SequenceOptions extends Sampling {
+export interface SequenceOptions {
+  sampling: Sampling;
   promptIds: readonly number[];
   maxTokens: number;
   /** Never in the output; a match may straddle tokens. */
@@ -21,7 +21,7 @@ export interface SequenceOptions extends Sampling {
    * Called with the text as it comes and how many tokens it is of, at most once a token. The texts joined are a
    * beginning of the outcome's: what may yet turn out to be a stop string or a part of a character waits.
    */
-  onText?: ((text: string, tokens: number) => void) | undefined;
+  onText?: ((text: string, tokens: number, logprobs?: TokenLogprob[]) => void) | undefined;
   /** Called once, with the last that is to be said of the sequence. */
   onEnd(outcome: FromSequence): void;
 }
@@ -56,7 +56,7 @@ export class Sequence {
   constructor(options: SequenceOptions) {
     this.#options = options;
     this.ids = [...options.promptIds];
-    this.sampling = options;
+    this.sampling = options.sampling;
     this.windowStart = Math.max(0, this.ids.length - options.context);
     this.#detokenizer = options.decoder.detokenizer();
     this.#stops = new StopMatcher(options.stop);

@@ -2,6 +2,7 @@ import { type ModelFolder, readModelFolder } from "../../../models/folder.js";
 import { type ModelShape, modelShape } from "../../../models/shape.js";
 import { Engine } from "../../../workers/engine/engine.js";
 import { KvCache } from "../../../workers/engine/kv-cache.js";
+import { PLAIN_SAMPLING } from "../../../workers/engine/sampling.js";
 import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { FromSequence } from "../../../workers/protocol.js";
@@ -68,10 +69,9 @@ export class Rig {
   add({ ids, maxTokens, seed, onEnd = () => {} }: SequenceWishes): Sequence {
     const { context } = this.shape;
     const sequence = new Sequence({
-      ...SAMPLING,
       promptIds: ids,
       maxTokens,
-      seed: [seed, 0],
+      sampling: { ...PLAIN_SAMPLING, ...SAMPLING, seed: [seed, 0] },
       stop: [],
       eosId: null,
       context,

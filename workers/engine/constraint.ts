@@ -1,0 +1,14 @@
+/** Which tokens may come next in a sequence whose text has to have a form. */
+export interface Constraint {
+  /**
+   * A bit for each token, set where it may come next: Int32Array [vocabulary / 32 rounded up], valid until `accept`.
+   * The end-of-sequence token's is set where the text may end.
+   */
+  allowed(): Int32Array;
+  /** Takes the next token, which must be an allowed one. */
+  accept(token: number): void;
+  /** Nothing but the end can follow. */
+  readonly complete: boolean;
+  /** Called once, when the sequence has ended in whatever way. */
+  dispose(): void;
+}
