@@ -1,4 +1,4 @@
-import express, { type Express } from "express";
+import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import type { ModelFolder } from "../models/folder.js";
 import { readBody } from "./body.js";
@@ -8,9 +8,10 @@ import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
+import type { Background } from "./jobs/background.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
-import { nativeOperations } from "./operations/native.js";
+import type { Operation } from "./operations/operation.js";
 import { knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
@@ -18,13 +19,16 @@ import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { jobRoutes } from "./routes/jobs.js";
 
 export interface AppParts {
   config: Pick<Config, "maxBodyBytes">;
   document: Document;
-  model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
+  model: Pick<ModelFolder, "config">;
+  operations: readonly Operation[];
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
+  background: Background;
   log: Log;
   streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
@@ -36,8 +40,10 @@ export function createApp({
   config,
   document,
   model,
+  operations,
   plan,
   queue,
+  background,
   log,
   streams,
   validateResponses,
@@ -50,28 +56,40 @@ export function createApp({
   app.use(giveRequestId());
   app.use(knownPaths(document));
   app.post(/.*/, readBody(config.maxBodyBytes));
+  const validate = requestValidation(document, validateResponses ?? false);
+  app.use(validate);
+  app.post(/.*/, background.idempotency.handle());
+  app.use(generateRoutes({ operations, queue, log, streams }));
+  const isDraining = () => queue.state === "draining";
+  app.use(jobRoutes({ background, validate, isDraining, log, streams }));
+  app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(docsRoutes(document));
+  app.use(() => {
+    throw new HttpError("not_found");
+  });
+  app.use(background.idempotency.handleError());
+  app.use(answerErrors(log));
+  return app;
+}
+
+/** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */
+function requestValidation(document: Document, validateResponses: boolean): Router {
+  const router = Router({ caseSensitive: true });
   // The server before took numbers that were written as texts; others' clients have never seen one that does.
-  for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths)) app.post(path, boundedLists(document, path));
-  app.use(
+  for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
+  for (const path of Object.keys(document.paths)) router.post(path, boundedLists(document, path));
+  router.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.
       apiSpec: structuredClone(document) as never,
       validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
-      validateResponses: validateResponses ?? false,
-      validateApiSpec: validateResponses ?? false,
+      validateResponses,
+      validateApiSpec: validateResponses,
       validateSecurity: false,
       fileUploader: false,
       // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ operations: nativeOperations(model), queue, log, streams }));
-  app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
-  app.use(docsRoutes(document));
-  app.use(() => {
-    throw new HttpError("not_found");
-  });
-  app.use(answerErrors(log));
-  return app;
+  return router;
 }

@@ -15,13 +15,18 @@ export function knownPaths(document: Document): RequestHandler {
     }),
   );
   for (const path of pageAssets) allowed.set(path, ["GET", "HEAD", "OPTIONS"]);
+  const templates = [...allowed].flatMap(([path, methods]) =>
+    path.includes("{") ? [{ form: formOf(path), methods }] : [],
+  );
+  const methodsOf = (path: string) =>
+    allowed.get(path) ?? templates.find(({ form }) => form.test(path))?.methods;
   return (req, res, next) => {
     const { path } = req;
-    const methods = allowed.get(path);
+    const methods = methodsOf(path);
     if (!isDecodable(path)) throw new HttpError("malformed_url");
     if (methods === undefined) {
       const stripped = path.replace(/\/$/, "");
-      if (allowed.has(stripped)) return res.redirect(307, stripped + req.url.slice(path.length));
+      if (methodsOf(stripped) !== undefined) return res.redirect(307, stripped + req.url.slice(path.length));
       throw new HttpError("not_found");
     }
     if (!methods.includes(req.method)) {
@@ -30,6 +35,14 @@ export function knownPaths(document: Document): RequestHandler {
     if (req.method === "OPTIONS") return res.set("Allow", methods.join(", ")).sendStatus(204);
     next();
   };
+}
+
+/** What the paths look like that a template of openapi.yaml, `/jobs/{id}`, stands for. */
+function formOf(template: string): RegExp {
+  const parts = template
+    .split("/")
+    .map((part) => (part.startsWith("{") ? "[^/]+" : part.replace(/[^\w-]/g, "\\$&")));
+  return new RegExp(`^${parts.join("/")}$`);
 }
 
 function isDecodable(path: string): boolean {

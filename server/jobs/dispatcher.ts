@@ -1,9 +1,11 @@
-import { type ErrorCode, HttpError } from "../errors.js";
+import { HttpError } from "../errors.js";
 import { Generation } from "../generation.js";
 import type { Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import { type Outcome, type Task, WorkerLost } from "../pool.js";
-import { type Queue, QueueRefusal, Removed } from "../queue/queue.js";
+import { DeadlineExceeded } from "../queue/deadlines.js";
+import type { Queue } from "../queue/queue.js";
+import { QueueRefusal, Removed } from "../queue/refusal.js";
 import type { Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
@@ -46,7 +48,8 @@ export class Dispatcher {
 
   /** Starts what waits, as far as there is room; to be called whenever there may be more of it. */
   dispatch(): void {
-    while (this.#now() >= this.#pausedUntil && this.#room > 0) {
+    const { line } = this.#options.jobs;
+    while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
       const job = this.#options.jobs.next();
       if (job === undefined) return;
       this.#underWay.set(job, null);
@@ -126,8 +129,7 @@ export class Dispatcher {
   async #failed(job: Job, thrown: unknown): Promise<void> {
     const { jobs, log, describe } = this.#options;
     if (job.state !== "running") return;
-    // Neither is the job's doing: the queue had no place after all, or gave its places up at the end of a drain.
-    if (thrown instanceof QueueRefusal || thrown instanceof Removed) {
+    if (isPassing(thrown)) {
       job.attempts--;
       if (thrown instanceof QueueRefusal) this.#pause(thrown.retryAfter * 1000);
       return jobs.putBack(job);
@@ -135,11 +137,20 @@ export class Dispatcher {
     if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
     const { code, status, body } = describe(thrown);
     log.info(`${job.id} - job failed: ${(thrown as Error).message}`, { id: job.id });
-    await jobs.fail(job, { code: code satisfies ErrorCode, status, detail: body.detail });
+    await jobs.fail(job, { code, status, detail: body.detail });
   }
 
   #pause(ms: number): void {
     this.#pausedUntil = this.#now() + ms;
     this.#after(ms, () => this.dispatch());
   }
+}
+
+/** The queue had no place after all, or none for so long, or gave its places up at the end of a drain. */
+function isPassing(thrown: unknown): boolean {
+  return (
+    thrown instanceof QueueRefusal ||
+    thrown instanceof Removed ||
+    (thrown instanceof DeadlineExceeded && thrown.deadline === "queue")
+  );
 }

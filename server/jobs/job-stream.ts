@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Every } from "../event-stream.js";
+import { type EventStreamOptions, everyUnreferenced } from "../event-stream.js";
 import type { Job, Written } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
@@ -26,7 +26,7 @@ export function readEventId(id: string): Position | "end" | null {
 const eventId = (position: Position) =>
   position.map(({ characters, tokens }) => `${characters}.${tokens}`).join("-");
 
-export interface JobStreamOptions {
+export interface JobStreamOptions extends EventStreamOptions {
   res: ServerResponse;
   jobs: Jobs;
   job: Job;
@@ -35,9 +35,6 @@ export interface JobStreamOptions {
   document: () => Promise<object>;
   /** Where a waiting job stands. */
   standing: () => object;
-  /** A client whose connection takes not one byte for so many milliseconds is given up. */
-  stallMs?: number | undefined;
-  every?: Every | undefined;
 }
 
 const TICK_MS = 1000;
@@ -151,9 +148,4 @@ export class JobStream {
     this.#quietTicks = 0;
     this.#options.res.write(text);
   }
-}
-
-function everyUnreferenced(ms: number, callback: () => void): () => void {
-  const timer = setInterval(callback, ms).unref();
-  return () => clearInterval(timer);
 }

@@ -1,34 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { HttpError, invalidBody } from "../errors.js";
-import type { Every } from "../event-stream.js";
-import { checkCallbackUrl, type PrivateAddresses } from "../jobs/callback-request.js";
-import type { Dispatcher } from "../jobs/dispatcher.js";
-import type { Idempotency } from "../jobs/idempotency.js";
+import type { EventStreamOptions } from "../event-stream.js";
+import type { Background } from "../jobs/background.js";
+import { checkCallbackUrl } from "../jobs/callback-request.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
-import type { JobDocuments } from "../jobs/job-documents.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
-import { type Jobs, JobsFull } from "../jobs/jobs.js";
+import { JobsFull } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
 import { refuse } from "../operations/fields.js";
 import type { Operation } from "../operations/operation.js";
 import { randomSeed } from "../operations/seed.js";
 
 export interface JobRoutesParts {
-  jobs: Jobs;
-  dispatcher: Dispatcher;
-  documents: JobDocuments;
-  idempotency: Idempotency;
-  operations: readonly Operation[];
+  background: Background;
   /** Holds a request to openapi.yaml, by its URL. */
   validate: RequestHandler;
-  /** Whose request it is. */
-  callerOf: (res: Response) => string;
-  /** Null: callbacks are off, for want of a secret. */
-  callbacks: { addresses: PrivateAddresses } | null;
   isDraining: () => boolean;
   log: Log;
-  streams?: { stallMs?: number; every?: Every } | undefined;
+  streams?: EventStreamOptions | undefined;
 }
 
 /** A generating body, and what a job has beside it. */
@@ -56,7 +46,7 @@ export function jobRoutes(parts: JobRoutesParts): Router {
   router.post("/jobs", asEndpoint(parts), accept(parts));
   router.get("/jobs", list(parts));
   router.get("/jobs/:id", async (req, res) => {
-    res.json((await parts.documents.whole(find(parts, req, res))) ?? notFound());
+    res.json((await parts.background.documents.whole(find(parts, req, res))) ?? notFound());
   });
   router.delete("/jobs/:id", cancel(parts));
   router.get("/jobs/:id/events", stream(parts));
@@ -73,7 +63,7 @@ interface Call {
 const calls = new WeakMap<Request, Call>();
 
 /** Holds the body to what the operation that it is for takes, with its defaults, as if it had come there. */
-function asEndpoint({ operations, validate, callbacks }: JobRoutesParts): RequestHandler {
+function asEndpoint({ background: { operations, callbacks }, validate }: JobRoutesParts): RequestHandler {
   const paths = operations.map(({ path }) => path);
   return (req, res, next) => {
     const {
@@ -107,15 +97,16 @@ function asEndpoint({ operations, validate, callbacks }: JobRoutesParts): Reques
 /** What the validator notes at a request. */
 type Documented = Request & { openapi?: unknown };
 
-function checkCallback(url: string, callbacks: JobRoutesParts["callbacks"]): void {
+function checkCallback(url: string, callbacks: Background["callbacks"]): void {
   if (callbacks === null)
     throw refuse(["callback_url"], "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET");
   const wrong = checkCallbackUrl(url, callbacks.addresses);
   if (wrong !== null) throw refuse(["callback_url"], wrong);
 }
 
-function accept({ jobs, dispatcher, documents, idempotency, callerOf, isDraining, log }: JobRoutesParts) {
-  return async (req: Request, res: Response): Promise<void> => {
+function accept({ background, isDraining, log }: JobRoutesParts): RequestHandler {
+  const { jobs, documents, idempotency, callerOf } = background;
+  return async (req, res) => {
     if (isDraining()) throw new HttpError("draining", { "Retry-After": "1" });
     const { operation, body, callbackUrl } = calls.get(req)!;
     const id = randomUUID();
@@ -143,15 +134,14 @@ function accept({ jobs, dispatcher, documents, idempotency, callerOf, isDraining
     } catch (error) {
       res.status(200).removeHeader("Location");
       if (!(error instanceof JobsFull)) throw error;
-      const seconds = Math.ceil(dispatcher.expectedWait(1) ?? 1);
-      throw new HttpError(error.reason, { "Retry-After": String(Math.max(seconds, 1)) });
+      throw new HttpError(error.reason, { "Retry-After": String(background.retryAfter()) });
     }
     log.info(`${id} - job accepted for ${operation.path}`, { id, path: operation.path });
     res.json(answer);
   };
 }
 
-function list({ jobs, documents, callerOf }: JobRoutesParts): RequestHandler {
+function list({ background: { jobs, documents, callerOf } }: JobRoutesParts): RequestHandler {
   return (req, res) => {
     const { state, endpoint, since, cursor, limit = 20 } = req.query as unknown as JobQuery;
     const found = jobs.list(callerOf(res), {
@@ -170,11 +160,12 @@ function list({ jobs, documents, callerOf }: JobRoutesParts): RequestHandler {
 }
 
 function cancel(parts: JobRoutesParts): RequestHandler {
-  const { jobs, dispatcher, documents, log } = parts;
+  const { background, log } = parts;
+  const { jobs, documents } = background;
   return async (req, res) => {
     const job = find(parts, req, res);
     if (isActive(job) || job.state === "cancelled") {
-      await dispatcher.cancel(job);
+      await background.cancel(job);
       log.info(`${job.id} - job cancelled`, { id: job.id });
       res.json(documents.summary(job));
     } else {
@@ -186,7 +177,8 @@ function cancel(parts: JobRoutesParts): RequestHandler {
 }
 
 function stream(parts: JobRoutesParts): RequestHandler {
-  const { jobs, documents, streams } = parts;
+  const { background, streams } = parts;
+  const { jobs, documents } = background;
   return (req, res) => {
     const job = find(parts, req, res);
     const last = req.get("Last-Event-ID");
@@ -197,6 +189,8 @@ function stream(parts: JobRoutesParts): RequestHandler {
     }
     // This tells an EventSource to stop asking: it has everything.
     if (from === "end") return void res.sendStatus(204);
+    // Express has HEAD answered as GET is, and there is nothing to follow.
+    if (req.method === "HEAD") return void res.type("text/event-stream").end();
     new JobStream({
       res,
       jobs,
@@ -209,7 +203,7 @@ function stream(parts: JobRoutesParts): RequestHandler {
   };
 }
 
-function find({ jobs, callerOf }: JobRoutesParts, req: Request, res: Response): Job {
+function find({ background: { jobs, callerOf } }: JobRoutesParts, req: Request, res: Response): Job {
   return jobs.find(callerOf(res), req.params.id as string) ?? notFound();
 }
 
