@@ -127,7 +127,7 @@ export type FromSequence =
       completionTokens: number;
       /** Of the prompt's tokens, those that were not computed since the cache still held them. */
       cachedTokens: number;
-      /** From the worker's receipt of the task to its first token, in milliseconds. */
+      /** From the worker's receipt of the task to its first token, or to its end where it has none, in milliseconds. */
       firstTokenMs: number;
       /** One for each token of the completion, where asked for. */
       logprobs?: TokenLogprob[];

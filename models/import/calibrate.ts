@@ -74,8 +74,10 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
       if (position >= length) return ranges;
       ids = Int32Array.from({ length: TEXTS }, (_, text) =>
         sampler.sample(
-          logits.subarray(text * vocabulary, (text + 1) * vocabulary),
-          maxima.subarray(text * blocks, (text + 1) * blocks),
+          {
+            logits: logits.subarray(text * vocabulary, (text + 1) * vocabulary),
+            maxima: maxima.subarray(text * blocks, (text + 1) * blocks),
+          },
           { ...PLAIN_SAMPLING, seed: [SEED[0], text + 1] },
           position,
         ),

@@ -52,7 +52,7 @@ export class Scheduler {
     if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
     const prompt = sequence.window;
     const slot = this.#sequences.length;
-    const match = this.#prefixes.find(prompt, 0);
+    const match = sequence.scoring ? null : this.#prefixes.find(prompt, 0);
     const continues = match && match.slot >= slot && this.#prefixes.covers(prompt, match.slot);
     const place = continues ? match.slot : this.#prefixes.oldest(slot);
     const rows = match?.slot === place ? match.rows : 0;
@@ -122,7 +122,8 @@ export class Scheduler {
       if (this.#pending(sequence) === 1) continue;
       const rows = padded(this.#count(sequence));
       // Of sequences whose next chunks are the same, one computes it, and the others copy it in their turn.
-      const computed = sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
+      const computed =
+        !sequence.scoring && sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
       if (computed || (chunk > 0 && rows !== chunk)) continue;
       chunk = rows;
       sequences.push(sequence);
@@ -140,6 +141,8 @@ export class Scheduler {
 
   /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */
   #reuse(sequence: Sequence): void {
+    // Rows that were computed before tell nothing of their logits.
+    if (sequence.scoring) return;
     const cached = this.#cache.lengths[sequence.slot]!;
     const match = this.#prefixes.find(this.#prefixes.ids(sequence.slot), cached);
     if (!match) return;
