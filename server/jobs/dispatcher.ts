@@ -6,7 +6,7 @@ import { type Outcome, type Task, WorkerLost } from "../pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import type { Queue } from "../queue/queue.js";
 import { QueueRefusal, Removed } from "../queue/refusal.js";
-import type { Job } from "./job.js";
+import { isRunning, type Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
 export interface DispatcherOptions {
@@ -86,7 +86,7 @@ export class Dispatcher {
     try {
       if (job.attempts > MOST_ATTEMPTS) throw new HttpError("job_interrupted");
       const body = await jobs.bodyOf(job);
-      if (job.state !== "running") return;
+      if (!isRunning(job)) return;
       const { generation, answer } = this.#begin(job, body);
       log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
       const { outcomes } = await generation.run({
@@ -128,7 +128,7 @@ export class Dispatcher {
 
   async #failed(job: Job, thrown: unknown): Promise<void> {
     const { jobs, log, describe } = this.#options;
-    if (job.state !== "running") return;
+    if (!isRunning(job)) return;
     if (isPassing(thrown)) {
       job.attempts--;
       if (thrown instanceof QueueRefusal) this.#pause(thrown.retryAfter * 1000);

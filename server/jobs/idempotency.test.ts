@@ -32,6 +32,8 @@ async function serve(context: TestContext, { folder, clock = new TestClock(), ma
   let asked = 0;
   let changed = () => {};
   const app = express();
+  // Express writes errors out, else.
+  app.set("env", "test");
   app.use(express.json());
   app.use((req, res, next) => {
     res.locals.caller = req.get("x-caller") ?? "anna";

@@ -59,17 +59,27 @@ export interface JobResult {
 export interface Job extends JobRecord {
   /** While it runs, what each of its sequences has written; after that, the store has it. */
   sequences: Written[];
+  /** Its end, on its way to the disk. */
+  ending: Promise<void> | null;
   /** Called when something about it has changed. */
   readonly watchers: Set<() => void>;
 }
 
 export const isActive = ({ state }: Pick<JobRecord, "state">) => state === "queued" || state === "running";
 
+/** And not about to end. */
+export const isRunning = ({ state, ending }: Job) => state === "running" && ending === null;
+
 export function newJob(record: JobRecord): Job {
-  return { ...record, sequences: [], watchers: new Set() };
+  return { ...record, sequences: [], ending: null, watchers: new Set() };
 }
 
-export function recordOf({ sequences: _sequences, watchers: _watchers, ...record }: Job): JobRecord {
+export function recordOf({
+  sequences: _sequences,
+  ending: _ending,
+  watchers: _watchers,
+  ...record
+}: Job): JobRecord {
   return record;
 }
 

@@ -3,6 +3,7 @@ import { bodyText } from "./body-text.js";
 import {
   type Failure,
   isActive,
+  isRunning,
   type Job,
   type JobRecord,
   type JobResult,
@@ -63,8 +64,9 @@ const bodyKey = ({ id }: JobRecord) => `body/${id}`;
 const resultKey = ({ id }: JobRecord) => `result/${id}`;
 
 /**
- * The jobs there are. Every change of state happens here: in memory at once, so that of two that would exclude each other
- * the second finds the first, and then in the store, before anybody is told.
+ * The jobs there are. Every change of state happens here. An end is noted in memory at once, so that of two that would
+ * exclude each other the second finds the first; it is seen when it is on disk, since what somebody has seen has to be so
+ * after a restart too.
  */
 export class Jobs {
   readonly line = new WaitingLine();
@@ -77,8 +79,6 @@ export class Jobs {
   readonly #byId = new Map<string, Job>();
   /** Of each caller, in the order of acceptance. */
   readonly #byCaller = new Map<string, Job[]>();
-  /** Changes that are not on disk yet. */
-  readonly #saving = new Map<Job, Promise<void>>();
   readonly #onWaiting: (() => void)[] = [];
   readonly #onEnd: ((job: Job) => void)[] = [];
   #lastOrder = 0;
@@ -164,7 +164,7 @@ export class Jobs {
     });
     this.#arriving++;
     try {
-      await this.#store.write([this.#recordWrite(job), [bodyKey(job), body], ...along(job)]);
+      await this.#store.write([this.#recordWrite(recordOf(job)), [bodyKey(job), body], ...along(job)]);
     } finally {
       this.#arriving--;
     }
@@ -210,8 +210,7 @@ export class Jobs {
   }
 
   /** Of a job that is done; undefined if it was forgotten meanwhile. */
-  async resultOf(job: Job): Promise<JobResult | undefined> {
-    await this.#saving.get(job);
+  resultOf(job: Job): Promise<JobResult | undefined> {
     return this.#store.get<JobResult>(resultKey(job));
   }
 
@@ -228,7 +227,7 @@ export class Jobs {
 
   /** A running job did not come to an end: it waits again. */
   putBack(job: Job): void {
-    if (job.state !== "running") return;
+    if (!isRunning(job)) return;
     job.state = "queued";
     job.startedAt = null;
     job.sequences = [];
@@ -242,24 +241,22 @@ export class Jobs {
   }
 
   finish(job: Job, { answer, sequences }: { answer: object; sequences: Written[] }): Promise<void> {
-    if (job.state !== "running") return Promise.resolve();
+    if (!isRunning(job)) return Promise.resolve();
     const result = JSON.stringify({ answer, sequences } satisfies JobResult);
     this.#space.take(Buffer.byteLength(result));
-    job.bytes += Buffer.byteLength(result);
-    return this.#end(job, "done", [[resultKey(job), result]]);
+    const bytes = job.bytes + Buffer.byteLength(result);
+    return this.#end(job, { state: "done", bytes }, [[resultKey(job), result]]);
   }
 
   fail(job: Job, failure: Failure): Promise<void> {
-    if (job.state !== "running") return Promise.resolve();
-    job.failure = failure;
-    return this.#end(job, "failed", []);
+    return isRunning(job) ? this.#end(job, { state: "failed", failure }) : Promise.resolve();
   }
 
-  /** Resolves when it is on disk; nothing happens to a job that has ended. */
+  /** Resolves when it is on disk; nothing happens to a job that has ended, or is about to. */
   cancel(job: Job): Promise<void> {
-    if (!isActive(job)) return this.#saving.get(job) ?? Promise.resolve();
+    if (!isActive(job) || job.ending !== null) return job.ending ?? Promise.resolve();
     this.line.remove(job);
-    return this.#end(job, "cancelled", []);
+    return this.#end(job, { state: "cancelled" });
   }
 
   /** Removes a job that has ended, and all that is kept of it. */
@@ -304,35 +301,39 @@ export class Jobs {
     this.#space.take(job.bytes);
   }
 
-  async #end(job: Job, state: JobState, writes: readonly Write[]): Promise<void> {
-    job.state = state;
-    job.endedAt = this.#now();
-    if (job.callback !== null) {
-      const { url } = job.callback;
-      job.callback = { url, state: "pending", attempts: 0, since: job.endedAt, due: job.endedAt };
-    }
-    await this.#save(job, [...writes, [bodyKey(job), null]]);
-    job.sequences = job.sequences.map(({ tokens }) => ({ text: "", tokens }));
-    for (const callback of this.#onEnd) callback(job);
-    for (const watcher of [...job.watchers]) watcher();
+  #end(job: Job, change: Partial<JobRecord>, writes: readonly Write[] = []): Promise<void> {
+    const endedAt = this.#now();
+    const callback = job.callback && {
+      ...{ url: job.callback.url, state: "pending" as const },
+      ...{ attempts: 0, since: endedAt, due: endedAt },
+    };
+    const record = { ...recordOf(job), ...change, endedAt, callback };
+    const end = async () => {
+      await this.#save(record, [...writes, [bodyKey(job), null]]);
+      Object.assign(job, record, { sequences: [] });
+      for (const callback of this.#onEnd) callback(job);
+      for (const watcher of [...job.watchers]) watcher();
+    };
+    job.ending = end();
+    return job.ending;
   }
 
   /** Nobody waits for the disk here: what is lost of this with the process is found out after it. */
   #changed(job: Job): void {
-    void this.#save(job, []);
+    void this.#save(recordOf(job));
     for (const watcher of [...job.watchers]) watcher();
   }
 
-  async #save(job: Job, writes: readonly Write[]): Promise<void> {
-    const saved = this.#store.write([this.#recordWrite(job), ...writes]).catch((error: Error) => {
-      this.#log.error(`job ${job.id} (${job.state}) cannot be stored: ${error.message}`);
-    });
-    this.#saving.set(job, saved);
-    await saved;
-    if (this.#saving.get(job) === saved) this.#saving.delete(job);
+  async #save(record: JobRecord, writes: readonly Write[] = []): Promise<void> {
+    try {
+      await this.#store.write([this.#recordWrite(record), ...writes]);
+    } catch (error) {
+      const { id, state } = record;
+      this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
+    }
   }
 
-  #recordWrite(job: Job): Write {
-    return [recordKey(job), JSON.stringify(recordOf(job))];
+  #recordWrite(record: JobRecord): Write {
+    return [recordKey(record), JSON.stringify(record)];
   }
 }
