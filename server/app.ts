@@ -4,11 +4,14 @@ import type { ModelFolder } from "../models/folder.js";
 import { readBody } from "./body.js";
 import { boundedLists } from "./bounded-lists.js";
 import type { Config } from "./config.js";
+import { crossOrigin } from "./cross-origin.js";
 import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
 import type { Background } from "./jobs/background.js";
+import { authenticate } from "./keys/authenticate.js";
+import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import type { Operation } from "./operations/operation.js";
@@ -20,14 +23,17 @@ import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
 import { jobRoutes } from "./routes/jobs.js";
+import { usageRoutes } from "./routes/usage.js";
+import { securityHeaders } from "./security-headers.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes">;
+  config: Pick<Config, "maxBodyBytes" | "corsOrigins">;
   document: Document;
   model: Pick<ModelFolder, "config">;
   operations: readonly Operation[];
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
+  callers: Callers;
   background: Background;
   log: Log;
   streams?: EventStreamOptions;
@@ -43,6 +49,7 @@ export function createApp({
   operations,
   plan,
   queue,
+  callers,
   background,
   log,
   streams,
@@ -54,15 +61,18 @@ export function createApp({
   app.disable("etag");
   app.enable("case sensitive routing");
   app.use(giveRequestId());
+  app.use(securityHeaders());
+  if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
+  app.use(authenticate(callers));
   app.use(knownPaths(document));
   app.post(/.*/, readBody(config.maxBodyBytes));
   const validate = requestValidation(document, validateResponses ?? false);
   app.use(validate);
   app.post(/.*/, background.idempotency.handle());
   app.use(generateRoutes({ operations, queue, log, streams }));
-  const isDraining = () => queue.state === "draining";
-  app.use(jobRoutes({ background, validate, isDraining, log, streams }));
+  app.use(jobRoutes({ background, queue, validate, log, streams }));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {
     throw new HttpError("not_found");

@@ -2,7 +2,10 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Device } from "../workers/protocol.js";
+import { corsOriginsForm, parseCorsOrigins } from "./cross-origin.js";
 import { readSecrets } from "./jobs/signature.js";
+import type { Key } from "./keys/key.js";
+import { keyListForm, parseKeyList } from "./keys/key-list.js";
 
 /** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -29,6 +32,8 @@ interface Setting<T> {
   expected: string;
   default: T;
   description: string;
+  /** What is given is not to be shown, in an error either. */
+  secret?: true;
 }
 
 type Row<T> = Pick<Setting<T>, "flag" | "default" | "description">;
@@ -208,6 +213,32 @@ export const settings = {
     default: 30,
     description: "how long a stop waits for requests under way",
   }),
+  apiKeys: {
+    flag: "api-keys",
+    value: "none|LIST",
+    expected: keyListForm,
+    parse: (given) => (given === "none" ? given : parseKeyList(given)),
+    default: "none",
+    description: "API keys, KEY or NAME=KEY, separated by commas; none: everybody may call",
+    secret: true,
+  } satisfies Setting<readonly Key[] | "none"> as Setting<readonly Key[] | "none">,
+  apiKeysFile: text(
+    "none|FILE",
+    {
+      flag: "api-keys-file",
+      default: "none",
+      description: "instead a JSON file of keys and their limits, read again when it changes",
+    },
+    (given) => (given === "none" ? given : resolve(given)),
+  ),
+  corsOrigins: {
+    flag: "cors-origins",
+    value: "none|*|LIST",
+    expected: corsOriginsForm,
+    parse: parseCorsOrigins,
+    default: "none",
+    description: "origins whose pages may call, separated by commas; * is all",
+  } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   logLevel: choice(["error", "warn", "info", "debug"], {
     flag: "log-level",
     default: "info",
@@ -227,9 +258,10 @@ export type Config = {
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
 
-/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"` */
-export function expectation(name: string, expected: string, got: string): ConfigError {
-  return new ConfigError(`${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`; null is a secret. */
+export function expectation(name: string, expected: string, got: string | null): ConfigError {
+  const what = got === null ? "something else, which is not shown" : JSON.stringify(got);
+  return new ConfigError(`${name}: expected ${expected}, got ${what}`);
 }
 
 /**
@@ -250,7 +282,11 @@ export function readConfig(
     if (given === undefined) return [key, setting.default];
     const value = given === "" ? null : setting.parse(given);
     if (value === null)
-      throw expectation(flag === undefined ? variable : `--${setting.flag}`, setting.expected, given);
+      throw expectation(
+        flag === undefined ? variable : `--${setting.flag}`,
+        setting.expected,
+        setting.secret ? null : given,
+      );
     return [key, value];
   });
   return Object.freeze(Object.fromEntries(entries)) as Config;

@@ -1,3 +1,4 @@
+import type { Caller, Lease } from "./keys/caller.js";
 import type { Delta, Operation, Prepared } from "./operations/operation.js";
 import type { Finished, Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
@@ -25,7 +26,7 @@ export interface GenerationParts {
   /** Has passed the operation's schema. */
   body: object;
   id: string;
-  caller: { name: string };
+  caller: Caller;
 }
 
 /**
@@ -37,22 +38,35 @@ export class Generation {
   readonly #body: object;
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
+  /** What the caller may use for it. */
+  readonly #lease: Lease;
   #prepared: Prepared | null = null;
+  #submitted = false;
 
-  /** Takes the places. @throws QueueRefusal */
+  /**
+   * Takes the places.
+   * @throws HttpError if the caller has used what is theirs
+   * @throws QueueRefusal
+   */
   constructor({ queue, operation, body, id, caller }: GenerationParts) {
-    const { sequences, promptChars, priority, timeouts } = operation.measure(body);
+    const { sequences, promptChars, maxTokens, priority, timeouts } = operation.measure(body);
     this.#operation = operation;
     this.#body = body;
     this.#id = id;
-    this.#ticket = queue.reserve({
-      caller: caller.name,
-      priority: priority ?? 0,
-      sequences,
-      // Before it is tokenized: most tokenizers make fewer tokens than a text has characters.
-      promptTokens: promptChars,
-      timeouts,
-    });
+    this.#lease = caller.admit({ tokens: promptChars + sequences * maxTokens });
+    try {
+      this.#ticket = queue.reserve({
+        caller: caller.name,
+        priority: caller.priorityFor(priority),
+        sequences,
+        // Before it is tokenized: most tokenizers make fewer tokens than a text has characters.
+        promptTokens: promptChars,
+        timeouts,
+      });
+    } catch (error) {
+      this.#lease.settle();
+      throw error;
+    }
   }
 
   /** Where it stood when it was queued: 1 was the next to start, 0 started at once. */
@@ -84,8 +98,10 @@ export class Generation {
    */
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
+    const written = this.prepared.tasks.map(() => 0);
     const items = this.prepared.tasks.map((task, sequence) => {
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
+        written[sequence]! += tokens;
         this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
@@ -96,9 +112,17 @@ export class Generation {
       };
     });
     const sequences = this.#ticket.submit(items, listener.onStanding);
+    this.#submitted = true;
+    const ends = sequences.map(async (one, sequence) => {
+      const done = await one;
+      written[sequence] = done.outcome.completionTokens;
+      return done;
+    });
+    // What is cancelled ends later than this does, and has written something all the same.
+    void Promise.allSettled(ends).then(() => this.#settle(written));
     try {
       const done = await Promise.all(
-        sequences.map(async (one, sequence) => {
+        ends.map(async (one, sequence) => {
           const { outcome, queueMs, runMs } = await one;
           if (outcome.type === "cancelled") throw new Removed();
           listener.onEnd?.(sequence, outcome);
@@ -119,5 +143,16 @@ export class Generation {
   /** Gives up, whatever its state. */
   cancel(): void {
     this.#ticket.cancel();
+    if (!this.#submitted) this.#lease.settle();
+  }
+
+  /** Counts each prompt once, however many sequences began with it. */
+  #settle(written: readonly number[]): void {
+    const { tasks } = this.prepared;
+    const read = new Set(tasks.filter((_, i) => written[i]! > 0).map(({ promptIds }) => promptIds));
+    this.#lease.settle({
+      promptTokens: [...read].reduce((sum, { length }) => sum + length, 0),
+      completionTokens: written.reduce((sum, tokens) => sum + tokens, 0),
+    });
   }
 }

@@ -10,6 +10,7 @@ import { readDocument } from "./document.js";
 import { toHttpError } from "./error-handler.js";
 import { probeHardware } from "./hardware.js";
 import { Background } from "./jobs/background.js";
+import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { nativeOperations } from "./operations/native.js";
@@ -32,6 +33,7 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog(config);
   // A log whose reader has gone is no reason to end.
   process.stdout.on("error", () => {});
+  const callers = await openCallers(config, log);
   const model = readModelFolder(config.model);
   const contextStride = resolveStride(config, model);
   const plan = planDevices(await probeHardware(), config, {
@@ -66,11 +68,11 @@ export async function run(args: string[]): Promise<void> {
     config,
     operations,
     queue,
-    callerOf: () => "anonymous",
+    callers,
     describe: toHttpError,
     log,
   });
-  const parts = { config, document, model, operations, plan, queue, background, log };
+  const parts = { config, document, model, operations, plan, queue, callers, background, log };
   const server = createServer(createApp(parts));
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.

@@ -4,6 +4,8 @@ import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { EventReader } from "../ops/server-sent-events.js";
 import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
+import { Callers } from "./keys/callers.js";
+import { hashKey, unlimited } from "./keys/key.js";
 import { WorkerLost } from "./pool.js";
 
 interface Job {
@@ -200,21 +202,23 @@ test("DELETE cancels what waits or runs, again and again, and removes what is do
 });
 
 test("jobs belong to their callers, and nobody else finds them", async (context) => {
-  const { ask, json, create } = await serve(context);
-  const { id } = await create({ prompt: "x" }, { "x-test-caller": "anna" });
+  const key = (name: string) => ({ name, hash: hashKey(`key of ${name}`), priority: 0, limits: unlimited });
+  const { ask, json, create } = await serve(context, { callers: new Callers([key("anna"), key("ben")]) });
+  const [anna, ben] = [{ "x-api-key": "key of anna" }, { "x-api-key": "key of ben" }];
+  const { id } = await create({ prompt: "x" }, anna);
   for (const [method, path] of [
     ["GET", `/jobs/${id}`],
     ["DELETE", `/jobs/${id}`],
     ["GET", `/jobs/${id}/events`],
     ["GET", "/jobs/nothing"],
   ] as const) {
-    const response = await ask(method, path, undefined, { "x-test-caller": "ben" });
+    const response = await ask(method, path, undefined, ben);
     assert.equal(response.status, 404);
     assert.deepEqual(await json<object>(response), { detail: "There is no such job" });
   }
-  const list = await json<{ jobs: Job[] }>(ask("GET", "/jobs", undefined, { "x-test-caller": "ben" }));
+  const list = await json<{ jobs: Job[] }>(ask("GET", "/jobs", undefined, ben));
   assert.deepEqual(list.jobs, []);
-  assert.equal((await ask("GET", `/jobs/${id}`, undefined, { "x-test-caller": "anna" })).status, 200);
+  assert.equal((await ask("GET", `/jobs/${id}`, undefined, anna)).status, 200);
 });
 
 test("jobs are listed in pages, the newest first, by state, endpoint and time", async (context) => {

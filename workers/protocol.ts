@@ -134,5 +134,6 @@ export type FromSequence =
       /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
       promptLogprobs?: (TokenLogprob | null)[];
     }
-  | { type: "cancelled" }
+  /** With the tokens that it has written until then. */
+  | { type: "cancelled"; completionTokens: number }
   | { type: "failed"; message: string };

@@ -1,6 +1,7 @@
-import type { Response } from "express";
 import type { Config } from "../config.js";
 import type { HttpError } from "../errors.js";
+import { callerOf } from "../keys/authenticate.js";
+import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import type { Outcome, Task } from "../pool.js";
@@ -24,8 +25,7 @@ export interface BackgroundOptions {
   config: BackgroundConfig;
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
-  /** Whose request it is. */
-  callerOf: (res: Response) => string;
+  callers: Pick<Callers, "named">;
   /** What a client would be told of what was thrown. */
   describe: (thrown: unknown) => HttpError;
   log: Log;
@@ -40,7 +40,6 @@ export class Background {
   readonly jobs: Jobs;
   readonly documents: JobDocuments;
   readonly idempotency: Idempotency;
-  readonly callerOf: (res: Response) => string;
   /** Where callbacks may go; null: nowhere, for want of a secret. */
   readonly callbacks: { addresses: PrivateAddresses } | null;
   readonly #store: Store;
@@ -48,12 +47,11 @@ export class Background {
   readonly #sweeping: NodeJS.Timeout;
 
   private constructor(store: Store, jobs: Jobs, idempotency: Idempotency, options: BackgroundOptions) {
-    const { config, operations, callerOf, log } = options;
+    const { config, operations, log } = options;
     this.#store = store;
     this.operations = operations;
     this.jobs = jobs;
     this.idempotency = idempotency;
-    this.callerOf = callerOf;
     this.#dispatcher = new Dispatcher({ ...options, jobs });
     this.documents = new JobDocuments({
       jobs,
@@ -76,13 +74,19 @@ export class Background {
 
   /** Opens the data folder. @throws StoreError */
   static async open(options: BackgroundOptions): Promise<Background> {
-    const { config, callerOf, log } = options;
+    const { config, log } = options;
     const store = await Store.open(config.dataDir);
     try {
       const ttlMs = config.jobTtl * 1000;
       const space = new Space(config.dataBytes);
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
-      const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf, log });
+      const idempotency = await Idempotency.open({
+        store,
+        space,
+        ttlMs,
+        callerOf: (res) => callerOf(res).name,
+        log,
+      });
       return new Background(store, jobs, idempotency, options);
     } catch (error) {
       await store.close();

@@ -1,5 +1,6 @@
 import { HttpError } from "../errors.js";
 import { Generation } from "../generation.js";
+import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import { type Outcome, type Task, WorkerLost } from "../pool.js";
@@ -13,6 +14,7 @@ export interface DispatcherOptions {
   jobs: Jobs;
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
+  callers: Pick<Callers, "named">;
   /** What a client would be told of what was thrown. */
   describe: (thrown: unknown) => HttpError;
   log: Log;
@@ -24,6 +26,8 @@ export interface DispatcherOptions {
 
 /** A job that has taken the server or a worker down so often is not tried again. */
 const MOST_ATTEMPTS = 5;
+/** A caller's limits may have been changed. */
+const LONGEST_PAUSE_S = 60;
 
 /**
  * Feeds the queue with jobs: as many as there are free slots while nobody waits for one, and one in any case, so that
@@ -35,7 +39,9 @@ export class Dispatcher {
   readonly #now: () => number;
   readonly #after: NonNullable<DispatcherOptions["after"]>;
   readonly #underWay = new Map<Job, Generation | null>();
+  /** Until when nothing starts, of anybody or of a caller who has used what is theirs for now. */
   #pausedUntil = 0;
+  readonly #pausedCallers = new Map<string, number>();
   #meanRunMs = 0;
 
   constructor(options: DispatcherOptions) {
@@ -50,7 +56,7 @@ export class Dispatcher {
   dispatch(): void {
     const { line } = this.#options.jobs;
     while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
-      const job = this.#options.jobs.next();
+      const job = this.#options.jobs.next((caller) => !this.#isPaused(caller));
       if (job === undefined) return;
       this.#underWay.set(job, null);
       void this.#run(job);
@@ -118,8 +124,10 @@ export class Dispatcher {
   #begin(job: Job, body: object) {
     const operation = this.#operations.get(job.endpoint);
     if (operation === undefined) throw new HttpError("not_found");
-    const { queue } = this.#options;
-    const generation = new Generation({ queue, operation, body, id: job.id, caller: { name: job.caller } });
+    const { queue, callers } = this.#options;
+    const caller = callers.named(job.caller);
+    if (caller === null) throw new HttpError("unauthorized");
+    const generation = new Generation({ queue, operation, body, id: job.id, caller });
     this.#underWay.set(job, generation);
     const prepared = generation.prepare();
     job.sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
@@ -131,8 +139,9 @@ export class Dispatcher {
     if (!isRunning(job)) return;
     if (isPassing(thrown)) {
       job.attempts--;
-      if (thrown instanceof QueueRefusal) this.#pause(thrown.retryAfter * 1000);
-      return jobs.putBack(job);
+      jobs.putBack(job);
+      if (!(thrown instanceof Removed)) this.#pause(job.caller, describe(thrown));
+      return;
     }
     if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
     const { code, status, body } = describe(thrown);
@@ -140,17 +149,30 @@ export class Dispatcher {
     await jobs.fail(job, { code, status, detail: body.detail });
   }
 
-  #pause(ms: number): void {
-    this.#pausedUntil = this.#now() + ms;
+  #isPaused(caller: string): boolean {
+    const until = this.#pausedCallers.get(caller);
+    if (until === undefined) return false;
+    if (this.#now() < until) return true;
+    this.#pausedCallers.delete(caller);
+    return false;
+  }
+
+  #pause(caller: string, { status, headers }: HttpError): void {
+    const ms = Math.min(Number(headers["Retry-After"] ?? 1), LONGEST_PAUSE_S) * 1000;
+    const until = this.#now() + ms;
+    if (status === 429) this.#pausedCallers.set(caller, until);
+    else this.#pausedUntil = until;
     this.#after(ms, () => this.dispatch());
   }
 }
 
-/** The queue had no place after all, or none for so long, or gave its places up at the end of a drain. */
+/** What a client would be told to try again later: the queue had no place after all, or the caller has no more just now. */
+export function isForNow(thrown: unknown): boolean {
+  return thrown instanceof QueueRefusal || (thrown instanceof HttpError && thrown.status === 429);
+}
+
+/** No fault of the job: beside that, it waited for too long in the queue, or the queue gave its places up after a drain. */
 function isPassing(thrown: unknown): boolean {
-  return (
-    thrown instanceof QueueRefusal ||
-    thrown instanceof Removed ||
-    (thrown instanceof DeadlineExceeded && thrown.deadline === "queue")
-  );
+  const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";
+  return isForNow(thrown) || isLate || thrown instanceof Removed;
 }

@@ -214,9 +214,9 @@ export class Jobs {
     return this.#store.get<JobResult>(resultKey(job));
   }
 
-  /** Takes the next that waits: it runs from now on. */
-  next(): Job | undefined {
-    const job = this.line.shift();
+  /** Takes the next that waits, of those whose caller's turn it may be: it runs from now on. */
+  next(mayStart?: (caller: string) => boolean): Job | undefined {
+    const job = this.line.shift(mayStart);
     if (job === undefined) return undefined;
     job.state = "running";
     job.startedAt = this.#now();

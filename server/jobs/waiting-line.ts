@@ -33,10 +33,11 @@ export class WaitingLine {
     this.#insert(place);
   }
 
-  /** Takes the next. */
-  shift(): Job | undefined {
-    const place = this.#places.shift();
-    if (place === undefined) return undefined;
+  /** Takes the next, of those whose caller's turn it may be. */
+  shift(mayStart: (caller: string) => boolean = () => true): Job | undefined {
+    const index = this.#places.findIndex(({ job }) => mayStart(job.caller));
+    if (index === -1) return undefined;
+    const [place] = this.#places.splice(index, 1) as [Place];
     this.#placeOf.delete(place.job);
     this.#clock = Math.max(this.#clock, place.start);
     // Those whose turns have all come have no claims from them; the map stays as small as the line.

@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { EventStream, type EventStreamOptions } from "../event-stream.js";
 import { Generation, type Result } from "../generation.js";
+import { callerOf } from "../keys/authenticate.js";
 import { excerpt, type Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import type { Outcome, Task } from "../pool.js";
@@ -37,7 +38,7 @@ function answer(operation: Operation, parts: Omit<GenerateParts, "operations">):
     socket.setMaxListeners(0);
     socket.once("close", leave);
     try {
-      generation = new Generation({ queue, operation, body, id, caller: { name: "anonymous" } });
+      generation = new Generation({ queue, operation, body, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
       const prepared = generation.prepare();
       const { stream } = operation.measure(body);

@@ -2,21 +2,27 @@ import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { HttpError, invalidBody } from "../errors.js";
 import type { EventStreamOptions } from "../event-stream.js";
+import { Generation, type GenerationParts } from "../generation.js";
 import type { Background } from "../jobs/background.js";
 import { checkCallbackUrl } from "../jobs/callback-request.js";
+import { isForNow } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { JobsFull } from "../jobs/jobs.js";
+import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import { refuse } from "../operations/fields.js";
 import type { Operation } from "../operations/operation.js";
 import { randomSeed } from "../operations/seed.js";
+import type { Outcome, Task } from "../pool.js";
+import type { Queue } from "../queue/queue.js";
+import { QueueRefusal } from "../queue/refusal.js";
 
 export interface JobRoutesParts {
   background: Background;
+  queue: Queue<Task, Outcome>;
   /** Holds a request to openapi.yaml, by its URL. */
   validate: RequestHandler;
-  isDraining: () => boolean;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
@@ -104,10 +110,15 @@ function checkCallback(url: string, callbacks: Background["callbacks"]): void {
   if (wrong !== null) throw refuse(["callback_url"], wrong);
 }
 
-function accept({ background, isDraining, log }: JobRoutesParts): RequestHandler {
-  const { jobs, documents, idempotency, callerOf } = background;
+function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
+  const { jobs, documents, idempotency } = background;
   return async (req, res) => {
-    if (isDraining()) throw new HttpError("draining", { "Retry-After": "1" });
+    const caller = callerOf(res);
+    if (queue.state === "draining")
+      throw new QueueRefusal(
+        "draining",
+        queue.retryAfter({ caller: caller.name, priority: caller.priority }),
+      );
     const { operation, body, callbackUrl } = calls.get(req)!;
     const id = randomUUID();
     let answer: object | null = null;
@@ -115,14 +126,13 @@ function accept({ background, isDraining, log }: JobRoutesParts): RequestHandler
       // Before the prompt is tokenized.
       jobs.checkRoom();
       const { priority, sequences, maxTokens } = operation.measure(body);
-      // What only this can find against it; its tasks are made again when it runs.
-      operation.prepare(body, id);
+      check({ queue, operation, body, id, caller });
       const request = {
         id,
-        caller: callerOf(res),
+        caller: caller.name,
         endpoint: operation.path,
         body,
-        priority: priority ?? 0,
+        priority: caller.priorityFor(priority),
         maxTokens: sequences * maxTokens,
         callbackUrl,
       };
@@ -141,10 +151,22 @@ function accept({ background, isDraining, log }: JobRoutesParts): RequestHandler
   };
 }
 
-function list({ background: { jobs, documents, callerOf } }: JobRoutesParts): RequestHandler {
+/** Finds what the schema can't say against a body, as its operation would; that there is no room now says nothing. */
+function check(parts: GenerationParts): void {
+  try {
+    const generation = new Generation(parts);
+    generation.prepare();
+    generation.cancel();
+  } catch (error) {
+    if (!isForNow(error)) throw error;
+    parts.operation.prepare(parts.body, parts.id);
+  }
+}
+
+function list({ background: { jobs, documents } }: JobRoutesParts): RequestHandler {
   return (req, res) => {
     const { state, endpoint, since, cursor, limit = 20 } = req.query as unknown as JobQuery;
-    const found = jobs.list(callerOf(res), {
+    const found = jobs.list(callerOf(res).name, {
       state,
       endpoint,
       since: since === undefined ? undefined : Date.parse(since),
@@ -203,8 +225,8 @@ function stream(parts: JobRoutesParts): RequestHandler {
   };
 }
 
-function find({ background: { jobs, callerOf } }: JobRoutesParts, req: Request, res: Response): Job {
-  return jobs.find(callerOf(res), req.params.id as string) ?? notFound();
+function find({ background: { jobs } }: JobRoutesParts, req: Request, res: Response): Job {
+  return jobs.find(callerOf(res).name, req.params.id as string) ?? notFound();
 }
 
 function notFound(): never {

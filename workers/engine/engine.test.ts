@@ -491,13 +491,13 @@ describe("an engine's bookkeeping", () => {
     const decoding = ask(engine, { promptIds: [1], maxTokens: 50 });
     const prefilling = ask(engine, { promptIds: count(1, context), maxTokens: 50 });
     const waiting = ask(engine, { promptIds: [5], maxTokens: 2 });
-    await engine.step();
+    for (const _ of ["prefill", "decode"]) await engine.step();
     assert.equal(engine.size, 3);
     decoding.sequence.cancelled = true;
     prefilling.sequence.cancelled = true;
     await engine.step();
-    assert.deepEqual(await decoding.outcome, { type: "cancelled" });
-    assert.deepEqual(await prefilling.outcome, { type: "cancelled" });
+    assert.deepEqual(await decoding.outcome, { type: "cancelled", completionTokens: 1 });
+    assert.deepEqual(await prefilling.outcome, { type: "cancelled", completionTokens: 0 });
     assert.equal(engine.size, 1);
     await engine.run();
     assert.equal((await waiting.outcome).type, "finished");

@@ -169,7 +169,7 @@ export class Sequence {
   }
 
   cancel(): void {
-    this.#end({ type: "cancelled" });
+    this.#end({ type: "cancelled", completionTokens: this.#generated });
   }
 
   fail(message: string): void {
