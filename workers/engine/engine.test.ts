@@ -207,7 +207,7 @@ for (const precision of ["fp32", "int8"] as const) {
 
     it("draws from a prompt that is scored what it draws from one that is not, and scores it alike each time", async () => {
       const engine = engineOf(4);
-      const requests = mixedRequests(30).filter(({ constraint }) => constraint === undefined);
+      const requests = mixedRequests(12).filter(({ constraint }) => constraint === undefined);
       for (const request of requests) {
         const { promptLogprobs: _, ...plain } = request;
         const unscored = await generate(engine, plain);
@@ -447,14 +447,18 @@ class CountingSession implements StepSession {
   }
 }
 
-/** Says always 7, or else 8, or else 0. */
-class AlternatingSession implements StepSession {
+/** Has the same logits for every token: those of a few, and 0 for all others. */
+class ConstantSession implements StepSession {
+  readonly #logits: [token: number, logit: number][];
+
+  constructor(...logits: [token: number, logit: number][]) {
+    this.#logits = logits;
+  }
+
   async run({ batch, chunk, lastRows }: StepInputs): Promise<StepOutputs> {
     const logits = new Float32Array(lastRows.length * vocab);
     for (let row = 0; row < lastRows.length; row++) {
-      logits[row * vocab + 7] = 3;
-      logits[row * vocab + 8] = 2;
-      logits[row * vocab] = 1;
+      for (const [token, logit] of this.#logits) logits[row * vocab + token] = logit;
     }
     const present = new Float32Array(2 * layers * batch * width * chunk);
     return { logits, maxima: blockMaxima(logits, lastRows.length), present };
@@ -575,8 +579,20 @@ describe("an engine's bookkeeping", () => {
     assert.ok(finished.indexOf(1) < finished.indexOf(5));
   });
 
+  it("draws each token by the generator's number at its position", async () => {
+    const engine = new Engine(new ConstantSession(), new KvCache(shape, 1), vocab);
+    const seed = [5, 6] as const;
+    const sampling = { temperature: 1, seed };
+    const ids = idsOf((await generate(engine, { promptIds: [1, 2, 3], sampling })).generated);
+    assert.deepEqual(
+      ids,
+      ids.map((_, i) => Math.floor(uniform(seed, 3 + i) * vocab)),
+    );
+  });
+
   it("goes on past the end-of-sequence token until there are enough tokens", async () => {
-    const engineOf = () => new Engine(new AlternatingSession(), new KvCache(shape, 1), vocab);
+    const engineOf = () =>
+      new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
     const options = { promptIds: [1], eosId: 7, maxTokens: 9 };
     assert.deepEqual(idsOf((await generate(engineOf(), options)).generated), [7]);
     const end = await generate(engineOf(), { ...options, minTokens: 3 });
@@ -585,7 +601,7 @@ describe("an engine's bookkeeping", () => {
 
   it("holds a sequence to its form, ends it with the form, and lets go of the form", async () => {
     const constraint = new Thirds(4);
-    const engine = new Engine(new AlternatingSession(), new KvCache(shape, 1), vocab);
+    const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
     const end = await generate(engine, { promptIds: [1], constraint, minTokens: 8 });
     assert.deepEqual([idsOf(end.generated), end.reason], [[0, 7, 8, 0], "stop"]);
     assert.equal(constraint.disposals, 1);
@@ -594,7 +610,7 @@ describe("an engine's bookkeeping", () => {
 
   it("draws nothing for a form that is complete at its beginning", async () => {
     const constraint = new Thirds(0);
-    const engine = new Engine(new AlternatingSession(), new KvCache(shape, 1), vocab);
+    const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
     const end = await generate(engine, { promptIds: [1, 2, 3], constraint });
     assert.deepEqual([end.generated, end.reason, end.completionTokens], ["", "stop", 0]);
     assert.equal(constraint.disposals, 1);

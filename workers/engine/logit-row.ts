@@ -29,6 +29,23 @@ export class LogitRow implements Row {
     this.maxima.set(maxima);
   }
 
+  /**
+   * Takes of a row only the tokens whose bit is set; the others are ruled out.
+   * @param allowed int32 [vocabulary / 32 rounded up]; a block of logits is a word of it
+   * @throws when none is left
+   */
+  loadAllowed(row: Row, allowed: Int32Array): void {
+    this.load(row);
+    for (let block = 0; block < this.maxima.length; block++) {
+      const word = allowed[block]!;
+      if (word === -1) continue;
+      // Most blocks have few tokens of the lesser kind, and only those are looked at one by one.
+      if (bitCount(word) < LOGIT_BLOCK / 2) this.#admit(block, word, row.logits);
+      else this.#exclude(block, ~word);
+    }
+    if (this.#empty) throw new Error("no token can continue this text in the form that was asked for");
+  }
+
   /** Changes the logit of a token that has not been ruled out; it stays finite. */
   set(token: number, logit: number): void {
     if (this.logits[token] === Number.NEGATIVE_INFINITY) return;
@@ -42,27 +59,37 @@ export class LogitRow implements Row {
     if (this.#empty) this.#put(token, logit);
   }
 
-  /**
-   * Rules out all tokens but those whose bit is set.
-   * @param allowed int32 [vocabulary / 32 rounded up]; a block of logits is a word of it
-   * @throws when none is left
-   */
-  mask(allowed: Int32Array): void {
-    const { logits, maxima } = this;
-    for (let block = 0; block < maxima.length; block++) {
-      const word = allowed[block]!;
-      if (word === -1) continue;
-      const start = block * LOGIT_BLOCK;
-      const end = Math.min(start + LOGIT_BLOCK, logits.length);
-      let greatest = Number.NEGATIVE_INFINITY;
-      for (let token = start; token < end; token++) {
-        if ((word >>> (token - start)) & 1) {
-          if (logits[token]! > greatest) greatest = logits[token]!;
-        } else logits[token] = Number.NEGATIVE_INFINITY;
-      }
-      maxima[block] = greatest;
+  /** Rules out all of a block but some tokens, told by their bits. */
+  #admit(block: number, some: number, from: Float32Array): void {
+    const { logits } = this;
+    const start = block * LOGIT_BLOCK;
+    const end = Math.min(start + LOGIT_BLOCK, logits.length);
+    let greatest = Number.NEGATIVE_INFINITY;
+    for (let token = start; token < end; token++) logits[token] = greatest;
+    for (let bits = some; bits !== 0; bits &= bits - 1) {
+      const token = start + lowestBit(bits);
+      // Bits past the vocabulary mean nothing.
+      if (token >= end) break;
+      const logit = from[token]!;
+      logits[token] = logit;
+      if (logit > greatest) greatest = logit;
     }
-    if (this.#empty) throw new Error("no token can continue this text in the form that was asked for");
+    this.maxima[block] = greatest;
+  }
+
+  /** Rules out some tokens of a block, told by their bits. */
+  #exclude(block: number, some: number): void {
+    const { logits, maxima } = this;
+    const start = block * LOGIT_BLOCK;
+    const greatest = maxima[block]!;
+    let stands = true;
+    for (let bits = some; bits !== 0; bits &= bits - 1) {
+      const token = start + lowestBit(bits);
+      if (token >= logits.length) break;
+      if (logits[token] === greatest) stands = false;
+      logits[token] = Number.NEGATIVE_INFINITY;
+    }
+    if (!stands) maxima[block] = this.#greatest(block);
   }
 
   get #empty(): boolean {
@@ -88,6 +115,16 @@ export class LogitRow implements Row {
     }
     return greatest;
   }
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
+}
+
+function bitCount(bits: number): number {
+  const pairs = bits - ((bits >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /**

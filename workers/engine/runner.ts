@@ -67,17 +67,13 @@ export class Runner {
       rows.push(wanted);
       longest = Math.max(longest, cached + count);
     }
-    cache.reserve(longest);
-    const pastLengths = cache.lengths.subarray(first, first + batch);
-    // The first chunk of a prompt looks back at nothing; an empty past saves its attention.
-    const capacity = pastLengths.some((length) => length > 0) ? cache.capacity : 0;
-    const past = cache.views(first, batch, capacity);
+    const { capacity, arrays: past } = cache.past(first, batch, longest);
     const { logits, maxima, present } = await this.#session.run({
       batch,
       chunk,
       capacity,
       inputIds,
-      pastLengths,
+      pastLengths: cache.lengths.subarray(first, first + batch),
       // The head is the largest product: only a prompt's last chunk goes through it.
       lastRows: Int32Array.from(lastRows),
       past,

@@ -67,8 +67,8 @@ export class Sampler {
   #restrain(given: Row, { logitBias }: Sampling, { penalties, allowed, withheld }: Restraints): Row {
     if (logitBias.length === 0 && penalties === null && allowed === null && withheld === null) return given;
     const row = this.#row;
-    row.load(given);
-    if (allowed !== null) row.mask(allowed);
+    if (allowed === null) row.load(given);
+    else row.loadAllowed(given, allowed);
     if (withheld !== null) row.withhold(withheld);
     for (const [token, bias] of logitBias) row.set(token, row.logits[token]! + bias);
     penalties?.apply(row);

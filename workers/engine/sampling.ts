@@ -5,7 +5,8 @@ import type { Sampling } from "../protocol.js";
  * step 4; from step 5 on all is float64. A step that is off changes nothing.
  *
  *  1. Tokens that the grammar does not allow are ruled out, and, until there are `minTokens`, the end-of-sequence token
- *     (as in vLLM); it stays where the grammar allows nothing else.
+ *     (as in vLLM, where a stop string that is complete by then doesn't end the text either); but it stays where the
+ *     grammar allows nothing else.
  *  2. `logitBias`: l + bias (OpenAI's API reference).
  *  3. `repetitionPenalty` r, of each token in the prompt or the output: l / r where l > 0, else l * r (CTRL, Keskar et al.
  *     2019, arXiv:1909.05858; with the sign as in Hugging Face transformers and vLLM).

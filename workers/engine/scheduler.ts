@@ -58,7 +58,7 @@ export class Scheduler {
     const rows = match?.slot === place ? match.rows : 0;
     this.#cache.truncate(place, rows);
     this.#swapRows(slot, place);
-    this.#cache.open(rows);
+    this.#cache.take(slot);
     this.#prefixes.hold(slot, prompt);
     sequence.slot = slot;
     sequence.ticket = this.#tickets++;
@@ -78,18 +78,19 @@ export class Scheduler {
   /** Moves a sequence to where its pending ids put it; to be called whenever their number may have changed. */
   settle(sequence: Sequence): void {
     const decodes = this.#pending(sequence) === 1;
-    if (decodes && sequence.slot >= this.#decoding) this.#swap(sequence.slot, this.#decoding++);
-    else if (!decodes && sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
+    if (decodes && sequence.slot >= this.#decoding) {
+      this.#swap(sequence.slot, this.#decoding++);
+      this.#cache.pack();
+    } else if (!decodes) this.#stopDecoding(sequence);
   }
 
   /** Frees a sequence's slot, which keeps the rows that another prompt can begin with until the slot is needed. */
   remove(sequence: Sequence): void {
     this.#cache.truncate(sequence.slot, this.#prefixes.rows(sequence.slot));
-    if (sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
+    this.#stopDecoding(sequence);
     const last = this.#sequences.length - 1;
     this.#swap(sequence.slot, last);
     this.#sequences.pop();
-    this.#cache.close();
     this.#prefixes.touch(last);
     sequence.slot = -1;
   }
@@ -149,6 +150,12 @@ export class Scheduler {
     this.#cache.extend(sequence.slot, match.slot, match.rows);
     this.#prefixes.touch(match.slot);
     sequence.cachedTokens += match.rows - cached;
+  }
+
+  #stopDecoding(sequence: Sequence): void {
+    if (sequence.slot >= this.#decoding) return;
+    this.#swap(sequence.slot, --this.#decoding);
+    this.#cache.unpack();
   }
 
   #pending(sequence: Sequence): number {
