@@ -221,6 +221,52 @@ test("jobs belong to their callers, and nobody else finds them", async (context)
   assert.equal((await ask("GET", `/jobs/${id}`, undefined, anna)).status, 200);
 });
 
+test("a caller who has used what is theirs for now keeps nobody else's jobs waiting", async (context) => {
+  const key = (name: string, concurrentRequests: number | null) => ({
+    ...{ name, hash: hashKey(name), priority: 0 },
+    limits: { ...unlimited, concurrentRequests },
+  });
+  const callers = new Callers([key("anna", 1), key("ben", null)]);
+  const { create, jobs, until, background } = await serve(context, { callers, slots: 4 });
+  for (let n = 1; n <= 3; n++) await create({ prompt: "x", max_tokens: n }, { "x-api-key": "anna" });
+  await create({ prompt: "x", max_tokens: 9 }, { "x-api-key": "ben" });
+  await until(() => jobs.length === 2);
+  assert.deepEqual(jobs.map(({ task }) => task.maxTokens).sort(), [1, 9]);
+  assert.equal(background.jobs.line.size, 2);
+  for (const maxTokens of [1, 2]) {
+    jobs.find(({ task }) => task.maxTokens === maxTokens)!.finish();
+    await until(() => jobs.length === maxTokens + 2);
+    assert.equal(jobs.at(-1)!.task.maxTokens, maxTokens + 1);
+  }
+});
+
+test("the job of a key that is gone fails", async (context) => {
+  const anna = { name: "anna", hash: hashKey("anna"), priority: 0, limits: unlimited };
+  const callers = new Callers([anna]);
+  const { create, queue, background } = await serve(context, { callers, loading: true });
+  const { id } = await create({ prompt: "x" }, { "x-api-key": "anna" });
+  callers.replace([]);
+  const ended = new Promise<void>((resolve) => background.jobs.onEnd(() => resolve()));
+  queue.open();
+  background.dispatch();
+  await ended;
+  const job = background.jobs.find("anna", id)!;
+  assert.deepEqual([job.state, job.failure?.code], ["failed", "unauthorized"]);
+});
+
+test("every POST takes an Idempotency-Key, and says what may come of it", async (context) => {
+  const { document } = await serve(context);
+  for (const [path, operations] of Object.entries(document.paths)) {
+    const post = operations.post as
+      | { parameters?: { $ref?: string }[]; responses: Record<string, unknown> }
+      | undefined;
+    if (post === undefined) continue;
+    const references = post.parameters?.map(({ $ref }) => $ref) ?? [];
+    assert.ok(references.includes("#/components/parameters/IdempotencyKey"), path);
+    assert.ok("409" in post.responses && "507" in post.responses, path);
+  }
+});
+
 test("jobs are listed in pages, the newest first, by state, endpoint and time", async (context) => {
   const { ask, json, create, jobs, until } = await serve(context, { slots: 1 });
   const ids: string[] = [];

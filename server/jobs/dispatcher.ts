@@ -28,6 +28,8 @@ export interface DispatcherOptions {
 const MOST_ATTEMPTS = 5;
 /** A caller's limits may have been changed. */
 const LONGEST_PAUSE_S = 60;
+/** A full queue has a place again at any moment, for who is there. */
+const QUEUE_PAUSE_S = 1;
 
 /**
  * Feeds the queue with jobs: as many as there are free slots while nobody waits for one, and one in any case, so that
@@ -112,6 +114,8 @@ export class Dispatcher {
           tokens: completionTokens,
         })),
       });
+      // What it held of its caller's limits is free again.
+      this.#pausedCallers.delete(job.caller);
       log.info(`${job.id} - job ${job.state}`, { id: job.id });
     } catch (thrown) {
       await this.#failed(job, thrown);
@@ -158,9 +162,11 @@ export class Dispatcher {
   }
 
   #pause(caller: string, { status, headers }: HttpError): void {
-    const ms = Math.min(Number(headers["Retry-After"] ?? 1), LONGEST_PAUSE_S) * 1000;
+    const isCallers = status === 429;
+    const seconds = isCallers ? Number(headers["Retry-After"] ?? 1) : QUEUE_PAUSE_S;
+    const ms = Math.min(seconds, LONGEST_PAUSE_S) * 1000;
     const until = this.#now() + ms;
-    if (status === 429) this.#pausedCallers.set(caller, until);
+    if (isCallers) this.#pausedCallers.set(caller, until);
     else this.#pausedUntil = until;
     this.#after(ms, () => this.dispatch());
   }
