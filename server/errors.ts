@@ -14,8 +14,10 @@ export const errors = {
   context_length_exceeded: { status: 400, detail: "The text is longer than the model's context" },
   not_found: { status: 404, detail: "Not Found" },
   model_not_found: { status: 404, detail: "The model does not exist" },
+  job_not_found: { status: 404, detail: "There is no such job" },
   method_not_allowed: { status: 405, detail: "Method Not Allowed" },
   request_timeout: { status: 408, detail: "The request took too long to arrive" },
+  idempotency_conflict: { status: 409, detail: "The Idempotency-Key came with another request before" },
   body_too_large: { status: 413, detail: "The body is larger than this server takes" },
   unsupported_media_type: { status: 415, detail: "Expected a body of type application/json" },
   unsupported_charset: { status: 415, detail: "Expected a body in UTF-8" },
@@ -30,11 +32,14 @@ export const errors = {
   caller_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
+  job_interrupted: { status: 500, detail: "The job was interrupted too often" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
+  jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
   deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
+  store_full: { status: 507, detail: "The store of jobs and answers is full" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;
