@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { EventReader, type ServerSentEvent } from "./server-sent-events.js";
@@ -23,7 +26,10 @@ export interface Exit {
   output: string;
 }
 
-/** A `jai serve` in a process of its own, on a free port of the loopback interface: for benchmarks and end-to-end tests. */
+/**
+ * A `jai serve` in a process of its own, on a free port of the loopback interface and, unless the environment names one,
+ * with a data folder of its own: for benchmarks and end-to-end tests.
+ */
 export class ServerProcess {
   /** Settles when the process has ended. */
   readonly exit: Promise<Exit>;
@@ -34,8 +40,16 @@ export class ServerProcess {
   #port = 0;
 
   private constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
+    const data = mkdtempSync(join(tmpdir(), "jai-data-"));
     this.#child = spawn(process.execPath, [cli, "serve", ...args], {
-      env: { ...process.env, JAI_PORT: "0", JAI_HOST: "127.0.0.1", JAI_LOG_FORMAT: "text", ...environment },
+      env: {
+        ...process.env,
+        JAI_PORT: "0",
+        JAI_HOST: "127.0.0.1",
+        JAI_LOG_FORMAT: "text",
+        JAI_DATA_DIR: data,
+        ...environment,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let listening: (port: number) => void = () => {};
@@ -49,7 +63,10 @@ export class ServerProcess {
         if (address) listening(Number(address[1]));
       });
     }
-    this.exit = once(this.#child, "close").then(([code, signal]) => ({ code, signal, output: this.#output }));
+    this.exit = once(this.#child, "close").then(([code, signal]) => {
+      rmSync(data, { recursive: true, force: true });
+      return { code, signal, output: this.#output };
+    });
   }
 
   /** Starts it and waits until it listens, or, where it doesn't, until it ends; `exit` tells. */

@@ -1,4 +1,4 @@
-import express, { type Express } from "express";
+import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import type { ModelFolder } from "../models/folder.js";
 import { readBody } from "./body.js";
@@ -9,12 +9,12 @@ import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
+import type { Background } from "./jobs/background.js";
 import { authenticate } from "./keys/authenticate.js";
 import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
-import { nativeOperations } from "./operations/native.js";
-import { openAiOperations } from "./operations/openai/index.js";
+import type { Operation } from "./operations/operation.js";
 import { expressPath, knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
@@ -22,6 +22,7 @@ import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { jobRoutes } from "./routes/jobs.js";
 import { modelRoutes } from "./routes/models.js";
 import { toolRoutes } from "./routes/tools.js";
 import { usageRoutes } from "./routes/usage.js";
@@ -31,9 +32,11 @@ export interface AppParts {
   config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
+  operations: readonly Operation[];
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
   callers: Callers;
+  background: Background;
   log: Log;
   streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
@@ -45,9 +48,11 @@ export function createApp({
   config,
   document,
   model,
+  operations,
   plan,
   queue,
   callers,
+  background,
   log,
   streams,
   validateResponses,
@@ -63,24 +68,11 @@ export function createApp({
   app.use(authenticate(callers));
   app.use(knownPaths(document));
   app.post(/.*/, readBody(config.maxBodyBytes));
-  // The server before took numbers that were written as texts; others' clients have never seen one that does.
-  for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths)) app.post(expressPath(path), boundedLists(document, path));
-  app.use(
-    OpenApiValidator.middleware({
-      // It writes into what it is given.
-      apiSpec: structuredClone(document) as never,
-      validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
-      validateResponses: validateResponses ?? false,
-      validateApiSpec: validateResponses ?? false,
-      validateSecurity: false,
-      fileUploader: false,
-      // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
-      ignoreUndocumented: true,
-    }),
-  );
-  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
+  const validate = requestValidation(document, validateResponses ?? false);
+  app.use(validate);
+  app.post(/.*/, background.idempotency.handle());
   app.use(generateRoutes({ operations, queue, log, streams }));
+  app.use(jobRoutes({ background, queue, validate, log, streams }));
   app.use(modelRoutes(model));
   app.use(toolRoutes(model, config));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
@@ -89,6 +81,30 @@ export function createApp({
   app.use(() => {
     throw new HttpError("not_found");
   });
+  app.use(background.idempotency.handleError());
   app.use(answerErrors(log));
   return app;
+}
+
+/** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */
+function requestValidation(document: Document, validateResponses: boolean): Router {
+  const router = Router({ caseSensitive: true });
+  // The server before took numbers that were written as texts; others' clients have never seen one that does.
+  for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
+  for (const path of Object.keys(document.paths))
+    router.post(expressPath(path), boundedLists(document, path));
+  router.use(
+    OpenApiValidator.middleware({
+      // It writes into what it is given.
+      apiSpec: structuredClone(document) as never,
+      validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
+      validateResponses,
+      validateApiSpec: validateResponses,
+      validateSecurity: false,
+      fileUploader: false,
+      // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
+      ignoreUndocumented: true,
+    }),
+  );
+  return router;
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Device } from "../workers/protocol.js";
 import { corsOriginsForm, parseCorsOrigins } from "./cross-origin.js";
+import { readSecrets } from "./jobs/signature.js";
 import type { Key } from "./keys/key.js";
 import { keyListForm, parseKeyList } from "./keys/key-list.js";
 
@@ -74,6 +75,16 @@ function choice<const T extends string>(choices: readonly T[], row: Row<NoInfer<
 function text(value: string, row: Row<string>, parse = (given: string) => given): Setting<string> {
   return { ...row, value, expected: "a text", parse };
 }
+
+/** As the receivers of callbacks know it; several while they change from one to the next. */
+const secrets: Setting<string> = {
+  flag: "callback-secret",
+  value: "none|SECRET",
+  expected: "none, or whsec_ and 24 to 64 bytes in base64, or several of these with spaces between them",
+  parse: (given) => (given === "none" || readSecrets(given) !== null ? given : null),
+  default: "none",
+  description: "signs callbacks, Standard Webhooks' whsec_…; without one there are none",
+};
 
 /** Every setting of `jai serve`, in the order in which the usage lists them. */
 export const settings = {
@@ -166,6 +177,36 @@ export const settings = {
     flag: "context-stride",
     default: "auto",
     description: "tokens by which the window slides past the model's context; 1 to the context",
+  }),
+  dataDir: text(
+    "DIR",
+    {
+      flag: "data-dir",
+      default: join(packageRoot, "data"),
+      description: "where jobs and answers are kept; of this server alone",
+    },
+    (given) => resolve(given),
+  ),
+  dataBytes: integer(1024 * 1024, 1024 ** 4, {
+    flag: "data-bytes",
+    default: 1024 ** 3,
+    description: "how much is kept there, in bytes; beyond it 507",
+  }),
+  jobLimit: integer(0, 1_000_000, {
+    flag: "job-limit",
+    default: 10_000,
+    description: "jobs that may wait; beyond it 503",
+  }),
+  jobTtl: integer(1, 31_536_000, {
+    flag: "job-ttl",
+    default: 86_400,
+    description: "seconds for which an ended job, or the answer to an Idempotency-Key, is kept",
+  }),
+  callbackSecret: secrets,
+  callbackPrivate: choice(["refuse", "allow"], {
+    flag: "callback-private",
+    default: "refuse",
+    description: "whether callbacks may go to addresses that are not public",
   }),
   drainSeconds: integer(0, 86_400, {
     flag: "drain-seconds",

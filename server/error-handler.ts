@@ -23,7 +23,8 @@ export function answerErrors(log: Log): ErrorRequestHandler {
   };
 }
 
-function toHttpError(thrown: unknown, body: unknown): HttpError {
+/** What a client is told of what was thrown at this body. */
+export function toHttpError(thrown: unknown, body?: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown;
   if (thrown instanceof QueueRefusal)
     return new HttpError(thrown.reason, { "Retry-After": String(thrown.retryAfter) });

@@ -169,7 +169,8 @@ function nothing(): Delta {
   return { text: "", tokens: 0, logprobs: [] };
 }
 
-function everyUnreferenced(ms: number, callback: () => void): () => void {
+/** By a timer that doesn't keep the process alive. */
+export function everyUnreferenced(ms: number, callback: () => void): () => void {
   const timer = setInterval(callback, ms).unref();
   return () => clearInterval(timer);
 }

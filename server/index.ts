@@ -7,10 +7,13 @@ import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../models/
 import { createApp } from "./app.js";
 import { type Config, describeSettings, expectation, readConfig } from "./config.js";
 import { readDocument } from "./document.js";
+import { toHttpError } from "./error-handler.js";
 import { probeHardware } from "./hardware.js";
+import { Background } from "./jobs/background.js";
 import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
+import { generatingOperations } from "./operations/index.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
@@ -44,7 +47,13 @@ export async function run(args: string[]): Promise<void> {
     ...queueBounds(config, plan, model),
     slots: plan.concurrency,
     capacity: () => pool?.capacity ?? 0,
-    start: (task) => pool!.run(task),
+    start: (task) => {
+      const run = pool!.run(task);
+      // The queue hears of a free slot first.
+      const dispatch = () => setImmediate(() => background.dispatch());
+      run.outcome.then(dispatch, dispatch);
+      return run;
+    },
     written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
     timeouts: {
       queue: config.timeoutQueue || undefined,
@@ -54,7 +63,17 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   const document = readDocument(config);
-  const server = createServer(createApp({ config, document, model, plan, queue, callers, log }));
+  const operations = generatingOperations(model, config);
+  const background = await Background.open({
+    config,
+    operations,
+    queue,
+    callers,
+    describe: toHttpError,
+    log,
+  });
+  const parts = { config, document, model, operations, plan, queue, callers, background, log };
+  const server = createServer(createApp(parts));
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
@@ -76,9 +95,12 @@ export async function run(args: string[]): Promise<void> {
       contextStride,
     },
   });
-  const end = stopper({ server, queue, pool, log });
+  const end = stopper({ server, queue, pool, background, log });
   stopOnSignals(config, queue, log, end);
-  pool.on("capacity", () => queue.dispatch());
+  pool.on("capacity", () => {
+    queue.dispatch();
+    background.dispatch();
+  });
   pool.on("lost", () => log.error("a worker died; its requests failed, and another starts"));
   pool.on("down", (reason) => {
     log.error(`a worker cannot be replaced: ${reason}`);
@@ -87,6 +109,7 @@ export async function run(args: string[]): Promise<void> {
   const startedAt = performance.now();
   await pool.ready;
   queue.open();
+  background.dispatch();
   log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
@@ -143,13 +166,14 @@ interface Running {
   server: Server;
   queue: Queue<Task, Outcome>;
   pool: Pool;
+  background: Background;
   log: Log;
 }
 
 type End = (how: { seconds: number; status: number }) => Promise<void>;
 
 /** A function that finishes what is admitted, within so many seconds, and ends the process. */
-function stopper({ server, queue, pool, log }: Running): End {
+function stopper({ server, queue, pool, background, log }: Running): End {
   let ending = false;
   return async ({ seconds, status }) => {
     if (ending) return;
@@ -165,6 +189,7 @@ function stopper({ server, queue, pool, log }: Running): End {
     server.close();
     if (!(await within(LAST_MS, closed))) server.closeAllConnections();
     await within(LAST_MS, pool.close());
+    await within(LAST_MS, background.close());
     log.info("stopped");
     process.exit(status);
   };

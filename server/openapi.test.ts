@@ -12,11 +12,16 @@ const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) 
 const ajv = new Ajv2020({ strict: false });
 ajv.addSchema({ ...document, $id: "openapi.json" });
 
+interface Parameter {
+  name: string;
+  in: string;
+}
+
 interface Operation {
   tags?: string[];
   operationId?: string;
   summary?: string;
-  parameters?: { name: string; in: string; required?: boolean }[];
+  parameters?: (Parameter & { $ref?: string })[];
   responses: Record<string, { description?: string; $ref?: string }>;
 }
 
@@ -73,9 +78,9 @@ describe("openapi.yaml", () => {
       "HeadersTooLarge",
     ];
     for (const name of everywhere) referred.add(`#/components/responses/${name}`);
-    const { security } = document as unknown as { security: object[] };
-    for (const name of security.flatMap((scheme) => Object.keys(scheme)))
-      referred.add(`#/components/securitySchemes/${name}`);
+    // Security schemes are named, not referred to.
+    const { security } = document as unknown as { security: Record<string, unknown>[] };
+    for (const name of security.flatMap(Object.keys)) referred.add(`#/components/securitySchemes/${name}`);
     for (const [kind, components] of Object.entries(document.components))
       for (const name of Object.keys(components as object)) {
         const pointer = `#/components/${kind}/${name}`;
@@ -105,7 +110,9 @@ describe("openapi.yaml", () => {
   it("declares the parameters of every path, and no others", () => {
     for (const { path, name, operation } of operations) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
-      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
+      const declared = (operation.parameters ?? [])
+        .map((parameter) => (parameter.$ref ? (at(parameter.$ref) as Parameter) : parameter))
+        .filter((parameter) => parameter.in === "path");
       assert.deepEqual(
         declared.map((parameter) => parameter.name),
         inPath,

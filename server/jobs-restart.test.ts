@@ -1,0 +1,246 @@
+/*
+ * End to end: a server with jobs in all states is killed, and the next one on its data folder goes on as if nothing had
+ * been. JAI_TEST_JOBS sets how many jobs there are.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { writeFixtureModel } from "../models/fixture.js";
+import { ServerProcess } from "../ops/server-process.js";
+import { uniform } from "../workers/engine/philox.js";
+
+const COUNT = Number(process.env.JAI_TEST_JOBS ?? 40);
+const CHARACTERS = [..."서울에서 개발자 채용 있어? abc [ANSWER]\n👩‍💻é"];
+
+interface Job {
+  id: string;
+  state: string;
+  attempts: number;
+  ended_at: string | null;
+  result?: { generated: string; seed: number; id: string; usage: { prompt_tokens_details: object } };
+  callback?: { state: string };
+}
+
+const folder = mkdtempSync(join(tmpdir(), "jai-restart-"));
+const model = join(folder, "model");
+before(() => writeFixtureModel(model, "int8"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** The `index`-th body: every third with a seed of its own, every seventh with two texts, every tenth fails. */
+function bodyOf(index: number): Record<string, unknown> {
+  const random = (salt: number, position = 0) => uniform([index, salt], position);
+  const length = 1 + Math.floor(random(1) * 40);
+  const prompt = Array.from(
+    { length },
+    (_, position) => CHARACTERS[Math.floor(random(2, position) * CHARACTERS.length)],
+  ).join("");
+  return {
+    prompt,
+    max_tokens: 20 + Math.floor(random(3) * 200),
+    ignore_eos: true,
+    endpoint: index % 2 ? "/chat" : "/generate",
+    ...(index % 3 === 0 && { seed: index * 1_000_003 }),
+    ...(index % 7 === 0 && { n: 2 }),
+    ...(index % 10 === 9 && { timeout: { total: 0.0001 } }),
+  };
+}
+
+const start = (data: string, environment: Record<string, string> = {}) =>
+  ServerProcess.ready(model, { JAI_DATA_DIR: join(folder, data), JAI_CONCURRENCY: "4", ...environment });
+
+interface Delta {
+  text: string;
+}
+
+function clientOf(server: ServerProcess) {
+  const url = `http://127.0.0.1:${server.port}`;
+  const json = async <T>(path: string, init?: RequestInit) => {
+    const response = await fetch(url + path, init);
+    return { status: response.status, body: (await response.json()) as T };
+  };
+  return {
+    url,
+    create: async (body: object, key: string) => {
+      const headers = { "content-type": "application/json", "idempotency-key": key };
+      const created = await json<Job>("/jobs", { method: "POST", headers, body: JSON.stringify(body) });
+      assert.equal(created.status, 202, JSON.stringify(created.body));
+      return created.body;
+    },
+    get: async (id: string) => (await json<Job>(`/jobs/${id}`)).body,
+    cancel: async (id: string) => (await json<Job>(`/jobs/${id}`, { method: "DELETE" })).body,
+    list: async () => {
+      const all: Job[] = [];
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const page: { body: { jobs: Job[]; next_cursor: string | null } } = await json(
+          `/jobs?limit=7${cursor && `&cursor=${cursor}`}`,
+        );
+        all.push(...page.body.jobs);
+        cursor = page.body.next_cursor;
+      }
+      return all;
+    },
+    /** Reads a job's events to their end, or to that of the server. */
+    follow: async (id: string, lastId: string) => {
+      let text = "";
+      let last = lastId;
+      try {
+        const response = await fetch(`${url}/jobs/${id}/events`, {
+          headers: lastId === "" ? {} : { "last-event-id": lastId },
+        });
+        const decoder = new TextDecoder();
+        let rest = "";
+        for await (const bytes of response.body!) {
+          const events = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
+          rest = events.pop()!;
+          for (const event of events) {
+            const [, id] = /^id: (.*)$/m.exec(event) ?? [];
+            const [, data] = /^data: (.*)$/m.exec(event) ?? [];
+            last = id ?? last;
+            if (data !== undefined && !event.startsWith("event:")) text += (JSON.parse(data) as Delta).text;
+          }
+        }
+      } catch {
+        // The server was killed.
+      }
+      return { text, last };
+    },
+  };
+}
+
+/** What is promised of a result: all but its id, and how much of the prompt a cache held. */
+function promised({ result }: Job) {
+  const { id: _id, usage, ...rest } = result!;
+  return { ...rest, usage: { ...usage, prompt_tokens_details: {} } };
+}
+
+test(`of ${COUNT} jobs in all states a kill loses none and doubles none, and their texts are those of a server that was left alone`, async () => {
+  const finals = new Map<string, number>();
+  const receiver = createServer(async (req, res) => {
+    let body = "";
+    for await (const chunk of req) body += chunk;
+    const { id } = JSON.parse(body) as Job;
+    finals.set(id, (finals.get(id) ?? 0) + 1);
+    res.end();
+    told();
+  }).listen(0, "127.0.0.1");
+  let told = () => {};
+  await once(receiver, "listening");
+  const callback_url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  const environment = {
+    JAI_CALLBACK_SECRET: `whsec_${Buffer.alloc(32, 5).toString("base64")}`,
+    JAI_CALLBACK_PRIVATE: "allow",
+  };
+
+  let server = await start("killed", environment);
+  let client = clientOf(server);
+  const bodies = Array.from({ length: COUNT }, (_, index) => ({ ...bodyOf(index), callback_url }));
+  const created = await Promise.all(bodies.map((body, index) => client.create(body, `key-${index}`)));
+  const ids = created.map(({ id }) => id);
+  assert.equal(new Set(ids).size, COUNT);
+  const cancelled = ids.filter((_, index) => index % 8 === 7);
+  await Promise.all(cancelled.map((id) => client.cancel(id)));
+
+  // A long one, followed across the kills.
+  const long = { prompt: "길게", max_tokens: 600, ignore_eos: true, seed: 5, priority: 10 };
+  const { id: followedId } = await client.create(long, "long");
+  let text = "";
+  let lastId = "";
+  let attempts: Job[] = [];
+  for (const share of [0.25, 0.5]) {
+    const following = client.follow(followedId, lastId);
+    const killed = server;
+    const enough = async () => {
+      attempts = await client.list();
+      return attempts.filter(({ state }) => state === "done").length >= COUNT * share;
+    };
+    while (!(await enough()));
+    killed.kill("SIGKILL");
+    await killed.exit;
+    const { text: more, last } = await following;
+    text += more;
+    lastId = last;
+    const ended = attempts.filter(({ ended_at }) => ended_at !== null);
+    server = await start("killed", environment);
+    client = clientOf(server);
+    const now = new Map((await client.list()).map((job) => [job.id, job]));
+    assert.deepEqual([...now.keys()].sort(), [...ids, followedId].sort(), "lost or doubled");
+    for (const { id, state, attempts: before, ended_at } of ended) {
+      const { state: nowState, attempts: nowBefore, ended_at: nowEnded } = now.get(id)!;
+      assert.deepEqual([nowState, nowBefore, nowEnded], [state, before, ended_at], "what has ended stays so");
+    }
+  }
+
+  // A client that doesn't know whether its POST arrived before the kill sends it again.
+  const again = await Promise.all(bodies.map((body, index) => client.create(body, `key-${index}`)));
+  assert.deepEqual(
+    again.map(({ id }) => id),
+    ids,
+  );
+  await Promise.all(ids.map((id) => client.follow(id, "")));
+  const rest = await client.follow(followedId, lastId);
+  const jobs = await Promise.all(ids.map(client.get));
+  const { result } = await client.get(followedId);
+  if (lastId !== "end") assert.equal(text + rest.text, result!.generated);
+
+  const count = (state: string) => jobs.filter((job) => job.state === state).length;
+  process.stdout.write(
+    `# ${["done", "failed", "cancelled"].map((state) => `${count(state)} ${state}`).join(", ")}; ` +
+      `${jobs.filter(({ attempts }) => attempts > 1).length} ran again\n`,
+  );
+  assert.ok(
+    jobs.some((job) => job.attempts > 1),
+    "none was running when the server was killed",
+  );
+  assert.ok(count("failed") > 0);
+  for (const id of cancelled) {
+    const { state } = jobs[ids.indexOf(id)]!;
+    assert.ok(state === "cancelled" || state === "failed", state);
+  }
+  await new Promise<void>((resolve) => {
+    told = () => {
+      if (ids.every((id) => finals.has(id))) resolve();
+    };
+    told();
+  });
+  await server.stop();
+  receiver.close();
+
+  const alone = await start("alone");
+  const undisturbed = clientOf(alone);
+  for (const [index, job] of jobs.entries()) {
+    if (job.state !== "done") continue;
+    const { callback_url: _url, ...body } = bodies[index]!;
+    const { id } = await undisturbed.create({ ...body, seed: job.result!.seed }, `alone-${index}`);
+    await undisturbed.follow(id, "");
+    assert.deepEqual(promised(job), promised(await undisturbed.get(id)), `job ${index}`);
+  }
+  await alone.stop();
+});
+
+test("a second server on the same data folder says so and ends, and the first goes on", async () => {
+  const first = await start("shared");
+  const data = join(folder, "shared");
+  const second = await ServerProcess.start(["--model", model, "--data-dir", data]);
+  const { code, output } = await second.exit;
+  assert.equal(code, 1);
+  assert.equal(
+    output.trim().split("\n").at(-1),
+    `cannot keep jobs in ${data}: another server uses it; JAI_DATA_DIR names another folder`,
+  );
+  const { id } = await clientOf(first).create({ prompt: "x", max_tokens: 2 }, "one");
+  await clientOf(first).follow(id, "");
+  assert.equal((await first.stop()).code, 0);
+});
+
+test("a data folder that can't be one is an error in one line", async () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  const { code, output } = await (await ServerProcess.start(["--model", model, "--data-dir", file])).exit;
+  assert.equal(code, 1);
+  assert.match(output.trim().split("\n").at(-1)!, /cannot keep jobs in .*: it is not a folder/);
+});

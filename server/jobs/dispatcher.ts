@@ -1,0 +1,184 @@
+import { HttpError } from "../errors.js";
+import { Generation } from "../generation.js";
+import type { Callers } from "../keys/callers.js";
+import type { Log } from "../log.js";
+import type { Operation } from "../operations/operation.js";
+import { type Outcome, type Task, WorkerLost } from "../pool.js";
+import { DeadlineExceeded } from "../queue/deadlines.js";
+import type { Queue } from "../queue/queue.js";
+import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { isRunning, type Job } from "./job.js";
+import type { Jobs } from "./jobs.js";
+
+export interface DispatcherOptions {
+  jobs: Jobs;
+  operations: readonly Operation[];
+  queue: Queue<Task, Outcome>;
+  callers: Pick<Callers, "named">;
+  /** What a client would be told of what was thrown. */
+  describe: (thrown: unknown) => HttpError;
+  log: Log;
+  /** A clock in milliseconds. */
+  now?: () => number;
+  /** Calls back once after so many milliseconds. */
+  after?: (ms: number, callback: () => void) => void;
+}
+
+/** A job that has taken the server or a worker down so often is not tried again. */
+const MOST_ATTEMPTS = 5;
+/** A caller's limits may have been changed. */
+const LONGEST_PAUSE_S = 60;
+/** A full queue has a place again at any moment, for who is there. */
+const QUEUE_PAUSE_S = 1;
+
+/**
+ * Feeds the queue with jobs: as many as there are free slots while nobody waits for one, and one in any case, so that
+ * requests are not kept waiting by jobs, nor jobs for ever by requests.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #operations: ReadonlyMap<string, Operation>;
+  readonly #now: () => number;
+  readonly #after: NonNullable<DispatcherOptions["after"]>;
+  readonly #underWay = new Map<Job, Generation | null>();
+  /** Until when nothing starts, of anybody or of a caller who has used what is theirs for now. */
+  #pausedUntil = 0;
+  readonly #pausedCallers = new Map<string, number>();
+  #meanRunMs = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#operations = new Map(options.operations.map((operation) => [operation.path, operation]));
+    this.#now = options.now ?? (() => performance.now());
+    this.#after = options.after ?? ((ms, callback) => void setTimeout(callback, ms).unref());
+    options.jobs.onWaiting(() => this.dispatch());
+  }
+
+  /** Starts what waits, as far as there is room; to be called whenever there may be more of it. */
+  dispatch(): void {
+    const { line } = this.#options.jobs;
+    while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
+      const job = this.#options.jobs.next((caller) => !this.#isPaused(caller));
+      if (job === undefined) return;
+      this.#underWay.set(job, null);
+      void this.#run(job);
+    }
+  }
+
+  /** Cancels a job, whatever its state. */
+  async cancel(job: Job): Promise<void> {
+    const cancelled = this.#options.jobs.cancel(job);
+    this.#underWay.get(job)?.cancel();
+    await cancelled;
+  }
+
+  /** Until a job at this position starts, in seconds, at the pace of late; null while there is none. */
+  expectedWait(position: number): number | null {
+    if (this.#meanRunMs === 0) return null;
+    const slots = Math.max(this.#options.queue.capacity, 1);
+    return Math.round((position * this.#meanRunMs) / slots / 100) / 10;
+  }
+
+  get #room(): number {
+    const { state, capacity, running, waiting } = this.#options.queue;
+    if (state !== "open" || capacity === 0) return 0;
+    if (this.#underWay.size === 0) return 1;
+    // Those whose bodies are still being read take slots in a moment.
+    const coming = [...this.#underWay.values()].filter((generation) => generation === null).length;
+    return waiting > 0 ? 0 : capacity - running - coming;
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { jobs, log } = this.#options;
+    const startedAt = this.#now();
+    try {
+      if (job.attempts > MOST_ATTEMPTS) throw new HttpError("job_interrupted");
+      const body = await jobs.bodyOf(job);
+      if (!isRunning(job)) return;
+      const { generation, answer } = this.#begin(job, body);
+      log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
+      const { outcomes } = await generation.run({
+        onDelta: (sequence, { text, tokens }) => {
+          const written = job.sequences[sequence]!;
+          written.text += text;
+          written.tokens += tokens;
+          jobs.wrote(job);
+        },
+      });
+      const runMs = this.#now() - startedAt;
+      this.#meanRunMs = this.#meanRunMs === 0 ? runMs : 0.9 * this.#meanRunMs + 0.1 * runMs;
+      await jobs.finish(job, {
+        answer: answer(outcomes),
+        sequences: outcomes.map(({ generated, completionTokens }) => ({
+          text: generated,
+          tokens: completionTokens,
+        })),
+      });
+      // What it held of its caller's limits is free again.
+      this.#pausedCallers.delete(job.caller);
+      log.info(`${job.id} - job ${job.state}`, { id: job.id });
+    } catch (thrown) {
+      await this.#failed(job, thrown);
+    } finally {
+      this.#underWay.delete(job);
+      this.dispatch();
+    }
+  }
+
+  #begin(job: Job, body: object) {
+    const operation = this.#operations.get(job.endpoint);
+    if (operation === undefined) throw new HttpError("not_found");
+    const { queue, callers } = this.#options;
+    const caller = callers.named(job.caller);
+    if (caller === null) throw new HttpError("unauthorized");
+    const generation = new Generation({ queue, operation, body, id: job.id, caller });
+    this.#underWay.set(job, generation);
+    const prepared = generation.prepare();
+    job.sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
+    return { generation, answer: prepared.answer };
+  }
+
+  async #failed(job: Job, thrown: unknown): Promise<void> {
+    const { jobs, log, describe } = this.#options;
+    if (!isRunning(job)) return;
+    if (isPassing(thrown)) {
+      job.attempts--;
+      jobs.putBack(job);
+      if (!(thrown instanceof Removed)) this.#pause(job.caller, describe(thrown));
+      return;
+    }
+    if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
+    const { code, status, body } = describe(thrown);
+    log.info(`${job.id} - job failed: ${(thrown as Error).message}`, { id: job.id });
+    await jobs.fail(job, { code, status, detail: body.detail });
+  }
+
+  #isPaused(caller: string): boolean {
+    const until = this.#pausedCallers.get(caller);
+    if (until === undefined) return false;
+    if (this.#now() < until) return true;
+    this.#pausedCallers.delete(caller);
+    return false;
+  }
+
+  #pause(caller: string, { status, headers }: HttpError): void {
+    const isCallers = status === 429;
+    const seconds = isCallers ? Number(headers["Retry-After"] ?? 1) : QUEUE_PAUSE_S;
+    const ms = Math.min(seconds, LONGEST_PAUSE_S) * 1000;
+    const until = this.#now() + ms;
+    if (isCallers) this.#pausedCallers.set(caller, until);
+    else this.#pausedUntil = until;
+    this.#after(ms, () => this.dispatch());
+  }
+}
+
+/** What a client would be told to try again later: the queue had no place after all, or the caller has no more just now. */
+export function isForNow(thrown: unknown): boolean {
+  return thrown instanceof QueueRefusal || (thrown instanceof HttpError && thrown.status === 429);
+}
+
+/** No fault of the job: beside that, it waited for too long in the queue, or the queue gave its places up after a drain. */
+function isPassing(thrown: unknown): boolean {
+  const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";
+  return isForNow(thrown) || isLate || thrown instanceof Removed;
+}

@@ -1,0 +1,151 @@
+import type { ServerResponse } from "node:http";
+import { type EventStreamOptions, everyUnreferenced } from "../event-stream.js";
+import type { Job, Written } from "./job.js";
+import type { Jobs } from "./jobs.js";
+
+/** How much of each sequence a client has: characters and tokens. */
+export type Position = readonly { characters: number; tokens: number }[];
+
+/** The id of the last event; a client that has it has everything. */
+const END = "end";
+
+/**
+ * Reads an event's id: `120.31` after 120 characters and 31 tokens, `120.31-95.24` with two sequences. It says how much
+ * of the text came before, and not which event this was, so that it holds for every run of the job: given the seed the
+ * text is the same, though it comes in other pieces. Null: no such id.
+ */
+export function readEventId(id: string): Position | "end" | null {
+  if (id === END) return END;
+  if (!/^\d{1,9}\.\d{1,9}(-\d{1,9}\.\d{1,9}){0,255}$/.test(id)) return null;
+  return id.split("-").map((part) => {
+    const [characters, tokens] = part.split(".").map(Number);
+    return { characters: characters!, tokens: tokens! };
+  });
+}
+
+const eventId = (position: Position) =>
+  position.map(({ characters, tokens }) => `${characters}.${tokens}`).join("-");
+
+export interface JobStreamOptions extends EventStreamOptions {
+  res: ServerResponse;
+  jobs: Jobs;
+  job: Job;
+  from: Position;
+  /** What `GET /jobs/{id}` answers now. */
+  document: () => Promise<object>;
+  /** Where a waiting job stands. */
+  standing: () => object;
+}
+
+const TICK_MS = 1000;
+const QUIET_TICKS = 10;
+const STALL_MS = 60_000;
+
+/**
+ * A response of a job's events. It keeps no events, only how much of the text it has sent: a slow reader costs no memory,
+ * and gets what has come meanwhile as one.
+ */
+export class JobStream {
+  readonly #options: JobStreamOptions;
+  readonly #position: { characters: number; tokens: number }[];
+  readonly #stop: () => void;
+  #quietTicks = 0;
+  /** The last event about the job's state. */
+  #told = "";
+  #ending = false;
+
+  constructor(options: JobStreamOptions) {
+    this.#options = options;
+    this.#position = options.from.map((one) => ({ ...one }));
+    const { res, job, stallMs = STALL_MS, every = everyUnreferenced } = options;
+    res.writeHead(200, {
+      "Content-Type": "text/event-stream; charset=utf-8",
+      "Cache-Control": "no-cache",
+      // nginx would collect the events, else.
+      "X-Accel-Buffering": "no",
+    });
+    res.flushHeaders();
+    // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
+    res.setTimeout(stallMs);
+    res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
+    const pump = () => this.#pump();
+    const stopTicking = every(TICK_MS, () => this.#tick());
+    this.#stop = () => {
+      stopTicking();
+      job.watchers.delete(pump);
+    };
+    job.watchers.add(pump);
+    res.on("drain", pump);
+    res.once("close", this.#stop);
+    pump();
+  }
+
+  get #open(): boolean {
+    const { res } = this.#options;
+    return !res.writableNeedDrain && !res.destroyed;
+  }
+
+  #tick(): void {
+    this.#pump();
+    if (++this.#quietTicks >= QUIET_TICKS && this.#open && !this.#ending) this.#write(": waiting\n\n");
+  }
+
+  #pump(): void {
+    const { job, standing } = this.#options;
+    if (!this.#open || this.#ending) return;
+    if (job.state === "queued") {
+      this.#tell("queued", standing());
+    } else if (job.state === "running") {
+      this.#tell("running", { attempt: job.attempts });
+      this.#write(this.#newText(job.sequences));
+    } else {
+      void this.#finish();
+    }
+  }
+
+  #tell(name: string, data: object): void {
+    const event = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+    if (event === this.#told) return;
+    this.#told = event;
+    this.#write(event);
+  }
+
+  /** What the client doesn't have. A job that runs again is for a while behind what the client has. */
+  #newText(sequences: readonly Written[]): string {
+    let events = "";
+    for (const [index, { text, tokens }] of sequences.entries()) {
+      const had = this.#position[index] ?? { characters: 0, tokens: 0 };
+      this.#position[index] = had;
+      if (tokens <= had.tokens) continue;
+      const data = {
+        ...(sequences.length > 1 && { index }),
+        text: text.slice(had.characters),
+        tokens: tokens - had.tokens,
+      };
+      this.#position[index] = { characters: Math.max(text.length, had.characters), tokens };
+      events += `id: ${eventId(this.#position)}\ndata: ${JSON.stringify(data)}\n\n`;
+    }
+    return events;
+  }
+
+  async #finish(): Promise<void> {
+    const { res, jobs, job, document } = this.#options;
+    this.#ending = true;
+    this.#stop();
+    try {
+      const result = job.state === "done" ? await jobs.resultOf(job) : undefined;
+      const text = result === undefined ? "" : this.#newText(result.sequences);
+      const last = `event: ${job.state}\nid: ${END}\ndata: ${JSON.stringify(await document())}\n\n`;
+      if (!res.destroyed) res.end(text + last);
+    } catch {
+      // The client sees that the end is missing, and may ask again.
+      res.destroy();
+    }
+  }
+
+  #write(text: string): void {
+    if (text === "") return;
+    this.#quietTicks = 0;
+    this.#options.res.write(text);
+  }
+}

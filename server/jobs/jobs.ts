@@ -1,0 +1,339 @@
+import type { Log } from "../log.js";
+import { bodyText } from "./body-text.js";
+import {
+  type Failure,
+  isActive,
+  isRunning,
+  type Job,
+  type JobRecord,
+  type JobResult,
+  type JobState,
+  newJob,
+  recordOf,
+  type Written,
+} from "./job.js";
+import { type Space, sizeOf } from "./space.js";
+import type { Store, Write } from "./store.js";
+import { WaitingLine } from "./waiting-line.js";
+
+export interface JobsOptions {
+  store: Store;
+  space: Space;
+  /** How many jobs may wait. */
+  limit: number;
+  /** For how long a job is kept after its end, in milliseconds. */
+  ttlMs: number;
+  log: Pick<Log, "error">;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** A job to be. */
+export interface JobRequest {
+  id: string;
+  caller: string;
+  endpoint: string;
+  /** As the endpoint takes it, with a seed. */
+  body: object;
+  priority: number;
+  maxTokens: number;
+  callbackUrl: string | null;
+}
+
+export interface JobFilter {
+  state?: JobState | undefined;
+  endpoint?: string | undefined;
+  /** Accepted then or later; milliseconds since 1970. */
+  since?: number | undefined;
+  /** Accepted before the job with this order. */
+  before?: number | undefined;
+  limit: number;
+}
+
+/** Why a job isn't taken: too many wait, or the store is full. */
+export class JobsFull extends Error {
+  override name = "JobsFull";
+  constructor(readonly reason: "jobs_full" | "store_full") {
+    super(reason);
+  }
+}
+
+const RECORDS = "job/";
+const recordKey = ({ order }: JobRecord) => `${RECORDS}${String(order).padStart(16, "0")}`;
+const bodyKey = ({ id }: JobRecord) => `body/${id}`;
+const resultKey = ({ id }: JobRecord) => `result/${id}`;
+
+/**
+ * The jobs there are. Every change of state happens here. An end is noted in memory at once, so that of two that would
+ * exclude each other the second finds the first; it is seen when it is on disk, since what somebody has seen has to be so
+ * after a restart too.
+ */
+export class Jobs {
+  readonly line = new WaitingLine();
+  readonly #store: Store;
+  readonly #space: Space;
+  readonly #limit: number;
+  readonly #ttlMs: number;
+  readonly #log: Pick<Log, "error">;
+  readonly #now: () => number;
+  readonly #byId = new Map<string, Job>();
+  /** Of each caller, in the order of acceptance. */
+  readonly #byCaller = new Map<string, Job[]>();
+  readonly #onWaiting: (() => void)[] = [];
+  readonly #onEnd: ((job: Job) => void)[] = [];
+  #lastOrder = 0;
+  /** Jobs on their way to the disk, which nobody knows yet. */
+  #arriving = 0;
+
+  private constructor({ store, space, limit, ttlMs, log, now = Date.now }: JobsOptions) {
+    this.#store = store;
+    this.#space = space;
+    this.#limit = limit;
+    this.#ttlMs = ttlMs;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Reads the store. What ran when the last process ended waits again, before all that had not begun. @throws StoreError */
+  static async open(options: JobsOptions): Promise<Jobs> {
+    const jobs = new Jobs(options);
+    const begun: Job[] = [];
+    const waiting: Job[] = [];
+    for await (const [, record] of options.store.entries<JobRecord>(RECORDS)) {
+      const job = newJob(record);
+      jobs.#lastOrder = job.order;
+      jobs.#know(job);
+      if (job.state === "running") begun.push(job);
+      else if (job.state === "queued") waiting.push(job);
+    }
+    for (const job of begun) {
+      job.state = "queued";
+      job.startedAt = null;
+      jobs.line.putBack(job);
+    }
+    for (const job of waiting) jobs.line.add(job);
+    return jobs;
+  }
+
+  /** Every job, in the order of acceptance. */
+  all(): IterableIterator<Job> {
+    return this.#byId.values();
+  }
+
+  /** Calls back when there is something for `next`, again and again. */
+  onWaiting(callback: () => void): void {
+    this.#onWaiting.push(callback);
+  }
+
+  /** Calls back when a job has ended, and that is on disk. */
+  onEnd(callback: (job: Job) => void): void {
+    this.#onEnd.push(callback);
+  }
+
+  /** Throws if no job could be accepted now. @throws JobsFull */
+  checkRoom(): void {
+    if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
+    if (this.#space.full) throw new JobsFull("store_full");
+  }
+
+  /**
+   * Resolves when the job is on disk, together with whatever `along` makes of it.
+   * @throws JobsFull
+   */
+  async accept(request: JobRequest, along: (job: Job) => readonly Write[] = () => []): Promise<Job> {
+    this.checkRoom();
+    const { id, caller, endpoint, priority, maxTokens, callbackUrl } = request;
+    const now = this.#now();
+    const body = bodyText(request.body);
+    const job = newJob({
+      id,
+      order: ++this.#lastOrder,
+      caller,
+      endpoint,
+      state: "queued",
+      priority,
+      createdAt: now,
+      startedAt: null,
+      endedAt: null,
+      attempts: 0,
+      maxTokens,
+      bytes: sizeOf(body),
+      failure: null,
+      callback:
+        callbackUrl === null ? null : { url: callbackUrl, state: "waiting", attempts: 0, since: 0, due: 0 },
+    });
+    this.#arriving++;
+    try {
+      await this.#store.write([this.#recordWrite(recordOf(job)), [bodyKey(job), body], ...along(job)]);
+    } finally {
+      this.#arriving--;
+    }
+    this.#know(job);
+    this.line.add(job);
+    for (const callback of this.#onWaiting) callback();
+    return job;
+  }
+
+  /** The caller's own; those of others don't exist to it. */
+  find(caller: string, id: string): Job | undefined {
+    const job = this.#byId.get(id);
+    return job === undefined || job.caller !== caller || this.#isExpired(job) ? undefined : job;
+  }
+
+  /** The caller's, the newest first; `more` tells whether others would follow. */
+  list(
+    caller: string,
+    { state, endpoint, since = 0, before = Infinity, limit }: JobFilter,
+  ): { jobs: Job[]; more: boolean } {
+    const found: Job[] = [];
+    const own = this.#byCaller.get(caller) ?? [];
+    for (let index = own.length - 1; index >= 0; index--) {
+      const job = own[index]!;
+      if (job.order >= before || job.createdAt < since || this.#isExpired(job)) continue;
+      if (state !== undefined && job.state !== state) continue;
+      if (endpoint !== undefined && job.endpoint !== endpoint) continue;
+      if (found.length === limit) return { jobs: found, more: true };
+      found.push(job);
+    }
+    return { jobs: found, more: false };
+  }
+
+  expiresAt({ endedAt }: Job): number | null {
+    return endedAt === null ? null : endedAt + this.#ttlMs;
+  }
+
+  /** Of an active job. @throws an error if the store has lost it */
+  async bodyOf(job: Job): Promise<object> {
+    const body = await this.#store.get<object>(bodyKey(job));
+    if (body === undefined) throw new Error(`expected the body of job ${job.id} in the store, got none`);
+    return body;
+  }
+
+  /** Of a job that is done; undefined if it was forgotten meanwhile. */
+  resultOf(job: Job): Promise<JobResult | undefined> {
+    return this.#store.get<JobResult>(resultKey(job));
+  }
+
+  /** Takes the next that waits, of those whose caller's turn it may be: it runs from now on. */
+  next(mayStart?: (caller: string) => boolean): Job | undefined {
+    const job = this.line.shift(mayStart);
+    if (job === undefined) return undefined;
+    job.state = "running";
+    job.startedAt = this.#now();
+    job.attempts++;
+    this.#changed(job);
+    return job;
+  }
+
+  /** A running job did not come to an end: it waits again. */
+  putBack(job: Job): void {
+    if (!isRunning(job)) return;
+    job.state = "queued";
+    job.startedAt = null;
+    job.sequences = [];
+    this.line.putBack(job);
+    this.#changed(job);
+  }
+
+  /** A running job's texts have grown. */
+  wrote(job: Job): void {
+    for (const watcher of job.watchers) watcher();
+  }
+
+  finish(job: Job, { answer, sequences }: { answer: object; sequences: Written[] }): Promise<void> {
+    if (!isRunning(job)) return Promise.resolve();
+    const result = JSON.stringify({ answer, sequences } satisfies JobResult);
+    this.#space.take(Buffer.byteLength(result));
+    const bytes = job.bytes + Buffer.byteLength(result);
+    return this.#end(job, { state: "done", bytes }, [[resultKey(job), result]]);
+  }
+
+  fail(job: Job, failure: Failure): Promise<void> {
+    return isRunning(job) ? this.#end(job, { state: "failed", failure }) : Promise.resolve();
+  }
+
+  /** Resolves when it is on disk; nothing happens to a job that has ended, or is about to. */
+  cancel(job: Job): Promise<void> {
+    if (!isActive(job) || job.ending !== null) return job.ending ?? Promise.resolve();
+    this.line.remove(job);
+    return this.#end(job, { state: "cancelled" });
+  }
+
+  /** Removes a job that has ended, and all that is kept of it. */
+  async forget(job: Job): Promise<void> {
+    if (this.#byId.get(job.id) !== job) return;
+    this.#byId.delete(job.id);
+    const own = this.#byCaller.get(job.caller)!;
+    own.splice(own.indexOf(job), 1);
+    if (own.length === 0) this.#byCaller.delete(job.caller);
+    this.#space.give(job.bytes);
+    // A callback that is under way would write the record again.
+    job.callback = null;
+    await this.#store.write([
+      [recordKey(job), null],
+      [bodyKey(job), null],
+      [resultKey(job), null],
+    ]);
+  }
+
+  /** Forgets what has been kept for long enough, but for those whose end is still to be told. */
+  async sweep(): Promise<void> {
+    const expired = [...this.#byId.values()].filter(
+      (job) => this.#isExpired(job) && job.callback?.state !== "pending",
+    );
+    await Promise.all(expired.map((job) => this.forget(job)));
+  }
+
+  /** Keeps what has changed about a job's callback. */
+  saveCallback(job: Job): void {
+    if (this.#byId.get(job.id) === job) this.#changed(job);
+  }
+
+  #isExpired(job: Job): boolean {
+    return job.endedAt !== null && job.endedAt + this.#ttlMs <= this.#now();
+  }
+
+  #know(job: Job): void {
+    this.#byId.set(job.id, job);
+    const own = this.#byCaller.get(job.caller);
+    if (own === undefined) this.#byCaller.set(job.caller, [job]);
+    else own.push(job);
+    this.#space.take(job.bytes);
+  }
+
+  #end(job: Job, change: Partial<JobRecord>, writes: readonly Write[] = []): Promise<void> {
+    const endedAt = this.#now();
+    const callback = job.callback && {
+      ...{ url: job.callback.url, state: "pending" as const },
+      ...{ attempts: 0, since: endedAt, due: endedAt },
+    };
+    const record = { ...recordOf(job), ...change, endedAt, callback };
+    const end = async () => {
+      await this.#save(record, [...writes, [bodyKey(job), null]]);
+      Object.assign(job, record, { sequences: [] });
+      for (const callback of this.#onEnd) callback(job);
+      for (const watcher of [...job.watchers]) watcher();
+    };
+    job.ending = end();
+    return job.ending;
+  }
+
+  /** Nobody waits for the disk here: what is lost of this with the process is found out after it. */
+  #changed(job: Job): void {
+    void this.#save(recordOf(job));
+    for (const watcher of [...job.watchers]) watcher();
+  }
+
+  async #save(record: JobRecord, writes: readonly Write[] = []): Promise<void> {
+    try {
+      await this.#store.write([this.#recordWrite(record), ...writes]);
+    } catch (error) {
+      const { id, state } = record;
+      this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
+    }
+  }
+
+  #recordWrite(record: JobRecord): Write {
+    return [recordKey(record), JSON.stringify(record)];
+  }
+}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { test } from "node:test";
+import { readSecrets, signedHeaders } from "./signature.js";
+
+// The example of Standard Webhooks' own libraries.
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const message = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", seconds: 1614265330, body: '{"test": 2432232314}' };
+
+test("a message is signed as Standard Webhooks' libraries sign it", () => {
+  assert.deepEqual(signedHeaders(readSecrets(secret)!, message), {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+  });
+});
+
+test("with two secrets there are two signatures, each of which holds alone", () => {
+  const other = Buffer.alloc(32, 7);
+  const secrets = readSecrets(`${secret} whsec_${other.toString("base64")}`)!;
+  const signed = `${message.id}.${message.seconds}.${message.body}`;
+  assert.deepEqual(signedHeaders(secrets, message)["webhook-signature"]!.split(" "), [
+    "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    `v1,${createHmac("sha256", other).update(signed).digest("base64")}`,
+  ]);
+});
+
+for (const text of [
+  "",
+  "secret",
+  "whsec_",
+  `whsec_${Buffer.alloc(23).toString("base64")}`,
+  `whsec_${Buffer.alloc(65).toString("base64")}`,
+  "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS!",
+  `${secret}  ${secret}`,
+  `${secret} none`,
+]) {
+  test(`${JSON.stringify(text.slice(0, 40))} is no secret`, () => assert.equal(readSecrets(text), null));
+}

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { temporaryFolder } from "./fixture.js";
+import { Store } from "./store.js";
+
+async function all(store: Store, prefix: string): Promise<[string, unknown][]> {
+  const found: [string, unknown][] = [];
+  for await (const entry of store.entries(prefix)) found.push(entry);
+  return found;
+}
+
+test("what was written is there after a restart, in the order of the keys", async (context) => {
+  const folder = join(temporaryFolder(context), "made", "here");
+  const store = await Store.open(folder);
+  await store.write([
+    ["b/2", '{"n":2}'],
+    ["b/1", '{"n":1}'],
+    ["c/1", "3"],
+  ]);
+  await store.close();
+  const again = await Store.open(folder);
+  assert.deepEqual(await all(again, "b/"), [
+    ["b/1", { n: 1 }],
+    ["b/2", { n: 2 }],
+  ]);
+  assert.equal(await again.get("c/1"), 3);
+  assert.equal(await again.get("c/2"), undefined);
+  await again.close();
+});
+
+test("writes take effect in the order in which they are asked for", async (context) => {
+  const store = await Store.open(temporaryFolder(context));
+  const writes = Array.from({ length: 500 }, (_, n) => store.write([["n", String(n)]]));
+  writes.push(store.write([["gone", "1"]]), store.write([["gone", null]]));
+  await Promise.all(writes);
+  assert.equal(await store.get("n"), 499);
+  assert.equal(await store.get("gone"), undefined);
+  await store.close();
+});
+
+test("closing waits for what is being written, and what comes after is refused", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  void store.write([["n", "1"]]);
+  await store.close();
+  await assert.rejects(store.write([["n", "2"]]), { name: "StoreError", message: "the store is closed" });
+  const again = await Store.open(folder);
+  assert.equal(await again.get("n"), 1);
+  await again.close();
+});
+
+test("a folder that another uses is refused in one line", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  await assert.rejects(Store.open(folder), {
+    name: "StoreError",
+    message: `cannot keep jobs in ${folder}: another server uses it; JAI_DATA_DIR names another folder`,
+  });
+  await store.close();
+});
+
+for (const [what, reason, make] of [
+  ["a file", "it is not a folder", (path: string) => writeFileSync(path, "")],
+  ["below a file", "it is not a folder", (path: string) => writeFileSync(join(path, ".."), "")],
+  [
+    "read-only",
+    "no permission to write there",
+    (path: string) => {
+      mkdirSync(path);
+      chmodSync(path, 0o500);
+    },
+  ],
+] as const) {
+  const skip = what === "read-only" && process.getuid?.() === 0 && "root may write anywhere";
+  test(`a folder that is ${what} is refused in one line`, { skip }, async (context) => {
+    const folder = join(temporaryFolder(context), "parent", "folder");
+    mkdirSync(join(folder, "..", ".."), { recursive: true });
+    if (what === "below a file") writeFileSync(join(folder, ".."), "");
+    else {
+      mkdirSync(join(folder, ".."));
+      make(folder);
+    }
+    const message = `cannot keep jobs in ${folder}: ${reason}; JAI_DATA_DIR names another folder`;
+    await assert.rejects(Store.open(folder), { name: "StoreError", message });
+  });
+}
+
+for (const [what, damage] of [
+  ["cut off", (file: string) => truncateSync(file, 10)],
+  ["overwritten", (file: string) => writeFileSync(file, "something else entirely")],
+  ["gone", (file: string) => rmSync(file)],
+] as const) {
+  for (const kind of ["CURRENT", "MANIFEST"]) {
+    test(`a store whose ${kind} is ${what} is refused in one line`, async (context) => {
+      const folder = temporaryFolder(context);
+      const store = await Store.open(folder);
+      await store.write([["n", "1"]]);
+      await store.close();
+      const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith(kind))!;
+      damage(join(folder, "jobs", name));
+      await assert.rejects(Store.open(folder), (error: Error) => {
+        assert.equal(error.name, "StoreError");
+        assert.match(error.message, /^cannot keep jobs in .*: .* is damaged or not a store \([^\n]+\)$/);
+        return true;
+      });
+    });
+  }
+}
+
+test("somebody else's files are refused, and left as they are", async (context) => {
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, "jobs"));
+  writeFileSync(join(folder, "jobs", "thesis.txt"), "mine");
+  await assert.rejects(Store.open(folder), { name: "StoreError" });
+  assert.ok(!readdirSync(join(folder, "jobs")).includes("CURRENT"));
+});

@@ -1,0 +1,234 @@
+import { randomUUID } from "node:crypto";
+import { type Request, type RequestHandler, type Response, Router } from "express";
+import { HttpError, invalidBody } from "../errors.js";
+import type { EventStreamOptions } from "../event-stream.js";
+import { Generation, type GenerationParts } from "../generation.js";
+import type { Background } from "../jobs/background.js";
+import { checkCallbackUrl } from "../jobs/callback-request.js";
+import { isForNow } from "../jobs/dispatcher.js";
+import { isActive, type Job, type JobState } from "../jobs/job.js";
+import { JobStream, readEventId } from "../jobs/job-stream.js";
+import { JobsFull } from "../jobs/jobs.js";
+import { callerOf } from "../keys/authenticate.js";
+import type { Log } from "../log.js";
+import { refuse } from "../operations/fields.js";
+import type { Operation } from "../operations/operation.js";
+import { randomSeed } from "../operations/seed.js";
+import type { Outcome, Task } from "../pool.js";
+import type { Queue } from "../queue/queue.js";
+import { QueueRefusal } from "../queue/refusal.js";
+
+export interface JobRoutesParts {
+  background: Background;
+  queue: Queue<Task, Outcome>;
+  /** Holds a request to openapi.yaml, by its URL. */
+  validate: RequestHandler;
+  log: Log;
+  streams?: EventStreamOptions | undefined;
+}
+
+/** A generating body, and what a job has beside it. */
+interface JobBody {
+  endpoint?: string | null;
+  callback_url?: string | null;
+  priority?: number | null;
+  seed?: number | null;
+  stream?: unknown;
+  stream_options?: unknown;
+  prompt?: unknown;
+  messages?: unknown;
+}
+
+interface JobQuery {
+  state?: JobState;
+  endpoint?: string;
+  since?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export function jobRoutes(parts: JobRoutesParts): Router {
+  const router = Router();
+  router.post("/jobs", asEndpoint(parts), accept(parts));
+  router.get("/jobs", list(parts));
+  router.get("/jobs/:id", async (req, res) => {
+    res.json((await parts.background.documents.whole(find(parts, req, res))) ?? notFound());
+  });
+  router.delete("/jobs/:id", cancel(parts));
+  router.get("/jobs/:id/events", stream(parts));
+  return router;
+}
+
+/** The operation's path, and the body as that takes it. */
+interface Call {
+  operation: Operation;
+  body: object;
+  callbackUrl: string | null;
+}
+
+const calls = new WeakMap<Request, Call>();
+
+/** Holds the body to what the operation that it is for takes, with its defaults, as if it had come there. */
+function asEndpoint({ background: { operations, callbacks }, validate }: JobRoutesParts): RequestHandler {
+  const paths = operations.map(({ path }) => path);
+  return (req, res, next) => {
+    const {
+      endpoint,
+      callback_url,
+      stream: _stream,
+      stream_options: _options,
+      ...rest
+    } = req.body as JobBody;
+    const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
+    const operation = operations.find((one) => one.path === path);
+    if (operation === undefined) throw refuse(["endpoint"], `expected one of ${paths.join(", ")}`);
+    if (callback_url != null) checkCallback(callback_url, callbacks);
+    // From now on it is a part of what the job is, so that a second run gives the same text.
+    const body = { ...rest, seed: rest.seed ?? randomSeed() };
+    const { url, originalUrl } = req;
+    const documented = (req as Documented).openapi;
+    req.url = req.originalUrl = path;
+    req.body = body;
+    validate(req, res, (error?: unknown) => {
+      req.url = url;
+      req.originalUrl = originalUrl;
+      (req as Documented).openapi = documented;
+      if (error) return next(error);
+      calls.set(req, { operation, body: req.body, callbackUrl: callback_url ?? null });
+      next();
+    });
+  };
+}
+
+/** What the validator notes at a request. */
+type Documented = Request & { openapi?: unknown };
+
+function checkCallback(url: string, callbacks: Background["callbacks"]): void {
+  if (callbacks === null)
+    throw refuse(["callback_url"], "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET");
+  const wrong = checkCallbackUrl(url, callbacks.addresses);
+  if (wrong !== null) throw refuse(["callback_url"], wrong);
+}
+
+function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
+  const { jobs, documents, idempotency } = background;
+  return async (req, res) => {
+    const caller = callerOf(res);
+    if (queue.state === "draining")
+      throw new QueueRefusal(
+        "draining",
+        queue.retryAfter({ caller: caller.name, priority: caller.priority }),
+      );
+    const { operation, body, callbackUrl } = calls.get(req)!;
+    const id = randomUUID();
+    let answer: object | null = null;
+    try {
+      // Before the prompt is tokenized.
+      jobs.checkRoom();
+      const { priority, sequences, maxTokens } = operation.measure(body);
+      check({ queue, operation, body, id, caller });
+      const request = {
+        id,
+        caller: caller.name,
+        endpoint: operation.path,
+        body,
+        priority: caller.priorityFor(priority),
+        maxTokens: sequences * maxTokens,
+        callbackUrl,
+      };
+      res.status(202).set("Location", `/jobs/${id}`);
+      await jobs.accept(request, (job) => {
+        answer = documents.summary(job);
+        return idempotency.keep(res, answer);
+      });
+    } catch (error) {
+      res.status(200).removeHeader("Location");
+      if (!(error instanceof JobsFull)) throw error;
+      throw new HttpError(error.reason, { "Retry-After": String(background.retryAfter()) });
+    }
+    log.info(`${id} - job accepted for ${operation.path}`, { id, path: operation.path });
+    res.json(answer);
+  };
+}
+
+/** Finds what the schema can't say against a body, as its operation would; that there is no room now says nothing. */
+function check(parts: GenerationParts): void {
+  try {
+    const generation = new Generation(parts);
+    generation.prepare();
+    generation.cancel();
+  } catch (error) {
+    if (!isForNow(error)) throw error;
+    parts.operation.prepare(parts.body, parts.id);
+  }
+}
+
+function list({ background: { jobs, documents } }: JobRoutesParts): RequestHandler {
+  return (req, res) => {
+    const { state, endpoint, since, cursor, limit = 20 } = req.query as unknown as JobQuery;
+    const found = jobs.list(callerOf(res).name, {
+      state,
+      endpoint,
+      since: since === undefined ? undefined : Date.parse(since),
+      before: cursor === undefined ? undefined : Number.parseInt(cursor, 36),
+      limit,
+    });
+    const last = found.jobs.at(-1);
+    res.json({
+      jobs: found.jobs.map((job) => documents.summary(job)),
+      next_cursor: found.more && last ? last.order.toString(36) : null,
+    });
+  };
+}
+
+function cancel(parts: JobRoutesParts): RequestHandler {
+  const { background, log } = parts;
+  const { jobs, documents } = background;
+  return async (req, res) => {
+    const job = find(parts, req, res);
+    if (isActive(job) || job.state === "cancelled") {
+      await background.cancel(job);
+      log.info(`${job.id} - job cancelled`, { id: job.id });
+      res.json(documents.summary(job));
+    } else {
+      await jobs.forget(job);
+      log.info(`${job.id} - job removed`, { id: job.id });
+      res.sendStatus(204);
+    }
+  };
+}
+
+function stream(parts: JobRoutesParts): RequestHandler {
+  const { background, streams } = parts;
+  const { jobs, documents } = background;
+  return (req, res) => {
+    const job = find(parts, req, res);
+    const last = req.get("Last-Event-ID");
+    const from = last === undefined || last === "" ? [] : readEventId(last);
+    if (from === null) {
+      const msg = "Value error, expected the id of an event of this job";
+      throw invalidBody({ loc: ["headers", "last-event-id"], msg, type: "value_error" });
+    }
+    // This tells an EventSource to stop asking: it has everything.
+    if (from === "end") return void res.sendStatus(204);
+    // Express has HEAD answered as GET is, and there is nothing to follow.
+    if (req.method === "HEAD") return void res.type("text/event-stream").end();
+    new JobStream({
+      res,
+      jobs,
+      job,
+      from,
+      document: async () => (await documents.whole(job)) ?? documents.summary(job),
+      standing: () => documents.standing(job),
+      ...streams,
+    });
+  };
+}
+
+function find({ background: { jobs } }: JobRoutesParts, req: Request, res: Response): Job {
+  return jobs.find(callerOf(res).name, req.params.id as string) ?? notFound();
+}
+
+function notFound(): never {
+  throw new HttpError("job_not_found");
+}
