@@ -4,7 +4,6 @@ import { type AddressInfo, isIPv6 } from "node:net";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../models/folder.js";
-import { createApp } from "./app.js";
 import { type Config, describeSettings, expectation, readConfig } from "./config.js";
 import { readDocument } from "./document.js";
 import { probeHardware } from "./hardware.js";
@@ -44,8 +43,7 @@ export async function run(args: string[]): Promise<void> {
     capacity: () => pool?.capacity ?? 0,
     start: (task) => pool!.run(task),
   });
-  const document = readDocument(config);
-  const server = createServer(createApp({ config, document, model, plan, queue, log }));
+  const server = createServer();
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
@@ -67,6 +65,12 @@ export async function run(args: string[]): Promise<void> {
       contextStride,
     },
   });
+  // The routes take as long to load as the model, which loads in its own thread meanwhile.
+  const app = import("./app.js").then(({ createApp }) =>
+    createApp({ config, document: readDocument(config), model, plan, queue, log }),
+  );
+  // In the turn in which the server began to listen: no request can have come.
+  server.on("request", (req, res) => void app.then((answer) => answer(req, res)));
   const end = stopper({ server, queue, pool, log });
   stopOnSignals(config, queue, log, end);
   pool.on("capacity", () => queue.dispatch());
@@ -76,7 +80,7 @@ export async function run(args: string[]): Promise<void> {
     void end({ seconds: 0, status: 1 });
   });
   const startedAt = performance.now();
-  await pool.ready;
+  await Promise.all([pool.ready, app]);
   queue.open();
   log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
