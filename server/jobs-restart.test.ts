@@ -46,7 +46,7 @@ function bodyOf(index: number): Record<string, unknown> {
     endpoint: index % 2 ? "/chat" : "/generate",
     ...(index % 3 === 0 && { seed: index * 1_000_003 }),
     ...(index % 7 === 0 && { n: 2 }),
-    ...(index % 10 === 9 && { timeout: { total: 0.0001 } }),
+    ...(index % 10 === 9 && { max_tokens: 4000, timeout: { total: 0.01 } }),
   };
 }
 

@@ -201,6 +201,22 @@ test("DELETE cancels what waits or runs, again and again, and removes what is do
   assert.equal(jobs.length, 2, "what was cancelled did not start");
 });
 
+test("what a worker has still to say of a job that is over, or runs anew, is nothing to it", async (context) => {
+  const { ask, create, jobs, until, get, background } = await serve(context, { slots: 1 });
+  const [over, anew] = [await create({ prompt: "x" }), await create({ prompt: "y" })];
+  await until(() => jobs.length === 1);
+  jobs[0]!.say("a", 1);
+  await ask("DELETE", `/jobs/${over.id}`);
+  jobs[0]!.say("b", 1);
+  await until(() => jobs.length === 2);
+  jobs[1]!.fail(new WorkerLost("the worker is gone"));
+  await until(() => jobs.length === 3);
+  jobs[1]!.say("late", 4);
+  jobs[2]!.say("c", 1);
+  assert.equal((await get(anew.id)).progress?.tokens, 1);
+  assert.equal(background.jobs.find("anonymous", anew.id)?.sequences[0]?.text, "c");
+});
+
 test("jobs belong to their callers, and nobody else finds them", async (context) => {
   const key = (name: string) => ({ name, hash: hashKey(`key of ${name}`), priority: 0, limits: unlimited });
   const { ask, json, create } = await serve(context, { callers: new Callers([key("anna"), key("ben")]) });

@@ -95,11 +95,13 @@ export class Dispatcher {
       if (job.attempts > MOST_ATTEMPTS) throw new HttpError("job_interrupted");
       const body = await jobs.bodyOf(job);
       if (!isRunning(job)) return;
-      const { generation, answer } = this.#begin(job, body);
+      const { generation, answer, sequences } = this.#begin(job, body);
       log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
       const { outcomes } = await generation.run({
         onDelta: (sequence, { text, tokens }) => {
-          const written = job.sequences[sequence]!;
+          // A worker that is told to stop may have some more to say, when the job is over or runs anew.
+          if (job.sequences !== sequences) return;
+          const written = sequences[sequence]!;
           written.text += text;
           written.tokens += tokens;
           jobs.wrote(job);
@@ -134,8 +136,9 @@ export class Dispatcher {
     const generation = new Generation({ queue, operation, body, id: job.id, caller });
     this.#underWay.set(job, generation);
     const prepared = generation.prepare();
-    job.sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
-    return { generation, answer: prepared.answer };
+    const sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
+    job.sequences = sequences;
+    return { generation, answer: prepared.answer, sequences };
   }
 
   async #failed(job: Job, thrown: unknown): Promise<void> {
