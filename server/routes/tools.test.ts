@@ -59,7 +59,7 @@ test("the tools work while the queue is full", async (context) => {
   await (await first).text();
 });
 
-for (const [what, path, body, status, message] of [
+const refusals = [
   ["neither prompt nor messages", "/tokenize", {}, 422, /either prompt or messages, got neither/],
   ["both", "/tokenize", { prompt: "x", messages }, 422, /got both/],
   ["a number as prompt", "/tokenize", { prompt: 5 }, 422, /valid string/],
@@ -68,15 +68,19 @@ for (const [what, path, body, status, message] of [
   ["no tokens", "/detokenize", {}, 422, /Field required/],
   ["a token past the vocabulary", "/detokenize", { tokens: [9999] }, 422, /got 9999/],
   ["a text as a token", "/detokenize", { tokens: ["a"] }, 422, /integer/],
-] as [string, string, object, number, RegExp][]) {
-  test(`${path} refuses ${what} as the other native paths do`, async (context) => {
-    const { post } = await serveStandIn(context, bytes);
-    const response = await post(path, body);
-    assert.equal(response.status, status);
-    const { detail } = (await response.json()) as { detail: string | { msg: string }[] };
-    assert.match(typeof detail === "string" ? detail : detail[0]!.msg, message);
-  });
-}
+] as [string, string, object, number, RegExp][];
+
+test("the tools refuse what they can't take as the other native paths do", async (context) => {
+  const { post } = await serveStandIn(context, bytes);
+  for (const [what, path, body, status, message] of refusals) {
+    await context.test(`${path}: ${what}`, async () => {
+      const response = await post(path, body);
+      assert.equal(response.status, status);
+      const { detail } = (await response.json()) as { detail: string | { msg: string }[] };
+      assert.match(typeof detail === "string" ? detail : detail[0]!.msg, message);
+    });
+  }
+});
 
 test("render's errors are of OpenAI's form", async (context) => {
   const { post } = await serveStandIn(context, bytes);

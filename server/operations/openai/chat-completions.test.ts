@@ -239,7 +239,7 @@ test("a full queue and a loading model are told with Retry-After, which OpenAI's
 });
 
 const tool = { type: "function", function: { name: "f" } };
-for (const [what, body, status, param, code, message] of [
+const refusals = [
   ["no messages", {}, 400, "messages", "missing_required_parameter", /Missing/],
   ["an empty conversation", { messages: [] }, 400, "messages", "array_below_min_length", /at least 1/],
   ["a text as messages", { messages: "hi" }, 400, "messages", "invalid_value", /array/],
@@ -345,20 +345,24 @@ for (const [what, body, status, param, code, message] of [
     "string_above_max_length",
     /32768/,
   ],
-] as [string, unknown, number, string | null, string, RegExp][]) {
-  test(`${what}: refused in OpenAI's form`, async (context) => {
-    const { post, jobs } = await serveStandIn(context, bytes);
-    const response = await post(PATH, body);
-    const { error } = (await response.json()) as { error: Record<string, string> };
-    assert.deepEqual(
-      [response.status, error.type, error.param, error.code],
-      [status, "invalid_request_error", param, code],
-      error.message,
-    );
-    assert.match(error.message!, message);
-    assert.equal(jobs.length, 0);
-  });
-}
+] as [string, unknown, number, string | null, string, RegExp][];
+
+test("what can't be done is refused in OpenAI's form", async (context) => {
+  const { post, jobs } = await serveStandIn(context, bytes);
+  for (const [what, body, status, param, code, message] of refusals) {
+    await context.test(what, async () => {
+      const response = await post(PATH, body);
+      const { error } = (await response.json()) as { error: Record<string, string> };
+      assert.deepEqual(
+        [response.status, error.type, error.param, error.code],
+        [status, "invalid_request_error", param, code],
+        error.message,
+      );
+      assert.match(error.message!, message);
+      assert.equal(jobs.length, 0);
+    });
+  }
+});
 
 test("what the template refuses is refused in its own words", async (context) => {
   const { post } = await serveStandIn(context);

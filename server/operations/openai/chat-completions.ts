@@ -1,3 +1,4 @@
+import type { ChatTemplate } from "../../../models/chat-template.js";
 import type { Finished, Task } from "../../pool.js";
 import { choices, readGrammar, readTimeouts, refuse, taskFields } from "../fields.js";
 import type { Delta, Operation } from "../operation.js";
@@ -38,17 +39,18 @@ interface ChatFields extends OpenAiFields {
 /** OpenAI's chat: the messages in the model's own template, and texts that answer them. */
 export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
   const { tokenizer, chatTemplate, config } = model;
+  const framing = framingChars(chatTemplate);
   return {
     path: "/v1/chat/completions",
     measure(body) {
       const fields = body as ChatFields;
       checkModel(fields.model, config.name);
       checkFields(fields);
-      const promptChars = conversationChars(fields.messages);
-      checkLength("messages", promptChars, limits);
+      const chars = conversationChars(fields.messages);
+      checkLength("messages", chars, limits);
       return {
         sequences: fields.n ?? 1,
-        promptChars,
+        promptChars: chars + framing * fields.messages.length,
         maxTokens: askedTokens(fields).asked ?? Math.min(limits.maxTokens, config.n_positions),
         grammar: readGrammar(openAiSampling(fields)),
         stream: fields.stream ?? false,
@@ -110,6 +112,12 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
       };
     },
   };
+}
+
+/** About what the template writes around a message. */
+function framingChars({ render }: ChatTemplate): number {
+  const content = "question";
+  return render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
 }
 
 /** @throws HttpError for what the model can't do, and what the schema can't say */

@@ -304,7 +304,7 @@ test("without max_tokens the context's last room is enough; with it, it has to b
   );
 });
 
-for (const [what, body, status, param, code, message] of [
+const refusals = [
   ["no prompt", {}, 400, "prompt", "missing_required_parameter", /Missing/],
   ["an empty prompt", { prompt: "" }, 400, "prompt", "invalid_value", /has tokens/],
   ["an empty list", { prompt: [] }, 400, "prompt", "array_below_min_length", /at least 1/],
@@ -371,18 +371,22 @@ for (const [what, body, status, param, code, message] of [
     /below/,
   ],
   ["no JSON", '{"prompt": ', 400, null, "invalid_json", /Unexpected end/],
-] as [string, unknown, number, string | null, string, RegExp][]) {
-  test(`${what} is refused in OpenAI's form`, async (context) => {
-    const { post, jobs, queue } = await serveStandIn(context, bytes);
-    const response = await post(PATH, body);
-    const { error } = (await response.json()) as { error: Record<string, string> };
-    assert.deepEqual(
-      [response.status, error.type, error.param, error.code],
-      [status, "invalid_request_error", param, code],
-      error.message,
-    );
-    assert.match(error.message!, message);
-    assert.equal(jobs.length, 0);
-    assert.equal(queue.waiting + queue.running, 0);
-  });
-}
+] as [string, unknown, number, string | null, string, RegExp][];
+
+test("what can't be done is refused in OpenAI's form", async (context) => {
+  const { post, jobs, queue } = await serveStandIn(context, bytes);
+  for (const [what, body, status, param, code, message] of refusals) {
+    await context.test(what, async () => {
+      const response = await post(PATH, body);
+      const { error } = (await response.json()) as { error: Record<string, string> };
+      assert.deepEqual(
+        [response.status, error.type, error.param, error.code],
+        [status, "invalid_request_error", param, code],
+        error.message,
+      );
+      assert.match(error.message!, message);
+      assert.equal(jobs.length, 0);
+      assert.equal(queue.waiting + queue.running, 0);
+    });
+  }
+});
