@@ -3,7 +3,7 @@ import { ModelError } from "./errors.js";
 import { isFields, shown } from "./fields.js";
 import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
 import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./tokenizer/components.js";
-import { type Detokenizer, prepareDetokenizer } from "./tokenizer/detokenizer.js";
+import { type Detokenizer, prepareDetokenizing } from "./tokenizer/detokenizer.js";
 import { Tokenizer as Library } from "./tokenizer/library.js";
 import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
@@ -25,6 +25,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** For the text of ids that come one at a time; the same as `decode` gives for all of them. */
   detokenizer(): Detokenizer;
+  /** What an id adds to a text, in UTF-8, as the first of the text's ids or as a later one; empty where `decode` drops it. */
+  tokenBytes(id: number, first: boolean): Uint8Array;
 }
 
 const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
@@ -87,7 +89,7 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   );
   const size = tokens.length;
   for (const id of control.values()) if (id !== null) tokens[id] = undefined;
-  const detokenizer = prepareDetokenizer(json.decoder, tokens);
+  const { detokenizer, bytes } = prepareDetokenizing(json.decoder, tokens);
 
   return {
     size,
@@ -104,5 +106,6 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
       return ids.map((id) => text.push(id)).join("") + text.end();
     },
     detokenizer,
+    tokenBytes: bytes,
   };
 }

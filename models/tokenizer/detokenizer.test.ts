@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { uniform } from "../../workers/engine/philox.js";
 import { byteTokenizer } from "../fixture.js";
 import { createTokenizer } from "../tokenizer.js";
-import { prepareDetokenizer } from "./detokenizer.js";
+import { prepareDetokenizing } from "./detokenizer.js";
 
 const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 
@@ -58,15 +58,21 @@ describe("detokenizing one id at a time", () => {
   });
 
   it("joins words by single spaces without a decoder, also across tokens without a text", () => {
-    const words = prepareDetokenizer(null, ["a", undefined, "b", "c"]);
+    const words = prepareDetokenizing(null, ["a", undefined, "b", "c"]).detokenizer;
     assert.deepEqual(pieces([1, 0, 1, 2, 3], words), ["", "a", "", " b", " c", ""]);
   });
 
   it("takes Metaspace's mark for a space, but for the one that was put before the text", () => {
     const decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
     const tokens = ["▁ab", "c▁", undefined];
-    assert.deepEqual(pieces([2, 0, 1, 0], prepareDetokenizer(decoder, tokens)), ["", "ab", "c ", " ab", ""]);
-    const never = prepareDetokenizer({ ...decoder, prepend_scheme: "never" }, tokens);
+    assert.deepEqual(pieces([2, 0, 1, 0], prepareDetokenizing(decoder, tokens).detokenizer), [
+      "",
+      "ab",
+      "c ",
+      " ab",
+      "",
+    ]);
+    const never = prepareDetokenizing({ ...decoder, prepend_scheme: "never" }, tokens).detokenizer;
     assert.deepEqual(pieces([0, 1], never), [" ab", "c ", ""]);
   });
 });

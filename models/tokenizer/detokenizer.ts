@@ -10,21 +10,25 @@ export interface Detokenizer {
   end(): string;
 }
 
+/** The text of ids. */
+export interface Detokenizing {
+  /** For ids that come one at a time. */
+  detokenizer(): Detokenizer;
+  /** What an id adds to a text, in UTF-8: maybe a part of a character. Only the first of a text may add something else. */
+  bytes(id: number, first: boolean): Uint8Array;
+}
+
 /**
  * Makes detokenizers, as the `decoder` of tokenizer.json says; ids without a token are no text.
  * @throws ModelError for a decoder that is unknown
  */
-export function prepareDetokenizer(
-  decoder: unknown,
-  tokens: readonly (string | undefined)[],
-): () => Detokenizer {
+export function prepareDetokenizing(decoder: unknown, tokens: readonly (string | undefined)[]): Detokenizing {
   // Without a decoder nothing says where words end, so every token is one.
   if (decoder === null || decoder === undefined)
-    return () => new WordDetokenizer(tokens, (token, first) => (first ? token : ` ${token}`));
+    return ofWords(tokens, (token, first) => (first ? token : ` ${token}`));
   if (isFields(decoder) && decoder.type === "Metaspace") {
     const { mark, prepended } = parseMetaspace(decoder);
-    return () =>
-      new WordDetokenizer(tokens, (token, first) => token.replaceAll(mark, first && prepended ? "" : " "));
+    return ofWords(tokens, (token, first) => token.replaceAll(mark, first && prepended ? "" : " "));
   }
   if (!isFields(decoder) || decoder.type !== "ByteLevel")
     return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
@@ -36,16 +40,29 @@ export function prepareDetokenizer(
     pieces[id] ??= read(token);
     return pieces[id];
   };
-  return () => new ByteDetokenizer(piece);
+  return { detokenizer: () => new ByteDetokenizer(piece), bytes: (id) => piece(id).bytes };
+}
+
+type Write = (token: string, first: boolean) => string;
+
+function ofWords(tokens: readonly (string | undefined)[], write: Write): Detokenizing {
+  const encoder = new TextEncoder();
+  return {
+    detokenizer: () => new WordDetokenizer(tokens, write),
+    bytes(id, first) {
+      const token = tokens[id];
+      return token === undefined ? nothing.bytes : encoder.encode(write(token, first));
+    },
+  };
 }
 
 /** Tokens that are texts, of which only the first may be written otherwise. */
 class WordDetokenizer implements Detokenizer {
   readonly #tokens: readonly (string | undefined)[];
-  readonly #write: (token: string, first: boolean) => string;
+  readonly #write: Write;
   #first = true;
 
-  constructor(tokens: readonly (string | undefined)[], write: (token: string, first: boolean) => string) {
+  constructor(tokens: readonly (string | undefined)[], write: Write) {
     this.#tokens = tokens;
     this.#write = write;
   }

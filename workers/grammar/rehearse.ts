@@ -1,0 +1,31 @@
+import { uniform } from "../engine/philox.js";
+import type { Automaton, State } from "./automaton.js";
+import { hasByte } from "./node.js";
+
+const TEXTS = 4;
+const BYTES = 192;
+/** In all; what is found out by then has to do. */
+const MAX_WORK = 30_000;
+
+/**
+ * Writes a few texts at random, so that a grammar that soon has too many readings is refused before its sequence runs.
+ * @throws GrammarError
+ */
+export function rehearse(automaton: Automaton): void {
+  let work = 0;
+  for (let text = 0; text < TEXTS; text++) {
+    let state: State | null = automaton.start;
+    for (let i = 0; i < BYTES && state !== null && state.rests.length > 0; i++) {
+      const draw = (count: number, part: number) => Math.floor(uniform([text, part], i) * count);
+      const { node } = state.rests[draw(state.rests.length, 0)]!;
+      if (node.kind !== "bytes") break;
+      const { set } = node;
+      const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => hasByte(set, byte));
+      const byte = bytes[draw(bytes.length, 1)]!;
+      const next = automaton.step(state, byte);
+      work += state.work[automaton.classes[byte]!]!;
+      if (work > MAX_WORK) return;
+      state = next;
+    }
+  }
+}
