@@ -75,4 +75,24 @@ describe("detokenizing one id at a time", () => {
     const never = prepareDetokenizing({ ...decoder, prepend_scheme: "never" }, tokens).detokenizer;
     assert.deepEqual(pieces([0, 1], never), [" ab", "c ", ""]);
   });
+
+  it("says of each id which bytes it adds, as the first and as a later one", () => {
+    const text = (piece: Uint8Array) => Buffer.from(piece).toString();
+    const [first] = bytes.encode("가");
+    assert.deepEqual(bytes.tokenBytes(first!, true), Uint8Array.of(0xea));
+    assert.equal(text(bytes.tokenBytes(257, false)), "[QUESTION]");
+    for (const id of [256, 9999]) assert.equal(bytes.tokenBytes(id, false).length, 0);
+    const words = prepareDetokenizing(null, ["a", undefined, "한"]);
+    assert.deepEqual(
+      [true, false].map((isFirst) => text(words.bytes(2, isFirst))),
+      ["한", " 한"],
+    );
+    assert.equal(words.bytes(1, false).length, 0);
+    const decoder = { type: "Metaspace", replacement: "_", prepend_scheme: "always" };
+    const marked = prepareDetokenizing(decoder, ["_a_b"]);
+    assert.deepEqual(
+      [true, false].map((isFirst) => text(marked.bytes(0, isFirst))),
+      ["ab", " a b"],
+    );
+  });
 });

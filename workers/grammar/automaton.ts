@@ -12,13 +12,16 @@ interface Rest {
   next: Rest | null;
   /** As `Node.least`. */
   least: number;
+  /** All that it can begin with, each beginning with a byte, once it was asked for. */
+  heads: Heads | null;
   /** The state in which this alone is to come, once it was asked for. */
-  state: Found | null;
+  state: State | null;
 }
 
-interface Found {
-  state: State;
-  work: number;
+interface Heads {
+  rests: readonly Rest[];
+  /** Whether it can be nothing, up to the end. */
+  ends: boolean;
 }
 
 /** After some text: what may come next. */
@@ -41,8 +44,8 @@ export interface State {
 
 /** At once, in one state: a grammar that needs more is ambiguous beyond use. */
 const MAX_RESTS = 600;
-/** To find one state's successor. */
-const MAX_WORK = 10_000;
+/** To find what one thing can begin with. */
+const MAX_WORK = 5_000;
 
 /**
  * A grammar as a machine over bytes. Its states are sets of what may still come, found when they are first reached and
@@ -63,7 +66,7 @@ export class Automaton {
   constructor(nodes: readonly Node[], root: Node) {
     this.classes = classesOf(nodes);
     for (let byte = 255; byte >= 0; byte--) this.#bytesOfClass[this.classes[byte]!] = byte;
-    this.start = this.#stateAfter([this.#rest(root, 1, 1, null)]).state;
+    this.start = this.#stateAfter([this.#one(root, null)]);
   }
 
   get bytes(): number {
@@ -96,42 +99,56 @@ export class Automaton {
   #find(state: State, kind: number): State | null {
     const byte = this.#bytesOfClass[kind]!;
     const rests = state.rests.filter(({ node }) => node.kind === "bytes" && hasByte(node.set, byte));
-    const found = rests.length === 0 ? null : this.#stateAfter(rests.map(({ next }) => next));
-    state.next[kind] = found?.state ?? null;
-    state.work[kind] = (found?.work ?? 0) + state.rests.length;
-    return state.next[kind];
+    const nexts = rests.map(({ next }) => next);
+    const found = nexts.length === 0 ? null : this.#stateAfter(nexts);
+    state.next[kind] = found;
+    // As if nothing had been remembered. To look at one of the rests is a fraction of the work of going on from it.
+    const unfolded = nexts.reduce((sum, next) => sum + 1 + (next?.heads?.rests.length ?? 0), 0);
+    state.work[kind] = unfolded + state.rests.length / 16;
+    return found;
   }
 
-  #stateAfter(rests: readonly (Rest | null)[]): Found {
+  #stateAfter(rests: readonly (Rest | null)[]): State {
     const only = rests.length === 1 ? rests[0] : null;
-    if (!only) return this.#unfolded(rests);
-    only.state ??= this.#unfolded(rests);
-    return only.state;
+    if (only) {
+      only.state ??= this.#union([this.#heads(only)]);
+      return only.state;
+    }
+    return this.#union(rests.map((rest) => (rest ? this.#heads(rest) : { rests: [], ends: true })));
+  }
+
+  #union(all: readonly Heads[]): State {
+    const heads = new Set<Rest>();
+    for (const { rests } of all) for (const rest of rests) heads.add(rest);
+    if (heads.size > MAX_RESTS) throw tooAmbiguous();
+    return this.#state(
+      [...heads],
+      all.some(({ ends }) => ends),
+    );
   }
 
   /** Unfolds what comes next until all of it begins with a byte. */
-  #unfolded(rests: readonly (Rest | null)[]): Found {
-    let accepts = false;
-    const heads = new Set<Rest>();
+  #heads(from: Rest): Heads {
+    if (from.heads) return from.heads;
+    const heads: Rest[] = [];
+    let ends = false;
     const seen = new Set<Rest | null>();
-    const waiting = [...rests];
-    let work = 0;
+    const waiting: (Rest | null)[] = [from];
     for (let rest = waiting.pop(); rest !== undefined; rest = waiting.pop()) {
       if (seen.has(rest)) continue;
       seen.add(rest);
-      if (++work > MAX_WORK || heads.size > MAX_RESTS)
-        throw new GrammarError(
-          "expected a less ambiguous grammar, got one that can be read in too many ways at once",
-        );
+      if (seen.size > MAX_WORK || heads.length > MAX_RESTS) throw tooAmbiguous();
       if (rest === null) {
-        accepts = true;
+        ends = true;
         continue;
       }
       const { node, min, max, next } = rest;
-      if (node.kind === "bytes") heads.add(rest);
+      if (node.kind === "bytes") heads.push(rest);
       else this.#unfold(node, min, max, next, waiting);
     }
-    return { state: this.#state([...heads], accepts), work };
+    from.heads = { rests: heads, ends };
+    this.#bytes += 50 + 8 * heads.length;
+    return from.heads;
   }
 
   #unfold(node: Node, min: number, max: number, next: Rest | null, into: (Rest | null)[]): void {
@@ -166,7 +183,7 @@ export class Automaton {
     if (known) return known;
     const own = node.kind === "repeat" ? (min === 0 ? 0 : min * node.node.least) : node.least;
     const least = own + (next?.least ?? 0);
-    const rest: Rest = { id: this.#restCount++, node, min, max, next, least, state: null };
+    const rest: Rest = { id: this.#restCount++, node, min, max, next, least, heads: null, state: null };
     this.#rests.set(key, rest);
     this.#bytes += 200;
     return rest;
@@ -208,4 +225,10 @@ function classesOf(nodes: readonly Node[]): Uint8Array {
     }
   }
   return classes;
+}
+
+function tooAmbiguous(): GrammarError {
+  return new GrammarError(
+    "expected a less ambiguous grammar, got one that can be read in too many ways at once",
+  );
 }

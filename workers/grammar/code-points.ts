@@ -40,6 +40,9 @@ export function contains(ranges: readonly Range[], point: number): boolean {
 
 /** Any one of the characters, in UTF-8. */
 export function characters(nodes: Nodes, ranges: readonly Range[]): Node {
+  const [only, another] = ranges;
+  if (only && !another && only[0] === only[1] && !(only[0] >= 0xd800 && only[0] < 0xe000))
+    return nodes.text(String.fromCodePoint(only[0]));
   return nodes.choice(...normalized(ranges).flatMap(([first, last]) => spans(nodes, first, last)));
 }
 

@@ -28,8 +28,8 @@ export function hasByte(set: ByteSet, byte: number): boolean {
   return ((set[byte >> 5]! >>> (byte & 31)) & 1) === 1;
 }
 
-/** What a grammar may come to; a grammar within it is compiled in milliseconds. */
-const MAX_NODES = 60_000;
+/** Nodes asked for, known ones included: what it takes to make a grammar. */
+const MAX_WORK = 30_000;
 
 /** Makes the nodes of one grammar. */
 export class Nodes {
@@ -37,6 +37,8 @@ export class Nodes {
   readonly rules: Rule[] = [];
   readonly #known = new Map<string, Node>();
   readonly #refs = new Map<Rule, Node>();
+  readonly #single: Node[] = [];
+  #work = 0;
   readonly empty = this.#node("", { kind: "empty" });
   /** No text. */
   readonly never = this.#node("|", { kind: "choice", options: [] });
@@ -50,7 +52,30 @@ export class Nodes {
   }
 
   text(text: string): Node {
-    return this.sequence(...Array.from(Buffer.from(text, "utf8"), (byte) => this.bytes([byte, byte])));
+    return this.sequence(...Array.from(Buffer.from(text, "utf8"), (byte) => this.#byte(byte)));
+  }
+
+  /** Any one of the texts. */
+  texts(texts: readonly string[]): Node {
+    const sorted = texts.map((text) => Buffer.from(text, "utf8")).sort(Buffer.compare);
+    return this.#tree(sorted, 0, sorted.length, 0);
+  }
+
+  /** Those of the texts from `start` to `end` that are the same up to `depth`, from there on. */
+  #tree(sorted: readonly Buffer[], start: number, end: number, depth: number): Node {
+    if (end - start === 1)
+      return this.sequence(...Array.from(sorted[start]!.subarray(depth), (byte) => this.#byte(byte)));
+    const options: Node[] = [];
+    let at = start;
+    // Equal ones, and those that end here, come first.
+    for (; at < end && sorted[at]!.length === depth; at++) if (at === start) options.push(this.empty);
+    while (at < end) {
+      const from = at;
+      const byte = sorted[from]![depth]!;
+      while (at < end && sorted[at]![depth] === byte) at++;
+      options.push(this.#pair(this.#byte(byte), this.#tree(sorted, from, at, depth + 1)));
+    }
+    return this.#chosen(options);
   }
 
   sequence(...nodes: readonly Node[]): Node {
@@ -64,6 +89,7 @@ export class Nodes {
    * possibilities at once.
    */
   choice(...nodes: readonly Node[]): Node {
+    if (nodes.length === 1) return nodes[0]!;
     const options = nodes.flatMap((node) => (node.kind === "choice" ? node.options : node));
     const byFirst = new Map<Node, Set<Node>>();
     for (const node of options) {
@@ -79,12 +105,13 @@ export class Nodes {
     const merged = [...byRest].flatMap(([rest, firsts]) =>
       this.#united(firsts).map((first) => this.#pair(first, rest)),
     );
-    if (merged.length === 1) return merged[0]!;
-    if (merged.length === 0) return this.never;
-    return this.#node(`|${merged.map(({ id }) => id).sort((a, b) => a - b)}`, {
-      kind: "choice",
-      options: merged,
-    });
+    return this.#chosen(merged);
+  }
+
+  #chosen(options: readonly Node[]): Node {
+    if (options.length === 1) return options[0]!;
+    if (options.length === 0) return this.never;
+    return this.#node(`|${options.map(({ id }) => id)}`, { kind: "choice", options });
   }
 
   /** `max` may be infinite. */
@@ -120,6 +147,11 @@ export class Nodes {
     return [this.#byteSet(all), ...nodes.filter((node) => node.kind !== "bytes")];
   }
 
+  #byte(byte: number): Node {
+    this.#single[byte] ??= this.bytes([byte, byte]);
+    return this.#single[byte];
+  }
+
   #byteSet(set: ByteSet): Node {
     return set.some((word) => word !== 0) ? this.#node(`.${set}`, { kind: "bytes", set }) : this.never;
   }
@@ -139,10 +171,11 @@ export class Nodes {
   }
 
   #node(key: string, form: NodeForm): Node {
+    this.#work += 1 + (form.kind === "choice" ? form.options.length / 4 : 0);
+    if (this.#work > MAX_WORK)
+      throw new GrammarError("expected a smaller grammar, got one that is too large");
     const known = this.#known.get(key);
     if (known) return known;
-    if (this.all.length === MAX_NODES)
-      throw new GrammarError("expected a smaller grammar, got one that is too large");
     const node = { ...form, id: this.all.length, least: Number.POSITIVE_INFINITY };
     this.#known.set(key, node);
     this.all.push(node);

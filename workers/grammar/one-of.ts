@@ -1,10 +1,16 @@
 import { isFields } from "../../models/fields.js";
+import { GrammarError } from "./error.js";
 
 /** No chain of references of a schema that somebody wrote is as long. */
 const MAX_REFERENCES = 32;
 
+/** Each is held against each other. */
+const MAX_SCHEMAS = 64;
+
 /** Whether no value can satisfy two of the schemas: by their types, their constants, or a required property's. */
 export function areDisjoint(schemas: readonly unknown[], resolve: (ref: unknown) => unknown): boolean {
+  if (schemas.length > MAX_SCHEMAS)
+    throw new GrammarError(`expected at most ${MAX_SCHEMAS} schemas in "oneOf", got ${schemas.length}`);
   const followed = schemas.map((schema) => {
     let target = schema;
     for (let i = 0; i < MAX_REFERENCES && isFields(target) && target.$ref !== undefined; i++)

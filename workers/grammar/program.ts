@@ -12,9 +12,9 @@ import { parseSchema } from "./schema.js";
 import type { Vocabulary, Walk } from "./vocabulary.js";
 
 /** In UTF-16 units, which bounds all that is made of it. */
-const MAX_SOURCE = 65_536;
+const MAX_SOURCE = 32_768;
 /** What is remembered of one grammar; past it, it forgets and finds out anew. */
-const MAX_BYTES = 8 << 20;
+const MAX_BYTES = 4 << 20;
 const BYTES_PER_NODE = 200;
 /** Walks over the vocabulary to find whether a text can be ended; past them it is taken that it can. */
 const MAX_SEARCH = 100;

@@ -52,38 +52,39 @@ export class Programs {
   check(source: GrammarSource): void {
     const program = this.#program(source);
     if (this.#rehearsed.has(program)) return;
-    try {
+    this.#rehearsed.add(program);
+    const outcome = attempt(() => {
       rehearse(program.automaton);
-      this.#rehearsed.add(program);
-    } catch (error) {
-      if (error instanceof GrammarError) this.#keep(JSON.stringify(source), error);
-      throw error;
-    }
+      return program;
+    });
+    // It has grown meanwhile, or is refused from now on.
+    this.#keep(JSON.stringify(source), outcome);
+    if (outcome instanceof GrammarError) throw outcome;
   }
 
   #program(source: GrammarSource): Program {
     const key = JSON.stringify(source);
-    const kept = this.#keep(key, this.#kept.get(key) ?? this.#compile(source));
+    const kept = this.#kept.get(key) ?? attempt(() => new Program(source, this.#vocabulary));
+    this.#keep(key, kept);
     if (kept instanceof GrammarError) throw kept;
     return kept;
   }
 
-  #compile(source: GrammarSource): Program | GrammarError {
-    try {
-      return new Program(source, this.#vocabulary);
-    } catch (error) {
-      if (error instanceof GrammarError) return error;
-      throw error;
-    }
-  }
-
-  #keep(key: string, entry: Program | GrammarError): Program | GrammarError {
+  #keep(key: string, entry: Program | GrammarError): void {
     this.#kept.delete(key);
     this.#kept.set(key, entry);
     for (const oldest of this.#kept.keys()) {
       if (oldest === key || (this.#kept.size <= this.#count && this.bytes <= this.#bytes)) break;
       this.#kept.delete(oldest);
     }
-    return entry;
+  }
+}
+
+function attempt(make: () => Program): Program | GrammarError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof GrammarError) return error;
+    throw error;
   }
 }

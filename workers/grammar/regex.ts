@@ -65,6 +65,7 @@ class RegexParser {
   readonly #pattern: string;
   readonly #source: readonly string[];
   readonly #options: RegexOptions;
+  readonly #spelled = new Map<string, Node>();
   #at = 0;
   #depth = 0;
 
@@ -87,7 +88,7 @@ class RegexParser {
   }
 
   #alternative(outermost: boolean): Node {
-    const anything = this.#nodes.repeat(this.#options.spelling([[0, 0x10ffff]]), 0, Number.POSITIVE_INFINITY);
+    const anything = this.#nodes.repeat(this.#spell([[0, 0x10ffff]]), 0, Number.POSITIVE_INFINITY);
     const parts: Node[] = [];
     if (outermost && !this.#skip("^") && this.#options.search) parts.push(anything);
     for (;;) {
@@ -127,18 +128,18 @@ class RegexParser {
     const character = this.#source[this.#at++]!;
     switch (character) {
       case ".":
-        return this.#options.spelling(complement(lineEnds));
+        return this.#spell(complement(lineEnds));
       case "[":
-        return this.#options.spelling(this.#class());
+        return this.#spell(this.#class());
       case "(":
         return this.#group();
       case "\\":
-        return this.#options.spelling(this.#escape());
+        return this.#spell(this.#escape());
       case "^":
       case "$":
         return this.#refuse(`${character} elsewhere than at an end`);
       default:
-        return this.#options.spelling([one(character)]);
+        return this.#spell([one(character)]);
     }
   }
 
@@ -201,6 +202,14 @@ class RegexParser {
     if (!isHigh || !/^\\u[dD][c-fC-F]/.test(rest)) return unit;
     this.#at += 6;
     return 0x10000 + (unit - 0xd800) * 0x400 + (Number.parseInt(rest.slice(2), 16) - 0xdc00);
+  }
+
+  /** The same characters are looked for again and again. */
+  #spell(ranges: readonly Range[]): Node {
+    const key = ranges.join(" ");
+    const known = this.#spelled.get(key) ?? this.#options.spelling(ranges);
+    this.#spelled.set(key, known);
+    return known;
   }
 
   #skip(character: string): boolean {

@@ -8,7 +8,7 @@ const BYTES = 192;
 const MAX_WORK = 30_000;
 
 /**
- * Writes a few texts at random, so that a grammar that soon has too many readings is refused before its sequence runs.
+ * Writes a few texts, so that a grammar that soon has too many readings is refused before its sequence runs.
  * @throws GrammarError
  */
 export function rehearse(automaton: Automaton): void {
@@ -17,7 +17,10 @@ export function rehearse(automaton: Automaton): void {
     let state: State | null = automaton.start;
     for (let i = 0; i < BYTES && state !== null && state.rests.length > 0; i++) {
       const draw = (count: number, part: number) => Math.floor(uniform([text, part], i) * count);
-      const { node } = state.rests[draw(state.rests.length, 0)]!;
+      // Half of them at random, half as far from their end as they can be.
+      const farthest = Math.max(...state.rests.map(({ least }) => least));
+      const rests = text % 2 === 0 ? state.rests : state.rests.filter(({ least }) => least === farthest);
+      const { node } = rests[draw(rests.length, 0)]!;
       if (node.kind !== "bytes") break;
       const { set } = node;
       const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => hasByte(set, byte));

@@ -104,13 +104,9 @@ class SchemaParser {
       const isConst = schema.const === undefined || JSON.stringify(value) === JSON.stringify(schema.const);
       return fits && isConst;
     });
-    return this.#nodes.choice(
-      ...values.map((value) => {
-        const text = JSON.stringify(value);
-        if (hasInfinity(value)) throw refused(`a number as large as ${shown(value)}`, place);
-        return this.#nodes.text(text);
-      }),
-    );
+    const large = values.find(hasInfinity);
+    if (large !== undefined) throw refused(`a number as large as ${shown(large)}`, place);
+    return this.#nodes.texts(values.map((value) => JSON.stringify(value)));
   }
 
   /** The types that are asked for, or else those that the keywords are about. */

@@ -21,7 +21,7 @@ export interface Walk {
 }
 
 /** In one walk; a grammar that needs more would hold up the batch for milliseconds at each token. */
-const MAX_WORK = 20_000;
+const MAX_WORK = 30_000;
 
 /** The texts of a tokenizer's tokens, as grammars see them. */
 export class Vocabulary {
