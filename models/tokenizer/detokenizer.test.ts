@@ -88,8 +88,8 @@ describe("detokenizing one id at a time", () => {
       ["한", " 한"],
     );
     assert.equal(words.bytes(1, false).length, 0);
-    const decoder = { type: "Metaspace", replacement: "_", prepend_scheme: "always" };
-    const marked = prepareDetokenizing(decoder, ["_a_b"]);
+    const decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
+    const marked = prepareDetokenizing(decoder, ["▁a▁b"]);
     assert.deepEqual(
       [true, false].map((isFirst) => text(marked.bytes(0, isFirst))),
       ["ab", " a b"],

@@ -437,6 +437,14 @@ describe("a constraint", () => {
     assert.throws(() => constraint.accept(0x62), /expected a token that the grammar allows, got 98/);
   });
 
+  it("takes the end of the sequence for one even where it has a text", () => {
+    const letter = "e".charCodeAt(0);
+    const constraint = constraintFor(regex("e?f"), model, letter);
+    assert.deepEqual(allowedTokens(constraint), ["f".charCodeAt(0)]);
+    constraint.accept("f".charCodeAt(0));
+    assert.deepEqual(allowedTokens(constraint), [letter]);
+  });
+
   it("has a bit for each of the model's logits, more or fewer than the tokenizer has tokens", () => {
     for (const vocabulary of [tokenizer.size + 100, 98]) {
       const another = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });

@@ -17,18 +17,13 @@ export class TextConstraint implements Constraint {
     this.#state = program.automaton.start;
   }
 
-  /** @throws GrammarError if there is too much to find out, or no token to go on with */
+  /**
+   * Not to be written to: others have the same.
+   * @throws GrammarError if there is too much to find out, or no token to go on with
+   */
   allowed(): Int32Array {
-    const mask = this.#program.allowed(this.#state, this.#first);
-    const eosId = this.#eosId;
-    if (this.#state.accepts) {
-      if (eosId === null) return mask;
-      // Others have the same mask.
-      const withEnd = mask.slice();
-      withEnd[eosId >> 5]! |= 1 << (eosId & 31);
-      return withEnd;
-    }
-    if (isEmpty(mask))
+    const mask = this.#withEnd(this.#program.allowed(this.#state, this.#first));
+    if (isEmpty(mask) && !this.#state.accepts)
       throw new GrammarError(
         "expected a grammar that the model's tokens can follow, got one that none goes on with",
       );
@@ -56,6 +51,17 @@ export class TextConstraint implements Constraint {
   }
 
   dispose(): void {}
+
+  /** The end-of-sequence token is one even where it also has a text that the grammar would allow. */
+  #withEnd(mask: Int32Array): Int32Array {
+    const eosId = this.#eosId;
+    if (eosId === null) return mask;
+    const bit = 1 << (eosId & 31);
+    if (((mask[eosId >> 5]! & bit) !== 0) === this.#state.accepts) return mask;
+    const changed = mask.slice();
+    changed[eosId >> 5]! ^= bit;
+    return changed;
+  }
 }
 
 function isEmpty(mask: Int32Array): boolean {
