@@ -3,9 +3,9 @@ import type { Automaton, State } from "./automaton.js";
 import { hasByte } from "./node.js";
 
 const TEXTS = 4;
-const BYTES = 192;
+const BYTES = 128;
 /** In all; what is found out by then has to do. */
-const MAX_WORK = 30_000;
+const MAX_WORK = 10_000;
 
 /**
  * Writes a few texts, so that a grammar that soon has too many readings is refused before its sequence runs.
@@ -22,9 +22,8 @@ export function rehearse(automaton: Automaton): void {
       const rests = text % 2 === 0 ? state.rests : state.rests.filter(({ least }) => least === farthest);
       const { node } = rests[draw(rests.length, 0)]!;
       if (node.kind !== "bytes") break;
-      const { set } = node;
-      const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => hasByte(set, byte));
-      const byte = bytes[draw(bytes.length, 1)]!;
+      let byte = draw(256, 1);
+      while (!hasByte(node.set, byte)) byte = (byte + 1) % 256;
       const next = automaton.step(state, byte);
       work += state.work[automaton.classes[byte]!]!;
       if (work > MAX_WORK) return;

@@ -42,9 +42,9 @@ export class Vocabulary {
     const later = texts(tokenizer, count, false);
     const first = texts(tokenizer, count, true);
     this.#later = sorted(later);
-    this.#first = first.every((text, id) => Buffer.compare(text, later[id]!) === 0)
-      ? this.#later
-      : sorted(first);
+    const isSame = (text: Uint8Array, id: number) =>
+      text === later[id] || Buffer.compare(text, later[id]!) === 0;
+    this.#first = first.every(isSame) ? this.#later : sorted(first);
     const single = new Set(later.filter(({ length }) => length === 1).map((text) => text[0]!));
     this.complete = this.#first === this.#later && utf8Bytes().every((byte) => single.has(byte));
   }
@@ -108,9 +108,11 @@ function texts(tokenizer: Tokenizer, count: number, first: boolean): Uint8Array[
 }
 
 function sorted(all: readonly Uint8Array[]): Sorted {
+  // Strings of bytes compare several times as fast as arrays of them.
+  const keys = all.map((text) => Buffer.from(text.buffer, text.byteOffset, text.length).toString("latin1"));
   const ids = Int32Array.from(all.keys())
-    .filter((id) => all[id]!.length > 0)
-    .sort((a, b) => Buffer.compare(all[a]!, all[b]!));
+    .filter((id) => keys[id] !== "")
+    .sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b));
   const starts = new Int32Array(ids.length + 1);
   const common = new Int32Array(ids.length);
   const bytes = Buffer.concat(Array.from(ids, (id) => all[id]!));
