@@ -3,7 +3,12 @@ import { ModelError } from "./errors.js";
 import { isFields, shown } from "./fields.js";
 import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
 import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./tokenizer/components.js";
-import { type Detokenizer, prepareDetokenizing } from "./tokenizer/detokenizer.js";
+import {
+  type Detokenizer,
+  prepareDetokenizer,
+  prepareTokenBytes,
+  type TokenBytes,
+} from "./tokenizer/detokenizer.js";
 import { Tokenizer as Library } from "./tokenizer/library.js";
 import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
@@ -25,8 +30,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** For the text of ids that come one at a time; the same as `decode` gives for all of them. */
   detokenizer(): Detokenizer;
-  /** What an id adds to a text, in UTF-8, as the first of the text's ids or as a later one; empty where `decode` drops it. */
-  tokenBytes(id: number, first: boolean): Uint8Array;
+  /** What a token is by itself, as the `first` of a text or a later one. */
+  tokenBytes(id: number, first: boolean): TokenBytes;
 }
 
 const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
@@ -88,8 +93,9 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
     }),
   );
   const size = tokens.length;
+  const names = [...tokens];
   for (const id of control.values()) if (id !== null) tokens[id] = undefined;
-  const { detokenizer, bytes } = prepareDetokenizing(json.decoder, tokens);
+  const detokenizer = prepareDetokenizer(json.decoder, tokens);
 
   return {
     size,
@@ -106,6 +112,6 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
       return ids.map((id) => text.push(id)).join("") + text.end();
     },
     detokenizer,
-    tokenBytes: bytes,
+    tokenBytes: prepareTokenBytes(json.decoder, tokens, names),
   };
 }

@@ -4,25 +4,36 @@ import type { ModelFolder } from "../models/folder.js";
 import { readBody } from "./body.js";
 import { boundedLists } from "./bounded-lists.js";
 import type { Config } from "./config.js";
+import { crossOrigin } from "./cross-origin.js";
 import type { Document } from "./document.js";
 import { answerErrors } from "./error-handler.js";
 import { HttpError } from "./errors.js";
 import type { EventStreamOptions } from "./event-stream.js";
+import { authenticate } from "./keys/authenticate.js";
+import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
-import { knownPaths } from "./paths.js";
+import { nativeOperations } from "./operations/native.js";
+import { openAiOperations } from "./operations/openai/index.js";
+import { expressPath, knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
-import type { Queue } from "./queue.js";
+import type { Queue } from "./queue/queue.js";
+import { giveRequestId } from "./request-id.js";
 import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
+import { modelRoutes } from "./routes/models.js";
+import { toolRoutes } from "./routes/tools.js";
+import { usageRoutes } from "./routes/usage.js";
+import { securityHeaders } from "./security-headers.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes">;
+  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
   document: Document;
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
+  callers: Callers;
   log: Log;
   streams?: EventStreamOptions;
   /** Holds every response to openapi.yaml; for tests. */
@@ -36,6 +47,7 @@ export function createApp({
   model,
   plan,
   queue,
+  callers,
   log,
   streams,
   validateResponses,
@@ -45,8 +57,15 @@ export function createApp({
   // A digest of every response, which no client of these operations asks about.
   app.disable("etag");
   app.enable("case sensitive routing");
+  app.use(giveRequestId());
+  app.use(securityHeaders());
+  if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
+  app.use(authenticate(callers));
   app.use(knownPaths(document));
-  app.post(/.*/, readBody(config.maxBodyBytes), lenientNumbers(document), boundedLists(document));
+  app.post(/.*/, readBody(config.maxBodyBytes));
+  // The server before took numbers that were written as texts; others' clients have never seen one that does.
+  for (const path of ["/generate", "/chat"]) app.post(path, lenientNumbers(document, path));
+  for (const path of Object.keys(document.paths)) app.post(expressPath(path), boundedLists(document, path));
   app.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.
@@ -60,8 +79,12 @@ export function createApp({
       ignoreUndocumented: true,
     }),
   );
-  app.use(generateRoutes({ model, queue, log, streams }));
+  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
+  app.use(generateRoutes({ operations, queue, log, streams }));
+  app.use(modelRoutes(model));
+  app.use(toolRoutes(model, config));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {
     throw new HttpError("not_found");

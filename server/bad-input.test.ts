@@ -71,7 +71,7 @@ const rows: Row[] = [
   field("a seed of 0.5", { ...ok, seed: 0.5 }, "seed", "int_from_float"),
   field("an empty stop", { ...ok, stop: "" }, "stop", "string_too_short"),
   field("stop 5", { ...ok, stop: 5 }, "stop", "string_type"),
-  field("stop null", { ...ok, stop: null }, "stop", "string_type"),
+  field("stop an object", { ...ok, stop: {} }, "stop", "string_type"),
   field("a long stop", { ...ok, stop: "x".repeat(257) }, "stop", "string_too_long"),
   {
     what: "a long stop among others",

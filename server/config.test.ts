@@ -56,6 +56,36 @@ for (const [variable, value, message] of [
   });
 }
 
+for (const list of ["se cret", "a=secret,a=secret2", "a=secret,b=secret", "a=secret,", "a b=secret", "é"]) {
+  test(`JAI_API_KEYS=${list} is refused without a word of it`, () => {
+    for (const read of [
+      () => readConfig([], { JAI_API_KEYS: list }),
+      () => readConfig(["--api-keys", list], {}),
+    ]) {
+      assert.throws(read, (error: Error) => {
+        assert.equal(error.name, "ConfigError");
+        assert.match(
+          error.message,
+          /api.keys: expected none, or keys .* got something else, which is not shown$/i,
+        );
+        assert.doesNotMatch(error.message, /secret|é/);
+        return true;
+      });
+    }
+  });
+}
+
+test("origins are checked one by one", () => {
+  const origins = (JAI_CORS_ORIGINS: string) => readConfig([], { JAI_CORS_ORIGINS }).corsOrigins;
+  assert.deepEqual(origins("https://a.example, http://localhost:5173"), [
+    "https://a.example",
+    "http://localhost:5173",
+  ]);
+  assert.equal(origins("*"), "*");
+  for (const wrong of ["https://a.example/", "a.example", "https://*.example,*", "null", "file:///x"])
+    assert.throws(() => origins(wrong), /^ConfigError: JAI_CORS_ORIGINS: expected none, \* or origins/);
+});
+
 test("a bad flag is named as the flag", () => {
   assert.throws(() => readConfig(["--port", "x\ny"], {}), {
     message: '--port: expected an integer from 0 to 65535, got "x\\ny"',

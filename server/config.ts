@@ -2,6 +2,9 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Device } from "../workers/protocol.js";
+import { corsOriginsForm, parseCorsOrigins } from "./cross-origin.js";
+import type { Key } from "./keys/key.js";
+import { keyListForm, parseKeyList } from "./keys/key-list.js";
 
 /** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -28,6 +31,8 @@ interface Setting<T> {
   expected: string;
   default: T;
   description: string;
+  /** What is given is not to be shown, in an error either. */
+  secret?: true;
 }
 
 type Row<T> = Pick<Setting<T>, "flag" | "default" | "description">;
@@ -50,6 +55,10 @@ function autoOrInteger(min: number, max: number, row: Row<number | "auto">): Set
     expected,
     parse: (text) => (text === "auto" ? text : parseInteger(text, min, max)),
   };
+}
+
+function seconds(row: Row<number>): Setting<number> {
+  return { ...integer(0, 86_400, row), value: "SECONDS" };
 }
 
 function choice<const T extends string>(choices: readonly T[], row: Row<NoInfer<T>>): Setting<T> {
@@ -108,6 +117,36 @@ export const settings = {
     default: 256,
     description: "requests that may wait for a free slot; beyond it 503",
   }),
+  queueLimitCaller: autoOrInteger(0, 1_000_000, {
+    flag: "queue-limit-caller",
+    default: "auto",
+    description: "how many of them may be one caller's; beyond it 429; auto: all",
+  }),
+  queueTokens: autoOrInteger(1, 1_000_000_000, {
+    flag: "queue-tokens",
+    default: "auto",
+    description: "prompt tokens of requests that have not started; beyond it 503; auto: a whole context each",
+  }),
+  timeoutQueue: seconds({
+    flag: "timeout-queue",
+    default: 0,
+    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutFirstToken: seconds({
+    flag: "timeout-first-token",
+    default: 0,
+    description: "until a request's first token, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutStall: seconds({
+    flag: "timeout-stall",
+    default: 0,
+    description: "from one token to the next, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutTotal: seconds({
+    flag: "timeout-total",
+    default: 0,
+    description: "until a request is answered, in seconds; beyond it 504; 0: as long as it takes",
+  }),
   maxTokens: integer(1, 1_000_000, {
     flag: "max-tokens",
     default: 4096,
@@ -133,6 +172,32 @@ export const settings = {
     default: 30,
     description: "how long a stop waits for requests under way",
   }),
+  apiKeys: {
+    flag: "api-keys",
+    value: "none|LIST",
+    expected: keyListForm,
+    parse: (given) => (given === "none" ? given : parseKeyList(given)),
+    default: "none",
+    description: "API keys, KEY or NAME=KEY, separated by commas; none: everybody may call",
+    secret: true,
+  } satisfies Setting<readonly Key[] | "none"> as Setting<readonly Key[] | "none">,
+  apiKeysFile: text(
+    "none|FILE",
+    {
+      flag: "api-keys-file",
+      default: "none",
+      description: "instead a JSON file of keys and their limits, read again when it changes",
+    },
+    (given) => (given === "none" ? given : resolve(given)),
+  ),
+  corsOrigins: {
+    flag: "cors-origins",
+    value: "none|*|LIST",
+    expected: corsOriginsForm,
+    parse: parseCorsOrigins,
+    default: "none",
+    description: "origins whose pages may call, separated by commas; * is all",
+  } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   logLevel: choice(["error", "warn", "info", "debug"], {
     flag: "log-level",
     default: "info",
@@ -152,9 +217,10 @@ export type Config = {
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
 
-/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"` */
-export function expectation(name: string, expected: string, got: string): ConfigError {
-  return new ConfigError(`${name}: expected ${expected}, got ${JSON.stringify(got)}`);
+/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`; null is a secret. */
+export function expectation(name: string, expected: string, got: string | null): ConfigError {
+  const what = got === null ? "something else, which is not shown" : JSON.stringify(got);
+  return new ConfigError(`${name}: expected ${expected}, got ${what}`);
 }
 
 /**
@@ -175,7 +241,11 @@ export function readConfig(
     if (given === undefined) return [key, setting.default];
     const value = given === "" ? null : setting.parse(given);
     if (value === null)
-      throw expectation(flag === undefined ? variable : `--${setting.flag}`, setting.expected, given);
+      throw expectation(
+        flag === undefined ? variable : `--${setting.flag}`,
+        setting.expected,
+        setting.secret ? null : given,
+      );
     return [key, value];
   });
   return Object.freeze(Object.fromEntries(entries)) as Config;

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "./config.js";
-import { readDocument } from "./document.js";
+import { bodyProperties, readDocument } from "./document.js";
 
 const usual = { maxTokens: 4096, maxPromptChars: 32_768 };
 
 test("the document has the limits that this server enforces", () => {
-  const { prompt, max_tokens } = readDocument({ maxTokens: 100, maxPromptChars: 7 }).components.schemas
-    .GenerationRequest.properties;
+  const document = readDocument({ maxTokens: 100, maxPromptChars: 7 });
+  const { prompt, max_tokens } = bodyProperties(document, "/generate");
   assert.equal(prompt?.maxLength, 7);
   assert.equal(max_tokens?.maximum, 100);
   assert.equal(max_tokens?.default, 100, "the default must itself be allowed");

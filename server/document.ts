@@ -5,6 +5,11 @@ import { type Config, packageRoot } from "./config.js";
 
 /** A schema of openapi.yaml, as far as the server reads it itself. */
 export interface Schema {
+  $ref?: string;
+  allOf?: Schema[];
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  required?: string[];
   type?: string | string[];
   minimum?: number;
   maximum?: number;
@@ -13,12 +18,21 @@ export interface Schema {
   default?: unknown;
 }
 
+interface Content {
+  content?: { "application/json"?: { schema: Schema } };
+}
+
+interface OperationObject {
+  requestBody?: Content & { $ref?: string };
+}
+
 export interface Document {
   openapi: string;
   info: { version: string };
-  paths: Record<string, Record<string, unknown>>;
+  paths: Record<string, Record<string, OperationObject>>;
   components: {
-    schemas: { GenerationRequest: { properties: Record<string, Schema> } };
+    schemas: Record<string, Schema>;
+    requestBodies: Record<string, Content>;
     responses: Record<string, unknown>;
   };
 }
@@ -26,9 +40,44 @@ export interface Document {
 /** Reads openapi.yaml, with this server's own limits in place of the usual ones. */
 export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars">): Document {
   const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) as Document;
-  const { prompt, max_tokens } = document.components.schemas.GenerationRequest.properties;
+  const { schemas } = document.components;
+  for (const [name, schema] of Object.entries(schemas)) schemas[name] = flatten(schema, schemas);
+  const { prompt, max_tokens } = bodyProperties(document, "/generate");
   prompt!.maxLength = limits.maxPromptChars;
   max_tokens!.maximum = limits.maxTokens;
   max_tokens!.default = Math.min(max_tokens!.default as number, limits.maxTokens);
   return document;
 }
+
+/** The fields of the JSON bodies that a path is POSTed, by name; none where it takes no body. */
+export function bodyProperties(document: Document, path: string): Record<string, Schema> {
+  return requestSchema(document, path).properties ?? {};
+}
+
+/** What the JSON bodies are that a path is POSTed; an empty schema where it takes none. */
+export function requestSchema(document: Document, path: string): Schema {
+  const body = document.paths[path]?.post?.requestBody;
+  const { content } = (body?.$ref ? document.components.requestBodies[nameOf(body.$ref)] : body) ?? {};
+  return resolve(content?.["application/json"]?.schema ?? {}, document);
+}
+
+/** The schema that is meant. */
+export function resolve(schema: Schema, { components }: Document): Schema {
+  return schema.$ref ? components.schemas[nameOf(schema.$ref)]! : schema;
+}
+
+/**
+ * An object that `allOf` puts together, as one: the validator lets requests without a body pass where it isn't, and tells
+ * what is wrong with one once for each part.
+ */
+function flatten({ allOf, ...schema }: Schema, schemas: Record<string, Schema>): Schema {
+  if (allOf === undefined) return schema;
+  const parts = [...allOf, schema].map((part) => (part.$ref ? schemas[nameOf(part.$ref)]! : part));
+  const required = parts.flatMap((part) => part.required ?? []);
+  return Object.assign({}, ...parts, {
+    ...(required.length > 0 && { required }),
+    properties: structuredClone(Object.assign({}, ...parts.map(({ properties }) => properties))),
+  });
+}
+
+const nameOf = (reference: string) => reference.split("/").at(-1)!;

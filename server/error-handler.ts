@@ -1,10 +1,12 @@
 import type { ErrorRequestHandler } from "express";
-import { HttpError, invalidBody } from "./errors.js";
+import { errors, HttpError, invalidBody } from "./errors.js";
 import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
 import type { Log } from "./log.js";
+import { isOpenAiPath, openAiError, openAiStatus } from "./openai-error.js";
 import { GenerationFailed, WorkerLost } from "./pool.js";
-import { QueueRefusal, Removed } from "./queue.js";
+import { DeadlineExceeded } from "./queue/deadlines.js";
+import { NeverFits, QueueRefusal, Removed } from "./queue/refusal.js";
 
 /** The one place where an error becomes a response. */
 export function answerErrors(log: Log): ErrorRequestHandler {
@@ -12,10 +14,12 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     const error = toHttpError(thrown, req.body);
     if (error.code === "internal") log.error(`${req.method} ${req.path}: ${stackOf(thrown)}`);
     const events = EventStream.of(res);
-    if (events) return events.fail(error.body);
+    if (events) return events.fail(error);
     // Too late for another answer: Express ends the connection, which tells the client.
     if (res.headersSent) return next(thrown);
-    res.status(error.status).set(error.headers).json(error.body);
+    const openAi = isOpenAiPath(req.path);
+    res.status(openAi ? openAiStatus(error) : error.status).set(error.headers);
+    res.json(openAi ? openAiError(error) : error.body);
   };
 }
 
@@ -23,6 +27,9 @@ function toHttpError(thrown: unknown, body: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown;
   if (thrown instanceof QueueRefusal)
     return new HttpError(thrown.reason, { "Retry-After": String(thrown.retryAfter) });
+  if (thrown instanceof NeverFits)
+    return invalidBody({ loc: ["body"], msg: `Value error, ${thrown.message}`, type: "value_error" });
+  if (thrown instanceof DeadlineExceeded) return deadlineExceeded(thrown);
   // A client that is still there to read this can only have lost its place to the end of a drain.
   if (thrown instanceof Removed) return new HttpError("draining", { "Retry-After": "1" });
   if (thrown instanceof WorkerLost) return new HttpError("worker_lost");
@@ -31,6 +38,20 @@ function toHttpError(thrown: unknown, body: unknown): HttpError {
   if (status === 400 && Array.isArray(findings))
     return invalidBody(...findings.map((finding) => fieldError(finding, body)));
   return new HttpError("internal");
+}
+
+function deadlineExceeded({ deadline, seconds }: DeadlineExceeded): HttpError {
+  const what = {
+    queue: "waiting for a slot",
+    firstToken: "the first token",
+    stall: "the next token",
+    total: "the whole answer",
+  }[deadline];
+  return new HttpError(
+    "deadline_exceeded",
+    {},
+    `${errors.deadline_exceeded.detail}: ${seconds} s for ${what}`,
+  );
 }
 
 /** What express-openapi-validator throws. */

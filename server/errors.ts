@@ -6,7 +6,14 @@ export const errors = {
   malformed_request: { status: 400, detail: "The request is not valid HTTP" },
   malformed_url: { status: 400, detail: "The URL is malformed" },
   unreadable_body: { status: 400, detail: "There was an error parsing the body" },
+  unauthorized: {
+    status: 401,
+    detail: "Expected a valid API key, as Authorization: Bearer KEY or as X-API-Key",
+  },
+  over_quota: { status: 403, detail: "The request may use more tokens than this key's limits ever allow" },
+  context_length_exceeded: { status: 400, detail: "The text is longer than the model's context" },
   not_found: { status: 404, detail: "Not Found" },
+  model_not_found: { status: 404, detail: "The model does not exist" },
   method_not_allowed: { status: 405, detail: "Method Not Allowed" },
   request_timeout: { status: 408, detail: "The request took too long to arrive" },
   body_too_large: { status: 413, detail: "The body is larger than this server takes" },
@@ -15,13 +22,19 @@ export const errors = {
   unsupported_encoding: { status: 415, detail: "Expected a body without Content-Encoding" },
   expectation_failed: { status: 417, detail: "The server cannot do what the Expect header asks for" },
   invalid_body: { status: 422, detail: "The body is not what the operation takes" },
+  rate_limited: { status: 429, detail: "This key's requests of a minute are used up" },
+  tokens_limited: { status: 429, detail: "This key's tokens of a minute are used up or held" },
+  quota_used_up: { status: 429, detail: "This key's tokens of a day are used up or held" },
+  concurrency_limited: { status: 429, detail: "As many requests of this key run as may at once" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
+  caller_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
   full: { status: 503, detail: "The queue is full" },
   loading: { status: 503, detail: "The model is loading" },
   draining: { status: 503, detail: "The server is shutting down" },
+  deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;
@@ -45,11 +58,12 @@ export class HttpError extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly headers: Readonly<Record<string, string>> = {},
-    fields?: FieldError[],
+    /** In place of the table's: more of it, or for `invalid_body` the fields. */
+    detail: string | FieldError[] = errors[code].detail,
   ) {
-    super(errors[code].detail);
+    super(typeof detail === "string" ? detail : errors[code].detail);
     this.status = errors[code].status;
-    this.body = { detail: fields ?? errors[code].detail };
+    this.body = { detail };
   }
 }
 

@@ -5,9 +5,19 @@ import { type AddressInfo, connect } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { EventReader } from "../ops/server-sent-events.js";
+import { HttpError } from "./errors.js";
 import { EventStream } from "./event-stream.js";
+import { finished } from "./fixtures/finished.js";
+import { NativeEvents } from "./operations/native-events.js";
 
+const delta = (text: string, tokens: number) => ({ text, tokens, logprobs: [] });
 const answer = (generated: string, tokens: number) => ({ generated, usage: { completion_tokens: tokens } });
+
+/** Ends the only sequence, and the stream. */
+function finish(stream: EventStream, generated: string, completionTokens: number): void {
+  stream.end(0, finished({ generated, completionTokens }));
+  stream.finish(answer(generated, completionTokens));
+}
 
 /** A connection that takes what is written only when the test lets it, and is full with 1,000 bytes. */
 class SlowSocket extends Duplex {
@@ -42,7 +52,7 @@ class SlowSocket extends Duplex {
   }
 }
 
-async function openStream() {
+async function openStream(sequences = 1) {
   const socket = new SlowSocket();
   const beats = new Set<() => void>();
   const opened = new Promise<{ stream: EventStream; res: ServerResponse }>((resolve) => {
@@ -51,7 +61,7 @@ async function openStream() {
         beats.add(callback);
         return () => beats.delete(callback);
       };
-      resolve({ stream: new EventStream(res, { every }), res });
+      resolve({ stream: new EventStream(res, new NativeEvents(sequences), { every }), res });
     });
     server.emit("connection", socket);
     // Without chunks the bytes that are sent are the stream itself.
@@ -91,9 +101,9 @@ test("the headers go out at once, and keep proxies from collecting events", asyn
 test("each event is its lines and an empty one, whatever the text holds", async () => {
   const { stream, body, events } = await openStream();
   const text = 'a\nb\r\n\r\ndata: c\u2028\u0000"\\👩‍💻';
-  stream.delta(text, 2);
+  stream.delta(0, delta(text, 2));
   stream.queue({ position: 1, expectedWait: 0.5 });
-  stream.finish(answer(`${text}!`, 5));
+  finish(stream, `${text}!`, 5);
   assert.equal(
     await body(),
     [
@@ -108,18 +118,34 @@ test("each event is its lines and an empty one, whatever the text holds", async 
 
 test("an answer that the deltas have told already ends without another", async () => {
   const { stream, events } = await openStream();
-  stream.delta("ab", 2);
-  stream.finish(answer("ab", 2));
+  stream.delta(0, delta("ab", 2));
+  finish(stream, "ab", 2);
   assert.deepEqual(
     (await events()).map(([event]) => event),
     ["message", "done"],
   );
 });
 
+test("each of several sequences is told by itself, and its index with it", async () => {
+  const { stream, res, events } = await openStream(2);
+  stream.delta(1, delta("b", 1));
+  stream.delta(0, delta("a", 1));
+  stream.end(1, finished({ generated: "bcd", completionTokens: 3 }));
+  while (!res.writableNeedDrain) stream.delta(0, delta("a", 1));
+  stream.delta(0, delta("A", 1));
+  const told = await events();
+  assert.deepEqual(told.slice(0, 3), [
+    ["message", { index: 1, text: "b", tokens: 1 }],
+    ["message", { index: 0, text: "a", tokens: 1 }],
+    ["message", { index: 1, text: "cd", tokens: 2 }],
+  ]);
+  assert.deepEqual(told.at(-1), ["message", { index: 0, text: "A", tokens: 1 }]);
+});
+
 test("an error comes after the text so far, and is the last event", async () => {
   const { stream, res, beats, events } = await openStream();
-  stream.delta("ab", 2);
-  stream.fail({ detail: "The generation failed" });
+  stream.delta(0, delta("ab", 2));
+  stream.fail(new HttpError("generation_failed"));
   assert.deepEqual(await events(), [
     ["message", { text: "ab", tokens: 2 }],
     ["error", { detail: "The generation failed" }],
@@ -131,9 +157,9 @@ test("an error comes after the text so far, and is the last event", async () => 
 test("while the socket is full, deltas merge into one, and the rest is left out", async () => {
   const { stream, res, socket, beat, events } = await openStream();
   let written = 0;
-  while (!res.writableNeedDrain) stream.delta(`${written++} `, 1);
+  while (!res.writableNeedDrain) stream.delta(0, delta(`${written++} `, 1));
   const full = socket.writableLength;
-  for (let n = 0; n < 10_000; n++) stream.delta("x", 1);
+  for (let n = 0; n < 10_000; n++) stream.delta(0, delta("x", 1));
   for (let n = 0; n < 10; n++) beat();
   stream.queue({ position: 1, expectedWait: 1 });
   assert.equal(socket.writableLength, full, "nothing more is written");
@@ -141,7 +167,7 @@ test("while the socket is full, deltas merge into one, and the rest is left out"
   assert.equal(told.length, written + 1);
   const [, merged] = told.at(-1)!;
   assert.deepEqual([merged.text === "x".repeat(10_000), merged.tokens], [true, 10_000]);
-  stream.delta("y", 1);
+  stream.delta(0, delta("y", 1));
   assert.deepEqual((await events()).at(-1), ["message", { text: "y", tokens: 1 }]);
 });
 
@@ -149,11 +175,11 @@ test("an answer that ends while the socket is full is whole", async () => {
   const { stream, res, events } = await openStream();
   let text = "";
   while (!res.writableNeedDrain) {
-    stream.delta("long ", 1);
+    stream.delta(0, delta("long ", 1));
     text += "long ";
   }
-  stream.delta("held", 1);
-  stream.finish(answer(`${text}held, and more`, 1000));
+  stream.delta(0, delta("held", 1));
+  finish(stream, `${text}held, and more`, 1000);
   const told = await events();
   const deltas = told.filter(([event]) => event === "message").map(([, data]) => data);
   assert.equal(deltas.map((delta) => delta.text).join(""), `${text}held, and more`);
@@ -173,11 +199,11 @@ test("after two beats and a third without an event comes a comment; an event beg
   assert.equal(await body(), ": waiting\n\n");
   beat();
   beat();
-  stream.delta("a", 1);
+  stream.delta(0, delta("a", 1));
   beat();
   beat();
   assert.equal(await body(), ': waiting\n\ndata: {"text":"a","tokens":1}\n\n');
-  stream.finish(answer("a", 1));
+  finish(stream, "a", 1);
   await body();
   assert.equal(beats.size, 0, "no beats for a stream that has ended");
 });
@@ -188,29 +214,29 @@ test("a client that is gone is written nothing, and its beats end", async () => 
   socket.destroy();
   await once(res, "close");
   assert.equal(beats.size, 0);
-  stream.delta("a", 1);
+  stream.delta(0, delta("a", 1));
   beat();
   stream.queue({ position: 1, expectedWait: 1 });
-  stream.fail({ detail: "gone" });
+  stream.fail(new HttpError("internal"));
   assert.equal(socket.writableLength, 0);
 });
 
 test("the stall limit holds for the stream alone", async () => {
   const { stream, socket } = await openStream();
   assert.deepEqual(socket.timeouts, [60_000]);
-  stream.finish(answer("", 1));
+  finish(stream, "", 1);
   await socket.takeAll();
   assert.equal(socket.timeouts[1], 0);
 });
 
 test("a client that takes nothing for as long as the stall limit is given up", async (context) => {
   const server = createServer((_req, res) => {
-    const stream = new EventStream(res, { stallMs: 50 });
+    const stream = new EventStream(res, new NativeEvents(1), { stallMs: 50 });
     const text = "x".repeat(100_000);
     // More than the kernel holds for a socket, so that some stays here.
     const fill = () => {
       if (res.writableNeedDrain) return;
-      stream.delta(text, 1);
+      stream.delta(0, delta(text, 1));
       setImmediate(fill);
     };
     fill();

@@ -1,5 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { Standing } from "./queue.js";
+import type { HttpError } from "./errors.js";
+import type { Delta, Events } from "./operations/operation.js";
+import type { Finished } from "./pool.js";
+import type { Standing } from "./queue/ticket.js";
 
 /** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
 export type Every = (ms: number, callback: () => void) => () => void;
@@ -15,26 +18,40 @@ export interface EventStreamOptions {
 const BEAT_MS = 5000;
 const STALL_MS = 60_000;
 
+/** What a sequence has written. */
+interface Told {
+  /** The delta that waits for room. */
+  pending: Delta;
+  /** Of all deltas that were taken so far. */
+  characters: number;
+  tokens: number;
+  logprobs: number;
+  /** Its end, while that waits for room. */
+  outcome: Finished | null;
+}
+
 const streams = new WeakMap<ServerResponse, EventStream>();
 
 /**
  * A response of server-sent events. A client that reads slowly costs no more memory than its own answer: while its socket
- * is full, deltas are merged into one that goes out when there is room, and what is only of the moment is left out.
+ * is full, a sequence's deltas are merged into one that goes out when there is room, and what is only of the moment is
+ * left out.
  */
 export class EventStream {
   readonly #res: ServerResponse;
+  readonly #events: Events;
   readonly #stopBeat: () => void;
+  readonly #told = new Map<number, Told>();
   #quietBeats = 0;
-  /** The delta that waits for room, and all that were taken so far. */
-  #pending = { text: "", tokens: 0 };
-  #told = { characters: 0, tokens: 0 };
 
   /** Sends the headers: from here on errors are events too. */
   constructor(
     res: ServerResponse,
+    events: Events,
     { stallMs = STALL_MS, every = everyUnreferenced }: EventStreamOptions = {},
   ) {
     this.#res = res;
+    this.#events = events;
     streams.set(res, this);
     res.writeHead(200, {
       "Content-Type": "text/event-stream; charset=utf-8",
@@ -50,6 +67,7 @@ export class EventStream {
     res.on("drain", () => this.#flush());
     this.#stopBeat = every(BEAT_MS, () => this.#beat());
     res.once("close", this.#stopBeat);
+    this.#write(events.begin());
   }
 
   /** The stream that a response has become, if it has. */
@@ -57,30 +75,36 @@ export class EventStream {
     return streams.get(res);
   }
 
-  /** Sends text as it comes, and how many tokens it is of. */
-  delta(text: string, tokens: number): void {
-    this.#told.characters += text.length;
-    this.#told.tokens += tokens;
-    this.#pending.text += text;
-    this.#pending.tokens += tokens;
+  /** Sends text of a sequence as it comes. */
+  delta(sequence: number, delta: Delta): void {
+    this.#take(this.#of(sequence), delta);
     if (this.#open) this.#flush();
   }
 
   /** Says where the request stands in the queue, if there is room to say it. */
-  queue({ position, expectedWait }: Standing): void {
-    if (this.#open) this.#write(frame({ position, expected_wait: expectedWait }, "queue"));
+  queue(standing: Standing): void {
+    if (this.#open) this.#write(this.#events.queue(standing));
   }
 
-  /** Ends the stream with the whole answer, after what its text has beyond the deltas. */
-  finish(answer: { generated: string; usage: { completion_tokens: number } }): void {
-    const { characters, tokens } = this.#told;
-    this.#pending.text += answer.generated.slice(characters);
-    this.#pending.tokens += answer.usage.completion_tokens - tokens;
-    this.#end(frame(answer, "done"));
+  /** Tells what a sequence's text has beyond its deltas, and that it has ended. */
+  end(sequence: number, outcome: Finished): void {
+    const told = this.#of(sequence);
+    this.#take(told, {
+      text: outcome.generated.slice(told.characters),
+      tokens: outcome.completionTokens - told.tokens,
+      logprobs: outcome.logprobs?.slice(told.logprobs) ?? [],
+    });
+    told.outcome = outcome;
+    if (this.#open) this.#flush();
   }
 
-  fail(error: { detail: unknown }): void {
-    this.#end(frame(error, "error"));
+  /** Ends the stream with the whole answer. */
+  finish(answer: object): void {
+    this.#close(this.#events.done(answer));
+  }
+
+  fail(error: HttpError): void {
+    this.#close(this.#events.fail(error));
   }
 
   /** Whether what is written goes out now. */
@@ -88,7 +112,25 @@ export class EventStream {
     return !this.#res.writableNeedDrain && !this.#res.destroyed;
   }
 
-  #end(last: string): void {
+  #of(sequence: number): Told {
+    let told = this.#told.get(sequence);
+    if (told === undefined) {
+      told = { pending: nothing(), characters: 0, tokens: 0, logprobs: 0, outcome: null };
+      this.#told.set(sequence, told);
+    }
+    return told;
+  }
+
+  #take(told: Told, { text, tokens, logprobs }: Delta): void {
+    told.characters += text.length;
+    told.tokens += tokens;
+    told.logprobs += logprobs.length;
+    told.pending.text += text;
+    told.pending.tokens += tokens;
+    told.pending.logprobs.push(...logprobs);
+  }
+
+  #close(last: string): void {
     this.#stopBeat();
     if (!this.#res.destroyed) this.#res.end(this.#takePending() + last);
   }
@@ -98,27 +140,33 @@ export class EventStream {
   }
 
   #flush(): void {
-    const text = this.#takePending();
-    if (text !== "") this.#write(text);
+    this.#write(this.#takePending());
   }
 
   #takePending(): string {
-    if (this.#pending.tokens === 0) return "";
-    const text = frame(this.#pending);
-    this.#pending = { text: "", tokens: 0 };
+    let text = "";
+    for (const [sequence, told] of this.#told) {
+      if (told.pending.tokens > 0) {
+        text += this.#events.delta(sequence, told.pending);
+        told.pending = nothing();
+      }
+      if (told.outcome !== null) {
+        text += this.#events.end(sequence, told.outcome);
+        told.outcome = null;
+      }
+    }
     return text;
   }
 
   #write(text: string): void {
+    if (text === "") return;
     this.#quietBeats = 0;
     this.#res.write(text);
   }
 }
 
-/** JSON has no line breaks of its own, so one `data` line holds it. */
-function frame(data: object, event?: string): string {
-  const name = event === undefined ? "" : `event: ${event}\n`;
-  return `${name}data: ${JSON.stringify(data)}\n\n`;
+function nothing(): Delta {
+  return { text: "", tokens: 0, logprobs: [] };
 }
 
 function everyUnreferenced(ms: number, callback: () => void): () => void {

@@ -29,7 +29,8 @@ function describe(keyword: string, message: string, value: unknown): Description
     case "required":
       return { type: "missing", msg: "Field required" };
     case "type":
-      return wrongType(message.replace("must be ", ""), value);
+      // Where null is the default, it is not worth a word.
+      return wrongType(message.replace("must be ", "").replace(",null", ""), value);
     case "minimum":
       return { type: "greater_than_equal", msg: `Input should be greater than or equal to ${limit}` };
     case "maximum":
@@ -38,6 +39,13 @@ function describe(keyword: string, message: string, value: unknown): Description
       return { type: "string_too_short", msg: `String should have at least ${count(limit, "character")}` };
     case "maxLength":
       return { type: "string_too_long", msg: `String should have at most ${count(limit, "character")}` };
+    case "minItems": {
+      const length = (value as unknown[]).length;
+      return {
+        type: "too_short",
+        msg: `List should have at least ${count(limit, "item")} after validation, not ${length}`,
+      };
+    }
     case "maxItems": {
       const length = (value as unknown[]).length;
       return {

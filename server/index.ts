@@ -8,12 +8,13 @@ import { createApp } from "./app.js";
 import { type Config, describeSettings, expectation, readConfig } from "./config.js";
 import { readDocument } from "./document.js";
 import { probeHardware } from "./hardware.js";
+import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
-import { Queue } from "./queue.js";
+import { Queue } from "./queue/queue.js";
 import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
@@ -29,6 +30,7 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog(config);
   // A log whose reader has gone is no reason to end.
   process.stdout.on("error", () => {});
+  const callers = await openCallers(config, log);
   const model = readModelFolder(config.model);
   const contextStride = resolveStride(config, model);
   const plan = planDevices(await probeHardware(), config, {
@@ -39,13 +41,20 @@ export async function run(args: string[]): Promise<void> {
 
   let pool: Pool | null = null;
   const queue = new Queue<Task, Outcome>({
-    limit: config.queueLimit,
+    ...queueBounds(config, plan, model),
     slots: plan.concurrency,
     capacity: () => pool?.capacity ?? 0,
     start: (task) => pool!.run(task),
+    written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
+    timeouts: {
+      queue: config.timeoutQueue || undefined,
+      firstToken: config.timeoutFirstToken || undefined,
+      stall: config.timeoutStall || undefined,
+      total: config.timeoutTotal || undefined,
+    },
   });
   const document = readDocument(config);
-  const server = createServer(createApp({ config, document, model, plan, queue, log }));
+  const server = createServer(createApp({ config, document, model, plan, queue, callers, log }));
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
@@ -79,6 +88,17 @@ export async function run(args: string[]): Promise<void> {
   await pool.ready;
   queue.open();
   log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+}
+
+function queueBounds(config: Config, { concurrency }: Plan, model: ModelFolder) {
+  const { queueLimit: limit, queueLimitCaller, queueTokens, maxPromptChars } = config;
+  // The longest prompt has to fit by itself, though a character may be a token for each of its four bytes.
+  const whole = Math.max((concurrency + limit) * model.config.n_positions, 4 * maxPromptChars);
+  return {
+    limit,
+    limitOfCaller: queueLimitCaller === "auto" ? limit : Math.min(queueLimitCaller, limit),
+    promptTokens: queueTokens === "auto" ? whole : queueTokens,
+  };
 }
 
 function resolveStride({ contextStride }: Config, { config: { n_positions: context } }: ModelFolder): number {

@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import type { Document } from "./document.js";
+import { bodyProperties, type Document } from "./document.js";
 
 /** No number that a field takes is longer. */
 const longest = 40;
@@ -8,15 +8,13 @@ const longest = 40;
  * Takes `"5"` for 5 where a field is a number, as pydantic did for the clients of the server before; everything else is
  * left for the validator to refuse. (ajv's own coercion would take true for 1, null for 0 and 5 for "5" too.)
  */
-export function lenientNumbers(document: Document): RequestHandler {
-  const fields = Object.entries(document.components.schemas.GenerationRequest.properties).flatMap(
-    ([name, { type }]) =>
-      type === "integer"
-        ? [[name, /^[+-]?\d+(?:\.0*)?$/] as const]
-        : type === "number"
-          ? [[name, /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/] as const]
-          : [],
-  );
+export function lenientNumbers(document: Document, path: string): RequestHandler {
+  const fields = Object.entries(bodyProperties(document, path)).flatMap(([name, { type }]) => {
+    const types = [type].flat();
+    if (types.includes("integer")) return [[name, /^[+-]?\d+(?:\.0*)?$/] as const];
+    if (types.includes("number")) return [[name, /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/] as const];
+    return [];
+  });
   return (req, _res, next) => {
     const body: unknown = req.body;
     if (isRecord(body)) {

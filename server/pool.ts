@@ -13,7 +13,10 @@ import type {
 } from "../workers/protocol.js";
 
 /** What a job comes to, when it comes to something. */
-export type Outcome = Extract<FromSequence, { type: "finished" | "cancelled" }>;
+export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
+
+/** A sequence that has come to its end. */
+export type Finished = Extract<FromSequence, { type: "finished" }>;
 
 /** One sequence to generate. */
 export interface Task extends Omit<GenerateTask, "port" | "stream"> {

@@ -127,12 +127,21 @@ test("the end of a drain is an error event to those that wait and those that run
 });
 
 test("who waits is told its place as it changes, and comments while nothing changes", async (context) => {
+  let clock = 0;
   const timers: (() => void)[] = [];
   const beats = new Set<() => void>();
   const { post, jobs, queue, until, document } = await serveStandIn(context, {
     hold: true,
     slots: 1,
-    queue: { after: (_ms, callback) => timers.push(callback) },
+    queue: {
+      clock: {
+        now: () => clock,
+        after: (_ms, callback) => {
+          timers.push(callback);
+          return () => {};
+        },
+      },
+    },
     streams: {
       every: (_ms, callback) => {
         beats.add(callback);
@@ -148,6 +157,7 @@ test("who waits is told its place as it changes, and comments while nothing chan
   for (let n = 0; n < 3; n++) for (const beat of beats) beat();
   jobs[0]!.finish();
   await until(() => jobs.length === 2);
+  clock += 1000;
   for (const timer of timers.splice(0)) timer();
   jobs[1]!.finish();
   await until(() => jobs.length === 3);

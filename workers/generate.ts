@@ -1,12 +1,20 @@
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { readModelFolder } from "../models/folder.js";
 import { modelShape } from "../models/shape.js";
+import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
-import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
+import type {
+  FromSequence,
+  FromWorker,
+  GenerateTask,
+  GrammarSource,
+  ToSequence,
+  WorkerSetup,
+} from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
@@ -23,6 +31,17 @@ const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas })
 export default async function generate(task: GenerateTask): Promise<void> {
   const { engine, model } = await loading;
   const { config, eosId, tokenizer } = model;
+  const end = (outcome: FromSequence) => {
+    outbox.close(task.id);
+    task.port.postMessage(outcome);
+    task.port.close();
+  };
+  let constraint: Constraint | null;
+  try {
+    constraint = task.grammar && constrain(task.grammar);
+  } catch (error) {
+    return end({ type: "failed", message: (error as Error).message });
+  }
   await new Promise<void>((resolve) => {
     const sequence = new Sequence({
       ...task,
@@ -30,12 +49,11 @@ export default async function generate(task: GenerateTask): Promise<void> {
       eosId: task.ignoreEos ? null : eosId,
       context: config.n_positions,
       contextStride: setup.contextStride,
+      constraint,
       decoder: tokenizer,
-      onText: task.stream ? (text, tokens) => outbox.add(task.id, text, tokens) : undefined,
+      onText: task.stream ? (...delta) => outbox.add(task.id, ...delta) : undefined,
       onEnd(outcome) {
-        outbox.close(task.id);
-        task.port.postMessage(outcome satisfies FromSequence);
-        task.port.close();
+        end(outcome);
         resolve();
       },
     });
@@ -47,6 +65,11 @@ export default async function generate(task: GenerateTask): Promise<void> {
     // New tasks and cancellations come in through the event loop, between two steps.
     void engine.run();
   });
+}
+
+/** @throws when no text can be held to the form */
+function constrain({ type }: GrammarSource): Constraint {
+  throw new Error(`expected no grammar, got ${type}: this server has no grammar engine`);
 }
 
 async function load() {

@@ -59,6 +59,20 @@ describe("the outbox", () => {
     ]);
   });
 
+  it("gathers the log-probabilities of the streams that ask for them", async () => {
+    const { outbox, step } = createOutbox("a", "b");
+    const scored = (id: number) => ({ id, logprob: -1, top: [] });
+    await step(0, { a: "x", b: "x" });
+    outbox.add("a", "y", 2, [scored(1), scored(2)]);
+    outbox.add("a", "z", 1, [scored(3)]);
+    assert.deepEqual(await step(50, { b: "y" }), [
+      [
+        ["a", "yz", 3, [scored(1), scored(2), scored(3)]],
+        ["b", "y", 1],
+      ],
+    ]);
+  });
+
   it("forgets what a stream that is closed was not told", async () => {
     const { outbox, step } = createOutbox("a", "b");
     await step(0, { a: "x", b: "x" });

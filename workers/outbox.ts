@@ -1,4 +1,4 @@
-import type { Delta } from "./protocol.js";
+import type { Delta, TokenLogprob } from "./protocol.js";
 
 /*
  * To tell a stream something wakes the main thread and then the client, and where all cores serve the model, it waits
@@ -46,13 +46,18 @@ export class Outbox {
     this.#deltas.delete(id);
   }
 
-  /** Takes a stream's text, and how many tokens it is of. A stream's first is posted with the step that wrote it. */
-  add(id: string, text: string, tokens: number): void {
+  /**
+   * Takes a stream's text, how many tokens it is of and, if it asked for them, their log-probabilities. A stream's first
+   * is posted with the step that wrote it.
+   */
+  add(id: string, text: string, tokens: number, logprobs?: TokenLogprob[]): void {
     const delta = this.#deltas.get(id);
-    if (delta === undefined) this.#deltas.set(id, [id, text, tokens]);
+    if (delta === undefined)
+      this.#deltas.set(id, logprobs ? [id, text, tokens, logprobs] : [id, text, tokens]);
     else {
       delta[1] += text;
       delta[2] += tokens;
+      if (logprobs) delta[3]?.push(...logprobs);
     }
     if (this.#checking) return;
     this.#checking = true;

@@ -127,12 +127,13 @@ export type FromSequence =
       completionTokens: number;
       /** Of the prompt's tokens, those that were not computed since the cache still held them. */
       cachedTokens: number;
-      /** From the worker's receipt of the task to its first token, in milliseconds. */
+      /** From the worker's receipt of the task to its first token, or to its end where it has none, in milliseconds. */
       firstTokenMs: number;
       /** One for each token of the completion, where asked for. */
       logprobs?: TokenLogprob[];
       /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
       promptLogprobs?: (TokenLogprob | null)[];
     }
-  | { type: "cancelled" }
+  /** With the tokens that it has written until then. */
+  | { type: "cancelled"; completionTokens: number }
   | { type: "failed"; message: string };

@@ -43,14 +43,12 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
   const { context, vocabulary } = shape;
   const session = await OnnxSession.open(file, shape, { device: "cpu", deviceId: 0, threads: 0 });
   const cache = new KvCache(shape, TEXTS);
-  for (let text = 0; text < TEXTS; text++) cache.open(0);
+  for (let text = 0; text < TEXTS; text++) cache.pack();
   const sampler = new Sampler(vocabulary);
   const ranges: [number, number][] = [];
   /** Runs `chunk` more ids of every text. */
   const run = async (inputIds: Int32Array, chunk: number): Promise<StepOutputs> => {
-    const past = cache.lengths[0]!;
-    cache.reserve(past + chunk);
-    const capacity = past > 0 ? cache.capacity : 0;
+    const { capacity, arrays: past } = cache.past(0, TEXTS, cache.lengths[0]! + chunk);
     const outputs = await session.run({
       batch: TEXTS,
       chunk,
@@ -58,7 +56,7 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
       inputIds,
       pastLengths: cache.lengths,
       lastRows: Int32Array.from({ length: TEXTS }, (_, text) => (text + 1) * chunk - 1),
-      past: cache.views(0, TEXTS, capacity),
+      past,
     });
     cache.append(0, new Array<number>(TEXTS).fill(chunk), chunk, outputs.present);
     widen(ranges, outputs.ranges!);
@@ -74,8 +72,10 @@ async function observe(file: string, config: ModelConfig): Promise<readonly Rang
       if (position >= length) return ranges;
       ids = Int32Array.from({ length: TEXTS }, (_, text) =>
         sampler.sample(
-          logits.subarray(text * vocabulary, (text + 1) * vocabulary),
-          maxima.subarray(text * blocks, (text + 1) * blocks),
+          {
+            logits: logits.subarray(text * vocabulary, (text + 1) * vocabulary),
+            maxima: maxima.subarray(text * blocks, (text + 1) * blocks),
+          },
           { ...PLAIN_SAMPLING, seed: [SEED[0], text + 1] },
           position,
         ),

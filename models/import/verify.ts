@@ -71,15 +71,13 @@ async function runGraph(
   ids: readonly number[],
 ): Promise<Float32Array[]> {
   const cache = new KvCache(shape, 1);
-  cache.open(0);
+  cache.pack();
   const session = await OnnxSession.open(graphPath, shape, { device: "cpu", deviceId: 0, threads: 0 });
   try {
     const results: Float32Array[] = [];
     for (const part of [ids.slice(0, -1), ids.slice(-1)]) {
       if (part.length === 0) continue;
-      const past = cache.lengths[0]!;
-      cache.reserve(past + part.length);
-      const capacity = past > 0 ? cache.capacity : 0;
+      const { capacity, arrays: past } = cache.past(0, 1, cache.lengths[0]! + part.length);
       const { logits, present } = await session.run({
         batch: 1,
         chunk: part.length,
@@ -87,7 +85,7 @@ async function runGraph(
         inputIds: Int32Array.from(part),
         pastLengths: cache.lengths,
         lastRows: Int32Array.of(part.length - 1),
-        past: cache.views(0, 1, capacity),
+        past,
       });
       cache.append(0, [part.length], part.length, present);
       results.push(logits);

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { uniform } from "../../workers/engine/philox.js";
 import { byteTokenizer } from "../fixture.js";
 import { createTokenizer } from "../tokenizer.js";
-import { prepareDetokenizing } from "./detokenizer.js";
+import { prepareDetokenizer } from "./detokenizer.js";
 
 const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 
@@ -58,41 +58,38 @@ describe("detokenizing one id at a time", () => {
   });
 
   it("joins words by single spaces without a decoder, also across tokens without a text", () => {
-    const words = prepareDetokenizing(null, ["a", undefined, "b", "c"]).detokenizer;
+    const words = prepareDetokenizer(null, ["a", undefined, "b", "c"]);
     assert.deepEqual(pieces([1, 0, 1, 2, 3], words), ["", "a", "", " b", " c", ""]);
   });
 
   it("takes Metaspace's mark for a space, but for the one that was put before the text", () => {
     const decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
     const tokens = ["▁ab", "c▁", undefined];
-    assert.deepEqual(pieces([2, 0, 1, 0], prepareDetokenizing(decoder, tokens).detokenizer), [
-      "",
-      "ab",
-      "c ",
-      " ab",
-      "",
-    ]);
-    const never = prepareDetokenizing({ ...decoder, prepend_scheme: "never" }, tokens).detokenizer;
+    assert.deepEqual(pieces([2, 0, 1, 0], prepareDetokenizer(decoder, tokens)), ["", "ab", "c ", " ab", ""]);
+    const never = prepareDetokenizer({ ...decoder, prepend_scheme: "never" }, tokens);
     assert.deepEqual(pieces([0, 1], never), [" ab", "c ", ""]);
   });
+});
 
-  it("says of each id which bytes it adds, as the first and as a later one", () => {
-    const text = (piece: Uint8Array) => Buffer.from(piece).toString();
-    const [first] = bytes.encode("가");
-    assert.deepEqual(bytes.tokenBytes(first!, true), Uint8Array.of(0xea));
-    assert.equal(text(bytes.tokenBytes(257, false)), "[QUESTION]");
-    for (const id of [256, 9999]) assert.equal(bytes.tokenBytes(id, false).length, 0);
-    const words = prepareDetokenizing(null, ["a", undefined, "한"]);
-    assert.deepEqual(
-      [true, false].map((isFirst) => text(words.bytes(2, isFirst))),
-      ["한", " 한"],
-    );
-    assert.equal(words.bytes(1, false).length, 0);
-    const decoder = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
-    const marked = prepareDetokenizing(decoder, ["▁a▁b"]);
-    assert.deepEqual(
-      [true, false].map((isFirst) => text(marked.bytes(0, isFirst))),
-      ["ab", " a b"],
-    );
+describe("what a token is by itself", () => {
+  it("is bytes, and a text where they are whole characters", () => {
+    const [first, second, third] = bytes.encode("가");
+    assert.deepEqual(bytes.tokenBytes(first!, true), { bytes: Uint8Array.of(0xea), text: null });
+    assert.deepEqual(bytes.tokenBytes(97, false), { bytes: Uint8Array.of(97), text: "a" });
+    const joined = [first, second, third].flatMap((id) => [...bytes.tokenBytes(id!, false).bytes!]);
+    assert.equal(Buffer.from(joined).toString(), "가");
+  });
+
+  it("is a name without bytes where it is no text", () => {
+    assert.deepEqual(bytes.tokenBytes(256, false), { bytes: null, text: "[EOS]" });
+    assert.deepEqual(bytes.tokenBytes(9999, false), { bytes: null, text: "" });
+  });
+
+  it("begins with the space that stands before a word, unless it is the first", () => {
+    const vocab = { 연봉: 0 };
+    const words = createTokenizer({ model: { type: "BPE", vocab, merges: [] } }, {});
+    assert.equal(words.tokenBytes(0, true).text, "연봉");
+    assert.equal(words.tokenBytes(0, false).text, " 연봉");
+    assert.equal(Buffer.from(words.tokenBytes(0, false).bytes!).toString(), " 연봉");
   });
 });

@@ -1,127 +1,72 @@
-import { randomUUID } from "node:crypto";
-import { toUSVString } from "node:util";
-import { type Request, type Response, Router } from "express";
-import type { ModelFolder } from "../../models/folder.js";
-import { invalidBody } from "../errors.js";
+import { type Request, type RequestHandler, type Response, Router } from "express";
 import { EventStream, type EventStreamOptions } from "../event-stream.js";
+import { Generation, type Result } from "../generation.js";
+import { callerOf } from "../keys/authenticate.js";
 import { excerpt, type Log } from "../log.js";
+import type { Operation } from "../operations/operation.js";
 import type { Outcome, Task } from "../pool.js";
-import { type Queue, Removed } from "../queue.js";
-
-/** A body that has been validated: the defaults are in it. */
-interface GenerationRequest {
-  prompt: string;
-  max_tokens: number;
-  temperature: number;
-  top_k: number;
-  seed?: number;
-  stop?: string | string[];
-  ignore_eos: boolean;
-  stream: boolean;
-}
+import type { Queue } from "../queue/queue.js";
+import { Removed } from "../queue/refusal.js";
+import type { Standing } from "../queue/ticket.js";
+import { requestId } from "../request-id.js";
 
 export interface GenerateParts {
-  model: Pick<ModelFolder, "tokenizer" | "chatTemplate">;
+  operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
 
-/** Where the two operations differ. */
-interface Framing {
-  /** The text that the model is to see. */
-  frame: (prompt: string) => string;
-  defaultStop: string[];
-}
-
-export function generateRoutes(parts: GenerateParts): Router {
-  const { terminator, render } = parts.model.chatTemplate;
+/** Every generating operation, as a request that is answered when its text is there, or while it comes. */
+export function generateRoutes({ operations, ...parts }: GenerateParts): Router {
   const router = Router();
-  router.post("/generate", answer(parts, { frame: (prompt) => prompt, defaultStop: [] }));
-  router.post(
-    "/chat",
-    answer(parts, {
-      frame: (content) => render([{ role: "user", content }], { addGenerationPrompt: true }),
-      defaultStop: terminator === null ? [] : [terminator],
-    }),
-  );
+  for (const operation of operations) router.post(operation.path, answer(operation, parts));
   return router;
 }
 
-function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultStop }: Framing) {
+function answer(operation: Operation, parts: Omit<GenerateParts, "operations">): RequestHandler {
+  const { queue, log, streams } = parts;
   return async (req: Request, res: Response): Promise<void> => {
-    const fields = req.body as GenerationRequest;
+    const body = req.body as object;
     const { socket } = req;
-    const id = randomUUID();
-    res.set("X-Request-Id", id);
-    log.info(`${id} - ${req.path}: ${excerpt(fields.prompt)}`, { id, path: req.path });
+    const id = requestId(res);
+    log.info(`${id} - ${req.path}: ${excerpt(beginning(body))}`, { id, path: req.path });
+    let generation: Generation | null = null;
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
-    const leave = () => queue.remove(id);
+    const leave = () => generation?.cancel();
     // A client may pipeline as many requests as the queue has places, each of which listens.
     socket.setMaxListeners(0);
     socket.once("close", leave);
     try {
-      queue.reserve(id);
+      generation = new Generation({ queue, operation, body, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
-      const prompt = frame(toUSVString(fields.prompt));
-      const promptIds = model.tokenizer.encode(prompt);
-      if (promptIds.length === 0) throw noTokens();
-      const seed = fields.seed ?? randomSeed();
-      const stop = fields.stop === undefined ? defaultStop : [fields.stop].flat().map(toUSVString);
-      const events = fields.stream ? new EventStream(res, streams) : null;
-      const task: Task = {
-        id,
-        promptIds,
-        maxTokens: fields.max_tokens,
-        minTokens: 0,
-        sampling: {
-          temperature: fields.temperature,
-          topK: fields.top_k,
-          topP: 1,
-          minP: 0,
-          typicalP: 1,
-          repetitionPenalty: 1,
-          presencePenalty: 0,
-          frequencyPenalty: 0,
-          logitBias: [],
-          seed: halves(seed),
-        },
-        logprobs: null,
-        promptLogprobs: false,
-        grammar: null,
-        stop,
-        ignoreEos: fields.ignore_eos,
-        ...(events && { onText: (text, tokens) => events.delta(text, tokens) }),
-      };
-      const { outcome, queueMs, runMs } = await queue.submit(id, task, (standing) => events?.queue(standing));
-      if (outcome.type === "cancelled") throw new Removed();
-      const { reason, promptTokens, completionTokens } = outcome;
-      const body = {
-        prompt,
-        generated: outcome.generated,
-        full_text: outcome.fullText,
-        finish_reason: reason,
-        usage: {
-          prompt_tokens: promptTokens,
-          completion_tokens: completionTokens,
-          total_tokens: promptTokens + completionTokens,
-          prompt_tokens_details: { cached_tokens: outcome.cachedTokens },
-        },
-        id,
-        seed,
-      };
-      if (events) events.finish(body);
-      else res.json(body);
-      const [queued, first, ran] = [queueMs, outcome.firstTokenMs, runMs].map(Math.round);
-      const times = `queued ${queued} ms, first token after ${first} ms, ran ${ran} ms`;
-      log.info(`${id} - ${completionTokens} tokens, ${reason}, ${times}`, {
-        id,
-        tokens: completionTokens,
-        finish_reason: reason,
-        queue_ms: queued,
-        first_token_ms: first,
-        run_ms: ran,
-      });
+      const prepared = generation.prepare();
+      const { stream } = operation.measure(body);
+      let events: EventStream | null = null;
+      let standing: Standing | null = null;
+      const running = generation.run(
+        stream
+          ? {
+              onStanding: (now) => {
+                standing = now;
+                events?.queue(now);
+              },
+              onDelta: (sequence, delta) => events?.delta(sequence, delta),
+              onEnd: (sequence, outcome) => events?.end(sequence, outcome),
+            }
+          : {},
+      );
+      res.set("X-Queue-Position", String(generation.position));
+      if (stream) {
+        events = new EventStream(res, prepared.events(), streams);
+        // It is told while it is queued, when there was no stream yet.
+        if (standing) events.queue(standing);
+      }
+      const result = await running;
+      const whole = prepared.answer(result.outcomes);
+      if (events) events.finish(whole);
+      else res.set("X-Queue-Time", (result.queueMs / 1000).toFixed(3)).json(whole);
+      logEnd(log, id, result);
     } catch (error) {
       leave();
       const what = error instanceof Removed ? "cancelled" : `failed: ${(error as Error).message}`;
@@ -133,23 +78,25 @@ function answer({ model, queue, log, streams }: GenerateParts, { frame, defaultS
   };
 }
 
-/** Spaces alone, to a tokenizer that drops them. */
-function noTokens() {
-  return invalidBody({
-    loc: ["body", "prompt"],
-    msg: "Value error, expected a text that has tokens for this model",
-    type: "value_error",
+/** Something of the body to know the request by. */
+function beginning(body: object): string {
+  const { prompt, messages } = body as { prompt?: unknown; messages?: { content?: unknown }[] };
+  const text = prompt ?? messages?.at(-1)?.content ?? "";
+  return typeof text === "string" ? text : JSON.stringify(text).slice(0, 200);
+}
+
+function logEnd(log: Log, id: string, { outcomes, queueMs, runMs }: Result): void {
+  const tokens = outcomes.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+  const reasons = [...new Set(outcomes.map(({ reason }) => reason))].join(", ");
+  const first = Math.min(...outcomes.map(({ firstTokenMs }) => firstTokenMs));
+  const [queued, began, ran] = [queueMs, first, runMs].map(Math.round);
+  const times = `queued ${queued} ms, first token after ${began} ms, ran ${ran} ms`;
+  log.info(`${id} - ${tokens} tokens, ${reasons}, ${times}`, {
+    id,
+    tokens,
+    finish_reason: reasons,
+    queue_ms: queued,
+    first_token_ms: began,
+    run_ms: ran,
   });
-}
-
-/** 53 bits, so that it is exact in every client's JSON. */
-function randomSeed(): number {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
-  return (high! >>> 11) * 2 ** 32 + low!;
-}
-
-/** A seed's low and high 32 bits, in two's complement. */
-function halves(seed: number): readonly [number, number] {
-  const bits = BigInt.asUintN(64, BigInt(seed));
-  return [Number(bits & 0xffff_ffffn), Number(bits >> 32n)];
 }

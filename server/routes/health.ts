@@ -1,7 +1,7 @@
 import { Router } from "express";
 import type { ModelConfig } from "../../models/folder.js";
 import type { Plan } from "../plan.js";
-import type { Queue } from "../queue.js";
+import type { Queue } from "../queue/queue.js";
 
 export interface HealthParts {
   model: { config: ModelConfig };

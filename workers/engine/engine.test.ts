@@ -8,12 +8,14 @@ import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { OnnxSession } from "../onnx/session.js";
-import type { FromSequence, Sampling } from "../protocol.js";
+import type { FromSequence, Sampling, TokenLogprob } from "../protocol.js";
+import type { Constraint } from "./constraint.js";
 import { Engine } from "./engine.js";
-import { blockMaxima } from "./fixture.js";
+import { bitsOf, blockMaxima } from "./fixture.js";
 import { KvCache } from "./kv-cache.js";
 import { uniform } from "./philox.js";
 import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
+import { logSoftmax } from "./sampling.fixture.js";
 import { PLAIN_SAMPLING } from "./sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
 
@@ -63,11 +65,50 @@ async function generate(engine: Engine, options: Ask): Promise<Finished> {
   return end as Finished;
 }
 
+/** What an outcome says that does not depend on the company. */
+function saying({ cachedTokens: _, firstTokenMs: __, ...rest }: Finished) {
+  return rest;
+}
+
 function idsOf(text: string): number[] {
   return text.trim().split(" ").map(Number);
 }
 
-/** Seeded requests of all kinds: short and long prompts, some past the window, greedy and drawn. */
+/** Allows of all tokens every third, another third each time, and nothing but the end after `length` of them. */
+class Thirds implements Constraint {
+  disposals = 0;
+  #taken = 0;
+  readonly #length: number;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  get complete(): boolean {
+    return this.#taken === this.#length;
+  }
+
+  allowed(): Int32Array {
+    return bitsOf(
+      Array.from({ length: vocab }, (_, token) => token).filter((token) => token % 3 === this.#taken % 3),
+      vocab,
+    );
+  }
+
+  accept(token: number): void {
+    assert.equal(token % 3, this.#taken % 3, "a token that was not allowed");
+    this.#taken++;
+  }
+
+  dispose(): void {
+    this.disposals++;
+  }
+}
+
+/**
+ * Seeded requests of all kinds: short and long prompts, some past the window, greedy and drawn, with every sampling
+ * parameter, with log-probabilities, and held to a form.
+ */
 function mixedRequests(count: number): Ask[] {
   return Array.from({ length: count }, (_, i) => {
     const random = (salt: number) => uniform([i, salt], 0);
@@ -79,7 +120,15 @@ function mixedRequests(count: number): Ask[] {
         temperature: i % 4 === 0 ? 0 : 0.5 + random(4),
         topK: i % 3 === 0 ? 0 : 40,
         seed: [i, 7] as const,
+        ...(i % 4 === 1 && { topP: 0.9, minP: 0.01 }),
+        ...(i % 5 === 1 && { typicalP: 0.8 }),
+        ...(i % 3 === 1 && { repetitionPenalty: 1.2, presencePenalty: 0.3, frequencyPenalty: 0.1 }),
+        ...(i % 6 === 2 && { logitBias: [[i, 2] as const] }),
       },
+      ...(i % 3 === 2 && { eosId: i, minTokens: i % 7 }),
+      ...(i % 4 === 3 && { logprobs: i % 6 }),
+      ...(i % 8 === 5 && { promptLogprobs: true }),
+      ...(i % 9 === 4 && { constraint: new Thirds(10) }),
       contextStride: i % 7 === 0 ? 1 : 16,
     };
   });
@@ -100,10 +149,10 @@ for (const precision of ["fp32", "int8"] as const) {
     after(() => session.close());
 
     it("gives every sequence of a changing batch the very text that it gets alone", async () => {
-      const requests = mixedRequests(64);
-      const alone: string[] = [];
-      for (const request of requests) alone.push((await generate(engineOf(1), request)).generated);
+      const alone: Finished[] = [];
+      for (const request of mixedRequests(64)) alone.push(await generate(engineOf(1), request));
 
+      const requests = mixedRequests(64);
       const engine = engineOf(24);
       const outcomes: Promise<FromSequence>[] = [];
       // Two join in every step, so that each is in company of another size and depth at each of its tokens.
@@ -111,8 +160,8 @@ for (const precision of ["fp32", "int8"] as const) {
         for (const request of requests.slice(next, next + 2)) outcomes.push(ask(engine, request).outcome);
         next += 2;
       }
-      const together = (await Promise.all(outcomes)).map((end) => (end as Finished).generated);
-      assert.deepEqual(together, alone);
+      const together = (await Promise.all(outcomes)) as Finished[];
+      assert.deepEqual(together.map(saying), alone.map(saying));
     });
 
     it("gives the very text of a fresh engine to prompts that begin like others", async () => {
@@ -154,6 +203,22 @@ for (const precision of ["fp32", "int8"] as const) {
       await running;
       assert.ok(reused.cachedTokens > 0);
       assert.equal(reused.generated, fresh.generated);
+    });
+
+    it("draws from a prompt that is scored what it draws from one that is not, and scores it alike each time", async () => {
+      const engine = engineOf(4);
+      const requests = mixedRequests(12).filter(({ constraint }) => constraint === undefined);
+      for (const request of requests) {
+        const { promptLogprobs: _, ...plain } = request;
+        const unscored = await generate(engine, plain);
+        const first = ask(engine, { ...plain, promptLogprobs: true }).outcome;
+        const beside = ask(engine, { ...plain, promptLogprobs: true }).outcome;
+        await engine.run();
+        const [scored, again] = (await Promise.all([first, beside])) as [Finished, Finished];
+        assert.equal(scored.generated, unscored.generated);
+        assert.equal(scored.cachedTokens, 0);
+        assert.deepEqual(saying(again), saying(scored));
+      }
     });
 
     it("computes bit for bit the same logits with the rows of another prompt as without", async () => {
@@ -241,6 +306,19 @@ async function recordLogits(session: StepSession, requests: Ask[]): Promise<stri
   return seen;
 }
 
+/** Holds what an engine says of a token to the logits of the plain forward pass. */
+function assertScore({ id, logprob, top }: TokenLogprob, token: number, logits: Float32Array, k: number) {
+  const expected = logSoftmax(new Map(logits.entries()));
+  assert.equal(id, token);
+  assert.ok(Math.abs(logprob - expected.get(token)!) < 1e-4);
+  const falling = [...expected.values()].sort((a, b) => b - a);
+  assert.equal(top.length, k);
+  for (const [i, [id, value]] of top.entries()) {
+    assert.ok(Math.abs(value - falling[i]!) < 1e-4);
+    assert.ok(Math.abs(value - expected.get(id)!) < 1e-4);
+  }
+}
+
 describe("an engine past the context window", () => {
   let session: OnnxSession;
   const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
@@ -284,6 +362,31 @@ describe("an engine past the context window", () => {
     const options = { promptIds: prompt(context - 10), maxTokens: 40, contextStride: stride };
     const ids = idsOf((await generate(engineOf(1), options)).generated);
     assert.deepEqual(ids, await expected(prompt(context - 10), 40, slide));
+  });
+
+  it("scores each of a prompt's tokens by those before it in the window", async () => {
+    const weights = randomWeights();
+    for (const length of [1, 2, 31, 32, 33, 100, context, context + 30]) {
+      for (const [maxTokens, logprobs] of [
+        [0, null],
+        [3, 2],
+      ] as const) {
+        const promptIds = prompt(length);
+        const end = await generate(engineOf(2), { promptIds, maxTokens, logprobs, promptLogprobs: true });
+        assert.deepEqual([end.reason, end.completionTokens], ["length", maxTokens]);
+        const start = Math.max(0, length - context);
+        const window = promptIds.slice(start);
+        const rows = await forward(weights, window, window.length, 1e-5);
+        assert.equal(end.promptLogprobs!.length, length);
+        for (const [i, given] of end.promptLogprobs!.entries()) {
+          if (i <= start) assert.equal(given, null);
+          else assertScore(given!, promptIds[i]!, rows[i - start - 1]!, logprobs ?? 0);
+        }
+        if (maxTokens === 0) assert.deepEqual([end.generated, end.fullText], ["", decoder.decode(promptIds)]);
+        else assertScore(end.logprobs![0]!, idsOf(end.generated)[0]!, rows.at(-1)!, logprobs!);
+        assert.equal(end.logprobs?.length, logprobs === null ? undefined : maxTokens);
+      }
+    }
   });
 
   it("keeps the last ids of a prompt longer than the window", async () => {
@@ -344,6 +447,24 @@ class CountingSession implements StepSession {
   }
 }
 
+/** Has the same logits for every token: those of a few, and 0 for all others. */
+class ConstantSession implements StepSession {
+  readonly #logits: [token: number, logit: number][];
+
+  constructor(...logits: [token: number, logit: number][]) {
+    this.#logits = logits;
+  }
+
+  async run({ batch, chunk, lastRows }: StepInputs): Promise<StepOutputs> {
+    const logits = new Float32Array(lastRows.length * vocab);
+    for (let row = 0; row < lastRows.length; row++) {
+      for (const [token, logit] of this.#logits) logits[row * vocab + token] = logit;
+    }
+    const present = new Float32Array(2 * layers * batch * width * chunk);
+    return { logits, maxima: blockMaxima(logits, lastRows.length), present };
+  }
+}
+
 describe("an engine's bookkeeping", () => {
   const count = (from: number, length: number) => Array.from({ length }, (_, i) => from + i);
 
@@ -374,13 +495,13 @@ describe("an engine's bookkeeping", () => {
     const decoding = ask(engine, { promptIds: [1], maxTokens: 50 });
     const prefilling = ask(engine, { promptIds: count(1, context), maxTokens: 50 });
     const waiting = ask(engine, { promptIds: [5], maxTokens: 2 });
-    await engine.step();
+    for (const _ of ["prefill", "decode"]) await engine.step();
     assert.equal(engine.size, 3);
     decoding.sequence.cancelled = true;
     prefilling.sequence.cancelled = true;
     await engine.step();
-    assert.deepEqual(await decoding.outcome, { type: "cancelled" });
-    assert.deepEqual(await prefilling.outcome, { type: "cancelled" });
+    assert.deepEqual(await decoding.outcome, { type: "cancelled", completionTokens: 1 });
+    assert.deepEqual(await prefilling.outcome, { type: "cancelled", completionTokens: 0 });
     assert.equal(engine.size, 1);
     await engine.run();
     assert.equal((await waiting.outcome).type, "finished");
@@ -456,6 +577,69 @@ describe("an engine's bookkeeping", () => {
     await Promise.all(ends);
     assert.ok(finished.indexOf(0) < finished.indexOf(2) && finished.indexOf(2) < finished.indexOf(4));
     assert.ok(finished.indexOf(1) < finished.indexOf(5));
+  });
+
+  it("draws each token by the generator's number at its position", async () => {
+    const engine = new Engine(new ConstantSession(), new KvCache(shape, 1), vocab);
+    const seed = [5, 6] as const;
+    const sampling = { temperature: 1, seed };
+    const ids = idsOf((await generate(engine, { promptIds: [1, 2, 3], sampling })).generated);
+    assert.deepEqual(
+      ids,
+      ids.map((_, i) => Math.floor(uniform(seed, 3 + i) * vocab)),
+    );
+  });
+
+  it("goes on past the end-of-sequence token until there are enough tokens", async () => {
+    const engineOf = () =>
+      new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
+    const options = { promptIds: [1], eosId: 7, maxTokens: 9 };
+    assert.deepEqual(idsOf((await generate(engineOf(), options)).generated), [7]);
+    const end = await generate(engineOf(), { ...options, minTokens: 3 });
+    assert.deepEqual([idsOf(end.generated), end.reason], [[8, 8, 8, 7], "stop"]);
+  });
+
+  it("holds a sequence to its form, ends it with the form, and lets go of the form", async () => {
+    const constraint = new Thirds(4);
+    const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
+    const end = await generate(engine, { promptIds: [1], constraint, minTokens: 8 });
+    assert.deepEqual([idsOf(end.generated), end.reason], [[0, 7, 8, 0], "stop"]);
+    assert.equal(constraint.disposals, 1);
+    assert.equal(engine.size, 0);
+  });
+
+  it("draws nothing for a form that is complete at its beginning", async () => {
+    const constraint = new Thirds(0);
+    const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
+    const end = await generate(engine, { promptIds: [1, 2, 3], constraint });
+    assert.deepEqual([end.generated, end.reason, end.completionTokens], ["", "stop", 0]);
+    assert.equal(constraint.disposals, 1);
+  });
+
+  it("lets go of the forms of sequences that are cancelled or fail, wherever they are", async () => {
+    const engine = new Engine(new CountingSession(), new KvCache(shape, 2), vocab);
+    const cancelled = [1, 2, 3].map((id) => {
+      const constraint = new Thirds(50);
+      constraint.allowed = () => new Int32Array(vocab).fill(-1);
+      constraint.accept = () => {};
+      return { constraint, ...ask(engine, { promptIds: id === 2 ? count(1, 100) : [id], constraint }) };
+    });
+    await engine.step();
+    for (const { sequence } of cancelled) sequence.cancelled = true;
+    await engine.run();
+    for (const { constraint, outcome } of cancelled) {
+      assert.equal((await outcome).type, "cancelled");
+      assert.equal(constraint.disposals, 1);
+    }
+
+    const constraint = new Thirds(5);
+    constraint.allowed = () => new Int32Array(vocab);
+    const { outcome } = ask(engine, { promptIds: [1], constraint });
+    await engine.run();
+    const end = await outcome;
+    assert.ok(end.type === "failed" && /no token can continue/.test(end.message));
+    assert.equal(constraint.disposals, 1);
+    assert.equal(engine.size, 0);
   });
 
   it("fails the sequences of a run that fails, and no other", async () => {

@@ -1,11 +1,11 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
 import type { KvCache } from "./kv-cache.js";
-import { Runner, type StepSession } from "./runner.js";
+import type { Row } from "./logit-row.js";
+import { Logprobs } from "./logprobs.js";
+import { type Rows, Runner, type StepSession } from "./runner.js";
 import { Sampler } from "./sampler.js";
 import { type Batch, Scheduler } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
-
-type Outputs = Awaited<ReturnType<Runner["run"]>>;
 
 /**
  * Continuous batching: sequences join and leave between steps, and every step runs the model once for all that can
@@ -16,6 +16,7 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #runner: Runner;
   readonly #sampler: Sampler;
+  readonly #logprobs: Logprobs;
   readonly #vocabulary: number;
   /** Added since the last step. A step awaits the model, and nothing may move in the cache meanwhile. */
   #arrivals: Sequence[] = [];
@@ -26,6 +27,7 @@ export class Engine {
     this.#scheduler = new Scheduler(cache);
     this.#runner = new Runner(session, cache);
     this.#sampler = new Sampler(vocabulary);
+    this.#logprobs = new Logprobs(vocabulary);
     this.#vocabulary = vocabulary;
   }
 
@@ -60,46 +62,67 @@ export class Engine {
     this.#admitArrivals();
     const batch = this.#scheduler.next();
     if (!batch) return;
-    let outputs: Outputs;
+    let rows: Rows;
     try {
-      outputs = await this.#runner.run(batch);
+      rows = await this.#runner.run(batch);
     } catch (error) {
       for (const sequence of batch.sequences) this.#end(sequence, () => sequence.fail(messageOf(error)));
       return;
     }
-    this.#sampleAll(batch, outputs);
+    this.#deliver(batch, rows);
   }
 
-  #sampleAll({ sequences }: Batch, { logits, maxima }: Outputs): void {
+  #deliver({ sequences }: Batch, { logits, maxima, counts }: Rows): void {
     const vocabulary = this.#vocabulary;
     const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
-    let row = 0;
-    for (const sequence of sequences) {
+    let next = 0;
+    for (const [i, sequence] of sequences.entries()) {
+      const rows = Array.from({ length: counts[i]! }, (): Row => {
+        const row = next++;
+        return {
+          logits: logits.subarray(row * vocabulary, (row + 1) * vocabulary),
+          maxima: maxima.subarray(row * blocks, (row + 1) * blocks),
+        };
+      });
       const cached = this.#cache.lengths[sequence.slot]!;
-      if (sequence.pending(cached) === 0) {
-        const itsLogits = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
-        const itsMaxima = maxima.subarray(row * blocks, (row + 1) * blocks);
-        row++;
-        if (this.#sample(sequence, itsLogits, itsMaxima)) continue;
-        if (cached === this.#cache.shape.context) {
-          sequence.slide();
-          this.#scheduler.restart(sequence);
-        }
+      if (this.#take(sequence, rows, sequence.pending(cached) === 0)) continue;
+      if (sequence.pending(cached) > 0 && cached === this.#cache.shape.context) {
+        sequence.slide();
+        this.#scheduler.restart(sequence);
       }
       this.#scheduler.settle(sequence);
     }
   }
 
-  /** Whether the sequence ended with the token that it drew. */
-  #sample(sequence: Sequence, logits: Float32Array, maxima: Float32Array): boolean {
+  /**
+   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next.
+   * Says whether that ended it.
+   */
+  #take(sequence: Sequence, rows: Row[], read: boolean): boolean {
     try {
-      const token = this.#sampler.sample(logits, maxima, sequence.sampling, sequence.ids.length);
-      if (!sequence.push(token)) return false;
+      if (sequence.scoring) this.#score(sequence, rows);
+      if (!read || !this.#draw(sequence, rows.at(-1)!)) return false;
       this.#scheduler.remove(sequence);
     } catch (error) {
       this.#end(sequence, () => sequence.fail(messageOf(error)));
     }
     return true;
+  }
+
+  #score(sequence: Sequence, rows: Row[]): void {
+    for (const row of rows) {
+      const token = sequence.unscored;
+      if (token !== undefined) sequence.score(this.#logprobs.read(row, token, sequence.logprobs ?? 0));
+    }
+  }
+
+  /** Whether the sequence ended. */
+  #draw(sequence: Sequence, row: Row): boolean {
+    if (sequence.concludes()) return true;
+    const { sampling, ids, logprobs } = sequence;
+    const token = this.#sampler.sample(row, sampling, ids.length, sequence.restraints());
+    if (logprobs === null) return sequence.push(token);
+    return sequence.push(token, this.#logprobs.read(row, token, logprobs));
   }
 
   #removeCancelled(): void {

@@ -25,17 +25,18 @@ function append(cache: KvCache, first: number, owners: number[], counts: number[
       }
     }
   }
-  cache.reserve(Math.max(...starts.map((start, i) => start + counts[i]!)));
+  cache.past(first, owners.length, Math.max(...starts.map((start, i) => start + counts[i]!)));
   cache.append(first, counts, chunk, rows);
 }
 
 function assertHolds(cache: KvCache, slot: number, owner: number, length: number): void {
   assert.equal(cache.lengths[slot], length);
-  for (const view of cache.views(slot, 1, cache.capacity)) {
+  const { capacity, arrays } = cache.past(slot, 1, length);
+  for (const view of arrays) {
     for (let head = 0; head < shape.heads; head++) {
       for (let position = 0; position < length; position++) {
         for (let d = 0; d < shape.headDim; d++) {
-          const value = view[(head * cache.capacity + position) * shape.headDim + d];
+          const value = view[(head * capacity + position) * shape.headDim + d];
           assert.equal(value, mark(owner, position) + head / 8);
         }
       }
@@ -43,10 +44,10 @@ function assertHolds(cache: KvCache, slot: number, owner: number, length: number
   }
 }
 
-/** A cache with its first `used` slots in use. */
-function open(slots: number, used: number, context = shape.context): KvCache {
+/** A cache whose first slots are packed. */
+function open(slots: number, packed: number, context = shape.context): KvCache {
   const cache = new KvCache({ ...shape, context }, slots);
-  for (let slot = 0; slot < used; slot++) cache.open(0);
+  for (let slot = 0; slot < packed; slot++) cache.pack();
   return cache;
 }
 
@@ -80,50 +81,83 @@ describe("the cache", () => {
     assert.equal(cache.lengths[2], 0);
   });
 
-  it("keeps the rows of free slots while those in use grow, shrink and come to many", () => {
+  it("keeps the rows of loose slots while the packed ones grow, shrink and come to many", () => {
     const cache = open(4, 4);
     append(cache, 0, [1, 2, 3, 4], [20, 30, 200, 150]);
-    cache.close();
-    cache.close();
+    cache.unpack();
+    cache.unpack();
     append(cache, 0, [1, 2], [180, 10]);
     cache.truncate(0, 20);
     cache.reserve(1);
     cache.swap(2, 3);
-    cache.open(150);
+    cache.pack();
     assertHolds(cache, 2, 4, 150);
-    cache.open(40);
+    cache.truncate(3, 40);
+    cache.pack();
     assertHolds(cache, 0, 1, 20);
     assertHolds(cache, 1, 2, 40);
     assertHolds(cache, 2, 4, 150);
     assertHolds(cache, 3, 3, 40);
   });
 
-  it("takes no free slot's rows for the length of those in use", () => {
+  it("takes no loose slot's rows for the length of the packed ones", () => {
     const cache = open(2, 2);
     append(cache, 0, [1, 2], [10, 200]);
-    cache.close();
+    cache.unpack();
     cache.reserve(11);
     assert.ok(cache.capacity < 100);
   });
 
-  it("copies the beginning of a slot in use, and of a free one", () => {
-    const cache = open(3, 3);
-    append(cache, 0, [1, 2, 3], [16, 90, 120]);
-    cache.close();
-    cache.truncate(0, 0);
-    cache.extend(0, 1, 48);
-    append(cache, 0, [2], [1]);
-    assertHolds(cache, 0, 2, 49);
-    assertHolds(cache, 1, 2, 90);
-    cache.truncate(1, 0);
-    cache.extend(1, 2, 112);
-    cache.open(120);
-    assertHolds(cache, 1, 3, 112);
-    assertHolds(cache, 2, 3, 120);
-    cache.truncate(0, 0);
-    cache.extend(0, 2, 32);
-    cache.extend(0, 1, 96);
-    assertHolds(cache, 0, 3, 96);
+  it("fills loose slots without a change to the packed ones", () => {
+    const cache = open(4, 2);
+    append(cache, 0, [1, 2], [20, 30]);
+    const narrow = cache.capacity;
+    append(cache, 2, [3, 4], [40, 7]);
+    append(cache, 2, [3], [150]);
+    append(cache, 3, [4], [3]);
+    assert.equal(cache.capacity, narrow);
+    assertHolds(cache, 0, 1, 20);
+    assertHolds(cache, 1, 2, 30);
+    assertHolds(cache, 2, 3, 190);
+    assertHolds(cache, 3, 4, 10);
+    cache.pack();
+    assertHolds(cache, 0, 1, 20);
+    assertHolds(cache, 1, 2, 30);
+    assertHolds(cache, 2, 3, 190);
+    assertHolds(cache, 3, 4, 10);
+  });
+
+  it("gives a run over loose slots a capacity as short as they are", () => {
+    const cache = open(4, 1);
+    append(cache, 0, [1], [190]);
+    append(cache, 1, [2, 3, 4], [16, 30, 5]);
+    const { capacity, arrays } = cache.past(1, 3, 60);
+    assert.ok(capacity < 100 && capacity >= 30);
+    const last = arrays.at(-1)!;
+    assert.equal(last.length, 3 * shape.heads * capacity * shape.headDim);
+    assert.equal(last[((1 * shape.heads + 2) * capacity + 29) * shape.headDim], mark(3, 29) + 2 / 8);
+    assert.equal(last[(2 * shape.heads * capacity + 4) * shape.headDim], mark(4, 4));
+  });
+
+  it("refuses rows for packed and loose slots at once, and past the last", () => {
+    const cache = open(3, 1);
+    const rows = new Float32Array(2 * shape.layers * 2 * shape.heads * shape.headDim);
+    assert.throws(() => cache.append(0, [1, 1], 1, rows), /expected slots of one kind, got 0 to 2/);
+    assert.throws(() => cache.append(2, [1, 1], 1, rows), /expected slots of one kind, got 2 to 4/);
+  });
+
+  it("copies the beginning of a packed slot, and of a loose one", () => {
+    const cache = open(4, 1);
+    append(cache, 0, [1], [90]);
+    append(cache, 1, [2], [120]);
+    cache.extend(2, 0, 48);
+    append(cache, 2, [1], [1]);
+    cache.extend(3, 1, 32);
+    cache.extend(3, 1, 112);
+    assertHolds(cache, 0, 1, 90);
+    assertHolds(cache, 1, 2, 120);
+    assertHolds(cache, 2, 1, 49);
+    assertHolds(cache, 3, 2, 112);
   });
 
   it("has capacities that are multiples of a vector register", () => {

@@ -12,17 +12,25 @@ const CAPACITY_UNIT = 16;
 /** The window is cut into so many capacities: a growth copies the rows in use, so few; padding costs time, so several. */
 const CAPACITIES = 4;
 
+/**
+ * Loose rows are packed for a run by a copy, of at most as many full windows: where few of a window's positions are
+ * filled, that costs far less than attention over all of them.
+ */
+const SCRATCH_WINDOWS = 4;
+
 /** Smallest row, in floats, that `TypedArray.set` copies faster than a loop: below it the call costs more than the copy. */
 const SET_MINIMUM = 256;
 
 /**
  * The keys and values of all sequences, in arrays of our own that the runtime reads without a copy.
  *
- * Each layer has one K and one V array. The first `used` slots are in use and lie there densely, as
- * [used, heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
- * `subarray`. `capacity` is shared by them and follows the longest, so that short ones don't pay for the window. A free
- * slot keeps the rows that it was closed with at its place for the full window, [slot, heads, context, head_dim], where
- * the slots before it can't reach them whatever their capacity.
+ * Each layer has one K and one V array. The first `packed` slots, those that decode, lie there densely, as
+ * [packed, heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
+ * `subarray`. `capacity` is shared by them and follows the longest, so that short ones don't pay for the window.
+ *
+ * The others are loose: free, or a prompt of which only a part is there. Each keeps its rows at its place for the full
+ * window, [slot, heads, context, head_dim], where the slots before it can't reach them whatever their capacity. So a
+ * prompt widens nobody's capacity before it decodes: that would copy all packed rows, and slow each of their steps.
  */
 export class KvCache {
   readonly shape: CacheShape;
@@ -32,11 +40,13 @@ export class KvCache {
   /** K and V of each layer in turn, float32. */
   readonly #arrays: Float32Array[];
   readonly #step: number;
-  /** Positions of a free slot's place. */
+  /** Positions of a loose slot's place. */
   readonly #widest: number;
   readonly #spare: Float32Array;
+  /** As `#arrays`, of a run over loose slots; as large as the largest yet. */
+  #scratch: Float32Array[] = [];
   #capacity: number;
-  #used = 0;
+  #packed = 0;
   #touched = 0;
 
   constructor(shape: CacheShape, slots: number) {
@@ -52,39 +62,60 @@ export class KvCache {
     this.#spare = new Float32Array(context * headDim);
   }
 
-  /** Positions that each slot in use has room for now. */
+  /** Positions that each packed slot has room for now. */
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** Makes room for `tokens` positions in every slot in use, or narrows them to what the longest of them needs. */
+  /** Makes room for `tokens` positions in every packed slot, or narrows them to what the longest of them needs. */
   reserve(tokens: number): void {
-    const needed = roundUp(Math.max(tokens, 1, ...this.lengths.subarray(0, this.#used)), this.#step);
+    const needed = roundUp(Math.max(tokens, 1, ...this.lengths.subarray(0, this.#packed)), this.#step);
     // Shrinking at once would copy the cache back and forth while sequences of two lengths come and go.
     if (needed > this.#capacity || needed <= this.#capacity / 2) {
-      this.#lay(0, this.#used, this.#capacity, needed);
+      this.#lay(0, this.#packed, this.#capacity, needed);
       this.#capacity = needed;
     }
   }
 
-  /** Takes the first free slot into use, with the first `rows` of those that it holds. */
-  open(rows: number): void {
-    const slot = this.#used;
+  /** Readies a loose slot for another sequence, which goes on from the rows that it holds. */
+  take(slot: number): void {
     // A place that holds rows has been written to, be it by a swap.
-    if (rows === 0) this.#touch(slot);
-    this.reserve(rows);
-    this.lengths[slot] = rows;
-    this.#lay(slot, slot + 1, this.#widest, this.#capacity);
-    this.#used++;
+    if (this.lengths[slot] === 0) this.#touch(slot);
   }
 
-  /** Frees the last slot in use, which keeps its rows. */
-  close(): void {
-    const slot = --this.#used;
+  /** Packs the first loose slot. */
+  pack(): void {
+    const slot = this.#packed;
+    this.reserve(this.lengths[slot]!);
+    this.#lay(slot, slot + 1, this.#widest, this.#capacity);
+    this.#packed++;
+  }
+
+  /** Makes the last packed slot a loose one. */
+  unpack(): void {
+    const slot = --this.#packed;
     this.#lay(slot, slot + 1, this.#capacity, this.#widest);
   }
 
-  /** K and V of every layer in turn for `count` slots from `first` on: float32 [count, heads, capacity, head_dim]. */
+  /**
+   * What a run over `count` slots from `first` on, all packed or all loose, looks back at: K and V of every layer in turn,
+   * float32 [count, heads, capacity, head_dim], to be read before the cache changes. Afterwards there is room for `tokens`
+   * positions in each. The first chunk of a prompt looks back at nothing; an empty past saves its attention.
+   */
+  past(first: number, count: number, tokens: number): { capacity: number; arrays: Float32Array[] } {
+    const packed = first < this.#packed;
+    if (packed) this.reserve(tokens);
+    const view = (capacity: number) => ({ capacity, arrays: this.views(first, count, capacity) });
+    const longest = Math.max(...this.lengths.subarray(first, first + count));
+    if (longest === 0) return view(0);
+    if (packed) return view(this.#capacity);
+    const capacity = roundUp(longest, this.#step);
+    if (capacity > this.#widest / 2 || count * capacity > SCRATCH_WINDOWS * this.#widest)
+      return view(this.#widest);
+    return { capacity, arrays: this.#gather(first, count, capacity) };
+  }
+
+  /** The arrays' part for `count` slots from `first` on, if each has `capacity` positions there. */
   views(first: number, count: number, capacity: number): Float32Array[] {
     const stride = this.shape.heads * capacity * this.shape.headDim;
     return this.#arrays.map((array) => array.subarray(first * stride, (first + count) * stride));
@@ -98,14 +129,17 @@ export class KvCache {
   append(first: number, counts: readonly number[], chunk: number, rows: Float32Array): void {
     const { heads, headDim } = this.shape;
     const end = first + counts.length;
-    if (end > this.#used) throw new Error(`expected slots in use, got ${end} of ${this.#used}`);
+    const packed = first < this.#packed;
+    if (end > (packed ? this.#packed : this.slots))
+      throw new Error(`expected slots of one kind, got ${first} to ${end} where ${this.#packed} are packed`);
+    const capacity = packed ? this.#capacity : this.#widest;
     let source = 0;
     for (const array of this.#arrays) {
       for (let i = 0; i < counts.length; i++) {
         const slot = first + i;
         const length = counts[i]! * headDim;
         for (let head = 0; head < heads; head++, source += chunk * headDim) {
-          const target = ((slot * heads + head) * this.#capacity + this.lengths[slot]!) * headDim;
+          const target = ((slot * heads + head) * capacity + this.lengths[slot]!) * headDim;
           if (length >= SET_MINIMUM) array.set(rows.subarray(source, source + length), target);
           else for (let d = 0; d < length; d++) array[target + d] = rows[source + d]!;
         }
@@ -114,10 +148,9 @@ export class KvCache {
     for (let i = 0; i < counts.length; i++) this.lengths[first + i]! += counts[i]!;
   }
 
-  /** Adds to slot `to`, which is in use, what the first `rows` of another slot go on with. */
+  /** Adds to slot `to`, which is loose, what the first `rows` of another slot go on with. */
   extend(to: number, from: number, rows: number): void {
     const { headDim } = this.shape;
-    this.reserve(rows);
     const first = this.lengths[to]! * headDim;
     const end = rows * headDim;
     this.#eachBlock(from, to, (array, source, target) =>
@@ -126,7 +159,7 @@ export class KvCache {
     this.lengths[to] = rows;
   }
 
-  /** Exchanges two slots, both in use or both free. */
+  /** Exchanges two slots, both packed or both loose. */
   swap(a: number, b: number): void {
     if (a === b) return;
     const { headDim } = this.shape;
@@ -149,12 +182,29 @@ export class KvCache {
 
   #eachBlock(a: number, b: number, visit: (array: Float32Array, inA: number, inB: number) => void): void {
     const { heads, headDim } = this.shape;
-    const blockA = (a < this.#used ? this.#capacity : this.#widest) * headDim;
-    const blockB = (b < this.#used ? this.#capacity : this.#widest) * headDim;
+    const blockA = (a < this.#packed ? this.#capacity : this.#widest) * headDim;
+    const blockB = (b < this.#packed ? this.#capacity : this.#widest) * headDim;
     for (const array of this.#arrays) {
       for (let head = 0; head < heads; head++)
         visit(array, (a * heads + head) * blockA, (b * heads + head) * blockB);
     }
+  }
+
+  #gather(first: number, count: number, capacity: number): Float32Array[] {
+    const { heads, headDim } = this.shape;
+    const block = capacity * headDim;
+    const size = count * heads * block;
+    if ((this.#scratch[0]?.length ?? 0) < size)
+      this.#scratch = this.#arrays.map(() => new Float32Array(size));
+    return this.#arrays.map((array, part) => {
+      const scratch = this.#scratch[part]!;
+      for (let i = 0; i < count * heads; i++) {
+        const source = (first * heads + i) * this.#widest * headDim;
+        const length = this.lengths[first + Math.floor(i / heads)]! * headDim;
+        scratch.set(array.subarray(source, source + length), i * block);
+      }
+      return scratch.subarray(0, size);
+    });
   }
 
   /**

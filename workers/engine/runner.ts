@@ -29,6 +29,12 @@ export interface StepSession {
   run(inputs: StepInputs): Promise<StepOutputs>;
 }
 
+/** A batch's rows of logits, in its order. */
+export interface Rows extends Pick<StepOutputs, "logits" | "maxima"> {
+  /** How many of them each sequence has. */
+  counts: number[];
+}
+
 /** Runs a batch through the model and its new rows into the cache. */
 export class Runner {
   readonly #session: StepSession;
@@ -39,38 +45,40 @@ export class Runner {
     this.#cache = cache;
   }
 
-  /** Returns the logits of those sequences, in the batch's order, of which nothing is pending after it. */
-  async run({ sequences, chunk, counts }: Batch): Promise<Pick<StepOutputs, "logits" | "maxima">> {
+  /**
+   * Returns a row for each sequence of which nothing is pending after it, and one for each token that it fed of those
+   * whose prompt is scored.
+   */
+  async run({ sequences, chunk, counts }: Batch): Promise<Rows> {
     const cache = this.#cache;
     const first = sequences[0]!.slot;
     const batch = sequences.length;
     const inputIds = new Int32Array(batch * chunk);
     const lastRows: number[] = [];
+    const rows: number[] = [];
     let longest = 0;
     for (const [i, sequence] of sequences.entries()) {
       const cached = cache.lengths[sequence.slot]!;
       const count = counts[i]!;
       for (let j = 0; j < count; j++)
         inputIds[i * chunk + j] = sequence.ids[sequence.windowStart + cached + j]!;
-      if (sequence.pending(cached) === count) lastRows.push(i * chunk + count - 1);
+      const wanted = sequence.scoring ? count : sequence.pending(cached) === count ? 1 : 0;
+      for (let j = count - wanted; j < count; j++) lastRows.push(i * chunk + j);
+      rows.push(wanted);
       longest = Math.max(longest, cached + count);
     }
-    cache.reserve(longest);
-    const pastLengths = cache.lengths.subarray(first, first + batch);
-    // The first chunk of a prompt looks back at nothing; an empty past saves its attention.
-    const capacity = pastLengths.some((length) => length > 0) ? cache.capacity : 0;
-    const past = cache.views(first, batch, capacity);
+    const { capacity, arrays: past } = cache.past(first, batch, longest);
     const { logits, maxima, present } = await this.#session.run({
       batch,
       chunk,
       capacity,
       inputIds,
-      pastLengths,
+      pastLengths: cache.lengths.subarray(first, first + batch),
       // The head is the largest product: only a prompt's last chunk goes through it.
       lastRows: Int32Array.from(lastRows),
       past,
     });
     cache.append(first, counts, chunk, present);
-    return { logits, maxima };
+    return { logits, maxima, counts: rows };
   }
 }

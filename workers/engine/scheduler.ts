@@ -52,13 +52,13 @@ export class Scheduler {
     if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
     const prompt = sequence.window;
     const slot = this.#sequences.length;
-    const match = this.#prefixes.find(prompt, 0);
+    const match = sequence.scoring ? null : this.#prefixes.find(prompt, 0);
     const continues = match && match.slot >= slot && this.#prefixes.covers(prompt, match.slot);
     const place = continues ? match.slot : this.#prefixes.oldest(slot);
     const rows = match?.slot === place ? match.rows : 0;
     this.#cache.truncate(place, rows);
     this.#swapRows(slot, place);
-    this.#cache.open(rows);
+    this.#cache.take(slot);
     this.#prefixes.hold(slot, prompt);
     sequence.slot = slot;
     sequence.ticket = this.#tickets++;
@@ -78,18 +78,19 @@ export class Scheduler {
   /** Moves a sequence to where its pending ids put it; to be called whenever their number may have changed. */
   settle(sequence: Sequence): void {
     const decodes = this.#pending(sequence) === 1;
-    if (decodes && sequence.slot >= this.#decoding) this.#swap(sequence.slot, this.#decoding++);
-    else if (!decodes && sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
+    if (decodes && sequence.slot >= this.#decoding) {
+      this.#swap(sequence.slot, this.#decoding++);
+      this.#cache.pack();
+    } else if (!decodes) this.#stopDecoding(sequence);
   }
 
   /** Frees a sequence's slot, which keeps the rows that another prompt can begin with until the slot is needed. */
   remove(sequence: Sequence): void {
     this.#cache.truncate(sequence.slot, this.#prefixes.rows(sequence.slot));
-    if (sequence.slot < this.#decoding) this.#swap(sequence.slot, --this.#decoding);
+    this.#stopDecoding(sequence);
     const last = this.#sequences.length - 1;
     this.#swap(sequence.slot, last);
     this.#sequences.pop();
-    this.#cache.close();
     this.#prefixes.touch(last);
     sequence.slot = -1;
   }
@@ -122,7 +123,8 @@ export class Scheduler {
       if (this.#pending(sequence) === 1) continue;
       const rows = padded(this.#count(sequence));
       // Of sequences whose next chunks are the same, one computes it, and the others copy it in their turn.
-      const computed = sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
+      const computed =
+        !sequence.scoring && sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
       if (computed || (chunk > 0 && rows !== chunk)) continue;
       chunk = rows;
       sequences.push(sequence);
@@ -140,12 +142,20 @@ export class Scheduler {
 
   /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */
   #reuse(sequence: Sequence): void {
+    // Rows that were computed before tell nothing of their logits.
+    if (sequence.scoring) return;
     const cached = this.#cache.lengths[sequence.slot]!;
     const match = this.#prefixes.find(this.#prefixes.ids(sequence.slot), cached);
     if (!match) return;
     this.#cache.extend(sequence.slot, match.slot, match.rows);
     this.#prefixes.touch(match.slot);
     sequence.cachedTokens += match.rows - cached;
+  }
+
+  #stopDecoding(sequence: Sequence): void {
+    if (sequence.slot >= this.#decoding) return;
+    this.#swap(sequence.slot, --this.#decoding);
+    this.#cache.unpack();
   }
 
   #pending(sequence: Sequence): number {

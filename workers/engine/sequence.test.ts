@@ -98,6 +98,43 @@ describe("a sequence", () => {
     assert.equal(end?.reason, "length");
   });
 
+  it("does not end at what a stop string or the end-of-sequence token is before minTokens", () => {
+    const ids = tokenizer.encode("a. b. c.");
+    const stops = { stop: ["."] };
+    assert.equal(feed(ids, stops).end?.generated, "a");
+    assert.equal(feed(ids, { ...stops, minTokens: 1 }).end?.generated, "a");
+    assert.equal(feed(ids, { ...stops, minTokens: 2 }).end?.generated, "a. b");
+    assert.equal(feed(ids, { ...stops, minTokens: 4 }).end?.generated, "a. b");
+    assert.equal(feed(ids, { ...stops, minTokens: 7 }).end?.generated, "a. b. c");
+    assert.equal(feed(ids, { ...stops, minTokens: 8 }).end, undefined);
+    assert.equal(
+      feed(ids, { stop: [". b"], minTokens: 3 }).end?.generated,
+      "a",
+      "a stop string may begin before and end after",
+    );
+  });
+
+  it("withholds the end-of-sequence token until there are minTokens", () => {
+    const sequence = new Sequence({
+      promptIds: [1],
+      maxTokens: 9,
+      minTokens: 2,
+      sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
+      stop: [],
+      eosId: EOS,
+      context: 64,
+      contextStride: 16,
+      decoder: tokenizer,
+      onEnd: () => {},
+    });
+    const withheld = [];
+    for (let i = 0; i < 4; i++) {
+      withheld.push(sequence.restraints().withheld);
+      sequence.push(65);
+    }
+    assert.deepEqual(withheld, [EOS, EOS, null, null]);
+  });
+
   it("counts what it leaves out when bytes that are no UTF-8 come before a stop string", () => {
     const garbage = new Array<number>(20).fill(tokenizer.encode("가")[0]!);
     const ids = [...tokenizer.encode("a"), ...garbage, ...tokenizer.encode("가 stop")];
@@ -132,6 +169,36 @@ describe("a sequence that is streamed", () => {
     ]);
     assert.equal(end.generated, "x[/A");
     assert.equal(end.completionTokens, 10);
+  });
+
+  it("tells the log-probabilities of the tokens that it tells, and all of them at its end", () => {
+    const ids = tokenizer.encode("a가b끝");
+    const logprobs = ids.map((id, i) => ({ id, logprob: -i, top: [] }));
+    const told: { text: string; ids: number[] }[] = [];
+    const ends: FromSequence[] = [];
+    const sequence = new Sequence({
+      promptIds: [1],
+      maxTokens: ids.length,
+      sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
+      stop: ["끄"],
+      eosId: EOS,
+      logprobs: 0,
+      context: 64,
+      contextStride: 16,
+      decoder: tokenizer,
+      onText: (text, tokens, given) => {
+        assert.equal(given?.length, tokens);
+        told.push({ text, ids: given!.map(({ id }) => id) });
+      },
+      onEnd: (end) => ends.push(end),
+    });
+    for (const [i, id] of ids.entries()) sequence.push(id, logprobs[i]);
+    assert.deepEqual(told, [
+      { text: "a", ids: ids.slice(0, 1) },
+      { text: "가", ids: ids.slice(1, 4) },
+      { text: "b", ids: ids.slice(4, 5) },
+    ]);
+    assert.deepEqual((ends[0] as Extract<FromSequence, { type: "finished" }>).logprobs, logprobs);
   });
 
   it("tells a beginning of the outcome's text and no more tokens than it has, whatever is drawn", () => {

@@ -1,5 +1,8 @@
 import type { Tokenizer } from "../../models/tokenizer.js";
 import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
+import type { Constraint } from "./constraint.js";
+import { Penalties } from "./penalties.js";
+import type { Restraints } from "./sampler.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 /** The half of a tokenizer that turns ids into text. */
@@ -8,18 +11,28 @@ export type Decoder = Pick<Tokenizer, "decode" | "detokenizer">;
 export interface SequenceOptions {
   sampling: Sampling;
   promptIds: readonly number[];
+  /** 0 only reads the prompt. */
   maxTokens: number;
+  /** So many tokens come before the first that can end it, by EOS or as the last of a stop string; 0 by default. */
+  minTokens?: number;
   /** Never in the output; a match may straddle tokens. */
   stop: readonly string[];
   /** Ends the sequence; null goes on past it. */
   eosId: number | null;
+  /** Of each token its log-probability, and those of so many of the likeliest; null, the default: none. */
+  logprobs?: number | null;
+  /** Those of the prompt's tokens too; not by default. */
+  promptLogprobs?: boolean;
+  /** The form that the text has to have; null, the default: any. The sequence disposes of it. */
+  constraint?: Constraint | null;
   /** The window, and how far it slides at once. */
   context: number;
   contextStride: number;
   decoder: Decoder;
   /**
-   * Called with the text as it comes and how many tokens it is of, at most once a token. The texts joined are a
-   * beginning of the outcome's: what may yet turn out to be a stop string or a part of a character waits.
+   * Called with the text as it comes, how many tokens it is of, and their log-probabilities where asked for, at most
+   * once a token. The texts joined are a beginning of the outcome's: what may yet turn out to be a stop string or a part
+   * of a character waits.
    */
   onText?: ((text: string, tokens: number, logprobs?: TokenLogprob[]) => void) | undefined;
   /** Called once, with the last that is to be said of the sequence. */
@@ -35,6 +48,8 @@ export interface SequenceOptions {
 export class Sequence {
   readonly ids: number[];
   readonly sampling: Sampling;
+  /** How many of the likeliest tokens to tell beside each; null where none is to be told of. */
+  readonly logprobs: number | null;
   cancelled = false;
   /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
   slot = -1;
@@ -46,6 +61,11 @@ export class Sequence {
   readonly #created = performance.now();
   readonly #detokenizer: ReturnType<Decoder["detokenizer"]>;
   readonly #stops: StopMatcher;
+  readonly #penalties: Penalties | null;
+  #constraint: Constraint | null;
+  readonly #logprobs: TokenLogprob[] = [];
+  /** Of the prompt's first tokens, as far as they have been scored. */
+  readonly #promptLogprobs: (TokenLogprob | null)[];
   /** Text that `onText` doesn't have yet, and the tokens since its last call. */
   #held = "";
   #heldTokens = 0;
@@ -60,11 +80,26 @@ export class Sequence {
     this.windowStart = Math.max(0, this.ids.length - options.context);
     this.#detokenizer = options.decoder.detokenizer();
     this.#stops = new StopMatcher(options.stop);
+    this.logprobs = options.logprobs ?? null;
+    this.#penalties = Penalties.of(options.sampling, options.promptIds);
+    this.#constraint = options.constraint ?? null;
+    // Nothing that the model sees comes before the window's first token.
+    this.#promptLogprobs = new Array<null>(this.windowStart + 1).fill(null);
   }
 
   /** Whether it has a token of its own. */
   get started(): boolean {
     return this.ids.length > this.#options.promptIds.length;
+  }
+
+  /** Whether all rows of its prompt have to be computed, and their logits with them. */
+  get scoring(): boolean {
+    return this.#options.promptLogprobs === true && !this.started;
+  }
+
+  /** The prompt's token of which the next row of a prompt that is scored tells; undefined when the row is its last. */
+  get unscored(): number | undefined {
+    return this.#options.promptIds[this.#promptLogprobs.length];
   }
 
   /** The ids that the model sees. */
@@ -85,27 +120,65 @@ export class Sequence {
     this.windowStart += this.#options.contextStride;
   }
 
-  /** Takes the next token and says whether it ends the sequence. */
-  push(token: number): boolean {
-    const { promptIds, maxTokens, eosId } = this.#options;
-    if (this.ids.length === promptIds.length) this.#firstTokenMs = performance.now() - this.#created;
+  /** What keeps the next token from being any. */
+  restraints(): Restraints {
+    const { eosId, minTokens = 0 } = this.#options;
+    return {
+      penalties: this.#penalties,
+      allowed: this.#constraint?.allowed() ?? null,
+      withheld: this.#generated < minTokens ? eosId : null,
+    };
+  }
+
+  /** Takes what a row tells of `unscored`. */
+  score(logprob: TokenLogprob): void {
+    this.#promptLogprobs.push(logprob);
+  }
+
+  /** Ends the sequence if there is nothing to draw, and says whether; to be asked when its prompt has been read. */
+  concludes(): boolean {
+    const { maxTokens } = this.#options;
+    if (maxTokens > 0 && !this.#constraint?.complete) return false;
+    this.#firstTokenMs = performance.now() - this.#created;
+    return this.#finish(maxTokens === 0 ? "length" : "stop", null);
+  }
+
+  /**
+   * Takes the next token and says whether it ends the sequence.
+   * @param logprob where `logprobs` asks for it
+   */
+  push(token: number, logprob?: TokenLogprob): boolean {
+    const { maxTokens, minTokens = 0, eosId } = this.#options;
+    if (!this.started) this.#firstTokenMs = performance.now() - this.#created;
     this.ids.push(token);
+    if (logprob) this.#logprobs.push(logprob);
+    this.#penalties?.push(token);
     const piece = this.#detokenizer.push(token);
     this.#length += piece.length;
     if (token === eosId) return this.#finish("stop", null);
-    const cut = this.#stops.push(piece);
-    if (cut !== null) return this.#finish("stop", cut);
-    if (this.ids.length - promptIds.length === maxTokens) return this.#finish("length", null);
+    this.#constraint?.accept(token);
+    if (this.#generated <= minTokens) this.#stops.pass(piece);
+    else {
+      const cut = this.#stops.push(piece);
+      if (cut !== null) return this.#finish("stop", cut);
+    }
+    if (this.#constraint?.complete) return this.#finish("stop", null);
+    if (this.#generated === maxTokens) return this.#finish("length", null);
     this.#tell(piece);
     return false;
   }
 
   cancel(): void {
-    this.#options.onEnd({ type: "cancelled" });
+    this.#end({ type: "cancelled", completionTokens: this.#generated });
   }
 
   fail(message: string): void {
-    this.#options.onEnd({ type: "failed", message });
+    this.#end({ type: "failed", message });
+  }
+
+  /** Tokens of its own. */
+  get #generated(): number {
+    return this.ids.length - this.#options.promptIds.length;
   }
 
   #tell(piece: string): void {
@@ -115,28 +188,39 @@ export class Sequence {
     this.#heldTokens++;
     const ready = this.#held.length - this.#stops.held;
     if (ready <= 0) return;
-    onText(this.#held.slice(0, ready), this.#heldTokens);
+    const text = this.#held.slice(0, ready);
+    if (this.logprobs === null) onText(text, this.#heldTokens);
+    else onText(text, this.#heldTokens, this.#logprobs.slice(-this.#heldTokens));
     this.#held = this.#held.slice(ready);
     this.#heldTokens = 0;
   }
 
   /** `cut` is where in the text a stop string begins. */
   #finish(reason: FinishReason, cut: number | null): true {
-    const { promptIds, decoder } = this.#options;
+    const { promptIds, decoder, promptLogprobs } = this.#options;
     const generated = decoder.decode(this.ids.slice(promptIds.length));
     const fullText = decoder.decode(this.ids);
     const end = cut ?? this.#length;
     const left = generated.length - end;
-    this.#options.onEnd({
+    this.#end({
       type: "finished",
       reason,
       generated: generated.slice(0, end),
       fullText: fullText.slice(0, fullText.length - left),
       promptTokens: promptIds.length,
-      completionTokens: this.ids.length - promptIds.length,
+      completionTokens: this.#generated,
       cachedTokens: this.cachedTokens,
       firstTokenMs: this.#firstTokenMs,
+      ...(this.logprobs !== null && { logprobs: this.#logprobs }),
+      ...(promptLogprobs && { promptLogprobs: this.#promptLogprobs }),
     });
     return true;
+  }
+
+  #end(outcome: FromSequence): void {
+    const constraint = this.#constraint;
+    this.#constraint = null;
+    constraint?.dispose();
+    this.#options.onEnd(outcome);
   }
 }

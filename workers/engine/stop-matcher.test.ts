@@ -44,6 +44,17 @@ describe("the stop matcher", () => {
     assert.ok(found > 500);
   });
 
+  it("passes over stop strings that do not count, but not over the beginning of one that does", () => {
+    const matcher = new StopMatcher(["aba", "xx"]);
+    matcher.pass("abaabaxxx");
+    assert.equal(matcher.held, 1);
+    matcher.pass("ab");
+    assert.equal(matcher.push("a"), 9);
+    const overlapping = new StopMatcher(["aba"]);
+    overlapping.pass("aba");
+    assert.equal(overlapping.push("ba"), 2);
+  });
+
   it("holds nothing back without stop strings", () => {
     const matcher = new StopMatcher([]);
     assert.deepEqual([matcher.push("abc"), matcher.held], [null, 0]);

@@ -29,6 +29,18 @@ export class StopMatcher {
     this.#length += piece.length;
     return first;
   }
+
+  /** Reads a piece that may begin a stop string, but completes none that counts. */
+  pass(piece: string): void {
+    for (const pattern of this.#patterns) {
+      let rest = piece;
+      for (let end = advance(pattern, rest); end !== null; end = advance(pattern, rest)) {
+        rest = rest.slice(end);
+        pattern.matched = pattern.borders[pattern.stop.length]!;
+      }
+    }
+    this.#length += piece.length;
+  }
 }
 
 interface Pattern {

@@ -20,6 +20,8 @@ export interface Walk {
   states: readonly State[];
 }
 
+const nothing = new Uint8Array();
+
 /** In one walk; a grammar that needs more would hold up the batch for milliseconds at each token. */
 const MAX_WORK = 30_000;
 
@@ -29,22 +31,23 @@ export class Vocabulary {
   readonly complete: boolean;
   /** Words of the mask: a bit for each token that the model has a logit for. */
   readonly words: number;
-  readonly #tokenizer: Tokenizer;
+  readonly #firstTexts: readonly Uint8Array[];
+  readonly #laterTexts: readonly Uint8Array[];
   readonly #first: Sorted;
   readonly #later: Sorted;
   #walks = 0;
 
   /** @param size how many logits the model has */
   constructor(tokenizer: Tokenizer, size: number) {
-    this.#tokenizer = tokenizer;
     this.words = Math.ceil(size / 32);
     const count = Math.min(size, tokenizer.size);
     const later = texts(tokenizer, count, false);
     const first = texts(tokenizer, count, true);
     this.#later = sorted(later);
-    const isSame = (text: Uint8Array, id: number) =>
-      text === later[id] || Buffer.compare(text, later[id]!) === 0;
-    this.#first = first.every(isSame) ? this.#later : sorted(first);
+    const isSame = first.every((text, id) => Buffer.compare(text, later[id]!) === 0);
+    this.#first = isSame ? this.#later : sorted(first);
+    this.#laterTexts = later;
+    this.#firstTexts = isSame ? later : first;
     const single = new Set(later.filter(({ length }) => length === 1).map((text) => text[0]!));
     this.complete = this.#first === this.#later && utf8Bytes().every((byte) => single.has(byte));
   }
@@ -54,8 +57,9 @@ export class Vocabulary {
     return this.#first !== this.#later;
   }
 
+  /** What a token adds to a text; nothing for one that is no text. */
   bytes(token: number, first: boolean): Uint8Array {
-    return this.#tokenizer.tokenBytes(token, first);
+    return (first ? this.#firstTexts : this.#laterTexts)[token] ?? nothing;
   }
 
   /**
@@ -104,7 +108,7 @@ export class Vocabulary {
 }
 
 function texts(tokenizer: Tokenizer, count: number, first: boolean): Uint8Array[] {
-  return Array.from({ length: count }, (_, id) => tokenizer.tokenBytes(id, first));
+  return Array.from({ length: count }, (_, id) => tokenizer.tokenBytes(id, first).bytes ?? nothing);
 }
 
 function sorted(all: readonly Uint8Array[]): Sorted {

@@ -24,7 +24,7 @@ export class Wanderer {
     this.#eosId = eosId;
     this.#random = random;
     const all = Array.from({ length: tokenizer.size }, (_, id) => id);
-    const text = (id: number) => Buffer.from(tokenizer.tokenBytes(id, false)).toString("latin1");
+    const text = (id: number) => Buffer.from(tokenizer.tokenBytes(id, false).bytes ?? []).toString("latin1");
     this.#enders = new Set(all.filter((id) => id === eosId || /^["}\],\d]+$/.test(text(id))));
   }
 

@@ -28,17 +28,9 @@ class PresetCache extends KvCache {
   /** Tokens that a slot holds as soon as a sequence takes it. */
   preset = 0;
 
-  #opened = 0;
-
-  override open(rows: number): void {
-    super.open(rows);
-    this.lengths[this.#opened++] = Math.max(rows, this.preset);
-    this.reserve(this.preset);
-  }
-
-  override close(): void {
-    this.#opened--;
-    super.close();
+  override take(slot: number): void {
+    super.take(slot);
+    this.lengths[slot] = Math.max(this.lengths[slot]!, this.preset);
   }
 }
 

@@ -107,7 +107,7 @@ export function watchEngine(): Ledger<Part> {
   ledger.watch("native", OnnxSession.prototype, "run");
   ledger.watch("sampling", Sampler.prototype, "sample");
   ledger.watch("delivery", Sequence.prototype, "push");
-  for (const method of ["append", "reserve", "open", "close", "extend", "swap"] as const)
+  for (const method of ["append", "past", "take", "pack", "unpack", "extend", "swap"] as const)
     ledger.watch("cache", KvCache.prototype, method);
   return ledger;
 }

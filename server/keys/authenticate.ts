@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { RequestHandler, Response } from "express";
+import { HttpError } from "../errors.js";
+import { pageAssets } from "../routes/docs.js";
+import type { Caller } from "./caller.js";
+import type { Callers } from "./callers.js";
+import { rateLimitHeaders } from "./rate-limit-headers.js";
+
+/** What needs no key, to GET and HEAD. */
+const open: ReadonlySet<string> = new Set([
+  "/",
+  "/health",
+  "/docs",
+  "/redoc",
+  "/openapi.json",
+  ...pageAssets,
+]);
+
+/**
+ * Lets nobody pass without a key, where keys are set, whatever the path and method, before anything else is looked at.
+ * Sets `res.locals.caller`, counts what is posted against the key's limit, and tells the limits on every answer.
+ */
+export function authenticate(callers: Callers): RequestHandler {
+  return (req, res, next) => {
+    if ((req.method === "GET" || req.method === "HEAD") && open.has(req.path)) {
+      (res.locals as Locals).caller = callers.anonymous;
+      return next();
+    }
+    const caller = callers.identify(presentedKey(req.headers));
+    if (caller === null) throw new HttpError("unauthorized", { "WWW-Authenticate": "Bearer" });
+    (res.locals as Locals).caller = caller;
+    tellLimits(res, caller);
+    if (req.method === "POST") caller.arrive();
+    next();
+  };
+}
+
+/** Whoever sent the request that this answers. */
+export function callerOf(res: Response): Caller {
+  return (res.locals as Locals).caller;
+}
+
+interface Locals {
+  caller: Caller;
+}
+
+/** X-API-Key comes first: Authorization may be meant for a proxy on the way. */
+function presentedKey({ "x-api-key": key, authorization }: IncomingHttpHeaders): string | undefined {
+  return (key as string | undefined) ?? /^bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
+}
+
+/** As late as can be, so that they tell what this request itself has taken. */
+function tellLimits(res: Response, caller: Caller): void {
+  const writeHead = res.writeHead;
+  res.writeHead = function (this: Response, ...head: unknown[]) {
+    for (const [name, value] of rateLimitHeaders(caller.allowances)) this.setHeader(name, value);
+    return Reflect.apply(writeHead, this, head);
+  } as Response["writeHead"];
+}

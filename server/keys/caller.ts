@@ -1,0 +1,160 @@
+import { type ErrorCode, errors, HttpError } from "../errors.js";
+import type { Key, Limits } from "./key.js";
+import { Ledger } from "./ledger.js";
+import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";
+
+/** What a generation has used. */
+export interface TokensUsed {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/** The tokens that are held for one generation, until it ends. */
+export interface Lease {
+  /**
+   * Counts what was used in place of what was held. Has to be called however the generation ends, without an argument
+   * where nothing was computed; only the first call counts.
+   */
+  settle(used?: TokensUsed): void;
+}
+
+/** A limit as it stands; `msUntilReset` is null where no clock, but the end of a request gives it back. */
+export interface Allowance {
+  limit: number;
+  remaining: number;
+  msUntilReset: number | null;
+}
+
+const none: TokensUsed = { promptTokens: 0, completionTokens: 0 };
+
+/** Whoever a key belongs to: what it may use, and what it has used. All requests with the key share it. */
+export class Caller {
+  readonly name: string;
+  readonly ledger: Ledger;
+  #priority!: number;
+  #limits!: Readonly<Limits>;
+  #requestsPerMinute: MinuteQuota | null = null;
+  #tokensPerMinute: MinuteQuota | null = null;
+  #tokensPerDay: DayQuota | null = null;
+  /** The most tokens that those may use that run. */
+  #held = 0;
+  #running = 0;
+
+  constructor(
+    key: Omit<Key, "hash">,
+    private readonly clock: Clock,
+    /** The highest class that a request may ask for; by default the key's own. */
+    private readonly highest?: number,
+  ) {
+    this.name = key.name;
+    this.ledger = new Ledger(clock);
+    this.revise(key);
+  }
+
+  /** The class of the queue that a request gets without asking. */
+  get priority(): number {
+    return this.#priority;
+  }
+
+  /** The class of a request that asks for one, or for none. */
+  priorityFor(asked: number = this.#priority): number {
+    return Math.min(asked, this.highest ?? this.#priority);
+  }
+
+  /** Changes what it may use from now on; what is used stays used. */
+  revise({ priority, limits }: Pick<Key, "priority" | "limits">): void {
+    const { requestsPerMinute, tokensPerMinute, tokensPerDay } = limits;
+    this.#priority = priority;
+    this.#limits = limits;
+    this.#requestsPerMinute = this.#minuteQuota(requestsPerMinute, this.#requestsPerMinute);
+    this.#tokensPerMinute = this.#minuteQuota(tokensPerMinute, this.#tokensPerMinute);
+    this.#tokensPerDay =
+      tokensPerDay === null ? null : new DayQuota(tokensPerDay, this.clock, () => this.ledger.tokensToday);
+  }
+
+  /** Counts a request as it arrives. @throws HttpError 429 */
+  arrive(): void {
+    this.ledger.add({ requests: 1 });
+    const wait = this.#requestsPerMinute?.msUntilRoom(1, 0) ?? 0;
+    if (wait > 0) throw this.#refusal("rate_limited", wait);
+    this.#requestsPerMinute?.use(1);
+  }
+
+  /**
+   * Holds the most tokens that a generation can use, prompt included, so that all that run together never exceed a limit.
+   * @throws HttpError 429 with the time until there is room; 403 where there never will be
+   */
+  admit({ tokens }: { tokens: number }): Lease {
+    const { concurrentRequests } = this.#limits;
+    const quotas: [ErrorCode, Quota | null][] = [
+      ["tokens_limited", this.#tokensPerMinute],
+      ["quota_used_up", this.#tokensPerDay],
+    ];
+    const least = Math.min(...quotas.map(([, quota]) => quota?.limit ?? Number.POSITIVE_INFINITY));
+    if (tokens > least) throw this.#refusal("over_quota", null, `${tokens} of ${least}`);
+    const [code, wait] = quotas
+      .map(([code, quota]) => [code, quota?.msUntilRoom(tokens, this.#held) ?? 0] as const)
+      .reduce((longest, one) => (one[1] > longest[1] ? one : longest));
+    if (wait > 0) throw this.#refusal(code, wait);
+    // When one of the others ends is not known.
+    if (concurrentRequests !== null && this.#running >= concurrentRequests)
+      throw this.#refusal("concurrency_limited", 1);
+    return this.#lease(tokens);
+  }
+
+  /** Each limit as it stands; null where there is none. */
+  get allowances(): Record<keyof Limits, Allowance | null> {
+    const { concurrentRequests } = this.#limits;
+    return {
+      requestsPerMinute: standing(this.#requestsPerMinute, 0),
+      tokensPerMinute: standing(this.#tokensPerMinute, this.#held),
+      tokensPerDay: standing(this.#tokensPerDay, this.#held),
+      concurrentRequests:
+        concurrentRequests === null
+          ? null
+          : {
+              limit: concurrentRequests,
+              remaining: Math.max(0, concurrentRequests - this.#running),
+              msUntilReset: null,
+            },
+    };
+  }
+
+  #lease(tokens: number): Lease {
+    this.#held += tokens;
+    this.#running += 1;
+    let settled = false;
+    return {
+      settle: ({ promptTokens, completionTokens } = none) => {
+        if (settled) return;
+        settled = true;
+        this.#held -= tokens;
+        this.#running -= 1;
+        this.#tokensPerMinute?.use(promptTokens + completionTokens);
+        this.ledger.add({ promptTokens, completionTokens });
+      },
+    };
+  }
+
+  #minuteQuota(limit: number | null, before: MinuteQuota | null): MinuteQuota | null {
+    return limit === null ? null : new MinuteQuota(limit, this.clock, before?.used);
+  }
+
+  #refusal(code: ErrorCode, ms: number | null, numbers?: string): HttpError {
+    this.ledger.add({ refused: 1 });
+    const headers: Record<string, string> = ms === null ? {} : { "Retry-After": wholeSeconds(ms) };
+    const { detail } = errors[code];
+    return new HttpError(code, headers, numbers === undefined ? detail : `${detail}: ${numbers}`);
+  }
+}
+
+function standing(quota: Quota | null, held: number): Allowance | null {
+  if (quota === null) return null;
+  const { limit, used, msUntilReset } = quota;
+  return { limit, remaining: Math.max(0, Math.floor(limit - used - held + SLACK)), msUntilReset };
+}
+
+/** The first whole second that is not too early. */
+function wholeSeconds(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000 - SLACK)));
+}

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+
+/** What a key may use; null is no limit. */
+export interface Limits {
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  tokensPerDay: number | null;
+  concurrentRequests: number | null;
+}
+
+export const unlimited: Readonly<Limits> = Object.freeze({
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+  tokensPerDay: null,
+  concurrentRequests: null,
+});
+
+/** A key as the server holds it: the text itself is nowhere. */
+export interface Key {
+  name: string;
+  /** SHA-256 of the text. */
+  hash: Buffer;
+  /** The queue's class of its requests, and the highest that they may ask for. */
+  priority: number;
+  limits: Readonly<Limits>;
+}
+
+export const isName = (text: string) => /^[\w.-]{1,64}$/.test(text);
+
+/** Printable ASCII, as a header carries it; a comma would join two headers of the same name. */
+export const isKey = (text: string) => /^[\x21-\x2b\x2d-\x7e]{1,512}$/.test(text);
+export const keyForm = "1 to 512 printable ASCII characters without spaces and commas";
+
+export function hashKey(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/** The index of the first key with a name or a text that one before it has; -1 where there is none. */
+export function firstRepeated(keys: readonly Key[]): number {
+  const names = new Set<string>();
+  const hashes = new Set<string>();
+  return keys.findIndex(({ name, hash }) => {
+    const hex = hash.toString("hex");
+    if (names.has(name) || hashes.has(hex)) return true;
+    names.add(name);
+    hashes.add(hex);
+    return false;
+  });
+}

@@ -1,0 +1,58 @@
+import type { Clock } from "./quota.js";
+
+/** Of the requests, `refused` are those that a limit of the key refused. */
+export interface Counts {
+  requests: number;
+  refused: number;
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/** How many days are kept apart. */
+const DAYS = 31;
+
+const nothing = (): Counts => ({ requests: 0, refused: 0, promptTokens: 0, completionTokens: 0 });
+
+/** What a caller has used since the start of the process, in all and on each of the last days (UTC). In memory alone. */
+export class Ledger {
+  readonly since: Date;
+  readonly total = nothing();
+  #days = new Map<string, Counts>();
+
+  constructor(private readonly clock: Clock) {
+    this.since = new Date(clock());
+  }
+
+  add(counts: Partial<Counts>): void {
+    const today = this.#today();
+    for (const [name, amount] of Object.entries(counts) as [keyof Counts, number][]) {
+      this.total[name] += amount;
+      today[name] += amount;
+    }
+  }
+
+  get tokensToday(): number {
+    const { promptTokens, completionTokens } = this.#days.get(this.#date()) ?? nothing();
+    return promptTokens + completionTokens;
+  }
+
+  /** The days that had requests, the latest first. */
+  get days(): [date: string, Readonly<Counts>][] {
+    return [...this.#days].sort(([a], [b]) => (a < b ? 1 : -1));
+  }
+
+  #today(): Counts {
+    const date = this.#date();
+    let counts = this.#days.get(date);
+    if (counts === undefined) {
+      counts = nothing();
+      this.#days.set(date, counts);
+      if (this.#days.size > DAYS) this.#days.delete(this.days.at(-1)![0]);
+    }
+    return counts;
+  }
+
+  #date(): string {
+    return new Date(this.clock()).toISOString().slice(0, 10);
+  }
+}

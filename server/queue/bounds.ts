@@ -1,0 +1,73 @@
+import { NeverFits } from "./refusal.js";
+
+export interface BoundsOptions {
+  /** How many sequences there may be in all, in whatever state. */
+  sequences: number;
+  /** How many of them may be one caller's. */
+  sequencesOfCaller: number;
+  /** How many prompt tokens the sequences that have not started may have. */
+  promptTokens: number;
+}
+
+/** Counts what is reserved, so that nothing is computed for a request that there is no place for. */
+export class Bounds {
+  readonly #most: BoundsOptions;
+  readonly #byCaller = new Map<string, number>();
+  #sequences = 0;
+  #promptTokens = 0;
+
+  constructor(most: BoundsOptions) {
+    this.#most = most;
+  }
+
+  get isEmpty(): boolean {
+    return this.#sequences === 0;
+  }
+
+  /**
+   * Takes places, or says which bound is in the way. An estimate of prompt tokens beyond the bound counts as the bound:
+   * it may be too high by far.
+   * @throws NeverFits
+   */
+  take(caller: string, sequences: number, promptTokens: number): "full" | "caller_full" | null {
+    const most = this.#most;
+    const ofCaller = (this.#byCaller.get(caller) ?? 0) + sequences;
+    // One is no invalid request, whatever the bounds.
+    const mostSequences = Math.max(Math.min(most.sequences, most.sequencesOfCaller), 1);
+    if (sequences > mostSequences) throw new NeverFits("sequences", mostSequences, sequences);
+    if (this.#sequences + sequences > most.sequences) return "full";
+    if (this.#promptTokens + this.estimate(promptTokens) > most.promptTokens) return "full";
+    if (ofCaller > most.sequencesOfCaller) return "caller_full";
+    this.#sequences += sequences;
+    this.#byCaller.set(caller, ofCaller);
+    this.#promptTokens += this.estimate(promptTokens);
+    return null;
+  }
+
+  /** As `take` counts it. */
+  estimate(promptTokens: number): number {
+    return Math.min(promptTokens, this.#most.promptTokens);
+  }
+
+  /** Counts other prompt tokens in place of an estimate; false: there is no place for so many. @throws NeverFits */
+  adjust(from: number, to: number): boolean {
+    const most = this.#most.promptTokens;
+    if (to > most) throw new NeverFits("prompt tokens", most, to);
+    if (to > from && this.#promptTokens - from + to > most) return false;
+    this.#promptTokens += to - from;
+    return true;
+  }
+
+  /** A sequence has started, or is given up before: its prompt waits no longer. */
+  leaveTokens(promptTokens: number): void {
+    this.#promptTokens -= promptTokens;
+  }
+
+  /** Gives places back. */
+  leave(caller: string, sequences: number): void {
+    this.#sequences -= sequences;
+    const left = (this.#byCaller.get(caller) ?? 0) - sequences;
+    if (left === 0) this.#byCaller.delete(caller);
+    else this.#byCaller.set(caller, left);
+  }
+}

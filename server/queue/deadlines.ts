@@ -1,0 +1,104 @@
+import type { Clock } from "./clock.js";
+
+/** How long a request may take, in seconds; what is left out may take forever. */
+export interface Timeouts {
+  /** From the reservation until the first of its sequences starts. */
+  queue?: number | undefined;
+  /** From the reservation until the first token comes. */
+  firstToken?: number | undefined;
+  /** From one token to the next, while some of its sequences run. */
+  stall?: number | undefined;
+  /** From the reservation until the last of its sequences has ended. */
+  total?: number | undefined;
+}
+
+export type Deadline = keyof Timeouts;
+
+const deadlines = ["queue", "firstToken", "stall", "total"] as const;
+
+export class DeadlineExceeded extends Error {
+  override name = "DeadlineExceeded";
+  constructor(
+    readonly deadline: Deadline,
+    readonly seconds: number,
+  ) {
+    super(`the ${deadline} deadline of ${seconds} s has passed`);
+  }
+}
+
+/** What a request asks for, within the server's own: a request can wait less than those, never more. */
+export function within(own: Timeouts, asked: Timeouts = {}): Timeouts {
+  const timeouts: Timeouts = {};
+  for (const deadline of deadlines) {
+    const seconds = Math.min(
+      own[deadline] ?? Number.POSITIVE_INFINITY,
+      asked[deadline] ?? Number.POSITIVE_INFINITY,
+    );
+    if (Number.isFinite(seconds)) timeouts[deadline] = seconds;
+  }
+  return timeouts;
+}
+
+/** One request's deadlines. They pass at their time, not when something else happens next. */
+export class Deadlines {
+  readonly #timeouts: Timeouts;
+  readonly #clock: Clock;
+  readonly #passed: (error: DeadlineExceeded) => void;
+  readonly #armed = new Map<Deadline, () => void>();
+  #lastTokenAt: number | null = null;
+
+  /** @param passed called once at most */
+  constructor(timeouts: Timeouts, clock: Clock, passed: (error: DeadlineExceeded) => void) {
+    this.#timeouts = timeouts;
+    this.#clock = clock;
+    this.#passed = passed;
+    for (const deadline of deadlines) if (deadline !== "stall") this.#arm(deadline, clock.now());
+  }
+
+  /** Whether `token` has to be called. */
+  get wantTokens(): boolean {
+    return this.#timeouts.firstToken !== undefined || this.#timeouts.stall !== undefined;
+  }
+
+  /** A sequence has started. */
+  started(): void {
+    this.#disarm("queue");
+    if (this.#lastTokenAt !== null) this.token();
+  }
+
+  /** A token has come. */
+  token(): void {
+    this.#disarm("firstToken");
+    this.#lastTokenAt = this.#clock.now();
+    if (!this.#armed.has("stall")) this.#arm("stall", this.#lastTokenAt);
+  }
+
+  /** No sequence runs, so that no token can come. */
+  paused(): void {
+    this.#disarm("stall");
+  }
+
+  end(): void {
+    for (const deadline of deadlines) this.#disarm(deadline);
+  }
+
+  #arm(deadline: Deadline, since: number): void {
+    const seconds = this.#timeouts[deadline];
+    if (seconds === undefined) return;
+    const pass = () => {
+      // A timer is not set anew with every token, and Node's may come a moment early.
+      const from = deadline === "stall" ? (this.#lastTokenAt ?? since) : since;
+      const at = from + seconds * 1000;
+      const left = at - this.#clock.now();
+      if (left > 0) return void this.#armed.set(deadline, this.#clock.after(Math.ceil(left), pass));
+      this.end();
+      this.#passed(new DeadlineExceeded(deadline, seconds));
+    };
+    this.#armed.set(deadline, this.#clock.after(seconds * 1000, pass));
+  }
+
+  #disarm(deadline: Deadline): void {
+    this.#armed.get(deadline)?.();
+    this.#armed.delete(deadline);
+  }
+}

@@ -1,0 +1,71 @@
+/** A binary heap: what comes before everything else is found in O(1), added and taken in O(log n). */
+export class Heap<T> {
+  readonly #items: T[];
+  readonly #before: (a: T, b: T) => boolean;
+
+  /** `items` have to be in a heap's order already: one item, another heap's `items`, or sorted. */
+  constructor(before: (a: T, b: T) => boolean, items: T[] = []) {
+    this.#before = before;
+    this.#items = items;
+  }
+
+  /** In the heap's own order, in which only the first is the least. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#rise(this.#items.length - 1);
+  }
+
+  pop(): T | undefined {
+    const first = this.#items[0];
+    if (first !== undefined) this.#take(0);
+    return first;
+  }
+
+  /** O(n). */
+  remove(item: T): void {
+    const index = this.#items.indexOf(item);
+    if (index !== -1) this.#take(index);
+  }
+
+  #take(index: number): void {
+    const last = this.#items.pop() as T;
+    if (index === this.#items.length) return;
+    this.#items[index] = last;
+    this.#sink(index);
+    this.#rise(index);
+  }
+
+  #rise(index: number): void {
+    const items = this.#items;
+    const item = items[index] as T;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!this.#before(item, items[parent] as T)) break;
+      items[index] = items[parent] as T;
+      index = parent;
+    }
+    items[index] = item;
+  }
+
+  #sink(index: number): void {
+    const items = this.#items;
+    const item = items[index] as T;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= items.length) break;
+      if (child + 1 < items.length && this.#before(items[child + 1] as T, items[child] as T)) child++;
+      if (!this.#before(items[child] as T, item)) break;
+      items[index] = items[child] as T;
+      index = child;
+    }
+    items[index] = item;
+  }
+}

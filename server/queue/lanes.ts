@@ -1,0 +1,266 @@
+import { Heap } from "./heap.js";
+import { Line, type Node } from "./line.js";
+
+/** Higher starts sooner; 0 is what a request has that says nothing. */
+export const PRIORITIES = { min: -10, max: 10 } as const;
+
+/**
+ * After so long at the head of its caller's line, an entry counts as one class higher: ten seconds is more than most
+ * requests run, so that a class means something, and brings the lowest beside the highest within 200 seconds.
+ */
+export const AGEING_MS = 10_000;
+
+/** What a caller's turn is worth, in tokens: less than nearly every request costs, so that callers take turns often. */
+const QUANTUM = 64;
+
+/** What waits, as far as its turn depends on it. */
+export interface Claim {
+  readonly caller: string;
+  /** An integer within `PRIORITIES`. */
+  readonly priority: number;
+  /** In tokens: the prompt's and the most that are written. */
+  readonly tokens: number;
+}
+
+/** When a caller's turn comes, within a class. */
+interface Turn {
+  /** It has nothing to do with the rounds before. */
+  round: number;
+  /** Within a round, who came first. */
+  order: number;
+  /** Tokens that it may still use; it gets a QUANTUM with every round, and starts nothing while it is in debt. */
+  balance: number;
+}
+
+/** One caller's entries of one class. */
+interface Flow<T> extends Turn {
+  readonly caller: string;
+  readonly home: Lane<T>;
+  /** Where its first entry counts; above `home` once that has aged. */
+  lane: Lane<T>;
+  readonly line: Line<T>;
+  /** When its first entry came to be the first, or was last moved up. */
+  agedAt: number;
+}
+
+/** A class. */
+interface Lane<T> {
+  readonly priority: number;
+  /** By caller, those of this class. */
+  readonly flows: Map<string, Flow<T>>;
+  /** Those whose first entry counts here, by turn. */
+  readonly turns: Heap<Flow<T>>;
+  round: number;
+  orders: number;
+}
+
+/** What will have become of a flow's turn. */
+interface Forecast<T> extends Turn {
+  readonly flow: Flow<T> | null;
+  node: Node<T> | null;
+  /** Something more is counted behind the flow's last entry. */
+  isExtra: boolean;
+}
+
+const sooner = (a: Turn, b: Turn) => (a.round === b.round ? a.order < b.order : a.round < b.round);
+
+/**
+ * Who starts next. Classes are strict: nothing starts while something of a higher class waits. Inside a class callers
+ * take turns by deficit round robin (Shreedhar and Varghese, "Efficient fair queuing using deficit round robin", 1995)
+ * over tokens, with two choices of our own: an entry may start as soon as its caller is out of debt and is paid for
+ * afterwards, so that a caller's first never waits for more than one turn of each other; and a turn starts one entry.
+ * So a turn's cost decides in how many rounds the next one comes, which a heap sorts without walking through the rounds.
+ *
+ * Entries age at the head of their caller's line, not from their arrival. Else whoever has let a thousand pile up would
+ * lift them all above the first of another caller.
+ */
+export class Lanes<T extends Claim> {
+  readonly #now: () => number;
+  /** Highest first. */
+  readonly #lanes: Lane<T>[] = [];
+  /** Those that wait below the highest class; the one that is to age next comes first. */
+  readonly #ageing = new Set<Flow<T>>();
+  #size = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    for (let { max: priority } = PRIORITIES; priority >= PRIORITIES.min; priority--)
+      this.#lanes.push({ priority, flows: new Map(), turns: new Heap<Flow<T>>(sooner), round: 0, orders: 0 });
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(entry: T): Node<T> {
+    const { caller, priority } = entry;
+    const home = this.#lane(priority);
+    let flow = home.flows.get(caller);
+    if (flow === undefined || (flow.line.first === null && isPaid(flow))) {
+      if (flow !== undefined) home.turns.remove(flow);
+      const turn = { round: home.round, order: home.orders++, balance: QUANTUM };
+      flow = { caller, home, lane: home, line: new Line(), agedAt: 0, ...turn };
+      home.flows.set(caller, flow);
+      home.turns.push(flow);
+    }
+    this.#size++;
+    const node = flow.line.push(entry);
+    if (flow.line.first === node) this.#newFirst(flow);
+    return node;
+  }
+
+  /** Takes out an entry that leaves without its turn. */
+  remove(node: Node<T>): void {
+    if (node.line === null) return;
+    const { caller, priority } = node.value;
+    const flow = this.#lane(priority).flows.get(caller)!;
+    const wasFirst = flow.line.first === node;
+    flow.line.remove(node);
+    this.#size--;
+    if (!wasFirst) return;
+    if (flow.lane !== flow.home) {
+      flow.lane.turns.remove(flow);
+      this.#goHome(flow);
+    }
+    this.#newFirst(flow);
+    if (flow.line.first === null && isPaid(flow)) {
+      flow.home.flows.delete(caller);
+      flow.home.turns.remove(flow);
+    }
+  }
+
+  /** Takes out the entry that is to start now. */
+  shift(): T | null {
+    this.#age();
+    for (const lane of this.#lanes) {
+      for (let flow = lane.turns.pop(); flow !== undefined; flow = lane.turns.pop()) {
+        const node = flow.line.first;
+        if (node === null) {
+          // Nobody who waits has a turn before the one for which it would be out of debt.
+          lane.flows.delete(flow.caller);
+          continue;
+        }
+        flow.line.remove(node);
+        this.#size--;
+        lane.round = flow.round;
+        if (lane === flow.home) {
+          pay(flow, node.value.tokens);
+          lane.turns.push(flow);
+        } else {
+          this.#goHome(flow, node.value.tokens);
+        }
+        this.#newFirst(flow);
+        return node.value;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * The order in which those who wait will start, if nobody else comes, leaves or ages. `extra` is counted as if it had
+   * just come, and told as null. Each step is O(log callers); nothing may be changed between two steps.
+   */
+  order(): Generator<T>;
+  order(extra: Claim): Generator<T | null>;
+  *order(extra?: Claim): Generator<T | null> {
+    this.#age();
+    const forecasts = this.#lanes.map(
+      ({ turns }) => new Heap<Forecast<T>>(sooner, turns.items.map(forecastOf)),
+    );
+    if (extra !== undefined) this.#foresee(extra, forecasts);
+    for (const [index, { priority }] of this.#lanes.entries()) {
+      const turns = forecasts[index]!;
+      for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
+        if (turn.node === null) {
+          if (turn.isExtra) yield null;
+          continue;
+        }
+        const entry = turn.node.value;
+        yield entry;
+        turn.node = turn.node.next;
+        if (entry.priority === priority) {
+          pay(turn, entry.tokens);
+          turns.push(turn);
+        } else {
+          const home = this.#lane(entry.priority);
+          enter(turn, home.round, home.orders, entry.tokens);
+          forecasts[PRIORITIES.max - home.priority]!.push(turn);
+        }
+      }
+    }
+  }
+
+  #foresee(extra: Claim, forecasts: Heap<Forecast<T>>[]): void {
+    const home = this.#lane(extra.priority);
+    const flow = home.flows.get(extra.caller);
+    if (flow !== undefined && (flow.line.first !== null || !isPaid(flow))) {
+      for (const turn of forecasts[PRIORITIES.max - flow.lane.priority]!.items)
+        if (turn.flow === flow) turn.isExtra = true;
+      return;
+    }
+    const turn = { round: home.round, order: home.orders, balance: QUANTUM };
+    forecasts[PRIORITIES.max - home.priority]!.push({ ...turn, flow: null, node: null, isExtra: true });
+  }
+
+  #lane(priority: number): Lane<T> {
+    const lane = this.#lanes[PRIORITIES.max - priority];
+    if (lane !== undefined) return lane;
+    const { min, max } = PRIORITIES;
+    throw new RangeError(`expected a priority from ${min} to ${max}, got ${priority}`);
+  }
+
+  #newFirst(flow: Flow<T>): void {
+    this.#ageing.delete(flow);
+    flow.agedAt = this.#now();
+    if (flow.line.first !== null && flow.lane !== this.#lanes[0]) this.#ageing.add(flow);
+  }
+
+  /** Every flow ages in the same time, so that the set has them in the order of what they have aged. */
+  #age(): void {
+    const now = this.#now();
+    for (const flow of this.#ageing) {
+      if (now - flow.agedAt < AGEING_MS) return;
+      this.#ageing.delete(flow);
+      const classes = Math.floor((now - flow.agedAt) / AGEING_MS);
+      const lane = this.#lane(Math.min(flow.lane.priority + classes, PRIORITIES.max));
+      flow.lane.turns.remove(flow);
+      flow.lane = lane;
+      enter(flow, lane.round, lane.orders++);
+      lane.turns.push(flow);
+      flow.agedAt = now;
+      if (lane !== this.#lanes[0]) this.#ageing.add(flow);
+    }
+  }
+
+  /** The entry that had aged is gone; the next starts from the class in which it came. */
+  #goHome(flow: Flow<T>, tokens = 0): void {
+    const { home } = flow;
+    flow.lane = home;
+    enter(flow, home.round, home.orders++, tokens);
+    home.turns.push(flow);
+  }
+}
+
+/** Whether nobody has to wait for it to get out of debt. */
+const isPaid = <T>(flow: Flow<T>) => flow.round <= flow.home.round;
+
+function forecastOf<T>(flow: Flow<T>): Forecast<T> {
+  const { round, order, balance } = flow;
+  return { round, order, balance, flow, node: flow.line.first, isExtra: false };
+}
+
+/** Starts anew, in a round that has begun, and pays for so many tokens. */
+function enter(turn: Turn, round: number, order: number, tokens = 0): void {
+  turn.round = round;
+  turn.order = order;
+  turn.balance = QUANTUM;
+  if (tokens > 0) pay(turn, tokens);
+}
+
+/** Ends a turn: the next one comes in the first round in which it is out of debt. What is left over is not hoarded. */
+function pay(turn: Turn, tokens: number): void {
+  const balance = turn.balance - tokens + QUANTUM;
+  const rounds = balance > 0 ? 0 : Math.floor(-balance / QUANTUM) + 1;
+  turn.round += 1 + rounds;
+  turn.balance = Math.min(balance + rounds * QUANTUM, QUANTUM);
+}

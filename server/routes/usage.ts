@@ -1,0 +1,44 @@
+import { Router } from "express";
+import { callerOf } from "../keys/authenticate.js";
+import type { Allowance } from "../keys/caller.js";
+import type { Counts } from "../keys/ledger.js";
+
+/** What the calling key has used, and what is left to it. */
+export function usageRoutes(): Router {
+  const router = Router();
+  router.get("/v1/usage", (_req, res) => {
+    const { name, priority, ledger, allowances } = callerOf(res);
+    const { requestsPerMinute, tokensPerMinute, tokensPerDay, concurrentRequests } = allowances;
+    res.json({
+      object: "usage",
+      name,
+      priority,
+      since: ledger.since.toISOString(),
+      ...countsBody(ledger.total),
+      days: ledger.days.map(([date, counts]) => ({ date, ...countsBody(counts) })),
+      limits: {
+        requests_per_minute: allowanceBody(requestsPerMinute),
+        tokens_per_minute: allowanceBody(tokensPerMinute),
+        tokens_per_day: allowanceBody(tokensPerDay),
+        concurrent_requests: allowanceBody(concurrentRequests),
+      },
+    });
+  });
+  return router;
+}
+
+function countsBody({ requests, refused, promptTokens, completionTokens }: Counts) {
+  return {
+    requests,
+    refused,
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+function allowanceBody(allowance: Allowance | null) {
+  if (allowance === null) return null;
+  const { limit, remaining, msUntilReset } = allowance;
+  return { limit, remaining, reset_seconds: msUntilReset === null ? null : Math.ceil(msUntilReset / 1000) };
+}
