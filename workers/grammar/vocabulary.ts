@@ -41,10 +41,12 @@ export class Vocabulary {
   constructor(tokenizer: Tokenizer, size: number) {
     this.words = Math.ceil(size / 32);
     const count = Math.min(size, tokenizer.size);
-    const later = texts(tokenizer, count, false);
-    const first = texts(tokenizer, count, true);
+    const text = (id: number, first: boolean) => tokenizer.tokenBytes(id, first).bytes ?? nothing;
+    const later = Array.from({ length: count }, (_, id) => text(id, false));
+    // It is by its spaces that a text's first token may be written otherwise.
+    const first = later.map((bytes, id) => (bytes.includes(0x20) ? text(id, true) : bytes));
     this.#later = sorted(later);
-    const isSame = first.every((text, id) => Buffer.compare(text, later[id]!) === 0);
+    const isSame = first.every((bytes, id) => bytes === later[id] || Buffer.compare(bytes, later[id]!) === 0);
     this.#first = isSame ? this.#later : sorted(first);
     this.#laterTexts = later;
     this.#firstTexts = isSame ? later : first;
@@ -107,13 +109,14 @@ export class Vocabulary {
   }
 }
 
-function texts(tokenizer: Tokenizer, count: number, first: boolean): Uint8Array[] {
-  return Array.from({ length: count }, (_, id) => tokenizer.tokenBytes(id, first).bytes ?? nothing);
-}
-
 function sorted(all: readonly Uint8Array[]): Sorted {
   // Strings of bytes compare several times as fast as arrays of them.
-  const keys = all.map((text) => Buffer.from(text.buffer, text.byteOffset, text.length).toString("latin1"));
+  const joined = Buffer.concat(all).toString("latin1");
+  let end = 0;
+  const keys = all.map(({ length }) => {
+    end += length;
+    return joined.slice(end - length, end);
+  });
   const ids = Int32Array.from(all.keys())
     .filter((id) => keys[id] !== "")
     .sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b));
