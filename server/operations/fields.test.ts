@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { errors } from "../errors.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
 test("every field reaches the task", async (context) => {
@@ -107,4 +108,30 @@ test("two forms at once are refused", async (context) => {
   const response = await post("/generate", { prompt: "x", regex: "a", grammar: 'root ::= "a"' });
   assert.equal(response.status, 422);
   assert.match(await response.text(), /expected one of response_format, regex and grammar, got several/);
+});
+
+test("a form that no text can be held to is refused before it is queued", async (context) => {
+  const { post, jobs } = await serveStandIn(context);
+  // The stand-in's model has tokens up to "c".
+  for (const field of [{ regex: "(" }, { regex: "z" }, { grammar: "root ::= root" }]) {
+    const response = await post("/generate", { prompt: "x", ...field });
+    const { detail } = (await response.json()) as { detail: string };
+    assert.deepEqual([response.status, detail.split(":")[0]], [400, errors.invalid_grammar.detail]);
+  }
+  const openAi = await post("/v1/completions", { prompt: "x", regex: "z" });
+  const { error } = (await openAi.json()) as { error: { code: string } };
+  assert.deepEqual([openAi.status, error.code], [400, "invalid_grammar"]);
+  assert.equal(jobs.length, 0);
+});
+
+test("a chat's usual end doesn't cut a text that has a form; one that was asked for does", async (context) => {
+  const { post, jobs } = await serveStandIn(context);
+  const messages = [{ role: "user", content: "x" }];
+  await post("/chat", { prompt: "x", regex: "[ab]+" });
+  await post("/v1/chat/completions", { messages, regex: "[ab]+", max_tokens: 5 });
+  await post("/chat", { prompt: "x", regex: "[ab]+", stop: "b" });
+  assert.deepEqual(
+    jobs.map(({ task }) => task.stop),
+    [[], [], ["b"]],
+  );
 });
