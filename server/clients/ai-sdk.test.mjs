@@ -7,7 +7,6 @@ const { modules, skip } = await load("ai", "@ai-sdk/openai-compatible", "zod");
 const [ai, compatible, zod] = modules;
 
 const prompt = "판교에서 백엔드 개발자 채용하는 곳 알려줘";
-const WAITS = "waits for the grammar engine";
 
 const modelAt = (baseURL, fetch) =>
   compatible.createOpenAICompatible({
@@ -161,7 +160,7 @@ describe("the AI SDK", { skip }, () => {
     assert.match(JSON.stringify(errors[0]?.message ?? errors[0]), /deadline/);
   });
 
-  it("generates an object of a zod schema", { skip: WAITS }, async () => {
+  it("generates an object of a zod schema", async () => {
     const schema = zod.z.object({ city: zod.z.enum(["서울", "판교"]), remote: zod.z.boolean() });
     const { output } = await ai.generateText({
       model,
@@ -172,7 +171,7 @@ describe("the AI SDK", { skip }, () => {
     assert.ok(schema.safeParse(output).success);
   });
 
-  it("streams an object of a zod schema", { skip: WAITS }, async () => {
+  it("streams an object of a zod schema", async () => {
     const schema = zod.z.object({ city: zod.z.enum(["서울", "판교"]), remote: zod.z.boolean() });
     const stream = ai.streamText({
       model,

@@ -7,7 +7,6 @@ const { modules, skip } = await load("@langchain/openai", "@langchain/core/messa
 const [langchain, core, zod] = modules;
 
 const question = "판교에서 백엔드 개발자 채용하는 곳 알려줘";
-const WAITS = "waits for the grammar engine";
 
 describe("LangChain", { skip }, () => {
   let server;
@@ -157,7 +156,7 @@ describe("LangChain", { skip }, () => {
     await assert.rejects(read, /deadline/);
   });
 
-  it("gets an object of a zod schema", { skip: WAITS }, async () => {
+  it("gets an object of a zod schema", async () => {
     const schema = zod.z.object({ city: zod.z.enum(["서울", "판교"]), remote: zod.z.boolean() });
     const model = chat({ modelKwargs: { seed: 1 } }).withStructuredOutput(schema, { method: "jsonSchema" });
     assert.ok(schema.safeParse(await model.invoke(question)).success);
