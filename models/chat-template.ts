@@ -4,6 +4,8 @@ import { ModelError } from "./errors.js";
 export interface Message {
   role: "system" | "user" | "assistant";
   content: string;
+  /** Of the one who speaks; most templates don't write it. */
+  name?: string;
 }
 
 export interface ChatTemplate {

@@ -3,7 +3,12 @@ import { ModelError } from "./errors.js";
 import { isFields, shown } from "./fields.js";
 import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
 import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./tokenizer/components.js";
-import { type Detokenizer, prepareDetokenizer } from "./tokenizer/detokenizer.js";
+import {
+  type Detokenizer,
+  prepareDetokenizer,
+  prepareTokenBytes,
+  type TokenBytes,
+} from "./tokenizer/detokenizer.js";
 import { Tokenizer as Library } from "./tokenizer/library.js";
 import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
 
@@ -25,6 +30,8 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
   /** For the text of ids that come one at a time; the same as `decode` gives for all of them. */
   detokenizer(): Detokenizer;
+  /** What a token is by itself, as the `first` of a text or a later one. */
+  tokenBytes(id: number, first: boolean): TokenBytes;
 }
 
 const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
@@ -86,6 +93,7 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
     }),
   );
   const size = tokens.length;
+  const names = [...tokens];
   for (const id of control.values()) if (id !== null) tokens[id] = undefined;
   const detokenizer = prepareDetokenizer(json.decoder, tokens);
 
@@ -104,5 +112,6 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
       return ids.map((id) => text.push(id)).join("") + text.end();
     },
     detokenizer,
+    tokenBytes: prepareTokenBytes(json.decoder, tokens, names),
   };
 }

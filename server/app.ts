@@ -15,7 +15,7 @@ import type { Callers } from "./keys/callers.js";
 import { lenientNumbers } from "./lenient-numbers.js";
 import type { Log } from "./log.js";
 import type { Operation } from "./operations/operation.js";
-import { knownPaths } from "./paths.js";
+import { expressPath, knownPaths } from "./paths.js";
 import type { Outcome, Task } from "./pool.js";
 import type { Queue } from "./queue/queue.js";
 import { giveRequestId } from "./request-id.js";
@@ -23,13 +23,15 @@ import { docsRoutes } from "./routes/docs.js";
 import { generateRoutes } from "./routes/generate.js";
 import { type HealthParts, healthRoutes } from "./routes/health.js";
 import { jobRoutes } from "./routes/jobs.js";
+import { modelRoutes } from "./routes/models.js";
+import { toolRoutes } from "./routes/tools.js";
 import { usageRoutes } from "./routes/usage.js";
 import { securityHeaders } from "./security-headers.js";
 
 export interface AppParts {
-  config: Pick<Config, "maxBodyBytes" | "corsOrigins">;
+  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
   document: Document;
-  model: Pick<ModelFolder, "config">;
+  model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   operations: readonly Operation[];
   plan: HealthParts["plan"];
   queue: Queue<Task, Outcome>;
@@ -71,6 +73,8 @@ export function createApp({
   app.post(/.*/, background.idempotency.handle());
   app.use(generateRoutes({ operations, queue, log, streams }));
   app.use(jobRoutes({ background, queue, validate, log, streams }));
+  app.use(modelRoutes(model));
+  app.use(toolRoutes(model, config));
   app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
   app.use(usageRoutes());
   app.use(docsRoutes(document));
@@ -87,7 +91,8 @@ function requestValidation(document: Document, validateResponses: boolean): Rout
   const router = Router({ caseSensitive: true });
   // The server before took numbers that were written as texts; others' clients have never seen one that does.
   for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths)) router.post(path, boundedLists(document, path));
+  for (const path of Object.keys(document.paths))
+    router.post(expressPath(path), boundedLists(document, path));
   router.use(
     OpenApiValidator.middleware({
       // It writes into what it is given.

@@ -1,23 +1,67 @@
 import type { RequestHandler } from "express";
-import { bodyProperties, type Document } from "./document.js";
+import { type Document, requestSchema, resolve, type Schema } from "./document.js";
 import { invalidBody } from "./errors.js";
 import { fieldError } from "./field-error.js";
 
 /**
- * Refuses a list that is too long before its entries are looked at: the validator goes on to collect an error for each
- * of them, and a body has room for half a million.
+ * Refuses a list that is too long, or has an entry of a wrong type, before its entries are looked at one by one: the
+ * validator goes on to collect an error for each of them, and a body has room for half a million.
  */
 export function boundedLists(document: Document, path: string): RequestHandler {
-  const bounds = Object.entries(bodyProperties(document, path)).flatMap(([name, { maxItems }]) =>
-    maxItems === undefined ? [] : [[name, maxItems] as const],
-  );
+  const check = checker(requestSchema(document, path), document);
   return (req, _res, next) => {
-    for (const [name, maxItems] of bounds) {
-      const value: unknown = req.body?.[name];
-      if (!Array.isArray(value) || value.length <= maxItems) continue;
-      const message = `must NOT have more than ${maxItems} items`;
-      throw invalidBody(fieldError({ path: `/body/${name}`, message, errorCode: "maxItems" }, req.body));
-    }
+    check?.(req.body, "/body", req.body);
     next();
   };
+}
+
+/** `pointer` is where in the `body` the value is. */
+type Check = (value: unknown, pointer: string, body: unknown) => void;
+
+/** null where the schema has no lists. */
+function checker(reference: Schema, document: Document): Check | null {
+  const schema = resolve(reference, document);
+  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const check = checker(property, document);
+    return check === null ? [] : [[name, check] as const];
+  });
+  const list = schema.items && listChecker(schema.items, schema.maxItems, document);
+  if (fields.length === 0 && !list) return null;
+  return (value, pointer, body) => {
+    if (Array.isArray(value)) return list?.(value, pointer, body);
+    if (typeof value !== "object" || value === null) return;
+    for (const [name, check] of fields)
+      check((value as Record<string, unknown>)[name], `${pointer}/${name}`, body);
+  };
+}
+
+function listChecker(reference: Schema, maxItems = Number.POSITIVE_INFINITY, document: Document) {
+  const { type } = resolve(reference, document);
+  const check = checker(reference, document);
+  return (list: unknown[], pointer: string, body: unknown): void => {
+    const refuse = (path: string, message: string, keyword: string) =>
+      invalidBody(fieldError({ path, message, errorCode: keyword }, body));
+    if (list.length > maxItems)
+      throw refuse(pointer, `must NOT have more than ${maxItems} items`, "maxItems");
+    const types = type === undefined ? null : [type].flat();
+    const wrong = types === null ? -1 : list.findIndex((entry) => !types.some((one) => isA(one, entry)));
+    if (wrong >= 0) throw refuse(`${pointer}/${wrong}`, `must be ${types}`, "type");
+    if (check !== null)
+      for (const [index, entry] of list.entries()) check(entry, `${pointer}/${index}`, body);
+  };
+}
+
+function isA(type: string, value: unknown): boolean {
+  switch (type) {
+    case "integer":
+      return Number.isInteger(value);
+    case "array":
+      return Array.isArray(value);
+    case "null":
+      return value === null;
+    case "object":
+      return typeof value === "object" && value !== null && !Array.isArray(value);
+    default:
+      return typeof value === type;
+  }
 }

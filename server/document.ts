@@ -8,6 +8,7 @@ export interface Schema {
   $ref?: string;
   allOf?: Schema[];
   properties?: Record<string, Schema>;
+  items?: Schema;
   required?: string[];
   type?: string | string[];
   minimum?: number;
@@ -49,11 +50,20 @@ export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars"
 }
 
 /** The fields of the JSON bodies that a path is POSTed, by name; none where it takes no body. */
-export function bodyProperties({ paths, components }: Document, path: string): Record<string, Schema> {
-  const body = paths[path]?.post?.requestBody;
-  const { content } = (body?.$ref ? components.requestBodies[nameOf(body.$ref)] : body) ?? {};
-  const schema = content?.["application/json"]?.schema;
-  return (schema?.$ref ? components.schemas[nameOf(schema.$ref)] : schema)?.properties ?? {};
+export function bodyProperties(document: Document, path: string): Record<string, Schema> {
+  return requestSchema(document, path).properties ?? {};
+}
+
+/** What the JSON bodies are that a path is POSTed; an empty schema where it takes none. */
+export function requestSchema(document: Document, path: string): Schema {
+  const body = document.paths[path]?.post?.requestBody;
+  const { content } = (body?.$ref ? document.components.requestBodies[nameOf(body.$ref)] : body) ?? {};
+  return resolve(content?.["application/json"]?.schema ?? {}, document);
+}
+
+/** The schema that is meant. */
+export function resolve(schema: Schema, { components }: Document): Schema {
+  return schema.$ref ? components.schemas[nameOf(schema.$ref)]! : schema;
 }
 
 /**

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readDocument } from "./document.js";
-import { errors, HttpError, invalidBody } from "./errors.js";
+import { type ErrorCode, errors, HttpError, invalidBody } from "./errors.js";
+import { type OpenAiError, openAiError, openAiStatus } from "./openai-error.js";
 
 interface Response {
-  content: { "application/json": { examples: Record<string, { value: { detail: unknown } }> } };
+  content: { "application/json": { examples: Record<string, { value: { detail: unknown } | OpenAiError }> } };
 }
 
 const document = readDocument({ maxTokens: 1, maxPromptChars: 1 });
@@ -38,7 +39,17 @@ test("the table of errors and openapi.yaml say the same", () => {
     if (name === "Page") continue;
     const { examples } = (response as Response).content["application/json"];
     for (const [code, { value }] of Object.entries(examples)) {
-      documented[code] = { status: statusOf(name), detail: value.detail };
+      const status = statusOf(name);
+      if ("detail" in value) {
+        documented[code] = { status, detail: value.detail };
+        continue;
+      }
+      const error =
+        code === "invalid_body"
+          ? invalidBody({ loc: ["body", "messages"], msg: "Field required", type: "missing" })
+          : new HttpError(code as ErrorCode);
+      assert.deepEqual([openAiStatus(error), openAiError(error)], [status, value], code);
+      documented[code] ??= { status, detail: value.error.message };
     }
   }
   // A 422's detail is the list of the fields that are wrong.

@@ -39,6 +39,13 @@ function describe(keyword: string, message: string, value: unknown): Description
       return { type: "string_too_short", msg: `String should have at least ${count(limit, "character")}` };
     case "maxLength":
       return { type: "string_too_long", msg: `String should have at most ${count(limit, "character")}` };
+    case "minItems": {
+      const length = (value as unknown[]).length;
+      return {
+        type: "too_short",
+        msg: `List should have at least ${count(limit, "item")} after validation, not ${length}`,
+      };
+    }
     case "maxItems": {
       const length = (value as unknown[]).length;
       return {

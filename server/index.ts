@@ -14,6 +14,7 @@ import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
 import { nativeOperations } from "./operations/native.js";
+import { openAiOperations } from "./operations/openai/index.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
@@ -63,7 +64,7 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   const document = readDocument(config);
-  const operations = nativeOperations(model);
+  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
   const background = await Background.open({
     config,
     operations,

@@ -8,25 +8,19 @@ import { pageAssets } from "./routes/docs.js";
  * and FastAPI's redirect from a path with a slash at its end to the one without.
  */
 export function knownPaths(document: Document): RequestHandler {
-  const allowed = new Map(
-    Object.entries(document.paths).map(([path, operations]) => {
-      const methods = Object.keys(operations).map((method) => method.toUpperCase());
-      return [path, [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]];
-    }),
-  );
-  for (const path of pageAssets) allowed.set(path, ["GET", "HEAD", "OPTIONS"]);
-  const templates = [...allowed].flatMap(([path, methods]) =>
-    path.includes("{") ? [{ form: formOf(path), methods }] : [],
-  );
-  const methodsOf = (path: string) =>
-    allowed.get(path) ?? templates.find(({ form }) => form.test(path))?.methods;
+  const paths = new PathTable<string[]>();
+  for (const [path, operations] of Object.entries(document.paths)) {
+    const methods = Object.keys(operations).map((method) => method.toUpperCase());
+    paths.set(path, [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]);
+  }
+  for (const path of pageAssets) paths.set(path, ["GET", "HEAD", "OPTIONS"]);
   return (req, res, next) => {
     const { path } = req;
-    const methods = methodsOf(path);
+    const methods = paths.get(path);
     if (!isDecodable(path)) throw new HttpError("malformed_url");
     if (methods === undefined) {
       const stripped = path.replace(/\/$/, "");
-      if (methodsOf(stripped) !== undefined) return res.redirect(307, stripped + req.url.slice(path.length));
+      if (paths.get(stripped)) return res.redirect(307, stripped + req.url.slice(path.length));
       throw new HttpError("not_found");
     }
     if (!methods.includes(req.method)) {
@@ -37,12 +31,29 @@ export function knownPaths(document: Document): RequestHandler {
   };
 }
 
-/** What the paths look like that a template of openapi.yaml, `/jobs/{id}`, stands for. */
-function formOf(template: string): RegExp {
-  const parts = template
-    .split("/")
-    .map((part) => (part.startsWith("{") ? "[^/]+" : part.replace(/[^\w-]/g, "\\$&")));
-  return new RegExp(`^${parts.join("/")}$`);
+/** A path of openapi.yaml as Express writes it: `/v1/models/{model}` is `/v1/models/:model`. */
+export function expressPath(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
+}
+
+/** Something for each of openapi.yaml's paths. A path that is written out comes before a template that it fits, too. */
+export class PathTable<T> {
+  readonly #exact = new Map<string, T>();
+  readonly #templates: { form: RegExp; value: T }[] = [];
+
+  set(path: string, value: T): void {
+    if (!path.includes("{")) {
+      this.#exact.set(path, value);
+      return;
+    }
+    const parts = path.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    this.#templates.push({ form: new RegExp(`^${parts.join("[^/]+")}$`), value });
+  }
+
+  /** `path` as it came, percent-encoded. */
+  get(path: string): T | undefined {
+    return this.#exact.get(path) ?? this.#templates.find(({ form }) => form.test(path))?.value;
+  }
 }
 
 function isDecodable(path: string): boolean {

@@ -70,3 +70,26 @@ describe("detokenizing one id at a time", () => {
     assert.deepEqual(pieces([0, 1], never), [" ab", "c ", ""]);
   });
 });
+
+describe("what a token is by itself", () => {
+  it("is bytes, and a text where they are whole characters", () => {
+    const [first, second, third] = bytes.encode("가");
+    assert.deepEqual(bytes.tokenBytes(first!, true), { bytes: Uint8Array.of(0xea), text: null });
+    assert.deepEqual(bytes.tokenBytes(97, false), { bytes: Uint8Array.of(97), text: "a" });
+    const joined = [first, second, third].flatMap((id) => [...bytes.tokenBytes(id!, false).bytes!]);
+    assert.equal(Buffer.from(joined).toString(), "가");
+  });
+
+  it("is a name without bytes where it is no text", () => {
+    assert.deepEqual(bytes.tokenBytes(256, false), { bytes: null, text: "[EOS]" });
+    assert.deepEqual(bytes.tokenBytes(9999, false), { bytes: null, text: "" });
+  });
+
+  it("begins with the space that stands before a word, unless it is the first", () => {
+    const vocab = { 연봉: 0 };
+    const words = createTokenizer({ model: { type: "BPE", vocab, merges: [] } }, {});
+    assert.equal(words.tokenBytes(0, true).text, "연봉");
+    assert.equal(words.tokenBytes(0, false).text, " 연봉");
+    assert.equal(Buffer.from(words.tokenBytes(0, false).bytes!).toString(), " 연봉");
+  });
+});

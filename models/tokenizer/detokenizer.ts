@@ -1,4 +1,4 @@
-import { isFields } from "../fields.js";
+import { type Fields, isFields } from "../fields.js";
 import { parseMetaspace, unsupported } from "./components.js";
 import { ByteLevelDecoder, ByteLevelPreTokenizer } from "./library.js";
 
@@ -10,6 +10,17 @@ export interface Detokenizer {
   end(): string;
 }
 
+/** What a token is by itself. */
+export interface TokenBytes {
+  /** UTF-8, of which a token may hold a part of a character; null for a token that is no text. */
+  bytes: Uint8Array | null;
+  /** The same as text, null where it isn't whole characters; of a token that is no text, its name. */
+  text: string | null;
+}
+
+/** How a token is written; the first of a text may be written otherwise. */
+type Write = (token: string, first: boolean) => string;
+
 /**
  * Makes detokenizers, as the `decoder` of tokenizer.json says; ids without a token are no text.
  * @throws ModelError for a decoder that is unknown
@@ -18,17 +29,9 @@ export function prepareDetokenizer(
   decoder: unknown,
   tokens: readonly (string | undefined)[],
 ): () => Detokenizer {
-  // Without a decoder nothing says where words end, so every token is one.
-  if (decoder === null || decoder === undefined)
-    return () => new WordDetokenizer(tokens, (token, first) => (first ? token : ` ${token}`));
-  if (isFields(decoder) && decoder.type === "Metaspace") {
-    const { mark, prepended } = parseMetaspace(decoder);
-    return () =>
-      new WordDetokenizer(tokens, (token, first) => token.replaceAll(mark, first && prepended ? "" : " "));
-  }
-  if (!isFields(decoder) || decoder.type !== "ByteLevel")
-    return unsupported("decoder", isFields(decoder) ? decoder.type : decoder);
-  const read = byteReader(decoder);
+  const write = wordWriter(decoder);
+  if (write !== null) return () => new WordDetokenizer(tokens, write);
+  const read = byteReader(decoder as object);
   const pieces: Piece[] = [];
   const piece = (id: number) => {
     const token = tokens[id];
@@ -39,13 +42,45 @@ export function prepareDetokenizer(
   return () => new ByteDetokenizer(piece);
 }
 
+/**
+ * Tells what a token is by itself, as the first of a text or a later one. `names` has the tokens that are no text, too.
+ * @throws ModelError for a decoder that is unknown
+ */
+export function prepareTokenBytes(
+  decoder: unknown,
+  tokens: readonly (string | undefined)[],
+  names: readonly (string | undefined)[],
+): (id: number, first: boolean) => TokenBytes {
+  const write = wordWriter(decoder);
+  const read = write === null ? byteReader(decoder as object) : null;
+  const encoder = new TextEncoder();
+  return (id, first) => {
+    const token = tokens[id];
+    if (token === undefined) return { bytes: null, text: names[id] ?? "" };
+    if (read !== null) return read(token);
+    const text = write!(token, first);
+    return { bytes: encoder.encode(text), text };
+  };
+}
+
+/** Of a decoder whose tokens are texts; null where they are bytes. @throws ModelError for a decoder that is unknown */
+function wordWriter(decoder: unknown): Write | null {
+  // Without a decoder nothing says where words end, so every token is one.
+  if (decoder === null || decoder === undefined) return (token, first) => (first ? token : ` ${token}`);
+  const type = isFields(decoder) ? decoder.type : decoder;
+  if (type === "ByteLevel") return null;
+  if (type !== "Metaspace") return unsupported("decoder", type);
+  const { mark, prepended } = parseMetaspace(decoder as Fields);
+  return (token, first) => token.replaceAll(mark, first && prepended ? "" : " ");
+}
+
 /** Tokens that are texts, of which only the first may be written otherwise. */
 class WordDetokenizer implements Detokenizer {
   readonly #tokens: readonly (string | undefined)[];
-  readonly #write: (token: string, first: boolean) => string;
+  readonly #write: Write;
   #first = true;
 
-  constructor(tokens: readonly (string | undefined)[], write: (token: string, first: boolean) => string) {
+  constructor(tokens: readonly (string | undefined)[], write: Write) {
     this.#tokens = tokens;
     this.#write = write;
   }

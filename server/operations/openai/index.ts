@@ -1,0 +1,9 @@
+import type { Operation } from "../operation.js";
+import { chatCompletions } from "./chat-completions.js";
+import { completions } from "./completions.js";
+import type { Limits, OpenAiModel } from "./request.js";
+
+/** Those of OpenAI's API, as its clients know them. */
+export function openAiOperations(model: OpenAiModel, limits: Limits): Operation[] {
+  return [completions(model, limits), chatCompletions(model, limits)];
+}

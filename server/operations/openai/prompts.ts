@@ -1,0 +1,41 @@
+import { toUSVString } from "node:util";
+import type { Tokenizer } from "../../../models/tokenizer.js";
+import { refuse } from "../fields.js";
+import { shown } from "./request.js";
+
+/** A text, or its tokens. */
+export type Prompt = string | number[];
+
+const FORMS = "a string, an array of strings, an array of token ids or an array of such arrays";
+/** Each has a place in the queue for every text that it asks for. */
+const MOST_PROMPTS = 128;
+
+/** The prompts of a text completion. Its schema says that a list has elements, each a string, an integer or an array of integers. */
+export function readPrompts(prompt: string | (string | number | number[])[]): Prompt[] {
+  if (typeof prompt === "string") return [prompt];
+  const first = prompt[0]!;
+  const different = prompt.findIndex((one) => typeof one !== typeof first);
+  if (different >= 0)
+    throw refuse(
+      ["prompt", different],
+      `expected ${FORMS}, got ${shown(prompt[different])} beside ${shown(first)}`,
+    );
+  if (typeof first === "number") return [prompt as number[]];
+  if (prompt.length > MOST_PROMPTS)
+    throw refuse(["prompt"], `expected at most ${MOST_PROMPTS} prompts, got ${prompt.length}`);
+  return prompt as Prompt[];
+}
+
+/** @throws HttpError for tokens that the model doesn't have, and for a prompt without any */
+export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
+  const ids = typeof prompt === "string" ? tokenizer.encode(toUSVString(prompt)) : prompt;
+  if (ids.length === 0) throw refuse(["prompt"], "expected a prompt that has tokens for this model");
+  if (typeof prompt !== "string") checkIds(ids, "prompt", tokenizer);
+  return ids;
+}
+
+/** @throws HttpError for tokens that the model doesn't have */
+export function checkIds(ids: readonly number[], field: string, { size }: Tokenizer): void {
+  const wrong = ids.find((id) => id < 0 || id >= size);
+  if (wrong !== undefined) throw refuse([field], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
+}

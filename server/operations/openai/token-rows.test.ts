@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { byteTokenizer } from "../../../models/fixture.js";
+import { createTokenizer } from "../../../models/tokenizer.js";
+import type { TokenLogprob } from "../../../workers/protocol.js";
+import { chatLogprobs, completionLogprobs } from "./logprobs.js";
+import { TokenRows } from "./token-rows.js";
+
+// The fixture's ids are its bytes; 256 is [EOS].
+const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
+const vocab = Object.fromEntries(["연봉", "은", "?", "[EOS]"].map((token, id) => [token, id]));
+const words = createTokenizer({ model: { type: "BPE", vocab, merges: [] } }, { eos_token: "[EOS]" });
+
+const entry = (id: number, top: [number, number][] = []): TokenLogprob => ({ id, logprob: -0.5, top });
+
+function rowsOf(tokenizer: typeof bytes, ids: readonly number[]) {
+  const rows = new TokenRows(tokenizer);
+  for (const id of ids) rows.push(id, entry(id));
+  return rows;
+}
+
+describe("the tokens of a text", () => {
+  it("are taken no sooner than the text that they are of", () => {
+    const ids = bytes.encode("a가b");
+    const rows = rowsOf(bytes, ids);
+    const taken = (end: number) => rows.take(end).map(({ id }) => id);
+    assert.deepEqual(taken(0), []);
+    assert.deepEqual(taken(1), ids.slice(0, 1));
+    assert.deepEqual(taken(1), [], "none of a character before it is whole");
+    assert.deepEqual(taken(2), ids.slice(1, 4));
+    assert.deepEqual(taken(3), ids.slice(4));
+  });
+
+  it("end with the text: neither the token that ended it nor those of a stop text are of it", () => {
+    const rows = rowsOf(bytes, [...bytes.encode("ab[END"), 256]);
+    assert.deepEqual(
+      rows.take("ab".length).map(({ id }) => id),
+      bytes.encode("ab"),
+    );
+    assert.equal(rows.takeAll().length, 5);
+  });
+
+  it("begin where they stand in it", () => {
+    const rows = rowsOf(bytes, [...bytes.encode("é가"), 256]);
+    assert.deepEqual(completionLogprobs(rows.takeAll()).text_offset, [0, 0, 1, 1, 1, 2]);
+  });
+});
+
+describe("log-probabilities in OpenAI's form", () => {
+  it("write a token that isn't whole characters as its bytes", () => {
+    const [first] = bytes.encode("가");
+    const completion = completionLogprobs(rowsOf(bytes, [first!]).takeAll());
+    assert.deepEqual(completion.tokens, ["bytes:\\xea"]);
+    const chat = chatLogprobs(rowsOf(bytes, [first!]).takeAll());
+    assert.deepEqual(chat.content[0], { token: "\\xea", logprob: -0.5, bytes: [0xea], top_logprobs: [] });
+  });
+
+  it("name a token that is no text, which has no bytes", () => {
+    const { content } = chatLogprobs(rowsOf(bytes, [256]).takeAll());
+    assert.deepEqual([content[0]?.token, content[0]?.bytes], ["[EOS]", null]);
+  });
+
+  it("write words as they stand in the text, and the likeliest as they would stand there", () => {
+    const rows = new TokenRows(words);
+    rows.push(0, entry(0, [[2, -0.1]]));
+    rows.push(1, entry(1, [[2, -0.1]]));
+    const { content } = chatLogprobs(rows.takeAll());
+    assert.deepEqual(
+      content.map(({ token, top_logprobs }) => [token, top_logprobs[0]?.token]),
+      [
+        ["연봉", "?"],
+        [" 은", " ?"],
+      ],
+    );
+    assert.equal(content.map(({ token }) => token).join(""), words.decode([0, 1]));
+    const joined = content.flatMap(({ bytes: some }) => some!);
+    assert.equal(Buffer.from(joined).toString(), words.decode([0, 1]));
+  });
+
+  it("have the token itself among the likeliest, once", () => {
+    const rows = new TokenRows(bytes);
+    rows.push(97, entry(97, [[98, -0.1]]));
+    rows.push(
+      98,
+      entry(98, [
+        [98, -0.5],
+        [97, -1],
+      ]),
+    );
+    assert.deepEqual(completionLogprobs(rows.takeAll()).top_logprobs, [
+      { b: -0.1, a: -0.5 },
+      { b: -0.5, a: -1 },
+    ]);
+  });
+
+  it("have no infinity, which JSON can't say", () => {
+    const rows = new TokenRows(bytes);
+    rows.push(97, { id: 97, logprob: -0.1, top: [[98, Number.NEGATIVE_INFINITY]] });
+    assert.equal(chatLogprobs(rows.takeAll()).content[0]?.top_logprobs[0]?.logprob, -9999);
+  });
+
+  it("have null for a token that nothing comes before", () => {
+    const rows = new TokenRows(bytes);
+    rows.push(97, null);
+    const { token_logprobs, top_logprobs } = completionLogprobs(rows.takeAll());
+    assert.deepEqual([token_logprobs, top_logprobs], [[null], [null]]);
+  });
+});

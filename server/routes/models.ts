@@ -1,0 +1,24 @@
+import { Router } from "express";
+import type { ModelFolder } from "../../models/folder.js";
+import { checkModel } from "../operations/openai/request.js";
+
+/** The one model that is served, as OpenAI's API lists models. */
+export function modelRoutes({ config }: Pick<ModelFolder, "config">): Router {
+  const router = Router();
+  const model = {
+    id: config.name,
+    object: "model",
+    // When it came to be served; a model folder doesn't say when it was trained.
+    created: Math.floor(Date.now() / 1000),
+    owned_by: "jai-server",
+    max_model_len: config.n_positions,
+  };
+  router.get("/v1/models", (_req, res) => {
+    res.json({ object: "list", data: [model] });
+  });
+  router.get("/v1/models/:model", (req, res) => {
+    checkModel(req.params.model, config.name);
+    res.json(model);
+  });
+  return router;
+}
