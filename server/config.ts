@@ -131,7 +131,8 @@ export const settings = {
   queueLimitCaller: autoOrInteger(0, 1_000_000, {
     flag: "queue-limit-caller",
     default: "auto",
-    description: "how many of them may be one caller's; beyond it 429; auto: all",
+    description:
+      "how many of them may be one caller's; beyond it 429; auto: all, or half where there are keys",
   }),
   queueTokens: autoOrInteger(1, 1_000_000_000, {
     flag: "queue-tokens",

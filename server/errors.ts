@@ -11,6 +11,7 @@ export const errors = {
     detail: "Expected a valid API key, as Authorization: Bearer KEY or as X-API-Key",
   },
   over_quota: { status: 403, detail: "The request may use more tokens than this key's limits ever allow" },
+  invalid_grammar: { status: 400, detail: "No text can be held to the form that was asked for" },
   context_length_exceeded: { status: 400, detail: "The text is longer than the model's context" },
   not_found: { status: 404, detail: "Not Found" },
   model_not_found: { status: 404, detail: "The model does not exist" },

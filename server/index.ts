@@ -4,7 +4,6 @@ import { type AddressInfo, isIPv6 } from "node:net";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../models/folder.js";
-import { createApp } from "./app.js";
 import { type Config, describeSettings, expectation, readConfig } from "./config.js";
 import { readDocument } from "./document.js";
 import { toHttpError } from "./error-handler.js";
@@ -13,8 +12,7 @@ import { Background } from "./jobs/background.js";
 import { openCallers } from "./keys/key-source.js";
 import { createLog, type Log } from "./log.js";
 import { isNpmScript } from "./npm.js";
-import { nativeOperations } from "./operations/native.js";
-import { openAiOperations } from "./operations/openai/index.js";
+import { generatingOperations } from "./operations/index.js";
 import { type Plan, planDevices } from "./plan.js";
 import { type Outcome, Pool, type Task } from "./pool.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
@@ -45,7 +43,7 @@ export async function run(args: string[]): Promise<void> {
 
   let pool: Pool | null = null;
   const queue = new Queue<Task, Outcome>({
-    ...queueBounds(config, plan, model),
+    ...queueBounds(config, plan, model, callers.keyed),
     slots: plan.concurrency,
     capacity: () => pool?.capacity ?? 0,
     start: (task) => {
@@ -63,8 +61,7 @@ export async function run(args: string[]): Promise<void> {
       total: config.timeoutTotal || undefined,
     },
   });
-  const document = readDocument(config);
-  const operations = [...nativeOperations(model), ...openAiOperations(model, config)];
+  const operations = generatingOperations(model, config);
   const background = await Background.open({
     config,
     operations,
@@ -73,8 +70,7 @@ export async function run(args: string[]): Promise<void> {
     describe: toHttpError,
     log,
   });
-  const parts = { config, document, model, operations, plan, queue, callers, background, log };
-  const server = createServer(createApp(parts));
+  const server = createServer();
   answerProtocolErrors(server);
   // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
   server.keepAliveTimeout = 75_000;
@@ -96,6 +92,13 @@ export async function run(args: string[]): Promise<void> {
       contextStride,
     },
   });
+  // The routes take as long to load as the model, which loads in its own thread meanwhile.
+  const app = import("./app.js").then(({ createApp }) => {
+    const document = readDocument(config);
+    return createApp({ config, document, model, operations, plan, queue, callers, background, log });
+  });
+  // In the turn in which the server began to listen: no request can have come.
+  server.on("request", (req, res) => void app.then((answer) => answer(req, res)));
   const end = stopper({ server, queue, pool, background, log });
   stopOnSignals(config, queue, log, end);
   pool.on("capacity", () => {
@@ -108,19 +111,21 @@ export async function run(args: string[]): Promise<void> {
     void end({ seconds: 0, status: 1 });
   });
   const startedAt = performance.now();
-  await pool.ready;
+  await Promise.all([pool.ready, app]);
   queue.open();
   background.dispatch();
   log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
-function queueBounds(config: Config, { concurrency }: Plan, model: ModelFolder) {
+function queueBounds(config: Config, { concurrency }: Plan, model: ModelFolder, keys: boolean) {
   const { queueLimit: limit, queueLimitCaller, queueTokens, maxPromptChars } = config;
   // The longest prompt has to fit by itself, though a character may be a token for each of its four bytes.
   const whole = Math.max((concurrency + limit) * model.config.n_positions, 4 * maxPromptChars);
   return {
     limit,
-    limitOfCaller: queueLimitCaller === "auto" ? limit : Math.min(queueLimitCaller, limit),
+    // Where there are several callers, one alone must not fill the queue.
+    limitOfCaller:
+      queueLimitCaller === "auto" ? Math.ceil(limit / (keys ? 2 : 1)) : Math.min(queueLimitCaller, limit),
     promptTokens: queueTokens === "auto" ? whole : queueTokens,
   };
 }

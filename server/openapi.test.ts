@@ -15,15 +15,13 @@ ajv.addSchema({ ...document, $id: "openapi.json" });
 interface Parameter {
   name: string;
   in: string;
-  required?: boolean;
-  $ref?: string;
 }
 
 interface Operation {
   tags?: string[];
   operationId?: string;
   summary?: string;
-  parameters?: Parameter[];
+  parameters?: (Parameter & { $ref?: string })[];
   responses: Record<string, { description?: string; $ref?: string }>;
 }
 

@@ -5,16 +5,10 @@ import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { Sequence } from "./engine/sequence.js";
+import { constraintFor } from "./grammar/index.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
-import type {
-  FromSequence,
-  FromWorker,
-  GenerateTask,
-  GrammarSource,
-  ToSequence,
-  WorkerSetup,
-} from "./protocol.js";
+import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
 
 const setup = workerData as WorkerSetup;
@@ -31,6 +25,7 @@ const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas })
 export default async function generate(task: GenerateTask): Promise<void> {
   const { engine, model } = await loading;
   const { config, eosId, tokenizer } = model;
+  const ends = task.ignoreEos ? null : eosId;
   const end = (outcome: FromSequence) => {
     outbox.close(task.id);
     task.port.postMessage(outcome);
@@ -38,7 +33,8 @@ export default async function generate(task: GenerateTask): Promise<void> {
   };
   let constraint: Constraint | null;
   try {
-    constraint = task.grammar && constrain(task.grammar);
+    constraint =
+      task.grammar && constraintFor(task.grammar, { tokenizer, vocabulary: config.vocab_size }, ends);
   } catch (error) {
     return end({ type: "failed", message: (error as Error).message });
   }
@@ -46,7 +42,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
     const sequence = new Sequence({
       ...task,
       stop: task.stop.flatMap((stop) => spellings(stop, tokenizer)),
-      eosId: task.ignoreEos ? null : eosId,
+      eosId: ends,
       context: config.n_positions,
       contextStride: setup.contextStride,
       constraint,
@@ -65,11 +61,6 @@ export default async function generate(task: GenerateTask): Promise<void> {
     // New tasks and cancellations come in through the event loop, between two steps.
     void engine.run();
   });
-}
-
-/** @throws when no text can be held to the form */
-function constrain({ type }: GrammarSource): Constraint {
-  throw new Error(`expected no grammar, got ${type}: this server has no grammar engine`);
 }
 
 async function load() {

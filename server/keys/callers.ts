@@ -21,6 +21,11 @@ export class Callers {
     if (keys !== null) this.replace(keys);
   }
 
+  /** Whether callers have keys, and so are told apart. */
+  get keyed(): boolean {
+    return this.#entries !== null;
+  }
+
   /** Takes other keys in place of all before. A name that stays keeps what it has used, whatever its key is now. */
   replace(keys: readonly Key[]): void {
     const before = this.#byName;

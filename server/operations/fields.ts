@@ -1,6 +1,8 @@
 import { toUSVString } from "node:util";
+import type { ModelFolder } from "../../models/folder.js";
+import { checkGrammar, GrammarError, type GrammarModel } from "../../workers/grammar/index.js";
 import type { GrammarSource } from "../../workers/protocol.js";
-import { invalidBody } from "../errors.js";
+import { errors, HttpError, invalidBody } from "../errors.js";
 import type { Task } from "../pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
 import { halves, sequenceSeed } from "./seed.js";
@@ -50,8 +52,12 @@ export type TaskFields = Omit<Task, "id" | "promptIds">;
 /** The tasks' fields of a body, for the sequence with this seed. @throws HttpError 422 for what its schema can't say */
 export function taskFields(
   fields: GenerationFields,
-  { defaults, vocabulary }: { defaults: TaskDefaults; vocabulary: number },
+  { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config" | "tokenizer"> },
 ): TaskFields {
+  const { vocab_size: vocabulary } = model.config;
+  const grammar = readGrammar(fields, { tokenizer: model.tokenizer, vocabulary });
+  // A text that has a form knows its own end, and may well quote the usual one.
+  const usualStop = grammar === null ? defaults.stop : [];
   return {
     sampling: {
       temperature: fields.temperature ?? defaults.temperature,
@@ -67,11 +73,11 @@ export function taskFields(
     },
     maxTokens: defaults.maxTokens,
     minTokens: fields.min_tokens ?? 0,
-    stop: (fields.stop == null ? defaults.stop : [fields.stop].flat()).map(toUSVString),
+    stop: (fields.stop == null ? usualStop : [fields.stop].flat()).map(toUSVString),
     ignoreEos: fields.ignore_eos ?? false,
     logprobs: null,
     promptLogprobs: false,
-    grammar: readGrammar(fields),
+    grammar,
   };
 }
 
@@ -94,8 +100,11 @@ export function readTimeouts({ timeout }: GenerationFields): Timeouts {
   };
 }
 
-/** @throws HttpError 422 where two fields ask for a form */
-export function readGrammar({ response_format, regex, grammar }: GenerationFields): GrammarSource | null {
+/** @throws HttpError 422 where two fields ask for a form, 400 for a form that no text can be held to */
+function readGrammar(
+  { response_format, regex, grammar }: GenerationFields,
+  model: GrammarModel,
+): GrammarSource | null {
   const sources: GrammarSource[] = [];
   if (response_format?.type === "json_object") sources.push({ type: "json_object" });
   if (response_format?.type === "json_schema")
@@ -104,7 +113,14 @@ export function readGrammar({ response_format, regex, grammar }: GenerationField
   if (grammar != null) sources.push({ type: "grammar", ebnf: grammar });
   if (sources.length > 1)
     throw refuse(["grammar"], "expected one of response_format, regex and grammar, got several");
-  return sources[0] ?? null;
+  const [source = null] = sources;
+  try {
+    if (source !== null) checkGrammar(source, model);
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    throw new HttpError("invalid_grammar", {}, `${errors.invalid_grammar.detail}: ${error.message}`);
+  }
+  return source;
 }
 
 /** @throws HttpError 422 for a token that the model doesn't have */

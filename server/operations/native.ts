@@ -1,7 +1,7 @@
 import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../models/folder.js";
 import type { Finished, Task } from "../pool.js";
-import { choices, type GenerationFields, readGrammar, readTimeouts, refuse, taskFields } from "./fields.js";
+import { choices, type GenerationFields, readTimeouts, refuse, taskFields } from "./fields.js";
 import { NativeEvents } from "./native-events.js";
 import type { Operation } from "./operation.js";
 import { randomSeed } from "./seed.js";
@@ -37,7 +37,7 @@ export function nativeOperations(model: NativeModel): Operation[] {
   ];
 }
 
-function operation({ tokenizer, config }: NativeModel, { path, frame, defaultStop }: Framing): Operation {
+function operation(model: NativeModel, { path, frame, defaultStop }: Framing): Operation {
   return {
     path,
     measure(body) {
@@ -46,7 +46,6 @@ function operation({ tokenizer, config }: NativeModel, { path, frame, defaultSto
         sequences: fields.n ?? 1,
         promptChars: fields.prompt.length,
         maxTokens: fields.max_tokens,
-        grammar: readGrammar(fields),
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(fields),
@@ -55,7 +54,7 @@ function operation({ tokenizer, config }: NativeModel, { path, frame, defaultSto
     prepare(body, id) {
       const fields = body as NativeFields;
       const prompt = frame(toUSVString(fields.prompt));
-      const promptIds = tokenizer.encode(prompt);
+      const promptIds = model.tokenizer.encode(prompt);
       // Spaces alone, to a tokenizer that drops them.
       if (promptIds.length === 0) throw refuse(["prompt"], "expected a text that has tokens for this model");
       const { max_tokens: maxTokens, temperature, top_k: topK } = fields;
@@ -63,7 +62,7 @@ function operation({ tokenizer, config }: NativeModel, { path, frame, defaultSto
       const task: Task = {
         id,
         promptIds,
-        ...taskFields(fields, { defaults, vocabulary: config.vocab_size }),
+        ...taskFields(fields, { defaults, model }),
       };
       const seed = fields.seed ?? randomSeed();
       const tasks = choices(task, seed, fields.n ?? 1);

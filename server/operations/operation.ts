@@ -1,4 +1,4 @@
-import type { GrammarSource, TokenLogprob } from "../../workers/protocol.js";
+import type { TokenLogprob } from "../../workers/protocol.js";
 import type { HttpError } from "../errors.js";
 import type { Finished, Task } from "../pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
@@ -12,8 +12,6 @@ export interface Demand {
   promptChars: number;
   /** Tokens that a sequence may get. */
   maxTokens: number;
-  /** The form that the text has to have. */
-  grammar: GrammarSource | null;
   stream: boolean;
   /** Higher is sooner; the caller's own where absent. */
   priority?: number | undefined;

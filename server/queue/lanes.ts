@@ -41,6 +41,9 @@ interface Flow<T> extends Turn {
   readonly line: Line<T>;
   /** When its first entry came to be the first, or was last moved up. */
   agedAt: number;
+  /** How many entries it has, and in how many rounds it can start them all. */
+  size: number;
+  rounds: number;
 }
 
 /** A class. */
@@ -92,19 +95,25 @@ export class Lanes<T extends Claim> {
     return this.#size;
   }
 
+  /** How many of a caller's wait in a class. */
+  sizeOf({ caller, priority }: Pick<Claim, "caller" | "priority">): number {
+    return this.#lane(priority).flows.get(caller)?.size ?? 0;
+  }
+
   push(entry: T): Node<T> {
+    this.#age();
     const { caller, priority } = entry;
     const home = this.#lane(priority);
     let flow = home.flows.get(caller);
     if (flow === undefined || (flow.line.first === null && isPaid(flow))) {
       if (flow !== undefined) home.turns.remove(flow);
       const turn = { round: home.round, order: home.orders++, balance: QUANTUM };
-      flow = { caller, home, lane: home, line: new Line(), agedAt: 0, ...turn };
+      flow = { caller, home, lane: home, line: new Line(), agedAt: 0, size: 0, rounds: 0, ...turn };
       home.flows.set(caller, flow);
       home.turns.push(flow);
     }
-    this.#size++;
     const node = flow.line.push(entry);
+    this.#count(flow, entry, 1);
     if (flow.line.first === node) this.#newFirst(flow);
     return node;
   }
@@ -116,7 +125,7 @@ export class Lanes<T extends Claim> {
     const flow = this.#lane(priority).flows.get(caller)!;
     const wasFirst = flow.line.first === node;
     flow.line.remove(node);
-    this.#size--;
+    this.#count(flow, node.value, -1);
     if (!wasFirst) return;
     if (flow.lane !== flow.home) {
       flow.lane.turns.remove(flow);
@@ -141,7 +150,7 @@ export class Lanes<T extends Claim> {
           continue;
         }
         flow.line.remove(node);
-        this.#size--;
+        this.#count(flow, node.value, -1);
         lane.round = flow.round;
         if (lane === flow.home) {
           pay(flow, node.value.tokens);
@@ -168,6 +177,8 @@ export class Lanes<T extends Claim> {
       ({ turns }) => new Heap<Forecast<T>>(sooner, turns.items.map(forecastOf)),
     );
     if (extra !== undefined) this.#foresee(extra, forecasts);
+    // Behind everybody who is here.
+    let later = 2 ** 52;
     for (const [index, { priority }] of this.#lanes.entries()) {
       const turns = forecasts[index]!;
       for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
@@ -183,11 +194,44 @@ export class Lanes<T extends Claim> {
           turns.push(turn);
         } else {
           const home = this.#lane(entry.priority);
-          enter(turn, home.round, home.orders, entry.tokens);
+          enter(turn, home.round, later++, entry.tokens);
           forecasts[PRIORITIES.max - home.priority]!.push(turn);
         }
       }
     }
+  }
+
+  /**
+   * How many start before the last of a caller's entries of a class, about, in O(callers): as `order` has it, but that each
+   * caller's entries are taken to cost the same. With `extra`, before one that would come now.
+   */
+  ahead({ caller, priority }: Pick<Claim, "caller" | "priority">, extra = false): number {
+    const home = this.#lane(priority);
+    const own = home.flows.get(caller);
+    const before = own === undefined ? 0 : own.size - (extra ? 0 : 1);
+    const perEntry = own === undefined || own.size === 0 ? 1 : own.rounds / own.size;
+    const round = (own?.lane === home ? Math.max(own.round, home.round) : home.round) + before * perEntry;
+    let ahead = before;
+    for (const lane of this.#lanes) {
+      if (lane.priority < priority) break;
+      for (const flow of lane.turns.items) {
+        if (flow === own || flow.size === 0) continue;
+        if (flow.home !== lane) ahead += 1;
+        else if (lane !== home) ahead += flow.size;
+        else
+          ahead += Math.min(
+            flow.size,
+            Math.max(Math.ceil((round - flow.round) / (flow.rounds / flow.size)), 0),
+          );
+      }
+    }
+    return ahead;
+  }
+
+  #count(flow: Flow<T>, { tokens }: T, sign: 1 | -1): void {
+    this.#size += sign;
+    flow.size += sign;
+    flow.rounds = flow.size === 0 ? 0 : flow.rounds + sign * Math.max(tokens / QUANTUM, 1);
   }
 
   #foresee(extra: Claim, forecasts: Heap<Forecast<T>>[]): void {

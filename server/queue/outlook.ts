@@ -8,6 +8,13 @@ import { Pace, type Sample } from "./pace.js";
  */
 const PROMPT_TOKEN = 1 / 20;
 
+/** So many times at which a sequence may end stand for all of them; fewer where many slots even each other out. */
+const ENDS = 8;
+const ALL_ENDS = 256;
+
+/** Behind this many, and two for each slot, the slots are taken to become free evenly: it is seen no better, and cheaper. */
+const NEAR = 32;
+
 /** What a sequence may come to, in tokens. */
 export interface Extent {
   promptTokens: number;
@@ -70,18 +77,22 @@ export class Outlook {
     const slots = Math.max(capacity || this.#slots, this.#running.size, 1);
     const ms = this.#msPerToken(slots);
     const now = this.#now();
-    const free = Array.from(this.#running, ({ extent, startedAt, written, ending }) => {
-      if (ending) return 0;
-      const prompt = extent.promptTokens * PROMPT_TOKEN;
-      const supposed = written ?? (now - startedAt) / ms - prompt;
-      const unread = written === null ? Math.max(-supposed, 0) : 0;
-      return (unread + this.#lengths.left(extent.most, Math.min(Math.max(supposed, 0), extent.most))) * ms;
-    });
-    while (free.length < slots) free.push(0);
-    free.sort((a, b) => a - b);
-    return new Schedule(free, ({ promptTokens, most }) => {
-      return (promptTokens * PROMPT_TOKEN + this.#lengths.left(most)) * ms;
-    });
+    const ends = Math.max(1, Math.min(ENDS, Math.ceil(ALL_ENDS / slots)));
+    const lasts = ({ promptTokens, most }: Extent, share: number) =>
+      (promptTokens * PROMPT_TOKEN + share * most) * ms;
+    const schedule = new Schedule(slots, this.#lengths.left(1, 0, ends), lasts);
+    for (const { extent, startedAt, written, ending } of this.#running) {
+      if (ending) {
+        schedule.free(0);
+        continue;
+      }
+      const supposed = written ?? (now - startedAt) / ms - extent.promptTokens * PROMPT_TOKEN;
+      const unread = Math.max(-supposed, 0);
+      const left = this.#lengths.left(extent.most, Math.max(supposed, 0), ends);
+      schedule.run(left.map((tokens) => (unread + tokens) * ms));
+    }
+    for (let slot = this.#running.size; slot < slots; slot++) schedule.free(0);
+    return schedule;
   }
 
   #msPerToken(slots: number): number {
@@ -111,30 +122,76 @@ export class Outlook {
   }
 }
 
-/** Slots, and when each is free. */
-export class Schedule {
-  readonly #free: Heap<number>;
-  readonly #duration: (extent: Extent) => number;
-  #end: number;
+/** A slot becomes free, in so far as a sequence that may end at several times ends then. */
+interface End {
+  at: number;
+  part: number;
+}
 
-  /** @param free in milliseconds from now, ascending */
-  constructor(free: number[], duration: (extent: Extent) => number) {
-    this.#end = free.at(-1) ?? 0;
-    this.#free = new Heap((a, b) => a < b, free);
-    this.#duration = duration;
+/**
+ * When slots become free. Nobody knows when a sequence will end, but of many it is known how many will have ended by
+ * when: each gives a part of its slot back at each of the times at which it may end, and the next of those that wait
+ * starts when the parts make up one, or rather, since the question is when it's as likely sooner as later, one less a half.
+ */
+export class Schedule {
+  readonly #ends = new Heap<End>((a, b) => a.at < b.at);
+  readonly #slots: number;
+  readonly #shares: number[];
+  readonly #meanShare: number;
+  readonly #lasts: (extent: Extent, share: number) => number;
+  #near: number;
+  #freed = 0.5;
+  #now = 0;
+
+  /**
+   * @param shares of what they may write, that sequences write; each as likely
+   * @param lasts how long a sequence lasts that writes such a share, in milliseconds
+   */
+  constructor(slots: number, shares: number[], lasts: (extent: Extent, share: number) => number) {
+    this.#slots = slots;
+    this.#shares = shares;
+    this.#meanShare = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    this.#lasts = lasts;
+    this.#near = NEAR + 2 * slots;
+  }
+
+  /** A slot that is free after so many milliseconds. */
+  free(at: number): void {
+    this.#ends.push({ at, part: 1 });
+  }
+
+  /** A slot whose sequence ends after so many milliseconds, each as likely. */
+  run(ends: number[], from = 0): void {
+    for (const at of ends) this.#ends.push({ at: from + at, part: 1 / ends.length });
   }
 
   /** When the next of those that wait starts, in milliseconds from now. */
   next(extent: Extent): number {
-    const start = this.#free.pop() ?? 0;
-    const end = start + this.#duration(extent);
-    this.#free.push(end);
-    this.#end = Math.max(this.#end, end);
+    if (this.#near-- > 0) {
+      while (this.#freed < 1) this.#pop();
+      this.#freed -= 1;
+      this.run(
+        this.#shares.map((share) => this.#lasts(extent, share)),
+        this.#now,
+      );
+      return this.#now;
+    }
+    const start = this.#now;
+    this.#now += this.#lasts(extent, this.#meanShare) / this.#slots;
     return start;
   }
 
-  /** When the last of all ends that have been scheduled. */
-  get end(): number {
-    return this.#end;
+  /** When all will have ended. */
+  end(): number {
+    let end = this.#now;
+    for (const { at } of this.#ends.items) end = Math.max(end, at);
+    return end;
+  }
+
+  #pop(): void {
+    const end = this.#ends.pop();
+    if (end === undefined) throw new Error("expected a slot, got none");
+    this.#freed += end.part;
+    this.#now = end.at;
   }
 }

@@ -1,7 +1,8 @@
 import { Bounds } from "./bounds.js";
 import { type Clock, realClock } from "./clock.js";
 import { DeadlineExceeded, type Timeouts, within } from "./deadlines.js";
-import { type Claim, Lanes, PRIORITIES } from "./lanes.js";
+import { Forecasts } from "./forecasts.js";
+import { Lanes, PRIORITIES } from "./lanes.js";
 import { Outlook } from "./outlook.js";
 import { QueueRefusal, type Refusal, type Removed } from "./refusal.js";
 import { Standings } from "./standings.js";
@@ -12,7 +13,6 @@ import {
   type Request,
   type Running,
   type Sequence,
-  type Standing,
   type Submission,
   Ticket,
 } from "./ticket.js";
@@ -38,8 +38,6 @@ export interface QueueOptions<T, R> {
 
 /** A refused request is told to come back after an hour at most. */
 const LONGEST_RETRY_S = 3600;
-/** What refused requests are told is computed anew after so long: a flood of them has to stay cheap. */
-const RETRY_MS = 1000;
 
 /**
  * Bounded, in classes, fair between callers, with deadlines. Every request takes its place here before anything is
@@ -58,13 +56,13 @@ export class Queue<T, R> {
   readonly #bounds: Bounds;
   readonly #lanes: Lanes<Sequence<T, R>>;
   readonly #outlook: Outlook;
+  readonly #forecasts: Forecasts<T, R>;
   readonly #standings: Standings<Ticket<T, R>>;
   /** Those that have a place. */
   readonly #tickets = new Set<Ticket<T, R>>();
   #running = 0;
   #state: "loading" | "open" | "draining" = "loading";
   #onEmpty: (() => void)[] = [];
-  #retries = { at: Number.NEGATIVE_INFINITY, waits: new Map<string, number>() };
 
   constructor(options: QueueOptions<T, R>) {
     const { limit, limitOfCaller = limit, promptTokens = Number.POSITIVE_INFINITY, slots } = options;
@@ -78,7 +76,10 @@ export class Queue<T, R> {
     });
     this.#lanes = new Lanes(() => this.#clock.now());
     this.#outlook = new Outlook(slots, () => this.#clock.now());
-    this.#standings = new Standings(this.#clock, () => this.#everyStanding());
+    this.#forecasts = new Forecasts(this.#clock, this.#lanes, () =>
+      this.#outlook.schedule(options.capacity()),
+    );
+    this.#standings = new Standings(this.#clock, () => this.#forecasts.everyStanding());
     this.#desk = {
       clock: this.#clock,
       adjust: (ticket, tokens) => this.#adjust(ticket, tokens),
@@ -166,57 +167,15 @@ export class Queue<T, R> {
    * Whole seconds after which a request that is refused now should try again. While loading: as long again as loading has
    * taken so far. While draining: when all is done. Else when it would have started, had it been let in.
    */
-  retryAfter({ caller, priority }: Pick<Request, "caller" | "priority">): number {
-    const ms = this.#state === "loading" ? this.#clock.now() - this.#createdAt : this.#wait(caller, priority);
-    return Math.min(Math.max(Math.ceil(ms / 1000), 1), LONGEST_RETRY_S);
+  retryAfter(request: Pick<Request, "caller" | "priority">): number {
+    let ms = this.#clock.now() - this.#createdAt;
+    if (this.#state === "open") ms = this.#forecasts.waitOf(request);
+    if (this.#state === "draining") ms = this.#forecasts.waitForAll();
+    return Math.min(Math.max(Math.round(ms / 1000), 1), LONGEST_RETRY_S);
   }
 
   #refusal(reason: Refusal, request: Pick<Request, "caller" | "priority">): QueueRefusal {
     return new QueueRefusal(reason, this.retryAfter(request));
-  }
-
-  #wait(caller: string, priority: number): number {
-    const now = this.#clock.now();
-    if (now - this.#retries.at >= RETRY_MS) this.#retries = { at: now, waits: new Map() };
-    const draining = this.#state === "draining";
-    const key = draining ? "" : `${priority} ${caller}`;
-    let wait = this.#retries.waits.get(key);
-    if (wait === undefined) {
-      wait = draining ? this.#end() : this.#startOf({ caller, priority, tokens: 1 });
-      this.#retries.waits.set(key, wait);
-    }
-    return wait;
-  }
-
-  /** When one that is not in the lanes would start, in milliseconds from now. */
-  #startOf(extra: Claim): number {
-    const schedule = this.#outlook.schedule(this.capacity);
-    for (const entry of this.#lanes.order(extra)) {
-      if (entry === null) break;
-      schedule.next(entry.extent);
-    }
-    return schedule.next({ promptTokens: 0, most: 1 });
-  }
-
-  /** When all that is here will have ended, in milliseconds from now. */
-  #end(): number {
-    const schedule = this.#outlook.schedule(this.capacity);
-    for (const { extent } of this.#lanes.order()) schedule.next(extent);
-    return schedule.end;
-  }
-
-  /** Where they stand of whom no sequence has started, in the order in which they will start. */
-  *#everyStanding(): Generator<[Ticket<T, R>, Standing]> {
-    const schedule = this.#outlook.schedule(this.capacity);
-    const seen = new Set<Ticket<T, R>>();
-    let position = 0;
-    for (const { ticket, extent } of this.#lanes.order()) {
-      const wait = schedule.next(extent);
-      position++;
-      if (seen.has(ticket)) continue;
-      seen.add(ticket);
-      yield [ticket, { position, expectedWait: Math.round(wait / 100) / 10 }];
-    }
   }
 
   #adjust(ticket: Ticket<T, R>, promptTokens: number): void {
@@ -261,12 +220,9 @@ export class Queue<T, R> {
     if (over !== null) return promises;
     this.dispatch();
     if (ticket.sequences.some(({ job, ended }) => job !== null || ended)) return promises;
-    for (const [other, standing] of this.#everyStanding()) {
-      if (other !== ticket) continue;
-      ticket.position = standing.position;
-      if (onStanding !== undefined) this.#standings.watch(ticket, standing, onStanding);
-      break;
-    }
+    const standing = this.#forecasts.standingOf(ticket);
+    ticket.position = standing.position;
+    if (onStanding !== undefined) this.#standings.watch(ticket, standing, onStanding);
     // It may have come before others.
     this.#standings.announce();
     return promises;
@@ -278,6 +234,7 @@ export class Queue<T, R> {
     sequence.node = null;
     this.#leaveLine(ticket);
     this.#standings.leave(ticket);
+    this.#forecasts.started(ticket);
     ticket.running++;
     ticket.deadlines.started();
     this.#running++;

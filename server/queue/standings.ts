@@ -4,6 +4,9 @@ import type { OnStanding, Standing } from "./ticket.js";
 /** Nobody is told more often than this. */
 const PAUSE_MS = 1000;
 
+/** By so much a timer may be early. */
+const EARLY_MS = 2;
+
 /** To compute all standings may take this share of the time, if there are very many. */
 const SHARE = 0.05;
 
@@ -46,21 +49,23 @@ export class Standings<K> {
 
   #tellAll(): void {
     this.#isDue = false;
+    if (this.#watchers.size === 0) return;
     const now = this.#clock.now();
-    let tooSoon = false;
-    for (const [key, standing] of this.#watchers.size === 0 ? [] : [...this.#compute()]) {
+    let isTooSoon = false;
+    // All of it first: whoever is told may leave, which changes what is computed.
+    for (const [key, standing] of [...this.#compute()]) {
       const watcher = this.#watchers.get(key);
       if (watcher === undefined) continue;
       const { told, toldAt, tell } = watcher;
       if (told.position === standing.position && told.expectedWait === standing.expectedWait) continue;
-      if (now - toldAt < PAUSE_MS) {
-        tooSoon = true;
+      if (now - toldAt < PAUSE_MS - EARLY_MS) {
+        isTooSoon = true;
         continue;
       }
       Object.assign(watcher, { told: standing, toldAt: now });
       tell(standing);
     }
     this.#pauseMs = Math.max(PAUSE_MS, (this.#clock.now() - now) / SHARE);
-    if (tooSoon) this.announce();
+    if (isTooSoon) this.announce();
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.js";
 import { type DeadlineExceeded, Deadlines, type Timeouts } from "./deadlines.js";
+import type { Foretold } from "./forecasts.js";
 import type { Claim } from "./lanes.js";
 import type { Node } from "./line.js";
 import type { Extent, Run } from "./outlook.js";
@@ -94,6 +95,8 @@ export class Ticket<T, R> {
   over: Removed | DeadlineExceeded | null = null;
   /** Where the request stood when it was submitted: 1 was the next to start, 0 started at once. */
   position = 0;
+  /** What was foreseen when it was submitted, until it starts. */
+  foretold: Foretold | null = null;
   readonly deadlines: Deadlines;
   readonly #desk: Desk<T, R>;
 

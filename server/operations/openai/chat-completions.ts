@@ -1,5 +1,5 @@
 import type { Finished, Task } from "../../pool.js";
-import { choices, readGrammar, readTimeouts, refuse, taskFields } from "../fields.js";
+import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
 import type { Delta, Operation } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { type ChatMessage, conversationChars, renderConversation } from "./conversation.js";
@@ -50,7 +50,6 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
         sequences: fields.n ?? 1,
         promptChars,
         maxTokens: askedTokens(fields).asked ?? Math.min(limits.maxTokens, config.n_positions),
-        grammar: readGrammar(openAiSampling(fields)),
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(openAiSampling(fields)),
@@ -73,15 +72,18 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
       const sampling = openAiSampling(fields);
       const plain = taskFields(sampling, {
         defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-        vocabulary: config.vocab_size,
+        model,
       });
       const { terminator } = chatTemplate;
       const task: Task = {
         ...plain,
         id,
         promptIds,
-        // Beyond it the model would go on and write the next question itself.
-        stop: terminator === null ? plain.stop : [...new Set([...plain.stop, terminator])],
+        // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
+        stop:
+          terminator === null || plain.grammar !== null
+            ? plain.stop
+            : [...new Set([...plain.stop, terminator])],
         logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
       };
       const seed = fields.seed ?? randomSeed();

@@ -1,5 +1,5 @@
 import type { Finished, Task } from "../../pool.js";
-import { choices, readGrammar, readTimeouts, refuse, taskFields } from "../fields.js";
+import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
 import type { Delta, Operation } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { completionLogprobs } from "./logprobs.js";
@@ -47,7 +47,6 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
         sequences: prompts.length * generatedFor(fields),
         promptChars: prompts.reduce((sum, { length }) => sum + length, 0),
         maxTokens: fields.max_tokens ?? USUAL_TOKENS,
-        grammar: readGrammar(openAiSampling(fields)),
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(openAiSampling(fields)),
@@ -119,9 +118,10 @@ function generatedFor({ n, best_of: bestOf }: CompletionFields): number {
 function taskFor(
   prompt: Prompt,
   fields: CompletionFields,
-  { tokenizer, config }: OpenAiModel,
+  model: OpenAiModel,
   limits: Limits,
 ): Omit<Task, "id"> {
+  const { tokenizer, config } = model;
   const ids = promptIds(prompt, tokenizer);
   const maxTokens = tokenBudget({
     promptTokens: ids.length,
@@ -134,7 +134,7 @@ function taskFor(
   });
   const plain = taskFields(openAiSampling(fields), {
     defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-    vocabulary: config.vocab_size,
+    model,
   });
   // The best are found by their log-probabilities, and a streamed echo ends where the first token says.
   const needed = generatedFor(fields) > (fields.n ?? 1) || (fields.echo && fields.stream);

@@ -1,0 +1,90 @@
+import type { Tokenizer } from "../../models/tokenizer.js";
+import type { Constraint } from "../engine/constraint.js";
+import type { GrammarSource } from "../protocol.js";
+import { GrammarError } from "./error.js";
+import { Program } from "./program.js";
+import { rehearse } from "./rehearse.js";
+import { TextConstraint } from "./text-constraint.js";
+import { Vocabulary } from "./vocabulary.js";
+
+export interface ProgramsOptions {
+  /** Grammars kept at most. */
+  count?: number;
+  /** About how much memory they may take, in bytes. */
+  bytes?: number;
+}
+
+/** The grammars that were compiled for a tokenizer: the last used ones are kept. */
+export class Programs {
+  readonly #vocabulary: Vocabulary;
+  readonly #count: number;
+  readonly #bytes: number;
+  /** From the longest unused to the last used; a grammar that was refused is its error. */
+  readonly #kept = new Map<string, Program | GrammarError>();
+  readonly #rehearsed = new WeakSet<Program>();
+
+  /** @param size how many logits the model has */
+  constructor(tokenizer: Tokenizer, size: number, { count = 64, bytes = 64 << 20 }: ProgramsOptions = {}) {
+    this.#vocabulary = new Vocabulary(tokenizer, size);
+    this.#count = count;
+    this.#bytes = bytes;
+  }
+
+  /** How many grammars are kept. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** About how much memory they take. */
+  get bytes(): number {
+    let sum = 0;
+    for (const [key, kept] of this.#kept)
+      sum += 2 * key.length + (kept instanceof Program ? kept.bytes : 500);
+    return sum;
+  }
+
+  /** @throws GrammarError */
+  constraint(source: GrammarSource, eosId: number | null): Constraint {
+    return new TextConstraint(this.#program(source), eosId);
+  }
+
+  /** @throws GrammarError */
+  check(source: GrammarSource): void {
+    const program = this.#program(source);
+    if (this.#rehearsed.has(program)) return;
+    this.#rehearsed.add(program);
+    const outcome = attempt(() => {
+      rehearse(program.automaton);
+      return program;
+    });
+    // It has grown meanwhile, or is refused from now on.
+    this.#keep(JSON.stringify(source), outcome);
+    if (outcome instanceof GrammarError) throw outcome;
+  }
+
+  #program(source: GrammarSource): Program {
+    const key = JSON.stringify(source);
+    const kept = this.#kept.get(key) ?? attempt(() => new Program(source, this.#vocabulary));
+    this.#keep(key, kept);
+    if (kept instanceof GrammarError) throw kept;
+    return kept;
+  }
+
+  #keep(key: string, entry: Program | GrammarError): void {
+    this.#kept.delete(key);
+    this.#kept.set(key, entry);
+    for (const oldest of this.#kept.keys()) {
+      if (oldest === key || (this.#kept.size <= this.#count && this.bytes <= this.#bytes)) break;
+      this.#kept.delete(oldest);
+    }
+  }
+}
+
+function attempt(make: () => Program): Program | GrammarError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof GrammarError) return error;
+    throw error;
+  }
+}

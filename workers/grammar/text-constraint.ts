@@ -1,0 +1,69 @@
+import type { Constraint } from "../engine/constraint.js";
+import type { State } from "./automaton.js";
+import { GrammarError } from "./error.js";
+import type { Program } from "./program.js";
+
+/** Holds one sequence's text to a grammar. */
+export class TextConstraint implements Constraint {
+  readonly #program: Program;
+  readonly #eosId: number | null;
+  #state: State;
+  #first = true;
+
+  /** @param eosId null where the end-of-sequence token doesn't end the sequence */
+  constructor(program: Program, eosId: number | null) {
+    this.#program = program;
+    this.#eosId = eosId;
+    this.#state = program.automaton.start;
+  }
+
+  /**
+   * Not to be written to: others have the same.
+   * @throws GrammarError if there is too much to find out, or no token to go on with
+   */
+  allowed(): Int32Array {
+    const mask = this.#withEnd(this.#program.allowed(this.#state, this.#first));
+    if (isEmpty(mask) && !this.#state.accepts)
+      throw new GrammarError(
+        "expected a grammar that the model's tokens can follow, got one that none goes on with",
+      );
+    return mask;
+  }
+
+  accept(token: number): void {
+    if (token === this.#eosId) return;
+    const { automaton, vocabulary } = this.#program;
+    const bytes = vocabulary.bytes(token, this.#first);
+    let state: State | null = this.#state;
+    for (const byte of bytes) {
+      state = automaton.step(state, byte);
+      if (state === null) throw new Error(`expected a token that the grammar allows, got ${token}`);
+    }
+    this.#state = state;
+    if (bytes.length > 0) this.#first = false;
+  }
+
+  get complete(): boolean {
+    const { accepts, rests } = this.#state;
+    if (!accepts) return false;
+    if (rests.length === 0) return true;
+    return !this.#program.vocabulary.complete && isEmpty(this.#program.allowed(this.#state, this.#first));
+  }
+
+  dispose(): void {}
+
+  /** The end-of-sequence token is one even where it also has a text that the grammar would allow. */
+  #withEnd(mask: Int32Array): Int32Array {
+    const eosId = this.#eosId;
+    if (eosId === null) return mask;
+    const bit = 1 << (eosId & 31);
+    if (((mask[eosId >> 5]! & bit) !== 0) === this.#state.accepts) return mask;
+    const changed = mask.slice();
+    changed[eosId >> 5]! ^= bit;
+    return changed;
+  }
+}
+
+function isEmpty(mask: Int32Array): boolean {
+  return mask.every((word) => word === 0);
+}
