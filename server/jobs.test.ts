@@ -88,6 +88,35 @@ test("a job is accepted, waits, runs, and is done with what its endpoint would h
   assert.deepEqual(done.result, { ...answer, id });
 });
 
+test("a job with messages is one of /v1/chat/completions, and is done with its answer", async (context) => {
+  const { ask, json, create, get, followed, jobs, until } = await serve(context);
+  const body = { model: "stand-in", messages: [{ role: "user", content: "안녕" }], max_tokens: 3, seed: 7 };
+  const { id, endpoint } = await create(body);
+  assert.equal(endpoint, "/v1/chat/completions");
+  await until(() => jobs.length === 1);
+  const end = followed(id);
+  jobs[0]!.finish();
+  await end;
+  const plain = ask("POST", "/v1/chat/completions", body);
+  await until(() => jobs.length === 2);
+  jobs[1]!.finish();
+  const { result } = (await get(id)) as Job & { result?: { choices?: unknown; usage?: unknown } };
+  const answer = await json<{ choices: unknown; usage: unknown }>(plain);
+  assert.deepEqual([result?.choices, result?.usage], [answer.choices, answer.usage]);
+  for (const wrong of [
+    { ...body, messages: [] },
+    { ...body, max_tokens: 5000 },
+    { ...body, messages: [{ role: "user", content: "x".repeat(100) }] },
+    { ...body, model: "another" },
+  ]) {
+    const direct = (await ask("POST", "/v1/chat/completions", wrong)).status;
+    const asJob = (await ask("POST", "/jobs", wrong)).status;
+    assert.ok(direct >= 400 && direct < 500, JSON.stringify(wrong));
+    // OpenAI's API has no 422.
+    assert.ok(asJob === direct || (direct === 400 && asJob === 422), `${asJob} for ${JSON.stringify(wrong)}`);
+  }
+});
+
 test("what a body lacks is refused as its endpoint refuses it, and no job is made", async (context) => {
   const { ask, json, jobs } = await serve(context, { maxTokens: 100 });
   for (const body of [
@@ -424,6 +453,8 @@ for (const [path, body] of [
   ["/generate", { prompt: "x", max_tokens: 5 }],
   ["/chat", { prompt: "x", max_tokens: 5 }],
   ["/chat", { prompt: "x", max_tokens: 5, stream: true }],
+  ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5 }],
+  ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5, stream: true }],
 ] as const) {
   test(`fifty POSTs to ${path}${"stream" in body ? " as streams" : ""} at once with one key are one generation`, async (context) => {
     const { ask, jobs, until } = await serve(context);
