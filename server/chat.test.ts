@@ -7,11 +7,13 @@ import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serveStandIn } from "./fixtures/stand-in.js";
+import { Callers } from "./keys/callers.js";
+import { hashKey, unlimited } from "./keys/key.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
 
-function startChat(context: TestContext, args: string[]) {
-  const child = spawn(process.execPath, [cli, "chat", ...args], { env: { PATH: process.env.PATH } });
+function startChat(context: TestContext, args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [cli, "chat", ...args], { env: { PATH: process.env.PATH, ...env } });
   context.after(() => child.kill("SIGKILL"));
   // One that can't start reads nothing.
   child.stdin.on("error", () => {});
@@ -56,6 +58,27 @@ test("what the server has against a question is one line, and ends a pipe with 1
   const late = startChat(context, ["--url", url]);
   late.child.stdin.end("one\n");
   assert.equal((await late.end).stderr, "the server answered 503: The server is shutting down\n");
+});
+
+test("a server with keys gets the one of --key or JAI_API_KEY, and nobody reads it again", async (context) => {
+  const KEY = "a-key-of-the-test";
+  const callers = new Callers([{ name: "test", hash: hashKey(KEY), priority: 0, limits: unlimited }]);
+  const { url, lines } = await serveStandIn(context, { callers });
+  const seen: unknown[] = [];
+  for (const [args, env, status] of [
+    [["--key", KEY], { JAI_API_KEY: "another-key" }, 0],
+    [[], { JAI_API_KEY: KEY }, 0],
+    [["--key", `${KEY}x`], {}, 1],
+    [["--key", `${KEY} x`], {}, 2],
+    [[], {}, 1],
+  ] as const) {
+    const { child, end } = startChat(context, ["--url", url, "--max-tokens", "3", ...args], env);
+    child.stdin.end("one\n");
+    const ended = await end;
+    assert.equal(ended.status, status, ended.stderr);
+    seen.push(ended);
+  }
+  assert.doesNotMatch(JSON.stringify([seen, lines]), /a-key-of|another-key/);
 });
 
 test("no server, or another one, is one line and ends with 1", async (context) => {

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { UsageError } from "./config.js";
+import { isKey, keyForm } from "./keys/key.js";
 
 export const usage = [
   "Usage: jai chat [FLAGS]",
@@ -8,11 +9,14 @@ export const usage = [
   "  --url URL          the server; default http://127.0.0.1:8000",
   "  --temperature T    how freely to choose; 0 always takes the likeliest token",
   "  --max-tokens N     how long an answer may get",
+  "  --key KEY          for a server with keys; better JAI_API_KEY, which no list of processes shows",
 ].join("\n");
 
 interface Options {
   /** Ends with a slash, so that it may have a path. */
   url: string;
+  /** Goes to this server alone, and into no message. */
+  key: string | undefined;
   fields: { temperature?: number; max_tokens?: number };
 }
 
@@ -22,8 +26,9 @@ interface Options {
  * first, as there the next question may fare better
  */
 export async function run(args: string[]): Promise<void> {
-  const { url, fields } = parse(args);
-  const health = await ask(url, "health");
+  const { url, key, fields } = parse(args);
+  const server = { url, key };
+  const health = await ask(server, "health");
   const terminal = process.stdin.isTTY === true;
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal });
   const stop = () => {
@@ -41,7 +46,7 @@ export async function run(args: string[]): Promise<void> {
   for await (const line of lines) {
     if (line.trim() !== "") {
       try {
-        process.stdout.write(`${(await answer(url, { ...fields, prompt: line })).trimEnd()}\n`);
+        process.stdout.write(`${(await answer(server, { ...fields, prompt: line })).trimEnd()}\n`);
       } catch (error) {
         if (!terminal) throw error;
         process.stderr.write(`${(error as Error).message}\n`);
@@ -51,9 +56,11 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-async function answer(url: string, body: object): Promise<string> {
-  const { generated } = await ask(url, "chat", body);
-  if (typeof generated !== "string") throw notJai(url);
+type Server = Pick<Options, "url" | "key">;
+
+async function answer(server: Server, body: object): Promise<string> {
+  const { generated } = await ask(server, "chat", body);
+  if (typeof generated !== "string") throw notJai(server.url);
   return generated;
 }
 
@@ -62,11 +69,11 @@ function nameOf({ model }: Record<string, unknown>): string {
 }
 
 /** GETs a path, or POSTs a body to it. @throws an error whose one line says what went wrong */
-async function ask(url: string, path: string, body?: object): Promise<Record<string, unknown>> {
-  const init = body && {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
+async function ask({ url, key }: Server, path: string, body?: object): Promise<Record<string, unknown>> {
+  const init = {
+    // Of the ways to send a key the one that fetch takes back when it is redirected to another server.
+    headers: { ...(key && { authorization: `Bearer ${key}` }), "content-type": "application/json" },
+    ...(body && { method: "POST", body: JSON.stringify(body) }),
   };
   let response: Response;
   let text: string;
@@ -107,15 +114,17 @@ function describe(detail: unknown): string {
 }
 
 function parse(args: string[]): Options {
-  const { url, temperature, "max-tokens": maxTokens } = read(args);
+  const { url, temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = read(args);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new UsageError(`--url: expected a URL of http or https, got "${url}"`);
   if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))
     throw new UsageError(`--temperature: expected a number from 0, got "${temperature}"`);
   if (maxTokens !== undefined && !/^[1-9]\d{0,8}$/.test(maxTokens))
     throw new UsageError(`--max-tokens: expected a positive integer, got "${maxTokens}"`);
+  if (key && !isKey(key)) throw new UsageError(`--key or JAI_API_KEY: expected ${keyForm}`);
   return {
     url: url.endsWith("/") ? url : `${url}/`,
+    key,
     fields: {
       ...(temperature !== undefined && { temperature: Number(temperature) }),
       ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
@@ -131,6 +140,7 @@ function read(args: string[]) {
         url: { type: "string", default: "http://127.0.0.1:8000" },
         temperature: { type: "string" },
         "max-tokens": { type: "string" },
+        key: { type: "string" },
       },
     }).values;
   } catch (error) {

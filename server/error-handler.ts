@@ -3,7 +3,7 @@ import { errors, HttpError, invalidBody } from "./errors.js";
 import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
 import type { Log } from "./log.js";
-import { isOpenAiPath, openAiError, openAiStatus } from "./openai-error.js";
+import { worded } from "./openai-error.js";
 import { GenerationFailed, WorkerLost } from "./pool.js";
 import { DeadlineExceeded } from "./queue/deadlines.js";
 import { NeverFits, QueueRefusal, Removed } from "./queue/refusal.js";
@@ -17,9 +17,8 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     if (events) return events.fail(error);
     // Too late for another answer: Express ends the connection, which tells the client.
     if (res.headersSent) return next(thrown);
-    const openAi = isOpenAiPath(req.path);
-    res.status(openAi ? openAiStatus(error) : error.status).set(error.headers);
-    res.json(openAi ? openAiError(error) : error.body);
+    const { status, body } = worded(error, req.path);
+    res.status(status).set(error.headers).json(body);
   };
 }
 

@@ -16,6 +16,9 @@ const statusesOfNoOperation: Record<string, number> = {
   RequestTimeout: 408,
   ExpectationFailed: 417,
   HeadersTooLarge: 431,
+  OpenAiMethodNotAllowed: 405,
+  OpenAiRequestTimeout: 408,
+  OpenAiExpectationFailed: 417,
 };
 
 /** Status of each of openapi.yaml's error responses: from the operations, but for those that no operation has. */

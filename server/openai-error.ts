@@ -10,6 +10,13 @@ export function isOpenAiPath(path: string): boolean {
   return path === "/v1" || path.startsWith("/v1/");
 }
 
+/** An error as whoever called this path is told. */
+export function worded(error: HttpError, path: string): { status: number; body: object } {
+  return isOpenAiPath(path)
+    ? { status: openAiStatus(error), body: openAiError(error) }
+    : { status: error.status, body: error.body };
+}
+
 /** OpenAI's API has no 422. */
 export function openAiStatus({ status }: HttpError): number {
   return status === 422 ? 400 : status;

@@ -76,6 +76,9 @@ describe("openapi.yaml", () => {
       "RequestTimeout",
       "ExpectationFailed",
       "HeadersTooLarge",
+      "OpenAiMethodNotAllowed",
+      "OpenAiRequestTimeout",
+      "OpenAiExpectationFailed",
     ];
     for (const name of everywhere) referred.add(`#/components/responses/${name}`);
     // Security schemes are named, not referred to.

@@ -1,6 +1,8 @@
-import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { randomUUID } from "node:crypto";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorCode, errors } from "./errors.js";
+import { type ErrorCode, HttpError } from "./errors.js";
+import { worded } from "./openai-error.js";
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -8,40 +10,57 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
-/** Gives the errors that Node meets before there is a request for the app the same form as the app's own. */
+/**
+ * Gives the errors that Node meets in the app's stead the same form as the app's own. Where the headers themselves can't
+ * be read there is no path to tell the form by: it is that of most.
+ */
 export function answerProtocolErrors(server: Server): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     // It is being ended already, of an error before this one; more bytes of the same request only repeat it.
     if (socket.writableEnded) return;
-    if (!socket.writable || error.code === "ECONNRESET" || isAnswering(socket)) {
+    const response = responseOf(socket);
+    // Nothing else may fall into an answer of which part is sent.
+    if (!socket.writable || error.code === "ECONNRESET" || response?.headersSent) {
       socket.destroy(error);
       return;
     }
-    socket.end(rawAnswer(codes[error.code ?? ""] ?? "malformed_request"), () => socket.destroy());
+    const answer = rawAnswer(codes[error.code ?? ""] ?? "malformed_request", response);
+    socket.end(answer, () => socket.destroy());
   });
-  server.on("checkExpectation", (_req, res: ServerResponse) => {
-    const { status, detail } = errors.expectation_failed;
+  server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
+    const { status, body } = worded(new HttpError("expectation_failed"), pathOf(req));
     // Whether the body still comes is the client's choice, so nothing can follow on this connection.
-    res.statusCode = status;
-    res.setHeader("Content-Type", "application/json; charset=utf-8").setHeader("Connection", "close");
-    res.end(JSON.stringify({ detail }));
+    res.writeHead(status, { ...headers(), Connection: "close" }).end(JSON.stringify(body));
   });
 }
 
-/** Whether part of an answer is sent, into which nothing else may fall; Node's own handler looks at the same property. */
-function isAnswering(socket: Duplex & { _httpMessage?: ServerResponse | null }): boolean {
-  return socket._httpMessage?.headersSent ?? false;
+/** To the request whose body is being read, if there is one; Node's own handler looks at the same property. */
+function responseOf(socket: Duplex & { _httpMessage?: ServerResponse | null }): ServerResponse | null {
+  return socket._httpMessage ?? null;
 }
 
-function rawAnswer(code: ErrorCode): string {
-  const { status, detail } = errors[code];
-  const body = JSON.stringify({ detail });
+/** As it came: Express shortens `url` for the routers below it. */
+function pathOf(req: IncomingMessage & { originalUrl?: string }): string {
+  return (req.originalUrl ?? req.url ?? "").split("?", 1)[0]!;
+}
+
+function headers(id: string = randomUUID()): Record<string, string> {
+  return { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": id };
+}
+
+function rawAnswer(code: ErrorCode, response: ServerResponse | null): string {
+  const { status, body } = worded(new HttpError(code), response === null ? "" : pathOf(response.req));
+  const text = JSON.stringify(body);
+  const lines = {
+    // The id that the app has given it, which may be in the log.
+    ...headers(response?.getHeader("X-Request-Id") as string | undefined),
+    "Content-Length": Buffer.byteLength(text),
+    Connection: "close",
+  };
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    "Content-Type: application/json; charset=utf-8",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
+    ...Object.entries(lines).map(([name, value]) => `${name}: ${value}`),
     "",
-    body,
+    text,
   ].join("\r\n");
 }

@@ -11,7 +11,9 @@ const open: ReadonlySet<string> = new Set([
   "/",
   "/health",
   "/docs",
+  "/docs/",
   "/redoc",
+  "/redoc/",
   "/openapi.json",
   ...pageAssets,
 ]);

@@ -144,7 +144,9 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
     } catch (error) {
       res.status(200).removeHeader("Location");
       if (!(error instanceof JobsFull)) throw error;
-      throw new HttpError(error.reason, { "Retry-After": String(background.retryAfter()) });
+      // When something of the store expires is nothing to wait for.
+      const isStore = error.reason === "store_full";
+      throw new HttpError(error.reason, isStore ? {} : { "Retry-After": String(background.retryAfter()) });
     }
     log.info(`${id} - job accepted for ${operation.path}`, { id, path: operation.path });
     res.json(answer);

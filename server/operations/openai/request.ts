@@ -1,5 +1,5 @@
 import type { ModelFolder } from "../../../models/folder.js";
-import { HttpError, invalidBody } from "../../errors.js";
+import { errors, HttpError, invalidBody } from "../../errors.js";
 import { type GenerationFields, refuse } from "../fields.js";
 
 /** What both of OpenAI's generating operations take beside what all take. */
@@ -26,8 +26,8 @@ export function openAiSampling(fields: OpenAiFields): GenerationFields {
 /** A body that names no model means the one that is served. @throws HttpError for another */
 export function checkModel(asked: string | null | undefined, served: string): void {
   if (!asked || asked === served) return;
-  const message = `The model ${shown(asked)} does not exist; this server has ${shown(served)}`;
-  throw new HttpError("model_not_found", {}, message);
+  const { detail } = errors.model_not_found;
+  throw new HttpError("model_not_found", {}, `${detail}: expected ${shown(served)}, got ${shown(asked)}`);
 }
 
 /** @throws HttpError for a field that asks for what there isn't; each of `fields` is one whose value asks for nothing */
@@ -69,7 +69,7 @@ export function tokenBudget(question: BudgetQuestion): number {
     throw new HttpError(
       "context_length_exceeded",
       {},
-      `This model's maximum context length is ${context} tokens. However, you requested ${requested} tokens (${parts}). Please reduce the length of the ${what} or the completion.`,
+      `${errors.context_length_exceeded.detail}: This model's maximum context length is ${context} tokens. However, you requested ${requested} tokens (${parts}). Please reduce the length of the ${what} or the completion.`,
     );
   }
   return asked ?? Math.min(usual, limits.maxTokens, context - promptTokens);

@@ -1,0 +1,485 @@
+// Every operation, status, header and error of openapi.yaml, as a client meets it. Each of the situations is put before
+// every operation, so that none answers with what isn't documented; the last test names what no answer has shown.
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { readDocument } from "./document.js";
+import { type ErrorCode, errors, HttpError } from "./errors.js";
+import { Contract } from "./fixtures/contract.js";
+import { type Asked, exchange } from "./fixtures/exchange.js";
+import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
+import type { Job } from "./jobs/job.js";
+import { Callers } from "./keys/callers.js";
+import { hashKey, type Limits } from "./keys/key.js";
+import { isOpenAiPath, openAiStatus } from "./openai-error.js";
+import { GenerationFailed, WorkerLost } from "./pool.js";
+
+const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
+
+/** Of each operation a request that nothing is wrong with. The last takes away what those before it ask about. */
+const requests: Record<string, object> = {
+  "POST /generate": { prompt: "x", max_tokens: 2 },
+  "POST /chat": { prompt: "x", max_tokens: 2 },
+  "POST /v1/completions": { prompt: "x", max_tokens: 2 },
+  "POST /v1/chat/completions": { messages: [{ role: "user", content: "x" }], max_tokens: 2 },
+  "POST /v1/chat/completions/render": { messages: [{ role: "user", content: "x" }] },
+  "POST /tokenize": { prompt: "x" },
+  "POST /detokenize": { tokens: [99] },
+  "POST /jobs": { prompt: "x", max_tokens: 2 },
+  "GET /v1/usage": {},
+  "GET /v1/models": {},
+  "GET /v1/models/{model}": {},
+  "GET /jobs": {},
+  "GET /jobs/{id}": {},
+  "GET /jobs/{id}/events": {},
+  "GET /": {},
+  "GET /health": {},
+  "GET /openapi.json": {},
+  "GET /docs": {},
+  "GET /redoc": {},
+  "DELETE /jobs/{id}": {},
+};
+const all = Object.keys(requests);
+const generating = all.slice(0, 4);
+const openAi = ["POST /v1/completions", "POST /v1/chat/completions"];
+const jobs = ["POST /jobs"];
+const posts = all.filter((operation) => operation.startsWith("POST"));
+const open = ["GET /", "GET /health", "GET /openapi.json", "GET /docs", "GET /redoc"];
+const keyed = all.filter((operation) => !open.includes(operation));
+
+const KEY = "a-key-of-the-test";
+/** Far from being used up, but told on every answer. */
+const ample: Limits = {
+  requestsPerMinute: 1e6,
+  tokensPerMinute: 1e6,
+  tokensPerDay: 1e6,
+  concurrentRequests: 1000,
+};
+/** In place of an id: that of a job of the caller, which was cancelled. */
+const JOB = "JOB";
+
+interface Options extends StandInOptions {
+  limits?: Partial<Limits>;
+}
+
+type Server = Awaited<ReturnType<typeof serve>>;
+
+async function serve(context: TestContext, { limits, ...options }: Options = {}) {
+  const key = { name: "test", hash: hashKey(KEY), priority: 0, limits: { ...ample, ...limits } };
+  const callers = new Callers([key]);
+  // Held to openapi.yaml here, to the last byte.
+  const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
+  const server = await serveStandIn(context, parts);
+  const job = await newJob(server);
+  await server.background.cancel(job);
+  if (!options.loading) server.queue.open();
+  const ask = (asked: Partial<Asked> & { path: string }) =>
+    exchange(server.port, {
+      method: "GET",
+      ...asked,
+      path: asked.path.replace(JOB, job.id),
+      headers: { authorization: `Bearer ${KEY}`, ...asked.headers },
+    });
+  return { ...server, caller: callers.named("test")!, ask };
+}
+
+let ids = 0;
+
+function newJob({ background }: Pick<Server, "background">): Promise<Job> {
+  const body = { prompt: "x", max_tokens: 2, temperature: 0, top_k: 0, seed: 1 };
+  const request = { caller: "test", endpoint: "/generate", priority: 0, maxTokens: 2, callbackUrl: null };
+  return background.jobs.accept({ ...request, id: `job-${++ids}`, body });
+}
+
+async function doneJob(server: Server): Promise<Job> {
+  const job = await newJob(server);
+  while (job.state !== "done") await new Promise((resolve) => setImmediate(resolve));
+  return job;
+}
+
+/** What is other about every request. */
+interface Change {
+  headers?: Record<string, string>;
+  /** Fields of the body that are added; of requests that have one. */
+  fields?: object;
+  /** In place of the body. */
+  body?: string | Buffer;
+  bytes?: string;
+}
+
+interface Situation extends Change {
+  when: string;
+  /** Another server than the usual one. */
+  options?: Options;
+  /** What comes to pass before the requests. */
+  before?: (server: Server) => unknown;
+  /** The operations that are asked, if not all. */
+  only?: string[];
+  /** What has been sent before with the same Idempotency-Key, to begin with. */
+  earlier?: Change;
+  /** The errors, and which operations have them; the others answer with their first status. */
+  errors?: Partial<Record<ErrorCode, string[]>>;
+}
+
+const held = { hold: true, slots: 1 };
+/** The only slot is taken for good. */
+const occupy = async (server: Server) => {
+  void server.ask(requestOf("POST /generate", {})).catch(() => {});
+  await server.until(() => server.jobs.length === 1);
+};
+const broken = () => {
+  throw new Error("the tokenizer is broken");
+};
+
+const situations: Situation[] = [
+  { when: "nothing is wrong" },
+  { when: "a stream is asked for", fields: { stream: true } },
+  { when: "the same was sent before", earlier: {} },
+  { when: "a stream was sent before", fields: { stream: true }, earlier: { fields: { stream: true } } },
+
+  // What is wrong with the request.
+  { when: "there is no key", headers: { authorization: "" }, errors: { unauthorized: keyed } },
+  { when: "the body is not UTF-8", body: Buffer.from([0xff]), errors: { unreadable_body: posts } },
+  {
+    when: "the body is no HTTP",
+    headers: { "transfer-encoding": "chunked" },
+    bytes: "x\r\n",
+    only: posts,
+    errors: { malformed_request: posts },
+  },
+  { when: "the body lacks its fields", body: "{}", errors: { invalid_body: posts } },
+  { when: "the body is too large", fields: { more: "x".repeat(65_536) }, errors: { body_too_large: posts } },
+  {
+    when: "the body is text",
+    headers: { "content-type": "text/plain" },
+    errors: { unsupported_media_type: posts },
+  },
+  {
+    when: "the body is Latin-1",
+    headers: { "content-type": "application/json; charset=latin1" },
+    errors: { unsupported_charset: posts },
+  },
+  {
+    when: "the body is zipped",
+    headers: { "content-encoding": "gzip" },
+    errors: { unsupported_encoding: posts },
+  },
+  { when: "something is expected", headers: { expect: "a miracle" }, errors: { expectation_failed: all } },
+  {
+    when: "the headers are too large",
+    headers: { more: "x".repeat(20_480) },
+    errors: { headers_too_large: all },
+  },
+  {
+    when: "the body never comes",
+    options: { http: { requestTimeout: 50, headersTimeout: 50, connectionsCheckingInterval: 10 } },
+    headers: { "content-length": "10" },
+    bytes: "{",
+    only: posts,
+    errors: { request_timeout: posts },
+  },
+  {
+    when: "no text has the form",
+    fields: { regex: "(" },
+    earlier: { fields: { regex: "(" } },
+    errors: { invalid_grammar: [...generating, ...jobs] },
+  },
+  {
+    when: "the context is too short",
+    fields: { max_tokens: 65 },
+    errors: { context_length_exceeded: openAi },
+  },
+  {
+    when: "another model is meant",
+    fields: { model: "other" },
+    earlier: { fields: { model: "other" } },
+    errors: {
+      model_not_found: [...openAi, "POST /v1/chat/completions/render", "POST /tokenize", "POST /detokenize"],
+    },
+  },
+  {
+    when: "another body was sent before",
+    earlier: { fields: { more: 1 } },
+    errors: { idempotency_conflict: posts },
+  },
+
+  // What the key's limits have against it.
+  {
+    when: "the key's minute has no request left",
+    options: { limits: { requestsPerMinute: 1 } },
+    before: ({ caller }) => caller.arrive(),
+    errors: { rate_limited: posts },
+  },
+  {
+    when: "the key's minute has no tokens left",
+    options: { limits: { tokensPerMinute: 1000 } },
+    before: ({ caller }) => caller.admit({ tokens: 1000 }),
+    errors: { tokens_limited: generating },
+  },
+  {
+    when: "the key's day has no tokens left",
+    options: { limits: { tokensPerDay: 1000 } },
+    before: ({ caller }) => caller.admit({ tokens: 1000 }),
+    errors: { quota_used_up: generating },
+  },
+  {
+    when: "the key has as many requests as it may",
+    options: { limits: { concurrentRequests: 1 } },
+    before: ({ caller }) => caller.admit({ tokens: 1 }),
+    errors: { concurrency_limited: generating },
+  },
+  {
+    when: "the key never has so many tokens",
+    options: { limits: { tokensPerDay: 1 } },
+    earlier: {},
+    errors: { over_quota: [...generating, ...jobs] },
+  },
+
+  // What the server has against it.
+  { when: "the model loads", options: { loading: true }, errors: { loading: generating } },
+  { when: "the queue is full", options: { ...held, limit: 0 }, before: occupy, errors: { full: generating } },
+  {
+    when: "the queue holds enough of the caller",
+    options: { ...held, queue: { limitOfCaller: 0 } },
+    before: occupy,
+    errors: { caller_full: generating },
+  },
+  {
+    when: "the server drains",
+    before: ({ queue }) => void queue.drain(),
+    options: {},
+    errors: { draining: [...generating, ...jobs] },
+  },
+  {
+    when: "enough jobs wait",
+    options: { background: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
+    before: newJob,
+    errors: { jobs_full: jobs, deadline_exceeded: generating },
+  },
+  {
+    when: "the store is full",
+    options: { background: { dataBytes: 1 } },
+    headers: { "idempotency-key": "another" },
+    errors: { store_full: posts },
+  },
+  {
+    when: "the store is gone",
+    options: {},
+    before: ({ background }) => background.close(),
+    errors: { internal: jobs },
+  },
+  {
+    when: "the tokenizer breaks",
+    options: { model: { tokenizer: { size: 100, encode: broken, decode: broken } as never } },
+    errors: { internal: posts },
+  },
+  {
+    when: "generations fail",
+    options: { answer: () => Promise.reject(new GenerationFailed("out of memory")) },
+    errors: { generation_failed: generating },
+  },
+  {
+    when: "the worker is lost",
+    options: { answer: () => Promise.reject(new WorkerLost("killed")) },
+    errors: { worker_lost: generating },
+  },
+  {
+    when: "a deadline passes",
+    options: held,
+    fields: { timeout: { total: 0.01 } },
+    errors: { deadline_exceeded: generating },
+  },
+];
+
+function requestOf(operation: string, { headers, fields, body, bytes }: Change): Asked {
+  const [method, template] = operation.split(" ") as [string, string];
+  const path = template.replace("{model}", "stand-in").replace("{id}", JOB);
+  if (method !== "POST") return { method, path, headers: headers ?? {}, ...(bytes && { bytes }) };
+  const whole = body ?? JSON.stringify({ ...requests[operation], ...fields });
+  return { method, path, headers: headers ?? {}, body: whole, ...(bytes && { bytes }) };
+}
+
+function statusOf(operation: string, code: ErrorCode | undefined): number {
+  if (code === undefined) return contract.statuses(operation)[0]!;
+  return isOpenAiPath(operation.split(" ")[1]!) ? openAiStatus(new HttpError(code)) : errors[code].status;
+}
+
+test("every operation of openapi.yaml is asked for", () => {
+  assert.deepEqual(all.toSorted(), contract.operations.toSorted());
+});
+
+for (const { when, options, before, earlier, only = all, errors: expected = {}, ...change } of situations) {
+  test(`when ${when}, ${Object.keys(expected).join(", ") || "all is answered"}`, async (context) => {
+    const server = await serve(context, options);
+    await before?.(server);
+    for (const operation of only) {
+      const keys = earlier && { "idempotency-key": operation.replaceAll(" ", "-") };
+      const ask = (one: Change) =>
+        server.ask(requestOf(operation, { ...one, headers: { ...keys, ...one.headers } }));
+      if (earlier) await ask(earlier);
+      const answer = await ask(change);
+      const code = Object.entries(expected).find(([, those]) => those.includes(operation))?.[0] as ErrorCode;
+      assert.equal(answer.status, statusOf(operation, code), `${operation}: ${answer.body}`);
+      contract.hold(operation, answer, code);
+    }
+  });
+}
+
+/** What is of one operation alone, or of none. */
+const others: [
+  operation: string | null,
+  asked: Partial<Asked> & { path: string },
+  expected: ErrorCode | number,
+][] = [
+  ["GET /v1/models/{model}", { path: "/v1/models/other" }, "model_not_found"],
+  ["GET /v1/models/{model}", { path: "/v1/models/%ff" }, "malformed_url"],
+  ["GET /jobs", { path: "/jobs?state=nonsense" }, "invalid_body"],
+  ["GET /jobs/{id}/events", { path: `/jobs/${JOB}/events`, headers: { "last-event-id": "end" } }, 204],
+  [
+    "GET /jobs/{id}/events",
+    { path: `/jobs/${JOB}/events`, headers: { "last-event-id": "x" } },
+    "invalid_body",
+  ],
+  ...["GET /jobs/{id}", "GET /jobs/{id}/events", "DELETE /jobs/{id}"].flatMap((operation): typeof others => {
+    const [method, path] = operation.split(" ") as [string, string];
+    const at = (id: string) => ({ method, path: path.replace("{id}", id) });
+    return [
+      [operation, at("none"), "job_not_found"],
+      [operation, at("%ff"), "malformed_url"],
+      [operation, at("x".repeat(65)), "invalid_body"],
+    ];
+  }),
+  ...(
+    [
+      ["POST /jobs", { ...requests["POST /v1/chat/completions"], max_tokens: 65 }, "context_length_exceeded"],
+      ["POST /jobs", { ...requests["POST /v1/chat/completions"], model: "other" }, "model_not_found"],
+      // The second is the answer to the first.
+      ["POST /detokenize", { tokens: [100] }, "invalid_body"],
+      ["POST /detokenize", { tokens: [100] }, "invalid_body"],
+    ] as [string, object, ErrorCode][]
+  ).map(([operation, body, code]): (typeof others)[number] => {
+    const [method, path] = operation.split(" ") as [string, string];
+    const text = JSON.stringify(body);
+    const headers = { "idempotency-key": String(text.length) };
+    return [operation, { method, path, headers, body: text }, code];
+  }),
+  [null, { path: "/nothing" }, "not_found"],
+  [null, { path: "/v1/nothing" }, "not_found"],
+  ...["/generate", "/v1/completions"].map((path): (typeof others)[number] => [
+    null,
+    { method: "PATCH", path },
+    "method_not_allowed",
+  ]),
+];
+
+test("what one operation alone answers, or what is none", async (context) => {
+  const server = await serve(context);
+  for (const [operation, asked, expected] of others) {
+    const answer = await server.ask(asked);
+    const what = `${asked.method} ${asked.path}: ${answer.body}`;
+    if (typeof expected === "number") {
+      assert.equal(answer.status, expected, what);
+      contract.hold(operation, answer);
+    } else {
+      assert.equal(answer.status, statusOf(`GET ${asked.path}`, expected), what);
+      contract.hold(operation, answer, expected);
+    }
+  }
+});
+
+test("a job that is done is there, and then removed", async (context) => {
+  const server = await serve(context);
+  const { id } = await doneJob(server);
+  for (const [operation, status] of [
+    ["GET /jobs/{id}", 200],
+    ["GET /jobs/{id}/events", 200],
+    ["DELETE /jobs/{id}", 204],
+  ] as const) {
+    const [method, path] = operation.split(" ") as [string, string];
+    const answer = await server.ask({ method, path: path.replace("{id}", id) });
+    assert.equal(answer.status, status);
+    contract.hold(operation, answer);
+  }
+});
+
+test("a job that is done and whose store is gone can neither be told nor removed", async (context) => {
+  const server = await serve(context);
+  const { id } = await doneJob(server);
+  await server.background.close();
+  for (const method of ["GET", "DELETE"])
+    contract.hold(`${method} /jobs/{id}`, await server.ask({ method, path: `/jobs/${id}` }), "internal");
+});
+
+test("a job that took the server down too often says so", async (context) => {
+  const server = await serve(context, { loading: true });
+  const job = await newJob(server);
+  for (let run = 0; run < 5; run++) server.background.jobs.putBack(server.background.jobs.next()!);
+  server.queue.open();
+  server.background.dispatch();
+  while (job.state !== "failed") await new Promise((resolve) => setImmediate(resolve));
+  const answer = await server.ask({ path: `/jobs/${job.id}` });
+  contract.hold("GET /jobs/{id}", answer);
+  assert.equal(JSON.parse(answer.body).error.code, "job_interrupted");
+});
+
+test("what waits when a drain ends is told so, and where it stood", async (context) => {
+  const server = await serve(context, held);
+  await occupy(server);
+  const waiting = ["POST /generate", "POST /v1/completions"].map(async (operation) => ({
+    operation,
+    answer: await server.ask(requestOf(operation, {})),
+  }));
+  while (server.queue.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
+  void server.queue.drain();
+  server.queue.clear();
+  for (const { operation, answer } of await Promise.all(waiting)) {
+    assert.match(String(answer.headers["x-queue-position"]), /^[12]$/);
+    contract.hold(operation, answer, "draining");
+  }
+});
+
+for (const operation of generating) {
+  test(`a stream of ${operation} tells its turn, its text and what goes wrong midway`, async (context) => {
+    const server = await serve(context, held);
+    await occupy(server);
+    const streaming = server.ask(requestOf(operation, { fields: { stream: true } }));
+    while (server.queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    server.jobs[0]!.finish();
+    await server.until(() => server.jobs.length === 2);
+    server.jobs[1]!.say("!", 1);
+    server.jobs[1]!.fail(new WorkerLost("killed"));
+    const answer = await streaming;
+    assert.match(answer.body, /queue.*"!".*The worker that ran this request was lost/s);
+    contract.hold(operation, answer);
+  });
+}
+
+for (const [method, path, status] of [
+  ["HEAD", "/generate", 405],
+  ["HEAD", "/health", 200],
+  ["OPTIONS", "/generate", 204],
+  ["GET", "/docs/", 307],
+  ["GET", "/docs/swagger-ui.css", 200],
+  ["GET", "/redoc/redoc.standalone.js", 200],
+] as const) {
+  test(`${method} ${path} has an X-Request-Id, too`, async (context) => {
+    const { ask } = await serve(context);
+    const { status: answered, headers } = await ask({ method, path });
+    assert.equal(answered, status);
+    assert.match(String(headers["x-request-id"]), /^[0-9a-f-]{36}$/);
+    if (status === 405 || status === 204) assert.ok(headers.allow);
+    if (status === 307) assert.equal(headers.location, "/docs");
+  });
+}
+
+test("HTTP that cannot be read has an X-Request-Id, too", async (context) => {
+  const { port } = await serve(context);
+  const socket = connect(port, "127.0.0.1").end("hello\r\n\r\n");
+  assert.match(await text(socket), /^HTTP\/1\.1 400 .*\r\nX-Request-Id: [0-9a-f-]{36}\r\n/s);
+});
+
+// The last: it tells what of openapi.yaml none of the others has brought about.
+test("nothing is documented that no answer shows", () => {
+  assert.deepEqual(contract.unshown, []);
+});
