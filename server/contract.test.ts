@@ -10,6 +10,7 @@ import { Contract } from "./fixtures/contract.js";
 import { type Asked, exchange } from "./fixtures/exchange.js";
 import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
 import type { Job } from "./jobs/job.js";
+import type { Lease } from "./keys/caller.js";
 import { Callers } from "./keys/callers.js";
 import { hashKey, type Limits } from "./keys/key.js";
 import { isOpenAiPath, openAiStatus } from "./openai-error.js";
@@ -59,15 +60,14 @@ const ample: Limits = {
 /** In place of an id: that of a job of the caller, which was cancelled. */
 const JOB = "JOB";
 
-interface Options extends StandInOptions {
-  limits?: Partial<Limits>;
-}
-
 type Server = Awaited<ReturnType<typeof serve>>;
 
-async function serve(context: TestContext, { limits, ...options }: Options = {}) {
-  const key = { name: "test", hash: hashKey(KEY), priority: 0, limits: { ...ample, ...limits } };
-  const callers = new Callers([key]);
+async function serve(context: TestContext, options: StandInOptions = {}) {
+  const keyWith = (limits: Partial<Limits>) => ({
+    ...{ name: "test", hash: hashKey(KEY), priority: 0 },
+    limits: { ...ample, ...limits },
+  });
+  const callers = new Callers([keyWith({})]);
   // Held to openapi.yaml here, to the last byte.
   const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
   const server = await serveStandIn(context, parts);
@@ -81,7 +81,8 @@ async function serve(context: TestContext, { limits, ...options }: Options = {})
       path: asked.path.replace(JOB, job.id),
       headers: { authorization: `Bearer ${KEY}`, ...asked.headers },
     });
-  return { ...server, caller: callers.named("test")!, ask };
+  const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits)]);
+  return { ...server, caller: callers.named("test")!, setLimits, ask };
 }
 
 let ids = 0;
@@ -110,9 +111,11 @@ interface Change {
 
 interface Situation extends Change {
   when: string;
-  /** Another server than the usual one. */
-  options?: Options;
-  /** What comes to pass before the requests. */
+  /** Another server than the ordinary one. */
+  options?: StandInOptions;
+  /** Of the key. */
+  limits?: Partial<Limits>;
+  /** What comes to pass before the requests; gives what it holds of the key's limits for their time, or nothing. */
   before?: (server: Server) => unknown;
   /** The operations that are asked, if not all. */
   only?: string[];
@@ -125,8 +128,9 @@ interface Situation extends Change {
 const held = { hold: true, slots: 1 };
 /** The only slot is taken for good. */
 const occupy = async (server: Server) => {
+  const { length } = server.jobs;
   void server.ask(requestOf("POST /generate", {})).catch(() => {});
-  await server.until(() => server.jobs.length === 1);
+  await server.until(() => server.jobs.length > length);
 };
 const broken = () => {
   throw new Error("the tokenizer is broken");
@@ -207,31 +211,31 @@ const situations: Situation[] = [
   // What the key's limits have against it.
   {
     when: "the key's minute has no request left",
-    options: { limits: { requestsPerMinute: 1 } },
+    limits: { requestsPerMinute: 1 },
     before: ({ caller }) => caller.arrive(),
     errors: { rate_limited: posts },
   },
   {
     when: "the key's minute has no tokens left",
-    options: { limits: { tokensPerMinute: 1000 } },
-    before: ({ caller }) => caller.admit({ tokens: 1000 }),
+    limits: { tokensPerMinute: 100_000 },
+    before: ({ caller }) => caller.admit({ tokens: caller.allowances.tokensPerMinute!.remaining }),
     errors: { tokens_limited: generating },
   },
   {
     when: "the key's day has no tokens left",
-    options: { limits: { tokensPerDay: 1000 } },
-    before: ({ caller }) => caller.admit({ tokens: 1000 }),
+    limits: { tokensPerDay: 100_000 },
+    before: ({ caller }) => caller.admit({ tokens: caller.allowances.tokensPerDay!.remaining }),
     errors: { quota_used_up: generating },
   },
   {
     when: "the key has as many requests as it may",
-    options: { limits: { concurrentRequests: 1 } },
+    limits: { concurrentRequests: 1 },
     before: ({ caller }) => caller.admit({ tokens: 1 }),
     errors: { concurrency_limited: generating },
   },
   {
     when: "the key never has so many tokens",
-    options: { limits: { tokensPerDay: 1 } },
+    limits: { tokensPerDay: 1 },
     earlier: {},
     errors: { over_quota: [...generating, ...jobs] },
   },
@@ -254,7 +258,7 @@ const situations: Situation[] = [
   {
     when: "enough jobs wait",
     options: { background: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
-    before: newJob,
+    before: async (server) => void (await newJob(server)),
     errors: { jobs_full: jobs, deadline_exceeded: generating },
   },
   {
@@ -309,22 +313,34 @@ test("every operation of openapi.yaml is asked for", () => {
   assert.deepEqual(all.toSorted(), contract.operations.toSorted());
 });
 
-for (const { when, options, before, earlier, only = all, errors: expected = {}, ...change } of situations) {
-  test(`when ${when}, ${Object.keys(expected).join(", ") || "all is answered"}`, async (context) => {
-    const server = await serve(context, options);
-    await before?.(server);
-    for (const operation of only) {
-      const keys = earlier && { "idempotency-key": operation.replaceAll(" ", "-") };
-      const ask = (one: Change) =>
-        server.ask(requestOf(operation, { ...one, headers: { ...keys, ...one.headers } }));
-      if (earlier) await ask(earlier);
-      const answer = await ask(change);
-      const code = Object.entries(expected).find(([, those]) => those.includes(operation))?.[0] as ErrorCode;
-      assert.equal(answer.status, statusOf(operation, code), `${operation}: ${answer.body}`);
-      contract.hold(operation, answer, code);
-    }
-  });
+const named = ({ when, errors: expected = {} }: Situation) =>
+  `when ${when}: ${Object.keys(expected).join(", ") || "all is answered"}`;
+
+async function askAll(server: Server, situation: Situation): Promise<void> {
+  const { when, limits = {}, before, earlier, only = all, errors: expected = {}, ...change } = situation;
+  server.setLimits(limits);
+  const lease = (await before?.(server)) as Lease | undefined;
+  for (const operation of only) {
+    const key = earlier && { "idempotency-key": `${when} ${operation}`.replaceAll(" ", "-") };
+    const ask = (one: Change) =>
+      server.ask(requestOf(operation, { ...one, headers: { ...key, ...one.headers } }));
+    if (earlier) await ask(earlier);
+    const answer = await ask(change);
+    const code = Object.entries(expected).find(([, those]) => those.includes(operation))?.[0] as ErrorCode;
+    assert.equal(answer.status, statusOf(operation, code), `${operation}: ${answer.body}`);
+    contract.hold(operation, answer, code);
+  }
+  lease?.settle();
 }
+
+test("an ordinary server", async (context) => {
+  const server = await serve(context);
+  for (const situation of situations.filter(({ options }) => !options))
+    await context.test(named(situation), () => askAll(server, situation));
+});
+
+for (const situation of situations.filter(({ options }) => options))
+  test(named(situation), async (context) => askAll(await serve(context, situation.options), situation));
 
 /** What is of one operation alone, or of none. */
 const others: [
@@ -439,42 +455,37 @@ test("what waits when a drain ends is told so, and where it stood", async (conte
   }
 });
 
-for (const operation of generating) {
-  test(`a stream of ${operation} tells its turn, its text and what goes wrong midway`, async (context) => {
-    const server = await serve(context, held);
+test("a stream tells its turn, its text and what goes wrong midway", async (context) => {
+  const server = await serve(context, held);
+  for (const operation of generating) {
     await occupy(server);
+    const { length } = server.jobs;
     const streaming = server.ask(requestOf(operation, { fields: { stream: true } }));
     while (server.queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
-    server.jobs[0]!.finish();
-    await server.until(() => server.jobs.length === 2);
-    server.jobs[1]!.say("!", 1);
-    server.jobs[1]!.fail(new WorkerLost("killed"));
+    server.jobs.at(-1)!.finish();
+    await server.until(() => server.jobs.length > length);
+    server.jobs.at(-1)!.say("!", 1);
+    server.jobs.at(-1)!.fail(new WorkerLost("killed"));
     const answer = await streaming;
     assert.match(answer.body, /queue.*"!".*The worker that ran this request was lost/s);
     contract.hold(operation, answer);
-  });
-}
+  }
+});
 
-for (const [method, path, status] of [
-  ["HEAD", "/generate", 405],
-  ["HEAD", "/health", 200],
-  ["OPTIONS", "/generate", 204],
-  ["GET", "/docs/", 307],
-  ["GET", "/docs/swagger-ui.css", 200],
-  ["GET", "/redoc/redoc.standalone.js", 200],
-] as const) {
-  test(`${method} ${path} has an X-Request-Id, too`, async (context) => {
-    const { ask } = await serve(context);
-    const { status: answered, headers } = await ask({ method, path });
-    assert.equal(answered, status);
-    assert.match(String(headers["x-request-id"]), /^[0-9a-f-]{36}$/);
-    if (status === 405 || status === 204) assert.ok(headers.allow);
-    if (status === 307) assert.equal(headers.location, "/docs");
-  });
-}
-
-test("HTTP that cannot be read has an X-Request-Id, too", async (context) => {
-  const { port } = await serve(context);
+test("what is no operation's has an X-Request-Id, too", async (context) => {
+  const { ask, port } = await serve(context);
+  for (const [method, path, status] of [
+    ["HEAD", "/generate", 405],
+    ["HEAD", "/health", 200],
+    ["OPTIONS", "/generate", 204],
+    ["GET", "/docs/", 307],
+    ["GET", "/docs/swagger-ui.css", 200],
+    ["GET", "/redoc/redoc.standalone.js", 200],
+  ] as const) {
+    const answer = await ask({ method, path });
+    assert.equal(answer.status, status);
+    assert.match(String(answer.headers["x-request-id"]), /^[0-9a-f-]{36}$/, path);
+  }
   const socket = connect(port, "127.0.0.1").end("hello\r\n\r\n");
   assert.match(await text(socket), /^HTTP\/1\.1 400 .*\r\nX-Request-Id: [0-9a-f-]{36}\r\n/s);
 });

@@ -57,7 +57,19 @@ for (const [what, bytes, status, detail] of [
     assert.ok(head!.startsWith(`HTTP/1.1 ${status}\r\n`), head);
     assert.match(head!, /^content-type: application\/json; charset=utf-8$/im);
     assert.match(head!, /^connection: close$/im);
+    assert.match(head!, /^x-request-id: [0-9a-f-]{36}$/im);
     assert.deepEqual(JSON.parse(body!), { detail });
+  });
+}
+
+for (const [what, lines, code] of [
+  ["an expectation", "Expect: a miracle\r\nContent-Length: 0\r\n\r\n", "expectation_failed"],
+  ["a chunk of no size", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed_request"],
+] as const) {
+  test(`${what} under /v1 is answered in OpenAI's form`, async (context) => {
+    const bytes = `POST /v1/completions?a=b HTTP/1.1\r\nHost: x\r\n${lines}`;
+    const [, body] = (await exchange(context, bytes, {}, (req) => req.resume())).split("\r\n\r\n", 2);
+    assert.equal(JSON.parse(body!).error.code, code);
   });
 }
 

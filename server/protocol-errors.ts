@@ -30,7 +30,9 @@ export function answerProtocolErrors(server: Server): void {
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
     const { status, body } = worded(new HttpError("expectation_failed"), pathOf(req));
     // Whether the body still comes is the client's choice, so nothing can follow on this connection.
-    res.writeHead(status, { ...headers(), Connection: "close" }).end(JSON.stringify(body));
+    res.statusCode = status;
+    for (const [name, value] of Object.entries(headers())) res.setHeader(name, value);
+    res.setHeader("Connection", "close").end(JSON.stringify(body));
   });
 }
 

@@ -331,7 +331,14 @@ const refusals = [
     "context_length_exceeded",
     /64 tokens/,
   ],
-  ["another model", { prompt: "a", model: "gpt-4" }, 404, "model", "model_not_found", /"gpt-4".*"stand-in"/],
+  [
+    "another model",
+    { prompt: "a", model: "gpt-4" },
+    404,
+    "model",
+    "model_not_found",
+    /expected "stand-in", got "gpt-4"/,
+  ],
   ["a suffix", { prompt: "a", suffix: "b" }, 400, "suffix", "unsupported_parameter", /follows/],
   [
     "best_of below n",
