@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Device } from "../workers/protocol.js";
-import { corsOriginsForm, parseCorsOrigins } from "./cross-origin.js";
+import { corsOriginsForm, parseCorsOrigins } from "./http/cross-origin.js";
 import { readSecrets } from "./jobs/signature.js";
 import type { Key } from "./keys/key.js";
 import { keyListForm, parseKeyList } from "./keys/key-list.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readDocument } from "./document.js";
 import { type ErrorCode, errors, HttpError, invalidBody } from "./errors.js";
-import { type OpenAiError, openAiError, openAiStatus } from "./openai-error.js";
+import { readDocument } from "./http/document.js";
+import { type OpenAiError, openAiError, openAiStatus } from "./http/openai-error.js";
 
 interface Response {
   content: { "application/json": { examples: Record<string, { value: { detail: unknown } | OpenAiError }> } };

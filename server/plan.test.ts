@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { cacheBytesPerSlot, readModelFolder } from "../models/folder.js";
 import { ConfigError, packageRoot, readConfig } from "./config.js";
-import { readDocument } from "./document.js";
 import type { Gpu, Hardware } from "./hardware.js";
+import { readDocument } from "./http/document.js";
 import { type ModelSize, type Plan, planDevices, type Wishes } from "./plan.js";
 
 const MB = 2 ** 20;

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { type EventStreamOptions, everyUnreferenced } from "../event-stream.js";
+import { type EventStreamOptions, everyUnreferenced } from "../http/event-stream.js";
 import type { Job, Written } from "./job.js";
 import type { Jobs } from "./jobs.js";
 

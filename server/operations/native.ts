@@ -38,13 +38,15 @@ export function nativeOperations(model: NativeModel): Operation[] {
 }
 
 function operation(model: NativeModel, { path, frame, defaultStop }: Framing): Operation {
+  // Of the template's own text; one that is empty may be none to it.
+  const framing = frame("x").length - 1;
   return {
     path,
     measure(body) {
       const fields = body as NativeFields;
       return {
         sequences: fields.n ?? 1,
-        promptChars: fields.prompt.length,
+        promptChars: framing + fields.prompt.length,
         maxTokens: fields.max_tokens,
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type RequestHandler, Router } from "express";
 import swaggerUi from "swagger-ui-express";
 import { packageRoot } from "../config.js";
-import type { Document } from "../document.js";
+import type { Document } from "../http/document.js";
 
 /** The pages load nothing from elsewhere, and the browser holds them to it. */
 const ownContentOnly: RequestHandler = (_req, res, next) => {

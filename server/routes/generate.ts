@@ -1,6 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
-import { EventStream, type EventStreamOptions } from "../event-stream.js";
 import { Generation, type Result } from "../generation.js";
+import { EventStream, type EventStreamOptions } from "../http/event-stream.js";
+import { requestId } from "../http/request-id.js";
 import { callerOf } from "../keys/authenticate.js";
 import { excerpt, type Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
@@ -8,7 +9,6 @@ import type { Outcome, Task } from "../pool.js";
 import type { Queue } from "../queue/queue.js";
 import { Removed } from "../queue/refusal.js";
 import type { Standing } from "../queue/ticket.js";
-import { requestId } from "../request-id.js";
 
 export interface GenerateParts {
   operations: readonly Operation[];

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { HttpError, invalidBody } from "../errors.js";
-import type { EventStreamOptions } from "../event-stream.js";
 import { Generation, type GenerationParts } from "../generation.js";
+import type { EventStreamOptions } from "../http/event-stream.js";
 import type { Background } from "../jobs/background.js";
 import { checkCallbackUrl } from "../jobs/callback-request.js";
 import { isForNow } from "../jobs/dispatcher.js";

@@ -9,8 +9,12 @@ export interface CacheShape {
 
 /** Capacities are multiples of this: a vector register of float32, so that a sum over a slot's padding changes no bit. */
 const CAPACITY_UNIT = 16;
-/** The window is cut into so many capacities: a growth copies the rows in use, so few; padding costs time, so several. */
-const CAPACITIES = 4;
+/**
+ * The window is cut into so many capacities: a growth copies the rows in use, so few; every step pays for padding, so
+ * several. A batch grows fast at first, and then its steps are short: it begins with more than one of them.
+ */
+const CAPACITIES = 8;
+const FIRST_CAPACITIES = 2;
 
 /**
  * Loose rows are packed for a run by a copy, of at most as many full windows: where few of a window's positions are
@@ -40,6 +44,8 @@ export class KvCache {
   /** K and V of each layer in turn, float32. */
   readonly #arrays: Float32Array[];
   readonly #step: number;
+  /** Positions that a packed slot has room for at least. */
+  readonly #least: number;
   /** Positions of a loose slot's place. */
   readonly #widest: number;
   readonly #spare: Float32Array;
@@ -56,7 +62,8 @@ export class KvCache {
     this.lengths = new Int32Array(slots);
     this.#step = Math.ceil(context / CAPACITIES / CAPACITY_UNIT) * CAPACITY_UNIT;
     this.#widest = roundUp(context, this.#step);
-    this.#capacity = this.#step;
+    this.#least = Math.min(FIRST_CAPACITIES * this.#step, this.#widest);
+    this.#capacity = this.#least;
     const size = slots * heads * this.#widest * headDim;
     this.#arrays = Array.from({ length: 2 * layers }, () => new Float32Array(size));
     this.#spare = new Float32Array(context * headDim);
@@ -69,7 +76,8 @@ export class KvCache {
 
   /** Makes room for `tokens` positions in every packed slot, or narrows them to what the longest of them needs. */
   reserve(tokens: number): void {
-    const needed = roundUp(Math.max(tokens, 1, ...this.lengths.subarray(0, this.#packed)), this.#step);
+    const longest = Math.max(tokens, ...this.lengths.subarray(0, this.#packed));
+    const needed = Math.max(this.#least, roundUp(longest, this.#step));
     // Shrinking at once would copy the cache back and forth while sequences of two lengths come and go.
     if (needed > this.#capacity || needed <= this.#capacity / 2) {
       this.#lay(0, this.#packed, this.#capacity, needed);

@@ -1,5 +1,5 @@
 import type { HttpError } from "../../errors.js";
-import { openAiError } from "../../openai-error.js";
+import { openAiError } from "../../http/openai-error.js";
 import type { Finished } from "../../pool.js";
 import type { Standing } from "../../queue/ticket.js";
 import { type Delta, type Events, event } from "../operation.js";

@@ -1,6 +1,6 @@
 import type { RequestHandler } from "express";
+import { invalidBody } from "../errors.js";
 import { type Document, requestSchema, resolve, type Schema } from "./document.js";
-import { invalidBody } from "./errors.js";
 import { fieldError } from "./field-error.js";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FieldError, HttpError, invalidBody } from "./errors.js";
+import { type FieldError, HttpError, invalidBody } from "../errors.js";
 import { isOpenAiPath, openAiError, openAiStatus } from "./openai-error.js";
 
 test("what is under /v1 is of OpenAI's API, and nothing else", () => {

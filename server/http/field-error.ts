@@ -1,4 +1,4 @@
-import type { FieldError } from "./errors.js";
+import type { FieldError } from "../errors.js";
 
 /** One finding of express-openapi-validator. */
 export interface Finding {

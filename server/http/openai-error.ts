@@ -1,4 +1,4 @@
-import type { ErrorCode, FieldError, HttpError } from "./errors.js";
+import type { ErrorCode, FieldError, HttpError } from "../errors.js";
 
 /** The body of an error as OpenAI words it. */
 export interface OpenAiError {

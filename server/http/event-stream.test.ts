@@ -4,11 +4,11 @@ import { createServer, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
-import { EventReader } from "../ops/server-sent-events.js";
-import { HttpError } from "./errors.js";
+import { EventReader } from "../../ops/server-sent-events.js";
+import { HttpError } from "../errors.js";
+import { finished } from "../fixtures/finished.js";
+import { NativeEvents } from "../operations/native-events.js";
 import { EventStream } from "./event-stream.js";
-import { finished } from "./fixtures/finished.js";
-import { NativeEvents } from "./operations/native-events.js";
 
 const delta = (text: string, tokens: number) => ({ text, tokens, logprobs: [] });
 const answer = (generated: string, tokens: number) => ({ generated, usage: { completion_tokens: tokens } });

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { HttpError } from "./errors.js";
-import type { Delta, Events } from "./operations/operation.js";
-import type { Finished } from "./pool.js";
-import type { Standing } from "./queue/ticket.js";
+import type { HttpError } from "../errors.js";
+import type { Delta, Events } from "../operations/operation.js";
+import type { Finished } from "../pool.js";
+import type { Standing } from "../queue/ticket.js";
 
 /** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
 export type Every = (ms: number, callback: () => void) => () => void;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorCode, HttpError } from "./errors.js";
+import { type ErrorCode, HttpError } from "../errors.js";
 import { worded } from "./openai-error.js";
 
 const codes: Readonly<Record<string, ErrorCode>> = {

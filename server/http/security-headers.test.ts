@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serveStandIn } from "./fixtures/stand-in.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
 
 test("answers, errors among them, tell a browser to make nothing else of them", async (context) => {
   const { url } = await serveStandIn(context);

@@ -1,12 +1,12 @@
 import type { ErrorRequestHandler } from "express";
-import { errors, HttpError, invalidBody } from "./errors.js";
+import { errors, HttpError, invalidBody } from "../errors.js";
+import type { Log } from "../log.js";
+import { GenerationFailed, WorkerLost } from "../pool.js";
+import { DeadlineExceeded } from "../queue/deadlines.js";
+import { NeverFits, QueueRefusal, Removed } from "../queue/refusal.js";
 import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
-import type { Log } from "./log.js";
 import { worded } from "./openai-error.js";
-import { GenerationFailed, WorkerLost } from "./pool.js";
-import { DeadlineExceeded } from "./queue/deadlines.js";
-import { NeverFits, QueueRefusal, Removed } from "./queue/refusal.js";
 
 /** The one place where an error becomes a response. */
 export function answerErrors(log: Log): ErrorRequestHandler {

@@ -1,7 +1,7 @@
 import type { RequestHandler } from "express";
+import { HttpError } from "../errors.js";
+import { pageAssets } from "../routes/docs.js";
 import type { Document } from "./document.js";
-import { HttpError } from "./errors.js";
-import { pageAssets } from "./routes/docs.js";
 
 /**
  * Answers whatever openapi.yaml has no operation for, before anything else is done for it: 404, 405 with `Allow`, OPTIONS,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serveStandIn } from "./fixtures/stand-in.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
 
 const MANY = 300_000;
 
