@@ -4,7 +4,7 @@ import { modelShape } from "../models/shape.js";
 import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
-import { Sequence } from "./engine/sequence.js";
+import { failure, Sequence } from "./engine/sequence.js";
 import { constraintFor } from "./grammar/index.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
@@ -36,7 +36,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
     constraint =
       task.grammar && constraintFor(task.grammar, { tokenizer, vocabulary: config.vocab_size }, ends);
   } catch (error) {
-    return end({ type: "failed", message: (error as Error).message });
+    return end(failure(error));
   }
   await new Promise<void>((resolve) => {
     const sequence = new Sequence({
