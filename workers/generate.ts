@@ -10,6 +10,7 @@ import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
 import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
+import { Turns } from "./turns.js";
 
 const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
@@ -19,6 +20,7 @@ loading.then(
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
+const compiling = new Turns();
 const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
@@ -31,10 +33,11 @@ export default async function generate(task: GenerateTask): Promise<void> {
     task.port.postMessage(outcome);
     task.port.close();
   };
-  let constraint: Constraint | null;
+  let constraint: Constraint | null = null;
   try {
-    constraint =
-      task.grammar && constraintFor(task.grammar, { tokenizer, vocabulary: config.vocab_size }, ends);
+    const { grammar } = task;
+    const grammarModel = { tokenizer, vocabulary: config.vocab_size };
+    if (grammar) constraint = await compiling.take(() => constraintFor(grammar, grammarModel, ends));
   } catch (error) {
     return end(failure(error));
   }
