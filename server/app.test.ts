@@ -4,8 +4,9 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { PLAIN_SAMPLING } from "../workers/engine/sampling.js";
+import { errors } from "./errors.js";
 import { serveStandIn } from "./fixtures/stand-in.js";
-import { GenerationFailed, WorkerLost } from "./pool.js";
+import { FormRefused, GenerationFailed, WorkerLost } from "./pool.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
 const read = (response: Response): Promise<any> => response.json();
@@ -261,6 +262,19 @@ test("draining: new requests get 503, and so do those that the end of the drain 
     assert.ok(response.headers.get("retry-after"));
   }
   await drained;
+});
+
+test("a form that turns out too hard to keep is the request's fault", async (context) => {
+  const { post, jobs, until } = await serveStandIn(context, { hold: true });
+  const answer = post("/generate", { prompt: "x", regex: "[ab]+" });
+  await until(() => jobs.length > 0);
+  jobs[0]!.fail(new FormRefused("expected less"));
+  const response = await answer;
+  const { invalid_grammar } = errors;
+  assert.deepEqual(
+    [response.status, await read(response)],
+    [invalid_grammar.status, { detail: `${invalid_grammar.detail}: expected less` }],
+  );
 });
 
 test("a lost worker and a failed generation are 500 without their inner words", async (context) => {

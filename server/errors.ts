@@ -76,3 +76,8 @@ export class HttpError extends Error {
 export function invalidBody(...fields: FieldError[]): HttpError {
   return new HttpError("invalid_body", {}, fields);
 }
+
+/** @param reason why no text can have the form that a request asks for */
+export function invalidGrammar(reason: string): HttpError {
+  return new HttpError("invalid_grammar", {}, `${errors.invalid_grammar.detail}: ${reason}`);
+}

@@ -33,7 +33,7 @@ export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) =
 export interface Job {
   /**
    * Settles when the worker has let go of the task, and so its slot is free again.
-   * Rejects with `WorkerLost`, or with `GenerationFailed` and the worker's reason.
+   * Rejects with `WorkerLost`, or with `FormRefused` or `GenerationFailed` and the worker's reason.
    */
   outcome: Promise<Outcome>;
   /** Asks the worker to stop; the outcome tells whether that came in time. */
@@ -48,6 +48,11 @@ export class WorkerLost extends Error {
 /** The worker is well, but this task went wrong in it. */
 export class GenerationFailed extends Error {
   override name = "GenerationFailed";
+}
+
+/** The text turned out not to be able to have the form that its request asks for; the message is for whoever sent it. */
+export class FormRefused extends Error {
+  override name = "FormRefused";
 }
 
 export interface PoolOptions {
@@ -225,7 +230,10 @@ function lose(reason: string): never {
 function lastWord(port: MessagePort): Outcome | null {
   const received = receiveMessageOnPort(port) as { message: FromSequence } | undefined;
   port.close();
-  if (received?.message.type === "failed") throw new GenerationFailed(received.message.message);
+  if (received?.message.type === "failed") {
+    const { form, message } = received.message;
+    throw form ? new FormRefused(message) : new GenerationFailed(message);
+  }
   return received?.message ?? null;
 }
 

@@ -4,12 +4,13 @@ import { modelShape } from "../models/shape.js";
 import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
-import { Sequence } from "./engine/sequence.js";
+import { failure, Sequence } from "./engine/sequence.js";
 import { constraintFor } from "./grammar/index.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
 import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
+import { Turns } from "./turns.js";
 
 const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
@@ -19,6 +20,7 @@ loading.then(
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
+const compiling = new Turns();
 const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
@@ -31,12 +33,13 @@ export default async function generate(task: GenerateTask): Promise<void> {
     task.port.postMessage(outcome);
     task.port.close();
   };
-  let constraint: Constraint | null;
+  let constraint: Constraint | null = null;
   try {
-    constraint =
-      task.grammar && constraintFor(task.grammar, { tokenizer, vocabulary: config.vocab_size }, ends);
+    const { grammar } = task;
+    const grammarModel = { tokenizer, vocabulary: config.vocab_size };
+    if (grammar) constraint = await compiling.take(() => constraintFor(grammar, grammarModel, ends));
   } catch (error) {
-    return end({ type: "failed", message: (error as Error).message });
+    return end(failure(error));
   }
   await new Promise<void>((resolve) => {
     const sequence = new Sequence({

@@ -136,4 +136,5 @@ export type FromSequence =
     }
   /** With the tokens that it has written until then. */
   | { type: "cancelled"; completionTokens: number }
-  | { type: "failed"; message: string };
+  /** `form`: it is the request's own fault, whose text can't be held to the form that it asks for. */
+  | { type: "failed"; message: string; form: boolean };

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler } from "express";
-import { errors, HttpError, invalidBody } from "../errors.js";
+import { errors, HttpError, invalidBody, invalidGrammar } from "../errors.js";
 import type { Log } from "../log.js";
-import { GenerationFailed, WorkerLost } from "../pool.js";
+import { FormRefused, GenerationFailed, WorkerLost } from "../pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import { NeverFits, QueueRefusal, Removed } from "../queue/refusal.js";
 import { EventStream } from "./event-stream.js";
@@ -33,6 +33,7 @@ export function toHttpError(thrown: unknown, body?: unknown): HttpError {
   // A client that is still there to read this can only have lost its place to the end of a drain.
   if (thrown instanceof Removed) return new HttpError("draining", { "Retry-After": "1" });
   if (thrown instanceof WorkerLost) return new HttpError("worker_lost");
+  if (thrown instanceof FormRefused) return invalidGrammar(thrown.message);
   if (thrown instanceof GenerationFailed) return new HttpError("generation_failed");
   const { status, errors: findings } = thrown as ValidationError;
   if (status === 400 && Array.isArray(findings))

@@ -88,6 +88,7 @@ test("values out of their ranges are refused", async (context) => {
     ["n", 17],
     ["response_format", { type: "xml" }],
     ["response_format", {}],
+    ["response_format", { type: "json_schema" }],
     ["regex", ""],
     ["timeout", { total: 0 }],
   ];
@@ -121,6 +122,21 @@ test("a form that no text can be held to is refused before it is queued", async 
   const openAi = await post("/v1/completions", { prompt: "x", regex: "z" });
   const { error } = (await openAi.json()) as { error: { code: string } };
   assert.deepEqual([openAi.status, error.code], [400, "invalid_grammar"]);
+  assert.equal(jobs.length, 0);
+});
+
+test("a schema that is nested as deep as a body can be is refused", async (context) => {
+  const { url, jobs } = await serveStandIn(context);
+  const depth = 100_000;
+  const schema = `${'{"items":'.repeat(depth)}{}${"}".repeat(depth)}`;
+  const format = `{"type":"json_schema","json_schema":{"schema":${schema}}}`;
+  const response = await fetch(`${url}/generate`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: `{"prompt":"x","response_format":${format}}`,
+  });
+  assert.equal(response.status, 400);
+  assert.match(await response.text(), /nested too deeply/);
   assert.equal(jobs.length, 0);
 });
 

@@ -2,7 +2,7 @@ import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../models/folder.js";
 import { checkGrammar, GrammarError, type GrammarModel } from "../../workers/grammar/index.js";
 import type { GrammarSource } from "../../workers/protocol.js";
-import { errors, HttpError, invalidBody } from "../errors.js";
+import { invalidBody, invalidGrammar } from "../errors.js";
 import type { Task } from "../pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
 import { halves, sequenceSeed } from "./seed.js";
@@ -37,7 +37,7 @@ export interface GenerationFields {
 type ResponseFormat =
   | { type: "text" }
   | { type: "json_object" }
-  | { type: "json_schema"; json_schema: { schema?: object } };
+  | { type: "json_schema"; json_schema?: { schema?: object } };
 
 export interface TaskDefaults {
   temperature: number;
@@ -108,7 +108,7 @@ function readGrammar(
   const sources: GrammarSource[] = [];
   if (response_format?.type === "json_object") sources.push({ type: "json_object" });
   if (response_format?.type === "json_schema")
-    sources.push({ type: "json_schema", schema: JSON.stringify(response_format.json_schema.schema ?? {}) });
+    sources.push({ type: "json_schema", schema: schemaOf(response_format.json_schema) });
   if (regex != null) sources.push({ type: "regex", pattern: regex });
   if (grammar != null) sources.push({ type: "grammar", ebnf: grammar });
   if (sources.length > 1)
@@ -118,9 +118,21 @@ function readGrammar(
     if (source !== null) checkGrammar(source, model);
   } catch (error) {
     if (!(error instanceof GrammarError)) throw error;
-    throw new HttpError("invalid_grammar", {}, `${errors.invalid_grammar.detail}: ${error.message}`);
+    throw invalidGrammar(error.message);
   }
   return source;
+}
+
+/** @throws HttpError 422 where there is none, 400 where it is nested deeper than it can be written */
+function schemaOf(format: { schema?: object } | undefined): string {
+  if (format === undefined)
+    throw refuse(["response_format", "json_schema"], "expected it with the type json_schema, got nothing");
+  try {
+    return JSON.stringify(format.schema ?? {});
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalidGrammar("expected a schema with less nesting, got one that is nested too deeply");
+  }
 }
 
 /** @throws HttpError 422 for a token that the model doesn't have */

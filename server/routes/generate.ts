@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
+import { Turns } from "../../workers/turns.js";
 import { Generation, type Result } from "../generation.js";
 import { EventStream, type EventStreamOptions } from "../http/event-stream.js";
 import { requestId } from "../http/request-id.js";
@@ -17,15 +18,21 @@ export interface GenerateParts {
   streams?: EventStreamOptions | undefined;
 }
 
+interface AnswerParts extends Omit<GenerateParts, "operations"> {
+  /** To tokenize a long prompt or to read a grammar takes tens of milliseconds. */
+  preparing: Turns;
+}
+
 /** Every generating operation, as a request that is answered when its text is there, or while it comes. */
-export function generateRoutes({ operations, ...parts }: GenerateParts): Router {
+export function generateRoutes({ operations, ...others }: GenerateParts): Router {
   const router = Router();
+  const parts = { ...others, preparing: new Turns() };
   for (const operation of operations) router.post(operation.path, answer(operation, parts));
   return router;
 }
 
-function answer(operation: Operation, parts: Omit<GenerateParts, "operations">): RequestHandler {
-  const { queue, log, streams } = parts;
+function answer(operation: Operation, parts: AnswerParts): RequestHandler {
+  const { queue, log, streams, preparing } = parts;
   return async (req: Request, res: Response): Promise<void> => {
     const body = req.body as object;
     const { socket } = req;
@@ -40,7 +47,8 @@ function answer(operation: Operation, parts: Omit<GenerateParts, "operations">):
     try {
       generation = new Generation({ queue, operation, body, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
-      const prepared = generation.prepare();
+      const taken = generation;
+      const prepared = await preparing.take(() => taken.prepare());
       const { stream } = operation.measure(body);
       let events: EventStream | null = null;
       let standing: Standing | null = null;

@@ -9,7 +9,7 @@ import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { OnnxSession } from "../onnx/session.js";
 import type { FromSequence, Sampling, TokenLogprob } from "../protocol.js";
-import type { Constraint } from "./constraint.js";
+import { type Constraint, ConstraintError } from "./constraint.js";
 import { Engine } from "./engine.js";
 import { bitsOf, blockMaxima } from "./fixture.js";
 import { KvCache } from "./kv-cache.js";
@@ -642,6 +642,17 @@ describe("an engine's bookkeeping", () => {
     assert.equal(engine.size, 0);
   });
 
+  it("tells that a sequence failed for the form that it was to have", async () => {
+    const engine = new Engine(new CountingSession(), new KvCache(shape, 1), vocab);
+    const constraint = new Thirds(10);
+    constraint.allowed = () => {
+      throw new ConstraintError("expected less");
+    };
+    const { outcome } = ask(engine, { promptIds: [1], constraint });
+    await engine.run();
+    assert.deepEqual(await outcome, { type: "failed", message: "expected less", form: true });
+  });
+
   it("fails the sequences of a run that fails, and no other", async () => {
     const session = new CountingSession();
     const engine = new Engine(session, new KvCache(shape, 4), vocab);
@@ -653,7 +664,7 @@ describe("an engine's bookkeeping", () => {
     await engine.step();
     session.run = run;
     await engine.run();
-    assert.deepEqual(await victim.outcome, { type: "failed", message: "out of memory" });
+    assert.deepEqual(await victim.outcome, { type: "failed", message: "out of memory", form: false });
     assert.equal((await survivor.outcome).type, "finished");
   });
 

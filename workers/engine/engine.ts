@@ -66,7 +66,7 @@ export class Engine {
     try {
       rows = await this.#runner.run(batch);
     } catch (error) {
-      for (const sequence of batch.sequences) this.#end(sequence, () => sequence.fail(messageOf(error)));
+      for (const sequence of batch.sequences) this.#end(sequence, () => sequence.fail(error));
       return;
     }
     this.#deliver(batch, rows);
@@ -104,7 +104,7 @@ export class Engine {
       if (!read || !this.#draw(sequence, rows.at(-1)!)) return false;
       this.#scheduler.remove(sequence);
     } catch (error) {
-      this.#end(sequence, () => sequence.fail(messageOf(error)));
+      this.#end(sequence, () => sequence.fail(error));
     }
     return true;
   }
@@ -145,8 +145,4 @@ export class Engine {
     this.#scheduler.remove(sequence);
     deliver();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import type { Tokenizer } from "../../models/tokenizer.js";
 import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
-import type { Constraint } from "./constraint.js";
+import { type Constraint, ConstraintError } from "./constraint.js";
 import { Penalties } from "./penalties.js";
 import type { Restraints } from "./sampler.js";
 import { StopMatcher } from "./stop-matcher.js";
@@ -172,8 +172,8 @@ export class Sequence {
     this.#end({ type: "cancelled", completionTokens: this.#generated });
   }
 
-  fail(message: string): void {
-    this.#end({ type: "failed", message });
+  fail(error: unknown): void {
+    this.#end(failure(error));
   }
 
   /** Tokens of its own. */
@@ -223,4 +223,10 @@ export class Sequence {
     constraint?.dispose();
     this.#options.onEnd(outcome);
   }
+}
+
+/** What is said of a sequence that this ended. */
+export function failure(error: unknown): FromSequence {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "failed", message, form: error instanceof ConstraintError };
 }

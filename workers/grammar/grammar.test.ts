@@ -310,6 +310,7 @@ describe("hostile grammars", () => {
     "counts of counts": regex("(((a{1,900}){1,900}){1,900}){1,900}"),
     "repeated nothing": regex("((a|a)*){1000}b"),
     "many optional letters": regex("a?".repeat(16_000)),
+    "letters that are each one of hundreds of repetitions": regex("(a|b|c|d|e|f)*".repeat(290)),
     "deep groups": regex(`${"(".repeat(16_000)}a${")".repeat(16_000)}`),
     "two readings for each letter": ambiguous,
     "rules that double": ebnf(

@@ -16,6 +16,8 @@ const LARGEST = 10 ** DIGITS - 1;
 export class Numbers {
   readonly #nodes: Nodes;
   readonly #digit: Node;
+  /** Most numbers of a schema have the same bounds, and theirs are a hundred nodes. */
+  readonly #known = new Map<string, Node>();
 
   constructor(nodes: Nodes) {
     this.#nodes = nodes;
@@ -70,6 +72,13 @@ export class Numbers {
   }
 
   #naturals(low: number, high: number): Node {
+    const key = `${low} ${high}`;
+    const known = this.#known.get(key) ?? this.#listed(low, high);
+    this.#known.set(key, known);
+    return known;
+  }
+
+  #listed(low: number, high: number): Node {
     const options: Node[] = [];
     for (let length = 1; length <= DIGITS; length++) {
       const first = Math.max(low, length === 1 ? 0 : 10 ** (length - 1));

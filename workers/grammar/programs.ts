@@ -55,6 +55,8 @@ export class Programs {
     this.#rehearsed.add(program);
     const outcome = attempt(() => {
       rehearse(program.automaton);
+      // The first token's, of which it can be told already that they are too much work.
+      program.allowed(program.automaton.start, true);
       return program;
     });
     // It has grown meanwhile, or is refused from now on.
