@@ -90,7 +90,7 @@ async function serve(context: TestContext, { folder, clock = new TestClock(), ma
       };
       changed();
     });
-  return { post, runs, until, asked: () => asked, close, idempotency, space, errors, clock };
+  return { post, runs, until, asked: () => asked, close, store, idempotency, space, errors, clock };
 }
 
 const told = async (response: Response) => ({
@@ -207,6 +207,44 @@ test("a first whose client leaves makes way for the next, and those who left don
   runs[1]!.res.json({ text: "third" });
   assert.equal((await told(await third)).text, '{"text":"third"}');
   assert.equal(runs.length, 2);
+});
+
+test("a first that comes to its end after its client has left doesn't take the key from who has it now", async (context) => {
+  const { post, runs, until, asked } = await serve(context);
+  const leaving = new AbortController();
+  const first = post("key", undefined, { signal: leaving.signal });
+  await until(() => runs.length === 1);
+  const second = post("key");
+  await until(() => asked() === 2);
+  leaving.abort();
+  await assert.rejects(first);
+  await until(() => runs.length === 2);
+  runs[0]!.res.json({ text: "first" });
+  const third = post("key");
+  await until(() => asked() === 3);
+  runs[1]!.res.json({ text: "second" });
+  assert.equal((await told(await third)).text, '{"text":"second"}');
+  assert.equal((await told(await second)).text, '{"text":"second"}');
+  assert.equal(runs.length, 2);
+});
+
+test("what is on its way to the disk with its answer is not done again when its client leaves", async (context) => {
+  const { post, runs, until, asked, idempotency, store } = await serve(context);
+  const leaving = new AbortController();
+  const first = post("key", undefined, { signal: leaving.signal });
+  await until(() => runs.length === 1);
+  const { res } = runs[0]!;
+  const writes = idempotency.keep(res.status(202), { id: 1 });
+  const left = once(res, "close");
+  leaving.abort();
+  await assert.rejects(first);
+  await left;
+  const second = post("key");
+  await until(() => asked() === 2);
+  assert.equal(runs.length, 1);
+  await store.write(writes);
+  res.json({ id: 1 });
+  assert.deepEqual(await told(await second), { status: 202, replayed: "true", text: '{"id":1}' });
 });
 
 test("a stream is given again as a stream, without what was of the moment", async (context) => {

@@ -160,11 +160,17 @@ export class Idempotency {
     this.#claims.set(id, claim);
     this.#claimOf.set(res, { id, claim });
     const release = () => {
-      this.#claims.delete(id);
+      // When its client has left, the next may have it before this comes to its end.
+      if (this.#claims.get(id) === claim) this.#claims.delete(id);
       claim.settle();
     };
     recordResponse(res, {
-      broken: release,
+      broken: () => {
+        // What goes to the disk with the answer will be there, whether its client hears of it or not.
+        if (claim.record !== null) return;
+        claim.released = true;
+        release();
+      },
       whole: async (answer) => {
         try {
           await this.#keepWhole(res, id, claim, answer);

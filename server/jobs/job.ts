@@ -59,6 +59,8 @@ export interface JobResult {
 export interface Job extends JobRecord {
   /** While it runs, what each of its sequences has written; after that, the store has it. */
   sequences: Written[];
+  /** What it has come to, where the disk did not take it: from there it would run again, and come to the same. */
+  unsaved: JobResult | null;
   /** Its end, on its way to the disk. */
   ending: Promise<void> | null;
   /** Called when something about it has changed. */
@@ -71,11 +73,12 @@ export const isActive = ({ state }: Pick<JobRecord, "state">) => state === "queu
 export const isRunning = ({ state, ending }: Job) => state === "running" && ending === null;
 
 export function newJob(record: JobRecord): Job {
-  return { ...record, sequences: [], ending: null, watchers: new Set() };
+  return { ...record, sequences: [], unsaved: null, ending: null, watchers: new Set() };
 }
 
 export function recordOf({
   sequences: _sequences,
+  unsaved: _unsaved,
   ending: _ending,
   watchers: _watchers,
   ...record

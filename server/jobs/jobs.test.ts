@@ -177,6 +177,19 @@ test("a store that can't be written to is told, and nothing is accepted there", 
   assert.deepEqual(errors, [`job ${job.id} (cancelled) cannot be stored: the store is closed`]);
 });
 
+test("a result that the disk does not take is there for as long as the process", async (context) => {
+  const folder = temporaryFolder(context);
+  const { jobs, close } = await openJobs(context, folder);
+  const job = await jobs.accept(jobRequest());
+  jobs.next();
+  await close();
+  await jobs.finish(job, text);
+  assert.equal(job.state, "done");
+  assert.deepEqual(await jobs.resultOf(job), text);
+  const again = await openJobs(context, folder);
+  assert.equal(again.jobs.find("anna", job.id)?.state, "queued", "it runs again, and comes to the same");
+});
+
 test("a body of more levels than can be written is a 422", async (context) => {
   const { jobs } = await openJobs(context, temporaryFolder(context));
   const body = JSON.parse(`{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)}}`) as object;

@@ -10,7 +10,6 @@ import {
   type JobState,
   newJob,
   recordOf,
-  type Written,
 } from "./job.js";
 import { type Space, sizeOf } from "./space.js";
 import type { Store, Write } from "./store.js";
@@ -210,8 +209,8 @@ export class Jobs {
   }
 
   /** Of a job that is done; undefined if it was forgotten meanwhile. */
-  resultOf(job: Job): Promise<JobResult | undefined> {
-    return this.#store.get<JobResult>(resultKey(job));
+  async resultOf(job: Job): Promise<JobResult | undefined> {
+    return job.unsaved ?? this.#store.get<JobResult>(resultKey(job));
   }
 
   /** Takes the next that waits, of those whose caller's turn it may be: it runs from now on. */
@@ -240,12 +239,12 @@ export class Jobs {
     for (const watcher of job.watchers) watcher();
   }
 
-  finish(job: Job, { answer, sequences }: { answer: object; sequences: Written[] }): Promise<void> {
+  finish(job: Job, result: JobResult): Promise<void> {
     if (!isRunning(job)) return Promise.resolve();
-    const result = JSON.stringify({ answer, sequences } satisfies JobResult);
-    this.#space.take(Buffer.byteLength(result));
-    const bytes = job.bytes + Buffer.byteLength(result);
-    return this.#end(job, { state: "done", bytes }, [[resultKey(job), result]]);
+    const text = JSON.stringify(result);
+    this.#space.take(Buffer.byteLength(text));
+    const bytes = job.bytes + Buffer.byteLength(text);
+    return this.#end(job, { state: "done", bytes }, { result, writes: [[resultKey(job), text]] });
   }
 
   fail(job: Job, failure: Failure): Promise<void> {
@@ -301,7 +300,11 @@ export class Jobs {
     this.#space.take(job.bytes);
   }
 
-  #end(job: Job, change: Partial<JobRecord>, writes: readonly Write[] = []): Promise<void> {
+  #end(
+    job: Job,
+    change: Partial<JobRecord>,
+    { result = null, writes = [] }: { result?: JobResult | null; writes?: readonly Write[] } = {},
+  ): Promise<void> {
     const endedAt = this.#now();
     const callback = job.callback && {
       ...{ url: job.callback.url, state: "pending" as const },
@@ -309,8 +312,8 @@ export class Jobs {
     };
     const record = { ...recordOf(job), ...change, endedAt, callback };
     const end = async () => {
-      await this.#save(record, [...writes, [bodyKey(job), null]]);
-      Object.assign(job, record, { sequences: [] });
+      const isSaved = await this.#save(record, [...writes, [bodyKey(job), null]]);
+      Object.assign(job, record, { sequences: [], unsaved: isSaved ? null : result });
       for (const callback of this.#onEnd) callback(job);
       for (const watcher of [...job.watchers]) watcher();
     };
@@ -324,12 +327,14 @@ export class Jobs {
     for (const watcher of [...job.watchers]) watcher();
   }
 
-  async #save(record: JobRecord, writes: readonly Write[] = []): Promise<void> {
+  async #save(record: JobRecord, writes: readonly Write[] = []): Promise<boolean> {
     try {
       await this.#store.write([this.#recordWrite(record), ...writes]);
+      return true;
     } catch (error) {
       const { id, state } = record;
       this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
+      return false;
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -86,6 +87,17 @@ for (const [what, reason, make] of [
     await assert.rejects(Store.open(folder), { name: "StoreError", message });
   });
 }
+
+const noProc = process.platform !== "linux" && "there is no /proc";
+test("a folder that can't be made is refused, and not tried for ever", { skip: noProc }, () => {
+  const script = `import { Store } from ${JSON.stringify(new URL("store.js", import.meta.url))};
+    await Store.open("/proc/jai").catch((error) => console.log(error.message));`;
+  const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+    timeout: 10_000,
+  });
+  assert.equal(said, "cannot keep jobs in /proc/jai: it cannot be made; JAI_DATA_DIR names another folder\n");
+});
 
 for (const [what, damage] of [
   ["cut off", (file: string) => truncateSync(file, 10)],

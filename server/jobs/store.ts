@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, mkdirSync, readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
 
 /** The folder can't be used; the message is one line, fit to be the only thing that a user sees. */
@@ -34,7 +34,7 @@ export class Store {
     const refuse = (reason: string) => new StoreError(`cannot keep jobs in ${folder}: ${reason}`);
     let isNew: boolean;
     try {
-      mkdirSync(location, { recursive: true, mode: 0o700 });
+      makeFolder(location);
       accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
       isNew = readdirSync(location).length === 0;
     } catch (error) {
@@ -113,6 +113,20 @@ export class Store {
       }
     }
     this.#writing = null;
+  }
+}
+
+/** With those that it is in. Node's own `recursive` tries for ever where a folder lets nothing be made in it, as in /proc. */
+function makeFolder(path: string): void {
+  const make = () => mkdirSync(path, { mode: 0o700 });
+  try {
+    make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    makeFolder(dirname(path));
+    make();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Deadline, DeadlineExceeded, within } from "./deadlines.js";
+import { type Deadline, DeadlineExceeded, Deadlines, within } from "./deadlines.js";
 import { holdQueue } from "./fixtures/held-queue.js";
 import { settled } from "./fixtures/virtual-clock.js";
 
@@ -151,4 +151,18 @@ test("without deadlines for tokens nobody has to tell of them", () => {
   assert.equal(reserve({ timeouts: { queue: 1, total: 1 } }).wantsProgress, false);
   assert.equal(reserve({ timeouts: { stall: 1 } }).wantsProgress, true);
   assert.ok(new DeadlineExceeded("stall", 1).message.includes("stall"));
+});
+
+test("a deadline further away than a timer can wait is waited for in parts", () => {
+  const timers: { ms: number; callback: () => void }[] = [];
+  const after = (ms: number, callback: () => void) => {
+    timers.push({ ms, callback });
+    return () => {};
+  };
+  new Deadlines({ total: 1e99 }, { now: () => 0, after }, assert.fail);
+  timers[0]!.callback();
+  assert.deepEqual(
+    timers.map(({ ms }) => ms),
+    [2 ** 31 - 1, 2 ** 31 - 1],
+  );
 });

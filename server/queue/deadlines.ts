@@ -16,6 +16,9 @@ export type Deadline = keyof Timeouts;
 
 const deadlines = ["queue", "firstToken", "stall", "total"] as const;
 
+/** Node's timers wait no longer: one that is to, calls back at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export class DeadlineExceeded extends Error {
   override name = "DeadlineExceeded";
   constructor(
@@ -85,16 +88,19 @@ export class Deadlines {
   #arm(deadline: Deadline, since: number): void {
     const seconds = this.#timeouts[deadline];
     if (seconds === undefined) return;
+    const wait = (ms: number) => {
+      this.#armed.set(deadline, this.#clock.after(Math.min(Math.ceil(ms), LONGEST_TIMER_MS), pass));
+    };
     const pass = () => {
       // A timer is not set anew with every token, and Node's may come a moment early.
       const from = deadline === "stall" ? (this.#lastTokenAt ?? since) : since;
       const at = from + seconds * 1000;
       const left = at - this.#clock.now();
-      if (left > 0) return void this.#armed.set(deadline, this.#clock.after(Math.ceil(left), pass));
+      if (left > 0) return wait(left);
       this.end();
       this.#passed(new DeadlineExceeded(deadline, seconds));
     };
-    this.#armed.set(deadline, this.#clock.after(seconds * 1000, pass));
+    wait(seconds * 1000);
   }
 
   #disarm(deadline: Deadline): void {

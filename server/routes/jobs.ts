@@ -16,7 +16,7 @@ import type { Operation } from "../operations/operation.js";
 import { randomSeed } from "../operations/seed.js";
 import type { Outcome, Task } from "../pool.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal } from "../queue/refusal.js";
+import { QueueRefusal, Removed } from "../queue/refusal.js";
 
 export interface JobRoutesParts {
   background: Background;
@@ -114,6 +114,8 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
   const { jobs, documents, idempotency } = background;
   return async (req, res) => {
     const caller = callerOf(res);
+    // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
+    if (req.socket.destroyed) throw new Removed();
     if (queue.state === "draining")
       throw new QueueRefusal(
         "draining",
