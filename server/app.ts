@@ -14,7 +14,7 @@ import { expressPath, knownPaths } from "./http/paths.js";
 import { giveRequestId } from "./http/request-id.js";
 import { securityHeaders } from "./http/security-headers.js";
 import type { Background } from "./jobs/background.js";
-import { authenticate } from "./keys/authenticate.js";
+import { authenticate, countRefusals } from "./keys/authenticate.js";
 import type { Callers } from "./keys/callers.js";
 import type { Log } from "./log.js";
 import type { Operation } from "./operations/operation.js";
@@ -82,6 +82,7 @@ export function createApp({
     throw new HttpError("not_found");
   });
   app.use(background.idempotency.handleError());
+  app.use(countRefusals());
   app.use(answerErrors(log));
   return app;
 }

@@ -283,6 +283,7 @@ test("a caller who has used what is theirs for now keeps nobody else's jobs wait
     await until(() => jobs.length === maxTokens + 2);
     assert.equal(jobs.at(-1)!.task.maxTokens, maxTokens + 1);
   }
+  assert.equal(callers.named("anna")!.ledger.total.refused, 0, "they were put off, not refused");
 });
 
 test("the job of a key that is gone fails", async (context) => {

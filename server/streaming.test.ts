@@ -18,6 +18,8 @@ for (const path of ["/generate", "/chat"]) {
     assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
     assert.equal(response.headers.get("cache-control"), "no-cache");
     assert.equal(response.headers.get("x-accel-buffering"), "no");
+    assert.equal(response.headers.get("x-queue-position"), "0");
+    assert.equal(response.headers.get("x-queue-time"), "0.000");
     jobs[0]!.say("!!", 2);
     await turn();
     jobs[0]!.say("!", 1);

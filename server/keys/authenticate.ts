@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { RequestHandler, Response } from "express";
-import { HttpError } from "../errors.js";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import { type ErrorCode, HttpError } from "../errors.js";
 import { pageAssets } from "../routes/docs.js";
 import type { Caller } from "./caller.js";
 import type { Callers } from "./callers.js";
@@ -34,6 +34,22 @@ export function authenticate(callers: Callers): RequestHandler {
     tellLimits(res, caller);
     if (req.method === "POST") caller.arrive();
     next();
+  };
+}
+
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "over_quota",
+  "rate_limited",
+  "tokens_limited",
+  "quota_used_up",
+  "concurrency_limited",
+]);
+
+/** Counts requests that are answered with a refusal of their key's limits: a job that meets one is only put off. */
+export function countRefusals(): ErrorRequestHandler {
+  return (error, _req, res, next) => {
+    if (error instanceof HttpError && refusals.has(error.code)) callerOf(res).ledger.add({ refused: 1 });
+    next(error);
   };
 }
 

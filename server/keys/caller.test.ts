@@ -43,7 +43,6 @@ test("requests a minute: refused past the limit, for exactly as long as Retry-Af
   assert.deepEqual(
     refusal(() => caller.arrive()),
     ["rate_limited", "15"],
-  );
   clock.now += 14_000;
   assert.deepEqual(
     refusal(() => caller.arrive()),

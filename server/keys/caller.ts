@@ -141,7 +141,6 @@ export class Caller {
   }
 
   #refusal(code: ErrorCode, ms: number | null, numbers?: string): HttpError {
-    this.ledger.add({ refused: 1 });
     const headers: Record<string, string> = ms === null ? {} : { "Retry-After": wholeSeconds(ms) };
     const { detail } = errors[code];
     return new HttpError(code, headers, numbers === undefined ? detail : `${detail}: ${numbers}`);

@@ -66,6 +66,8 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       );
       res.set("X-Queue-Position", String(generation.position));
       if (stream) {
+        // Later it would come too late for the headers.
+        if (generation.position === 0) res.set("X-Queue-Time", "0.000");
         events = new EventStream(res, prepared.events(), streams);
         // It is told while it is queued, when there was no stream yet.
         if (standing) events.queue(standing);
