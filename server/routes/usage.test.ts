@@ -21,9 +21,13 @@ test("a key is told its own usage, its limits and what is left", async (context)
     return response.json();
   };
   const a = callers.named("a")!;
-  a.arrive();
   a.admit({ tokens: 100 }).settle({ promptTokens: 30, completionTokens: 20 });
-  assert.throws(() => a.admit({ tokens: 1001 }));
+  const refused = await fetch(`${url}/generate`, {
+    method: "POST",
+    headers: { "x-api-key": "one", "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "x", max_tokens: 1001 }),
+  });
+  assert.equal(refused.status, 403);
   now += 86_400_000;
   a.arrive();
   a.admit({ tokens: 100 });
