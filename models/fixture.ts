@@ -10,6 +10,7 @@ import { calibrate } from "./import/calibrate.js";
 import { buildGraph } from "./import/graph.js";
 import { writeModel } from "./import/onnx.js";
 import type { GptWeights, Linear, Norm, Sizes, WeightSource } from "./import/weights.js";
+import { byteLevelFile } from "./tokenizer/byte-level-file.js";
 
 export const FIXTURE_SPECIALS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"];
 
@@ -64,36 +65,7 @@ export function randomWeights(sizes: Sizes = FIXTURE_SIZES, seed = 1, spread = 2
 export function byteTokenizer(): object {
   const symbols = byteSymbols();
   const vocab = Object.fromEntries(symbols.map((symbol, id) => [symbol, id]));
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: FIXTURE_SPECIALS.map((content, i) => ({
-      id: 256 + i,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab,
-      merges: [],
-    },
-  };
+  return byteLevelFile({ specials: FIXTURE_SPECIALS, vocab, merges: [] });
 }
 
 /** GPT-2's printable stand-ins for bytes: those that print stand for themselves, the others for U+0100 and on. */

@@ -1,3 +1,4 @@
+import { byteLevelFile } from "../../models/tokenizer/byte-level-file.js";
 import { BYTE_SYMBOLS, byteSymbols } from "./byte-symbols.js";
 
 const SPECIALS = ["[PAD]", "[UNK]", "[BOS]", "[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"];
@@ -22,36 +23,7 @@ export function randomTokenizer(vocabulary: number): object {
   }
   if (size() < vocabulary) throw new RangeError(`expected at most ${size()} tokens, got ${vocabulary}`);
   const vocab = Object.fromEntries([...tokens].map((token, id) => [token, id]));
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: SPECIALS.map((content, index) => ({
-      id: tokens.size + index,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab,
-      merges,
-    },
-  };
+  return byteLevelFile({ specials: SPECIALS, vocab, merges });
 }
 
 /** What may be merged, the most useful first; both halves of a pair are bytes or come before it. */

@@ -16,7 +16,7 @@ export interface EventStreamOptions {
 
 /** A comment goes out after two to three of these without an event. */
 const BEAT_MS = 5000;
-const STALL_MS = 60_000;
+export const STALL_MS = 60_000;
 
 /** What a sequence has written. */
 interface Told {
@@ -28,6 +28,21 @@ interface Told {
   logprobs: number;
   /** Its end, while that waits for room. */
   outcome: Finished | null;
+}
+
+/** Makes a response one of server-sent events, which gives up a client that takes nothing for `stallMs`. */
+export function beginEvents(res: ServerResponse, stallMs: number): void {
+  res.writeHead(200, {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    // nginx would collect the events, else.
+    "X-Accel-Buffering": "no",
+  });
+  res.flushHeaders();
+  // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
+  res.setTimeout(stallMs);
+  // Before Node's own listener, which sets the time for which an idle connection is kept.
+  res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
 }
 
 const streams = new WeakMap<ServerResponse, EventStream>();
@@ -53,17 +68,7 @@ export class EventStream {
     this.#res = res;
     this.#events = events;
     streams.set(res, this);
-    res.writeHead(200, {
-      "Content-Type": "text/event-stream; charset=utf-8",
-      "Cache-Control": "no-cache",
-      // nginx would collect the events, else.
-      "X-Accel-Buffering": "no",
-    });
-    res.flushHeaders();
-    // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
-    res.setTimeout(stallMs);
-    // Before Node's own listener, which sets the time for which an idle connection is kept.
-    res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
+    beginEvents(res, stallMs);
     res.on("drain", () => this.#flush());
     this.#stopBeat = every(BEAT_MS, () => this.#beat());
     res.once("close", this.#stopBeat);

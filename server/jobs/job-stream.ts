@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { type EventStreamOptions, everyUnreferenced } from "../http/event-stream.js";
+import { beginEvents, type EventStreamOptions, everyUnreferenced, STALL_MS } from "../http/event-stream.js";
+import { event } from "../operations/operation.js";
 import type { Job, Written } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
@@ -39,7 +40,6 @@ export interface JobStreamOptions extends EventStreamOptions {
 
 const TICK_MS = 1000;
 const QUIET_TICKS = 10;
-const STALL_MS = 60_000;
 
 /**
  * A response of a job's events. It keeps no events, only how much of the text it has sent: a slow reader costs no memory,
@@ -58,16 +58,7 @@ export class JobStream {
     this.#options = options;
     this.#position = options.from.map((one) => ({ ...one }));
     const { res, job, stallMs = STALL_MS, every = everyUnreferenced } = options;
-    res.writeHead(200, {
-      "Content-Type": "text/event-stream; charset=utf-8",
-      "Cache-Control": "no-cache",
-      // nginx would collect the events, else.
-      "X-Accel-Buffering": "no",
-    });
-    res.flushHeaders();
-    // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
-    res.setTimeout(stallMs);
-    res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
+    beginEvents(res, stallMs);
     const pump = () => this.#pump();
     const stopTicking = every(TICK_MS, () => this.#tick());
     this.#stop = () => {
@@ -104,10 +95,10 @@ export class JobStream {
   }
 
   #tell(name: string, data: object): void {
-    const event = `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
-    if (event === this.#told) return;
-    this.#told = event;
-    this.#write(event);
+    const told = event(data, name);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#write(told);
   }
 
   /** What the client doesn't have. A job that runs again is for a while behind what the client has. */
