@@ -95,7 +95,19 @@ export async function run(args: string[]): Promise<void> {
   // The routes take as long to load as the model, which loads in its own thread meanwhile.
   const app = import("./app.js").then(({ createApp }) => {
     const document = readDocument(config);
-    return createApp({ config, document, model, operations, plan, queue, callers, background, log });
+    const selfTest = () => pool?.selfTest ?? null;
+    return createApp({
+      config,
+      document,
+      model,
+      operations,
+      plan,
+      selfTest,
+      queue,
+      callers,
+      background,
+      log,
+    });
   });
   // In the turn in which the server began to listen: no request can have come.
   server.on("request", (req, res) => void app.then((answer) => answer(req, res)));
@@ -114,6 +126,8 @@ export async function run(args: string[]): Promise<void> {
   await Promise.all([pool.ready, app]);
   queue.open();
   background.dispatch();
+  const { verdict, message } = pool.selfTest!;
+  log[verdict === "passed" ? "info" : "warn"](message);
   log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 

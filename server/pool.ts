@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import type { SelfTestResult } from "../models/self-test.js";
 import type {
   Deltas,
   FromSequence,
@@ -84,6 +85,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #piscina: Piscina;
   readonly #slots: number;
   readonly #claims: Int32Array<SharedArrayBuffer>;
+  /** What the first worker that was ready said of this machine's numbers; null until then. */
+  selfTest: SelfTestResult | null = null;
   /** Thread ids of the workers that have loaded the model. */
   readonly #loaded = new Set<number>();
   /** Who wants the text of which task. */
@@ -168,6 +171,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const told = (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
+      this.selfTest ??= status.selfTest;
       this.#loaded.add(status.threadId);
       this.emit("capacity");
       if (this.#loaded.size < workers) return;
