@@ -22,7 +22,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "serve a model folder over HTTP",
     load: () => {
       catchSignals();
-      return import("./index.js");
+      return import("./cli/serve.js");
     },
   },
   chat: { summary: "talk to a running server", load: () => import("./chat.js") },

@@ -11,7 +11,11 @@ const INTERVAL_MS = 1000;
 export type KeySettings = Pick<Config, "apiKeys" | "apiKeysFile">;
 
 /** The callers that the settings name; a file of keys is followed from then on. @throws ConfigError */
-export async function openCallers({ apiKeys, apiKeysFile }: KeySettings, log: Log): Promise<Callers> {
+export async function openCallers(
+  { apiKeys, apiKeysFile }: KeySettings,
+  log: Log,
+  signal?: AbortSignal,
+): Promise<Callers> {
   if (apiKeysFile === "none") {
     if (apiKeys !== "none") log.info(`API keys: ${apiKeys.length}`);
     return new Callers(apiKeys === "none" ? null : apiKeys);
@@ -26,7 +30,7 @@ export async function openCallers({ apiKeys, apiKeysFile }: KeySettings, log: Lo
     const keys = parseKeyFile(bytes);
     const callers = new Callers(keys);
     log.info(`API keys: ${keys.length}, from ${apiKeysFile}`);
-    void followKeyFile({ path: apiKeysFile, bytes, callers, log });
+    void followKeyFile({ path: apiKeysFile, bytes, callers, log, ...(signal && { signal }) });
     return callers;
   } catch (error) {
     if (!(error instanceof KeyFileError)) throw error;

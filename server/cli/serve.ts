@@ -1,0 +1,42 @@
+import { constants } from "node:os";
+import { describeSettings, readConfig } from "../config.js";
+import { createLog, type Log } from "../log.js";
+import { isNpmScript } from "../npm.js";
+import { JaiServer } from "../serve/server.js";
+import { handleSignals } from "../signals.js";
+
+export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
+
+/** A signal that npm repeats comes within this time. */
+const ECHO_MS = 500;
+
+/** Serves until a signal ends it. @throws an error whose one line says why it can't start */
+export async function run(args: string[]): Promise<void> {
+  const config = readConfig(args, process.env);
+  const log = createLog(config);
+  // A log whose reader has gone is no reason to end.
+  process.stdout.on("error", () => {});
+  const server = await JaiServer.open(config, log);
+  await server.listen();
+  server.closed.then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
+  closeOnSignals(server, config.drainSeconds, log);
+  await server.ready;
+}
+
+function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void {
+  let firstAt: number | null = null;
+  handleSignals((signal) => {
+    if (firstAt !== null) {
+      // npm hands on the Ctrl-C that the terminal has sent here already.
+      if (!isNpmScript || performance.now() - firstAt > ECHO_MS)
+        process.exit(128 + constants.signals[signal]);
+      return;
+    }
+    firstAt = performance.now();
+    log.info(`stopping on ${signal}: finishing ${server.requests} requests, for up to ${drainSeconds} s`);
+    void server.close();
+  });
+}

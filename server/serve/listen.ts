@@ -1,0 +1,23 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { type AddressInfo, isIPv6 } from "node:net";
+import type { Config } from "../config.js";
+
+/** Resolves to the server's address. @throws an error whose one line says why it can't listen there */
+export async function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {
+  const name = (at: number) => `${isIPv6(host) ? `[${host}]` : host}:${at}`;
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: "the port is taken; JAI_PORT or --port names another",
+      EACCES: "not permitted; ports below 1024 usually aren't",
+      EADDRNOTAVAIL: "this machine has no such address",
+      ENOTFOUND: "there is no such host",
+    };
+    throw new Error(`cannot listen on ${name(port)}: ${reasons[code ?? ""] ?? (error as Error).message}`);
+  }
+  return `http://${name((server.address() as AddressInfo).port)}`;
+}

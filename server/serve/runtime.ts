@@ -1,0 +1,161 @@
+import { EventEmitter } from "node:events";
+import { fileURLToPath } from "node:url";
+import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
+import type { SelfTestResult } from "../../models/self-test.js";
+import { type Config, expectation } from "../config.js";
+import { probeHardware } from "../hardware.js";
+import type { Log } from "../log.js";
+import { type Plan, planDevices } from "../plan.js";
+import { type Job, type Outcome, Pool, type Task } from "../pool.js";
+import { Queue } from "../queue/queue.js";
+
+export type RuntimeConfig = Pick<
+  Config,
+  | "model"
+  | "device"
+  | "workers"
+  | "concurrency"
+  | "threads"
+  | "contextStride"
+  | "maxPromptChars"
+  | "queueLimit"
+  | "queueLimitCaller"
+  | "queueTokens"
+  | "timeoutQueue"
+  | "timeoutFirstToken"
+  | "timeoutStall"
+  | "timeoutTotal"
+>;
+
+export interface RuntimeOptions {
+  config: RuntimeConfig;
+  /** Whether callers have keys, and so are told apart. */
+  keyed: boolean;
+  log: Log;
+}
+
+interface RuntimeEvents {
+  /** A slot may have become free; the queue has heard of it already. */
+  free: [];
+  /** No worker can be had any more. Told once. */
+  down: [reason: string];
+}
+
+/** A model on this machine: its folder, the plan, the queue, and the worker threads that generate. */
+export class Runtime extends EventEmitter<RuntimeEvents> {
+  readonly model: ModelFolder;
+  readonly plan: Plan;
+  readonly queue: Queue<Task, Outcome>;
+  readonly #log: Log;
+  readonly #contextStride: number;
+  #pool: Pool | null = null;
+  #selfTest: SelfTestResult | null = null;
+
+  private constructor(model: ModelFolder, plan: Plan, { config, keyed, log }: RuntimeOptions) {
+    super();
+    this.model = model;
+    this.plan = plan;
+    this.#log = log;
+    this.#contextStride = resolveStride(config, model);
+    this.queue = new Queue<Task, Outcome>({
+      ...queueBounds(config, plan, model, keyed),
+      slots: plan.concurrency,
+      capacity: () => this.#pool?.capacity ?? 0,
+      start: (task) => this.#run(task),
+      written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
+      timeouts: {
+        queue: config.timeoutQueue || undefined,
+        firstToken: config.timeoutFirstToken || undefined,
+        stall: config.timeoutStall || undefined,
+        total: config.timeoutTotal || undefined,
+      },
+    });
+  }
+
+  /**
+   * Reads the model folder and makes the plan. Starts no thread.
+   * @throws ModelError for the folder
+   * @throws ConfigError for a setting that does not fit the model or the machine
+   */
+  static async open(options: RuntimeOptions): Promise<Runtime> {
+    const { config } = options;
+    const model = readModelFolder(config.model);
+    const plan = planDevices(await probeHardware(), config, {
+      precision: model.config.precision,
+      modelBytes: model.modelBytes,
+      cacheBytesPerSlot: cacheBytesPerSlot(model.config),
+    });
+    return new Runtime(model, plan, options);
+  }
+
+  /** What the self-test said of this machine's numbers; null until the model is loaded. */
+  get selfTest(): SelfTestResult | null {
+    return this.#selfTest;
+  }
+
+  /** Starts the workers, once. Resolves when all have loaded the model; rejects with the reason of the first that can't. */
+  async load(): Promise<void> {
+    const { model, plan, queue } = this;
+    const pool = new Pool({
+      filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
+      setup: {
+        modelDir: model.dir,
+        device: plan.device,
+        deviceIds: plan.deviceIds,
+        slots: plan.slotsPerWorker,
+        threads: plan.threads,
+        contextStride: this.#contextStride,
+      },
+    });
+    this.#pool = pool;
+    pool.on("capacity", () => {
+      queue.dispatch();
+      this.emit("free");
+    });
+    pool.on("lost", () => this.#log.error("a worker died; its requests failed, and another starts"));
+    pool.on("down", (reason) => {
+      this.#log.error(`a worker cannot be replaced: ${reason}`);
+      this.emit("down", reason);
+    });
+    this.#selfTest = await pool.ready;
+    const { verdict, message } = this.#selfTest;
+    this.#log[verdict === "passed" ? "info" : "warn"](message);
+  }
+
+  /** Ends the workers, and with them whatever they still run. */
+  async close(): Promise<void> {
+    await this.#pool?.close();
+  }
+
+  #run(task: Task): Job {
+    if (this.#pool === null) throw new Error("expected a task only while there is capacity");
+    const run = this.#pool.run(task);
+    // The queue hears of a free slot first.
+    const free = () => setImmediate(() => this.emit("free"));
+    run.outcome.then(free, free);
+    return run;
+  }
+}
+
+function queueBounds(config: RuntimeConfig, { concurrency }: Plan, model: ModelFolder, keys: boolean) {
+  const { queueLimit: limit, queueLimitCaller, queueTokens, maxPromptChars } = config;
+  // The longest prompt has to fit by itself, though a character may be a token for each of its four bytes.
+  const whole = Math.max((concurrency + limit) * model.config.n_positions, 4 * maxPromptChars);
+  return {
+    limit,
+    // Where there are several callers, one alone must not fill the queue.
+    limitOfCaller:
+      queueLimitCaller === "auto" ? Math.ceil(limit / (keys ? 2 : 1)) : Math.min(queueLimitCaller, limit),
+    promptTokens: queueTokens === "auto" ? whole : queueTokens,
+  };
+}
+
+function resolveStride({ contextStride }: RuntimeConfig, { config: { n_positions: context } }: ModelFolder) {
+  if (contextStride === "auto") return Math.max(1, Math.floor(context / 4));
+  if (contextStride <= context) return contextStride;
+  throw expectation(
+    "JAI_CONTEXT_STRIDE",
+    `auto or an integer from 1 to ${context}, the model's context`,
+    String(contextStride),
+  );
+}

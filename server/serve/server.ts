@@ -1,0 +1,202 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { Config } from "../config.js";
+import { readDocument } from "../http/document.js";
+import { toHttpError } from "../http/error-handler.js";
+import { answerProtocolErrors } from "../http/protocol-errors.js";
+import { Background } from "../jobs/background.js";
+import type { Callers } from "../keys/callers.js";
+import { openCallers } from "../keys/key-source.js";
+import type { Log } from "../log.js";
+import { generatingOperations } from "../operations/index.js";
+import type { Operation } from "../operations/operation.js";
+import { listen } from "./listen.js";
+import { Runtime } from "./runtime.js";
+import { within } from "./within.js";
+
+/** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */
+const LAST_MS = 2000;
+
+interface Parts {
+  config: Config;
+  log: Log;
+  callers: Callers;
+  runtime: Runtime;
+  operations: readonly Operation[];
+  background: Background;
+  /** Ends what follows files. */
+  following: AbortController;
+}
+
+/**
+ * The composition root: a model behind HTTP, from settings to sockets. `open`, `listen`, `close`; it never ends the
+ * process, and handles no signals.
+ */
+export class JaiServer {
+  /** Resolves when the server is closed. Rejects when it had to close because no worker can be had any more. */
+  readonly closed: Promise<void>;
+  readonly #parts: Parts;
+  readonly #http: Server;
+  #settleClosed!: (failure: Error | null) => void;
+  #ready: Promise<void> | null = null;
+  #ending = false;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.closed = new Promise((resolve, reject) => {
+      this.#settleClosed = (failure) => (failure === null ? resolve() : reject(failure));
+    });
+    // Nobody is obliged to await it.
+    this.closed.catch(() => {});
+    const { queue } = parts.runtime;
+    this.#http = createServer();
+    answerProtocolErrors(this.#http);
+    // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
+    this.#http.keepAliveTimeout = 75_000;
+    this.#http.prependListener("request", (_req, res) => {
+      // A connection that is kept would be waited for.
+      if (queue.state === "draining") res.shouldKeepAlive = false;
+    });
+  }
+
+  /**
+   * Reads the keys and the model folder, makes the plan, opens the data folder. Starts no thread and no socket.
+   * @throws an error whose one line says what is wrong
+   */
+  static async open(config: Config, log: Log): Promise<JaiServer> {
+    const following = new AbortController();
+    try {
+      const callers = await openCallers(config, log, following.signal);
+      const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
+      const operations = generatingOperations(runtime.model, config);
+      const background = await Background.open({
+        config,
+        operations,
+        queue: runtime.queue,
+        callers,
+        describe: toHttpError,
+        log,
+      });
+      runtime.on("free", () => background.dispatch());
+      return new JaiServer({ config, log, callers, runtime, operations, background, following });
+    } catch (error) {
+      following.abort();
+      throw error;
+    }
+  }
+
+  /** How many requests wait or run. */
+  get requests(): number {
+    const { queue } = this.#parts.runtime;
+    return queue.waiting + queue.running;
+  }
+
+  /** Resolves when the model is loaded; rejects with the reason if it can't be, and then the server is to be closed. */
+  get ready(): Promise<void> {
+    if (this.#ready === null) throw new Error("expected a server that listens");
+    return this.#ready;
+  }
+
+  /**
+   * Resolves to the server's address as soon as it listens; the model loads meanwhile.
+   * @throws an error whose one line says why it can't listen there; the server is closed then
+   */
+  async listen(): Promise<string> {
+    const { config, runtime, log } = this.#parts;
+    if (this.#ready !== null || this.#ending) throw new Error("expected a server that was just opened");
+    let url: string;
+    try {
+      url = await listen(this.#http, config);
+    } catch (error) {
+      this.#ending = true;
+      await this.#release();
+      this.#settleClosed(null);
+      throw error;
+    }
+    log.info(`listening on ${url}`);
+    describe(runtime, log);
+    this.#ready = this.#load();
+    // Nobody is obliged to await it.
+    this.#ready.catch(() => {});
+    return url;
+  }
+
+  /**
+   * Admits nothing more, finishes what is admitted, cancels what is not finished in time, and closes. Called again, it
+   * resolves with the first call.
+   * @param drainSeconds how long to wait for what is admitted; by default the setting
+   */
+  close({ drainSeconds = this.#parts.config.drainSeconds } = {}): Promise<void> {
+    void this.#end(drainSeconds, null);
+    return this.closed;
+  }
+
+  async #load(): Promise<void> {
+    const { config, callers, runtime, operations, background, log } = this.#parts;
+    const { model, plan, queue } = runtime;
+    const startedAt = performance.now();
+    const loaded = runtime.load();
+    // The routes take as long to load as the model, which loads in its own thread meanwhile.
+    const app = import("../app.js").then(({ createApp }) => {
+      const document = readDocument(config);
+      const selfTest = () => runtime.selfTest;
+      return createApp({
+        config,
+        document,
+        model,
+        operations,
+        plan,
+        selfTest,
+        queue,
+        callers,
+        background,
+        log,
+      });
+    });
+    // In the turn in which the server began to listen: no request can have come.
+    this.#http.on("request", (req, res) => void app.then((answer) => answer(req, res)));
+    runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
+    await Promise.all([loaded, app]);
+    queue.open();
+    background.dispatch();
+    log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  }
+
+  async #end(seconds: number, failure: Error | null): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    const { runtime, log } = this.#parts;
+    const { queue } = runtime;
+    const drained = queue.drain();
+    // Until then the server listens, so that clients are told 503 and not left with a refused connection.
+    if (!(await within(seconds * 1000, drained))) {
+      log.warn(`${this.requests} requests are not finished in time, and are cancelled`);
+      queue.clear();
+      await within(LAST_MS, drained);
+    }
+    if (this.#http.listening) {
+      const closed = once(this.#http, "close");
+      this.#http.close();
+      if (!(await within(LAST_MS, closed))) this.#http.closeAllConnections();
+    }
+    await this.#release();
+    log.info("stopped");
+    this.#settleClosed(failure);
+  }
+
+  async #release(): Promise<void> {
+    const { runtime, background, following } = this.#parts;
+    following.abort();
+    await within(LAST_MS, runtime.close());
+    await within(LAST_MS, background.close());
+  }
+}
+
+function describe({ model: { config: model, dir }, plan }: Runtime, log: Log): void {
+  log.info(
+    `model ${model.name}: ${model.precision}, context ${model.n_positions}, vocabulary ${model.vocab_size}, from ${dir}`,
+  );
+  const { device, workers, concurrency, threads } = plan;
+  log.info(`device ${device}, workers ${workers}, concurrency ${concurrency}, threads ${threads} each`);
+  for (const reason of plan.reasons) log.info(reason);
+}
