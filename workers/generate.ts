@@ -78,10 +78,18 @@ async function load() {
   return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest };
 }
 
-async function runSelfTest({ config, selfTest }: ModelFolder, session: OnnxSession): Promise<SelfTestResult> {
+/** @throws one line that names the folder, if the numbers are wrong */
+async function runSelfTest(
+  { dir, config, selfTest }: ModelFolder,
+  session: OnnxSession,
+): Promise<SelfTestResult> {
   if (selfTest === null) return ABSENT;
   const logits = await readPrompt(session, modelShape(config), selfTest.ids);
-  return compare(selfTest, logits.at(-1)!, config.precision);
+  try {
+    return compare(selfTest, logits.at(-1)!, config.precision);
+  } catch (error) {
+    throw new Error(`model folder ${dir}: ${(error as Error).message}`);
+  }
 }
 
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */

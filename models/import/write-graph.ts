@@ -36,7 +36,7 @@ export async function writeGraph(
   onProgress: (phase: ImportPhase, share: number) => void = () => {},
 ): Promise<WrittenGraph> {
   const during = (phase: ImportPhase) => (share: number) => onProgress(phase, share);
-  await mkdir(join(folder, "onnx"));
+  await mkdir(join(folder, "onnx"), { recursive: true });
   const file = join(folder, "onnx", "model.onnx");
   const shape = modelShape(config);
   const saveSelfTest = (test: SelfTest) =>
