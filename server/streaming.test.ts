@@ -16,7 +16,7 @@ for (const path of ["/generate", "/chat"]) {
     const response = await asked;
     assert.equal(response.status, 200);
     assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
-    assert.equal(response.headers.get("cache-control"), "no-cache");
+    assert.equal(response.headers.get("cache-control"), "no-cache, no-transform");
     assert.equal(response.headers.get("x-accel-buffering"), "no");
     assert.equal(response.headers.get("x-queue-position"), "0");
     assert.equal(response.headers.get("x-queue-time"), "0.000");

@@ -92,7 +92,7 @@ test("the headers go out at once, and keep proxies from collecting events", asyn
   assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
   for (const header of [
     "Content-Type: text/event-stream; charset=utf-8",
-    "Cache-Control: no-cache",
+    "Cache-Control: no-cache, no-transform",
     "X-Accel-Buffering: no",
   ])
     assert.ok(text.split("\r\n").includes(header), text);

@@ -34,7 +34,8 @@ interface Told {
 export function beginEvents(res: ServerResponse, stallMs: number): void {
   res.writeHead(200, {
     "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache",
+    // A proxy that compresses would hold the events back until its buffer is full.
+    "Cache-Control": "no-cache, no-transform",
     // nginx would collect the events, else.
     "X-Accel-Buffering": "no",
   });
