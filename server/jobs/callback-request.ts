@@ -9,6 +9,8 @@ export type PrivateAddresses = "refuse" | "allow";
 
 const LONGEST_URL = 2048;
 
+const PERMISSION = "JAI_CALLBACK_PRIVATE=allow permits others";
+
 /** What is wrong with a URL to call back, as far as it shows without asking anybody; null for nothing. */
 export function checkCallbackUrl(text: string, addresses: PrivateAddresses): string | null {
   if (text.length > LONGEST_URL) return `expected a URL of at most ${LONGEST_URL} characters`;
@@ -18,7 +20,7 @@ export function checkCallbackUrl(text: string, addresses: PrivateAddresses): str
   const host = hostOf(url);
   const isLocalName = /(^|\.)localhost\.?$/.test(host);
   if (addresses === "refuse" && (isLocalName || (isIP(host) !== 0 && !isPublicAddress(host))))
-    return "expected a public address";
+    return `expected a public address; ${PERMISSION}`;
   return null;
 }
 
@@ -54,7 +56,8 @@ export function callbackSender({
     lookup(hostname, (error, found) => {
       if (error !== null) return callback(error, []);
       const hidden = addresses === "refuse" && found.find(({ address }) => !isPublicAddress(address));
-      if (hidden) return callback(new Error(`${hostname} has an address that is not public`), []);
+      if (hidden)
+        return callback(new Error(`${hostname} has an address that is not public; ${PERMISSION}`), []);
       const [first] = found;
       if (first === undefined) return callback(new Error(`${hostname} has no address`), []);
       if (options.all) callback(null, found);
