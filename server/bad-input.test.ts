@@ -107,6 +107,17 @@ const rows: Row[] = [
   },
   { what: "no body", status: 422, fields: [[["body"], "missing"]] },
   { what: "an empty body", body: "", status: 422, fields: [[["body"], "missing"]] },
+  ...["/jobs", "/tokenize", "/detokenize"].map(
+    (path): Row => ({ what: "no body", path, status: 422, fields: [[["body"], "missing"]] }),
+  ),
+  ...["text/plain", "application/x-www-form-urlencoded"].map(
+    (type): Row => ({
+      what: `no body of type ${type}`,
+      headers: { "content-type": type },
+      status: 422,
+      fields: [[["body"], "missing"]],
+    }),
+  ),
   { what: "a list as body", body: "[]", status: 422, fields: [[["body"], "model_attributes_type"]] },
   { what: "a text as body", body: '"x"', status: 422, fields: [[["body"], "model_attributes_type"]] },
   { what: "a number as body", body: "5", status: 422, fields: [[["body"], "model_attributes_type"]] },
@@ -286,6 +297,26 @@ test("bytes that are no HTTP are answered with 400, and the next request works",
   const { port, post } = await serveStandIn(context);
   assert.match(await raw(port, "hello\r\n\r\n"), /^HTTP\/1\.1 400 /);
   assert.equal((await post("/generate", ok)).status, 200);
+});
+
+test("a POST without a body and without a word of its length is 422, and under /v1 400 in OpenAI's form", async (context) => {
+  const { port, document } = await serveStandIn(context);
+  const paths = Object.entries(document.paths).flatMap(([path, { post }]) => (post ? [path] : []));
+  assert.ok(paths.length > 5);
+  for (const path of paths) {
+    for (const type of ["", "Content-Type: application/json\r\n", "Content-Type: text/plain\r\n"]) {
+      const answer = await raw(port, `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${type}\r\n`);
+      const [head, body] = answer.split("\r\n\r\n", 2);
+      const { detail, error } = JSON.parse(body!);
+      if (path.startsWith("/v1/")) {
+        assert.match(head!, /^HTTP\/1\.1 400 /);
+        assert.equal(error.code, "missing_required_parameter");
+      } else {
+        assert.match(head!, /^HTTP\/1\.1 422 /);
+        assert.deepEqual(detail, [{ loc: ["body"], msg: "Field required", type: "missing" }]);
+      }
+    }
+  }
 });
 
 test("a body that announces more than the limit is refused before it is sent", async (context) => {

@@ -7,11 +7,14 @@ import { jsonErrorAt } from "./json-error.js";
 const decoder = new TextDecoder();
 
 /**
- * Reads a JSON body into `req.body`, which stays undefined where there is none. A body that is refused is answered at
- * once, however much of it is still to come (express.json waits for the end of it, which may be a gigabyte away).
+ * Reads a JSON body into `req.body`; a request without one is refused, since every POST takes one. A body that is refused
+ * is answered at once, however much of it is still to come (express.json waits for the end of it, which may be a gigabyte
+ * away).
  */
 export function readBody(maxBodyBytes: number): RequestHandler {
   return (req, _res, next) => {
+    // Whatever type it has: nothing is of no type.
+    if (!hasBody(req.headers)) throw noBody();
     const refusal = refuse(req.headers, maxBodyBytes);
     if (refusal !== null) throw new HttpError(refusal);
     // The validator compiles the schema again for every spelling of this header that it meets, and keeps it for ever.
@@ -33,17 +36,27 @@ export function readBody(maxBodyBytes: number): RequestHandler {
     req.on("error", () => end(new HttpError("unreadable_body")));
     req.on("end", () => {
       if (ended) return;
+      if (size === 0) return end(noBody());
       const bytes = Buffer.concat(chunks);
       if (!isUtf8(bytes)) return end(new HttpError("unreadable_body"));
       const text = decoder.decode(bytes);
       try {
-        if (size > 0) req.body = JSON.parse(text);
+        req.body = JSON.parse(text);
       } catch {
         return end(invalidJson(text));
       }
       end();
     });
   };
+}
+
+/** Whether the headers announce one, which may still be empty. */
+function hasBody({ "content-length": length, "transfer-encoding": encoding }: IncomingHttpHeaders): boolean {
+  return encoding !== undefined || Number(length ?? 0) > 0;
+}
+
+function noBody(): HttpError {
+  return invalidBody({ loc: ["body"], msg: "Field required", type: "missing" });
 }
 
 /** What the headers alone have against a body. */
