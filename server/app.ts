@@ -10,6 +10,7 @@ import type { Document } from "./http/document.js";
 import { answerErrors } from "./http/error-handler.js";
 import type { EventStreamOptions } from "./http/event-stream.js";
 import { lenientNumbers } from "./http/lenient-numbers.js";
+import { requireOneHost } from "./http/one-host.js";
 import { expressPath, knownPaths } from "./http/paths.js";
 import { giveRequestId } from "./http/request-id.js";
 import { securityHeaders } from "./http/security-headers.js";
@@ -66,6 +67,7 @@ export function createApp({
   app.enable("case sensitive routing");
   app.use(giveRequestId());
   app.use(securityHeaders());
+  app.use(requireOneHost());
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
   app.use(authenticate(callers));
   app.use(knownPaths(document));

@@ -319,6 +319,31 @@ test("a POST without a body and without a word of its length is 422, and under /
   }
 });
 
+for (const [path, body] of [
+  ["/generate", { detail: "The request is not valid HTTP" }],
+  [
+    "/v1/completions",
+    {
+      error: {
+        message: "The request is not valid HTTP",
+        type: "invalid_request_error",
+        param: null,
+        code: "malformed_request",
+      },
+    },
+  ],
+] as const) {
+  test(`two Host headers at ${path} are 400, and the connection closes`, async (context) => {
+    const { port } = await serveStandIn(context);
+    const answer = await raw(
+      port,
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nhost: b\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*\r\nConnection: close\r\n/);
+    assert.deepEqual(JSON.parse(answer.split("\r\n\r\n", 2)[1]!), body);
+  });
+}
+
 test("a body that announces more than the limit is refused before it is sent", async (context) => {
   const { port } = await serveStandIn(context);
   const socket = connect(port, "127.0.0.1");

@@ -1,0 +1,14 @@
+import type { RequestHandler } from "express";
+import { HttpError } from "../errors.js";
+
+/**
+ * Refuses a request with several Host headers, as RFC 9112 (3.2) asks: Node takes the first, a proxy before it may have
+ * taken another. Nothing follows on such a connection.
+ */
+export function requireOneHost(): RequestHandler {
+  return ({ rawHeaders }, _res, next) => {
+    const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host");
+    if (hosts.length > 1) throw new HttpError("malformed_request", { Connection: "close" });
+    next();
+  };
+}
