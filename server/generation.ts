@@ -108,7 +108,7 @@ export class Generation {
       const listens = onDelta !== undefined || this.#ticket.wantsProgress;
       return {
         item: listens ? { ...task, onText } : task,
-        tokens: task.promptIds.length + task.maxTokens,
+        extent: { promptTokens: task.promptIds.length, most: Math.max(task.maxTokens, 1) },
       };
     });
     const sequences = this.#ticket.submit(items, listener.onStanding);

@@ -94,7 +94,7 @@ test("a stall is a pause after a token, however long the whole takes", async () 
 test("what waits does not stall, and what starts later has its own time", async () => {
   const { clock, reserve, job, enter } = holdQueue({ limit: 10 });
   const ticket = reserve({ sequences: 2, timeouts: { stall: 1 } });
-  const [a, b] = ticket.submit(["a", "b"].map((item) => ({ item, tokens: 100 })));
+  const [a, b] = ticket.submit(["a", "b"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })));
   const other = enter("other", { caller: "other" });
   ticket.progress();
   await clock.advance(500);
@@ -112,7 +112,9 @@ test("what waits does not stall, and what starts later has its own time", async 
 test("a deadline ends all of a request's sequences, running and waiting", async () => {
   const { queue, clock, cancelled, reserve } = holdQueue();
   const ticket = reserve({ sequences: 3, timeouts: { total: 1 } });
-  const promises = ticket.submit(["a", "b", "c"].map((item) => ({ item, tokens: 100 })));
+  const promises = ticket.submit(
+    ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
+  );
   await clock.advance(1000);
   for (const promise of promises) await assert.rejects(promise, exceeded("total", 1));
   assert.deepEqual([cancelled, queue.waiting, queue.running], [["a"], 0, 1]);

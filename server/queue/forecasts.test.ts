@@ -97,9 +97,12 @@ async function run({ slots, limit, requests, callers, load, burst }: Load, seed:
       if (last.get(caller) === refused) last.delete(caller);
     });
     last.set(caller, refused);
-    void ticket.submit([{ item: work, tokens: work.promptTokens + most }], ({ expectedWait }) => {
-      foretold ??= expectedWait * 1000;
-    });
+    void ticket.submit(
+      [{ item: work, extent: { promptTokens: work.promptTokens, most } }],
+      ({ expectedWait }) => {
+        foretold ??= expectedWait * 1000;
+      },
+    );
     if (random() < 0.05) clock.after(random() * 3000, () => ticket.cancel());
   };
 

@@ -49,7 +49,9 @@ test("every sequence of a request has a place, is started and settles by itself"
   const { queue, started, reserve, job } = holdQueue({ slots: 2, limit: 2 });
   const ticket = reserve({ sequences: 3 });
   assert.throws(() => reserve({ sequences: 2 }), refused("full"));
-  const promises = ticket.submit(["a", "b", "c"].map((item) => ({ item, tokens: 100 })));
+  const promises = ticket.submit(
+    ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
+  );
   assert.deepEqual([started, ticket.position], [["a", "b"], 0]);
   job("b").fail(new Error("broken"));
   await assert.rejects(promises[1]!, /broken/);
@@ -115,7 +117,9 @@ test("prompt tokens are bounded from the reservation until the start, whatever i
 test("the sequences of a request take their share of its prompt tokens along", async () => {
   const { reserve, job } = holdQueue({ limit: 10, promptTokens: 100 });
   const ticket = reserve({ sequences: 3, promptTokens: 100 });
-  const [a] = ticket.submit(["a", "b", "c"].map((item) => ({ item, tokens: 100 })));
+  const [a] = ticket.submit(
+    ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
+  );
   assert.throws(() => reserve({ promptTokens: 34 }), refused("full"));
   reserve({ promptTokens: 33 }).cancel();
   job("a").end("A");
@@ -236,7 +240,9 @@ test("a request that is given up between its reservation and its submission is n
 test("of a request of which some run and some wait, giving it up takes both", async () => {
   const { queue, cancelled, reserve, job } = holdQueue({ slots: 1, limit: 2 });
   const ticket = reserve({ sequences: 3 });
-  const [a, b, c] = ticket.submit(["a", "b", "c"].map((item) => ({ item, tokens: 100 })));
+  const [a, b, c] = ticket.submit(
+    ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
+  );
   ticket.cancel();
   await Promise.all([assert.rejects(b!, Removed), assert.rejects(c!, Removed)]);
   assert.deepEqual([cancelled, queue.waiting, queue.running], [["a"], 0, 1]);
@@ -332,7 +338,7 @@ test("nobody is obliged to await every sequence", async () => {
   const note = (error: unknown) => unheard.push(error);
   process.on("unhandledRejection", note);
   const ticket = reserve({ sequences: 3 });
-  void ticket.submit(["a", "b", "c"].map((item) => ({ item, tokens: 100 })));
+  void ticket.submit(["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })));
   ticket.cancel();
   await settled();
   await settled();

@@ -201,11 +201,10 @@ export class Queue<T, R> {
       throw new Error(`expected ${places} sequences, got ${items.length}`);
     if (ticket.sequences !== null) throw new Error("expected one submission, got another");
     ticket.sequences = [];
-    const promptTokens = ticket.promptTokens / places;
-    const promises = items.map(({ item, tokens }) => {
+    const promises = items.map(({ item, extent }) => {
       const promise = new Promise<Done<R>>((resolve, reject) => {
         if (over !== null) return reject(over);
-        const extent = { promptTokens, most: Math.max(tokens - promptTokens, 1) };
+        const tokens = extent.promptTokens + extent.most;
         const sequence: Sequence<T, R> = {
           ...{ ticket, caller, priority, tokens, item, extent, resolve, reject },
           ...{ node: null, job: null, run: null, ended: false },

@@ -22,8 +22,7 @@ export interface Request {
 /** One sequence to generate. */
 export interface Submission<T> {
   item: T;
-  /** The prompt's tokens and the most that may be written. */
-  tokens: number;
+  extent: Extent;
 }
 
 /** A job under way. */
