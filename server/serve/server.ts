@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { Config } from "../config.js";
 import { readDocument } from "../http/document.js";
 import { toHttpError } from "../http/error-handler.js";
+import { answerHalfClosed } from "../http/half-close.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Background } from "../jobs/background.js";
 import type { Callers } from "../keys/callers.js";
@@ -51,6 +52,7 @@ export class JaiServer {
     const { queue } = parts.runtime;
     this.#http = createServer();
     answerProtocolErrors(this.#http);
+    answerHalfClosed(this.#http);
     // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
     this.#http.keepAliveTimeout = 75_000;
     this.#http.prependListener("request", (_req, res) => {
