@@ -37,12 +37,15 @@ lock=$run_dir/lock
 START_SECONDS=600
 KILL_SECONDS=10
 
-# Lines of NAME=VALUE, as systemd reads them too; read, not run, and what the environment says already stays.
+# Lines of NAME=VALUE, as systemd reads them too; read, not run, and what the environment says already stays. Editors on
+# Windows begin the file with a byte order mark, and end its lines with a carriage return.
 load_settings() {
   [ -f ops/jai.env ] || return 0
-  while IFS= read -r line || [ -n "$line" ]; do
+  lines=$(LC_ALL=C sed -e "1s/^$(printf '\357\273\277')//" -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
+    -e 's/^\([A-Z0-9_]*\)[[:space:]]*=[[:space:]]*/\1=/' ops/jai.env)
+  while IFS= read -r line; do
     case $line in
-      '' | '#'*) continue ;;
+      '' | '#'* | ';'*) continue ;;
       [A-Z]*=*) ;;
       *) fail "ops/jai.env: expected NAME=VALUE, got: $line" ;;
     esac
@@ -56,7 +59,9 @@ load_settings() {
         ;;
     esac
     if eval "[ -z \"\${$name+set}\" ]"; then export "$name=$value"; fi
-  done <ops/jai.env
+  done <<EOF
+$lines
+EOF
 }
 
 # When the process started, which no other process with the same number shares; nothing if it is gone or a zombie.
@@ -71,9 +76,9 @@ started_at() {
 
 # The pid file outlives a crash or a reboot, after which its number may be another program's.
 running() {
-  pid='' started='' url=''
+  pid='' started='' url='' drain=''
   [ -f "$pid_file" ] || return 1
-  { read -r pid && read -r started && read -r url; } <"$pid_file" || return 1
+  { read -r pid && read -r started && read -r url && { read -r drain || true; }; } <"$pid_file" || return 1
   [ -n "$started" ] && [ "$(started_at "$pid")" = "$started" ]
 }
 
@@ -145,7 +150,8 @@ start() {
   if [ -f "$log_file" ]; then mv "$log_file" "$log_file.1"; fi
   nohup node dist/server/cli.js serve >"$log_file" 2>&1 </dev/null &
   pid=$!
-  printf '%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" >"$pid_file"
+  # With all that `stop` and `status` need: what the settings say by then is nothing to them.
+  printf '%s\n%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" >"$pid_file"
   # From here `stop` knows what to end; a model may take minutes to load.
   started=$(sed -n 2p "$pid_file")
   drop_lock
@@ -171,7 +177,6 @@ stop() {
     echo "jai-server does not run"
     return 0
   fi
-  drain=${JAI_DRAIN_SECONDS:-30}
   case $drain in '' | *[!0-9]*) drain=30 ;; esac
   kill -TERM "$pid" 2>/dev/null || true
   echo "jai-server finishes what it has begun (pid $pid, $drain s at most)"
@@ -219,7 +224,8 @@ esac
 case $command in
   start | stop | restart)
     require_node
-    load_settings
+    # Before anything is stopped: a server that runs is better than none.
+    if [ "$command" != stop ]; then load_settings; fi
     take_lock
     case $command in
       start) start ;;

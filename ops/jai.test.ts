@@ -241,6 +241,51 @@ test("jai.env sets what the environment does not, and is never run", { skip }, a
   rmSync(join(root, "ops/jai.env"));
 });
 
+test("stop and status work whatever jai.env says by then; restart refuses before it stops", {
+  skip,
+}, async (t) => {
+  const { run, root } = await install(t);
+  assert.equal((await run(["start"])).code, 0);
+  for (const text of ["export JAI_PORT=1\n", "\r\n", "=\n", "\0\n", "JAI_DRAIN_SECONDS=never\n"]) {
+    writeFileSync(join(root, "ops/jai.env"), text);
+    const status = await run(["status"]);
+    assert.deepEqual([status.code, status.stderr], [0, ""], JSON.stringify(text));
+  }
+  writeFileSync(join(root, "ops/jai.env"), "export JAI_PORT=1\n");
+  assert.equal((await run(["restart"])).code, 1);
+  assert.equal((await run(["status"])).code, 0);
+  const stopped = await run(["stop"]);
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.match(stopped.stdout, /has stopped\n$/);
+});
+
+test("stop waits for as long as the server that runs was told to drain", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  writeFileSync(join(root, "ops/jai.env"), "JAI_DRAIN_SECONDS=7\n");
+  assert.equal((await run(["start"])).code, 0);
+  writeFileSync(join(root, "ops/jai.env"), "JAI_DRAIN_SECONDS=8\n");
+  assert.match((await run(["stop"])).stdout, /, 7 s at most/);
+});
+
+test("jai.env may come from an editor on Windows, and have blanks as systemd allows them", {
+  skip,
+}, async (t) => {
+  const { run, root } = await install(t);
+  writeFileSync(
+    join(root, "ops/jai.env"),
+    '\ufeffJAI_LOG_FORMAT=json\r\n\r\n; comment\r\n  JAI_CONTEXT_STRIDE = 7 \t\r\nJAI_DATA_DIR="/x/a b"\r\n',
+  );
+  writeFileSync(
+    join(root, "dist/server/cli.js"),
+    `${standIn}\nconsole.log(JSON.stringify(Object.entries(process.env).filter(([name]) => name.startsWith("JAI_"))));`,
+  );
+  const started = await run(["start"]);
+  assert.equal(started.code, 0, started.stderr);
+  const line = (await run(["logs"])).stdout.split("\n").find((one) => one.startsWith("[["))!;
+  const { JAI_HOST: _host, JAI_PORT: _port, ...others } = Object.fromEntries(JSON.parse(line));
+  assert.deepEqual(others, { JAI_LOG_FORMAT: "json", JAI_CONTEXT_STRIDE: "7", JAI_DATA_DIR: "/x/a b" });
+});
+
 test("a port that changes at each start is refused", { skip }, async (t) => {
   const { run } = await install(t);
   assert.match(
