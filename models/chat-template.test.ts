@@ -33,6 +33,11 @@ test("a template sees the token names, as text or as objects", () => {
   assert.equal(template.terminator, "</s>");
 });
 
+test("a template's own line ends are newlines, however its file ends them; those of a message stay", () => {
+  const source = "{% for m in messages %}Q:\r\n{{ m.content }}\r{% endfor %}";
+  assert.equal(compileChatTemplate(source).render([{ role: "user", content: "a\r\nb" }]), "Q:\na\r\nb\n");
+});
+
 test("a template without anything after an answer has no terminator", () => {
   assert.equal(compileChatTemplate("{{ messages[-1].content }}").terminator, null);
 });

@@ -45,7 +45,8 @@ export function compileChatTemplate(
   const tokens = Object.fromEntries(tokenNames.map((name) => [name, tokenContent(config[name]) ?? ""]));
   let template: Template;
   try {
-    template = new Template(source);
+    // As Jinja itself reads its templates' line ends.
+    template = new Template(source.replace(/\r\n?/g, "\n"));
   } catch (error) {
     // The parser runs past the end of a template that is cut off; what it stumbles over there says nothing.
     const where = error instanceof TypeError ? "" : `: ${firstLine(error)}`;

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { decodeText } from "./decode-text.js";
 import { ModelError } from "./errors.js";
 
 /** A JSON object of a model folder, not yet trusted. */
@@ -10,7 +11,7 @@ export function readFields(dir: string, name: string): Fields {
   requireFile(dir, name);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(join(dir, name), "utf8"));
+    value = JSON.parse(decodeText(readFileSync(join(dir, name))));
   } catch (error) {
     throw new ModelError(
       `${join(dir, name)}: expected JSON, got: ${(error as Error).message.replace(/\s+/g, " ")}`,

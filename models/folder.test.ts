@@ -40,6 +40,18 @@ function writeFolder(t: TestContext, changes: Files = {}): string {
   return dir;
 }
 
+test("files that an editor on Windows has written are read as any others", (t) => {
+  const files = { ...renderConfigFiles(sizes, tokenizerJson), "tokenizer.json": tokenizerJson };
+  const edited = Object.entries(files).map(([name, content]) => [
+    name,
+    `\ufeff${JSON.stringify(content, null, 2).replaceAll("\n", "\r\n")}\r\n`,
+  ]);
+  const folder = readModelFolder(writeFolder(t, Object.fromEntries(edited)));
+  assert.deepEqual(folder.config, { model_type: "jai", ...sizes });
+  assert.equal(folder.eosId, 4);
+  assert.equal(folder.chatTemplate.terminator, "[/ANSWER]");
+});
+
 function assertRefused(work: () => unknown, expected: RegExp): void {
   assert.throws(work, (error) => {
     assert.ok(error instanceof ModelError, String(error));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { test } from "node:test";
 import {
   ConfigError,
@@ -35,6 +35,11 @@ test("every setting is read from its environment variable and from its flag, and
 test("an empty environment variable counts as absent, an empty flag does not", () => {
   assert.equal(readConfig([], { JAI_PORT: "" }).port, 8000);
   assert.throws(() => readConfig(["--port", ""], {}), ConfigError);
+});
+
+test("a carriage return at the end of an environment variable is no part of it", () => {
+  const config = readConfig([], { JAI_PORT: "80\r", JAI_DATA_DIR: "/x/d\r", JAI_HOST: "\r" });
+  assert.deepEqual([config.port, config.dataDir, config.host], [80, resolve("/x/d"), "127.0.0.1"]);
 });
 
 test("a model folder is made absolute", () => {

@@ -279,7 +279,8 @@ export function readConfig(
   const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
     const variable = environmentName(setting.flag);
     const flag = flags[setting.flag];
-    const given = flag ?? (environment[variable] || undefined);
+    // Environment files that were written on Windows leave a carriage return at the end of each value.
+    const given = flag ?? (environment[variable]?.replace(/\r$/, "") || undefined);
     if (given === undefined) return [key, setting.default];
     const value = given === "" ? null : setting.parse(given);
     if (value === null)

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -60,6 +61,14 @@ test("an imported model can be read by whoever may read its folder, whatever the
   const mode = (name: string) => statSync(at("work/m", name)).mode & 0o777;
   assert.equal(mode("tokenizer.json"), 0o666 & ~process.umask());
   assert.equal(mode("tokenizer.json"), mode("config.json"));
+});
+
+test("a tokenizer.json that an editor on Windows has written is imported, and written without its byte order mark", async (t) => {
+  const { at, options } = sources(t);
+  const text = JSON.stringify(byteTokenizer(), null, 2).replaceAll("\n", "\r\n");
+  writeFileSync(at("tokenizer.json"), `\ufeff${text}`);
+  await importCheckpoint(options("m"));
+  assert.equal(readFileSync(at("work/m/tokenizer.json"), "utf8"), text);
 });
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

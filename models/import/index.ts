@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { decodeText } from "../decode-text.js";
 import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer.js";
 import { openCheckpoint } from "./checkpoint.js";
@@ -92,7 +93,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
 
 async function readTokenizer(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    return decodeText(await readFile(file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new ImportError(`--tokenizer ${file}`, `expected a readable tokenizer.json, got ${code}`);

@@ -1,5 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeText } from "../../../models/decode-text.js";
 import type { BenchModel } from "../system.js";
 import { writeGgufModel } from "./gguf-model.js";
 import { type TransformersPrecision, writeTransformersModel } from "./transformers-model.js";
@@ -35,7 +36,7 @@ export async function transformersFolder(
 
 /** Positions in the model's window. */
 export async function contextOf(model: BenchModel): Promise<number> {
-  const config = JSON.parse(await readFile(join(model.folder, "config.json"), "utf8")) as {
+  const config = JSON.parse(decodeText(await readFile(join(model.folder, "config.json")))) as {
     n_positions: number;
   };
   return config.n_positions;

@@ -1,4 +1,5 @@
 import { readFile, rename } from "node:fs/promises";
+import { decodeText } from "../../../models/decode-text.js";
 import { trimmedVocabulary } from "../../../models/folder.js";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
 import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
@@ -24,7 +25,7 @@ interface TokenizerFile {
  * prompts come as ids.
  */
 export async function writeGgufModel(checkpoint: string, tokenizer: string, out: string): Promise<void> {
-  const text = JSON.parse(await readFile(tokenizer, "utf8")) as TokenizerFile;
+  const text = JSON.parse(decodeText(await readFile(tokenizer))) as TokenizerFile;
   const opened = await openCheckpoint(checkpoint);
   try {
     const weights = await readWeights(opened);
