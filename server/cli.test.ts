@@ -55,6 +55,11 @@ test("a bad value is one line and exits with 1", () => {
   });
 });
 
+test("a JAI_ name that no setting has is warned of in the log", () => {
+  const { stdout } = jai(["serve", "--model", "nowhere"], { JAI_PROT: "1" });
+  assert.match(stdout, /^.* - WARNING - JAI_PROT: no such setting; did you mean JAI_PORT\?\n$/);
+});
+
 for (const signal of ["SIGTERM", "SIGINT"]) {
   test(`${signal} while the server's modules load ends it with 0, before it has begun`, () => {
     const sendAtOnce = `process.on("newListener", (name) => {

@@ -8,6 +8,7 @@ import {
   readConfig,
   settings,
   UsageError,
+  unknownSettings,
 } from "./config.js";
 
 test("nothing given: the documented defaults, frozen", () => {
@@ -40,6 +41,23 @@ test("an empty environment variable counts as absent, an empty flag does not", (
 test("a carriage return at the end of an environment variable is no part of it", () => {
   const config = readConfig([], { JAI_PORT: "80\r", JAI_DATA_DIR: "/x/d\r", JAI_HOST: "\r" });
   assert.deepEqual([config.port, config.dataDir, config.host], [80, resolve("/x/d"), "127.0.0.1"]);
+});
+
+test("a JAI_ name that is no setting's is told with the nearest that is", () => {
+  const environment = {
+    JAI_PROT: "1",
+    JAI_QUEUE_LIMITS: "",
+    JAI_SOMETHING_ELSE: "x",
+    JAI_HOST: "x",
+    JAI_API_KEY: "of jai chat",
+    PATH: "",
+    jai_port: "1",
+  };
+  assert.deepEqual(unknownSettings(environment), [
+    "JAI_PROT: no such setting; did you mean JAI_PORT?",
+    "JAI_QUEUE_LIMITS: no such setting; did you mean JAI_QUEUE_LIMIT?",
+    "JAI_SOMETHING_ELSE: no such setting",
+  ]);
 });
 
 test("a model folder is made absolute", () => {

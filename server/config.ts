@@ -6,6 +6,7 @@ import { corsOriginsForm, parseCorsOrigins } from "./http/cross-origin.js";
 import { readSecrets } from "./jobs/signature.js";
 import type { Key } from "./keys/key.js";
 import { keyListForm, parseKeyList } from "./keys/key-list.js";
+import { nearest } from "./nearest.js";
 
 /** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -258,6 +259,20 @@ export type Config = {
 };
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
+
+/** What other commands read. */
+const otherNames = ["JAI_API_KEY"];
+
+/** A line for each `JAI_…` of the environment that no setting reads, with the setting that may have been meant. */
+export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.values(settings).map(({ flag }) => environmentName(flag));
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("JAI_") && ![...known, ...otherNames].includes(name))
+    .map((name) => {
+      const meant = nearest(name, known, Math.ceil((name.length - "JAI_".length) / 3));
+      return `${name}: no such setting${meant === null ? "" : `; did you mean ${meant}?`}`;
+    });
+}
 
 /** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`; null is a secret. */
 export function expectation(name: string, expected: string, got: string | null): ConfigError {

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { describeSettings, readConfig } from "../config.js";
+import { describeSettings, readConfig, unknownSettings } from "../config.js";
 import { createLog, type Log } from "../log.js";
 import { isNpmScript } from "../npm.js";
 import { JaiServer } from "../serve/server.js";
@@ -16,6 +16,7 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog(config);
   // A log whose reader has gone is no reason to end.
   process.stdout.on("error", () => {});
+  for (const line of unknownSettings(process.env)) log.warn(line);
   const server = await JaiServer.open(config, log);
   await server.listen();
   server.closed.then(
