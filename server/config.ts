@@ -251,6 +251,11 @@ export const settings = {
     default: "text",
     description: "lines to read, or one JSON object a line",
   }),
+  logPrompts: choice(["on", "off"], {
+    flag: "log-prompts",
+    default: "on",
+    description: "whether lines quote prompts, their first 50 characters; off: nor anything else of a body",
+  }),
 };
 
 type Settings = typeof settings;

@@ -4,13 +4,16 @@ import type { Config } from "./config.js";
 type Level = Config["logLevel"];
 
 /** One line per event. What a line says about a request comes in the fields too, for the JSON format. */
-export type Log = Record<Level, (message: string, fields?: Readonly<Record<string, unknown>>) => void>;
+export type Log = Record<Level, (message: string, fields?: Readonly<Record<string, unknown>>) => void> & {
+  /** Lines have to leave out prompts, and whatever else may quote them. */
+  readonly hidesPrompts?: boolean;
+};
 
 /** The level names of Python's logging, which readers of the old server's log look for. */
 const names: Record<string, string> = { error: "ERROR", warn: "WARNING", info: "INFO", debug: "DEBUG" };
 
 /** Logs to standard output. */
-export function createLog(options: Pick<Config, "logLevel" | "logFormat">): Log {
+export function createLog(options: Pick<Config, "logLevel" | "logFormat" | "logPrompts">): Log {
   const logger = createLogger({
     level: options.logLevel,
     format: format.printf((entry) => render(entry, options.logFormat)),
@@ -20,7 +23,8 @@ export function createLog(options: Pick<Config, "logLevel" | "logFormat">): Log 
     (level: Level): Log[Level] =>
     (message, fields) =>
       void logger.log({ level, message, fields });
-  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+  const hidesPrompts = options.logPrompts === "off";
+  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), hidesPrompts };
 }
 
 /** `2026-01-31 12:00:00 - jai-server - INFO - message`, or one JSON object. */
@@ -52,7 +56,7 @@ export function excerpt(text: string): string {
 }
 
 /** Whatever a terminal or a reader of lines would obey is written out, so that a prompt can't forge a line. */
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";
     return `\\u{${character.codePointAt(0)!.toString(16)}}`;

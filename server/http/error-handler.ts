@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler } from "express";
+import type { ErrorRequestHandler, Request, Response } from "express";
 import { errors, HttpError, invalidBody, invalidGrammar } from "../errors.js";
 import type { Log } from "../log.js";
 import { FormRefused, GenerationFailed, WorkerLost } from "../pool.js";
@@ -7,12 +7,16 @@ import { NeverFits, QueueRefusal, Removed } from "../queue/refusal.js";
 import { EventStream } from "./event-stream.js";
 import { type Finding, fieldError } from "./field-error.js";
 import { worded } from "./openai-error.js";
+import { bounded, refusalLine } from "./refusal-line.js";
+import { requestId } from "./request-id.js";
 
-/** The one place where an error becomes a response. */
+const LONGEST_PATH = 100;
+
+/** The one place where an error becomes a response, and a line of the log. */
 export function answerErrors(log: Log): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = toHttpError(thrown, req.body);
-    if (error.code === "internal") log.error(`${req.method} ${req.path}: ${stackOf(thrown)}`);
+    logError(log, { thrown, error, req, res });
     const events = EventStream.of(res);
     if (events) return events.fail(error);
     // Too late for another answer: Express ends the connection, which tells the client.
@@ -20,6 +24,36 @@ export function answerErrors(log: Log): ErrorRequestHandler {
     const { status, body } = worded(error, req.path);
     res.status(status).set(error.headers).json(body);
   };
+}
+
+interface Failure {
+  thrown: unknown;
+  error: HttpError;
+  req: Request;
+  res: Response;
+}
+
+function logError(log: Log, { thrown, error, req, res }: Failure): void {
+  const id = requestId(res);
+  if (thrown instanceof Removed && req.socket.destroyed) {
+    log.info(`${id} - cancelled`, { id });
+    return;
+  }
+  const { method } = req;
+  const path = bounded(req.path, LONGEST_PATH);
+  const told = refusalLine(error, req.path, log.hidesPrompts, innerMessage(thrown));
+  const stack = error.code === "internal" ? ` ${stackOf(thrown, log.hidesPrompts)}` : "";
+  log[error.status === 500 ? "error" : "info"](`${id} - ${method} ${path}: ${told}${stack}`, {
+    id,
+    method,
+    path,
+    status: worded(error, req.path).status,
+  });
+}
+
+/** What the operator alone is told of what went wrong in a worker. */
+export function innerMessage(thrown: unknown): string {
+  return thrown instanceof WorkerLost || thrown instanceof GenerationFailed ? thrown.message : "";
 }
 
 /** What a client is told of what was thrown at this body. */
@@ -61,6 +95,10 @@ interface ValidationError {
   errors?: Finding[];
 }
 
-function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+/** An error's name, its message, which may quote a prompt, and where it was thrown. */
+function stackOf(thrown: unknown, hidesPrompts = false): string {
+  if (!(thrown instanceof Error)) return hidesPrompts ? typeof thrown : String(thrown);
+  const { name, message, stack = "" } = thrown;
+  if (!hidesPrompts) return stack || message;
+  return name + stack.slice(stack.indexOf(message) + message.length);
 }

@@ -1,5 +1,7 @@
 import { HttpError } from "../errors.js";
 import { Generation } from "../generation.js";
+import { innerMessage } from "../http/error-handler.js";
+import { refusalLine } from "../http/refusal-line.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
@@ -152,7 +154,8 @@ export class Dispatcher {
     }
     if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
     const { code, status, body } = describe(thrown);
-    log.info(`${job.id} - job failed: ${(thrown as Error).message}`, { id: job.id });
+    const reason = refusalLine(describe(thrown), job.endpoint, log.hidesPrompts, innerMessage(thrown));
+    log.info(`${job.id} - job failed: ${reason}`, { id: job.id });
     await jobs.fail(job, { code, status, detail: body.detail });
   }
 

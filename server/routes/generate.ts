@@ -2,13 +2,13 @@ import { type Request, type RequestHandler, type Response, Router } from "expres
 import { Turns } from "../../workers/turns.js";
 import { Generation, type Result } from "../generation.js";
 import { EventStream, type EventStreamOptions } from "../http/event-stream.js";
+import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
 import { callerOf } from "../keys/authenticate.js";
-import { excerpt, type Log } from "../log.js";
+import type { Log } from "../log.js";
 import type { Operation } from "../operations/operation.js";
 import type { Outcome, Task } from "../pool.js";
 import type { Queue } from "../queue/queue.js";
-import { Removed } from "../queue/refusal.js";
 import type { Standing } from "../queue/ticket.js";
 
 export interface GenerateParts {
@@ -37,7 +37,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     const body = req.body as object;
     const { socket } = req;
     const id = requestId(res);
-    log.info(`${id} - ${req.path}: ${excerpt(beginning(body))}`, { id, path: req.path });
+    log.info(`${id} - ${req.path}${quote(body, log)}`, { id, path: req.path });
     let generation: Generation | null = null;
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
     const leave = () => generation?.cancel();
@@ -79,20 +79,11 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       logEnd(log, id, result);
     } catch (error) {
       leave();
-      const what = error instanceof Removed ? "cancelled" : `failed: ${(error as Error).message}`;
-      log.info(`${id} - ${what}`, { id });
       throw error;
     } finally {
       socket.off("close", leave);
     }
   };
-}
-
-/** Something of the body to know the request by. */
-function beginning(body: object): string {
-  const { prompt, messages } = body as { prompt?: unknown; messages?: { content?: unknown }[] };
-  const text = prompt ?? messages?.at(-1)?.content ?? "";
-  return typeof text === "string" ? text : JSON.stringify(text).slice(0, 200);
 }
 
 function logEnd(log: Log, id: string, { outcomes, queueMs, runMs }: Result): void {

@@ -3,6 +3,7 @@ import { type Request, type RequestHandler, type Response, Router } from "expres
 import { HttpError, invalidBody } from "../errors.js";
 import { Generation, type GenerationParts } from "../generation.js";
 import type { EventStreamOptions } from "../http/event-stream.js";
+import { quote } from "../http/quote.js";
 import type { Background } from "../jobs/background.js";
 import { checkCallbackUrl } from "../jobs/callback-request.js";
 import { isForNow } from "../jobs/dispatcher.js";
@@ -150,7 +151,7 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
       const isStore = error.reason === "store_full";
       throw new HttpError(error.reason, isStore ? {} : { "Retry-After": String(background.retryAfter()) });
     }
-    log.info(`${id} - job accepted for ${operation.path}`, { id, path: operation.path });
+    log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
   };
 }

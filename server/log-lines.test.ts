@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { serveStandIn } from "./fixtures/stand-in.js";
+import { GenerationFailed } from "./pool.js";
+
+const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
+
+test("a refusal's line says what the client was told", async (context) => {
+  const { url, post, lines, queue } = await serveStandIn(context, { maxTokens: 9 });
+  const told = async (answer: Promise<Response>) => {
+    const response = await answer;
+    const id = response.headers.get("x-request-id");
+    const line = lines.find((one) => one.startsWith(`${id} - `) && /: \d{3}, /.test(one));
+    return line?.slice(`${id} - `.length);
+  };
+  assert.equal(
+    await told(post("/generate", { max_tokens: 10, stop: "" })),
+    "POST /generate: 422, body.prompt: Field required; body.stop: String should have at least 1 character; body.max_tokens: Input should be less than or equal to 9",
+  );
+  assert.equal(
+    await told(post("/v1/completions", { prompt: "x", model: "other" })),
+    'POST /v1/completions: 404, The model does not exist: expected "stand-in", got "other"',
+  );
+  assert.equal(
+    await told(post("/v1/completions", { prompt: 5 })),
+    "POST /v1/completions: 400, body.prompt: Input should be a valid string or list of strings",
+  );
+  assert.equal(await told(post("/generate", "{")), "POST /generate: 422, body.1: JSON decode error");
+  assert.equal(await told(fetch(`${url}/nothing`)), "GET /nothing: 404, Not Found");
+  void queue.drain();
+  assert.equal(
+    await told(post("/generate", { prompt: "x" })),
+    "POST /generate: 503, The server is shutting down",
+  );
+});
+
+test("a refusal's line is one line and bounded, whatever was asked for", async (context) => {
+  const { url, post, lines } = await serveStandIn(context);
+  const name = "\n\u001b[2J\u2028\u202e".repeat(1000);
+  await post("/v1/completions", { prompt: "x", model: name });
+  await post("/generate", { prompt: "x", logit_bias: { [name]: 1 } });
+  await fetch(`${url}/${"a/".repeat(2000)}`);
+  const refused = lines.filter((line) => /: \d{3}, /.test(line));
+  assert.equal(refused.length, 3);
+  for (const line of refused) {
+    assert.ok(line.length < 600, line);
+    assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}]/u);
+  }
+});
+
+test("a job's lines quote its prompt when it comes, and say why it failed", async (context) => {
+  const { post, jobs, until, lines } = await serveStandIn(context, { hold: true });
+  await post("/jobs", { prompt: "a job's prompt" });
+  await until(() => jobs.length === 1);
+  jobs[0]!.fail(new GenerationFailed("a reason"));
+  const failed = new RegExp(`^${ID} - job failed: 500, The generation failed: a reason$`);
+  while (!lines.some((line) => failed.test(line))) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(lines.some((line) => / - job accepted for \/generate: a job's prompt$/.test(line)));
+});
+
+const secret = "geheim";
+
+test("with prompts hidden no line quotes anything of a body", async (context) => {
+  const { post, lines } = await serveStandIn(context, { hidesPrompts: true });
+  const schema = { [secret]: 1, not: {} };
+  for (const path of ["/generate", "/v1/completions", "/v1/chat/completions", "/jobs", "/tokenize"])
+    for (const body of [
+      { prompt: "x", model: secret },
+      { prompt: secret, messages: [{ role: "user", content: secret }], [secret]: secret, max_tokens: 1e9 },
+      { prompt: [secret, 5] },
+      { prompt: secret, suffix: secret },
+      { prompt: secret, regex: `(${secret}` },
+      { prompt: secret, grammar: `root ::= ${secret}` },
+      { prompt: secret, logit_bias: { [secret]: 1 } },
+      { prompt: secret, logit_bias: { [secret]: secret } },
+      { prompt: secret, response_format: { type: "json_schema", json_schema: { schema } } },
+      { messages: [{ role: "user", content: [{ type: secret, text: secret }] }] },
+      { messages: [{ role: "system", content: secret }] },
+      { messages: [{ role: secret, content: secret }] },
+      { prompt: secret, endpoint: secret, callback_url: secret },
+      `{"prompt": "${secret}`,
+    ])
+      await (await post(path, body)).text();
+  assert.ok(lines.length > 60, `${lines.length} lines`);
+  for (const line of lines) assert.doesNotMatch(line, new RegExp(secret));
+  for (const told of ["422, body.logit_bias: value_error", "422, body.prompt: Field required"])
+    assert.ok(
+      lines.some((line) => line.endsWith(`POST /generate: ${told}`)),
+      told,
+    );
+});
+
+test("with prompts hidden an error in the server is told by its name and place", async (context) => {
+  const { post, jobs, until, lines } = await serveStandIn(context, { hold: true, hidesPrompts: true });
+  for (const error of [new GenerationFailed(secret), new TypeError(`${secret}\n    at ${secret}`)]) {
+    const before = jobs.length;
+    const answered = post("/generate", { prompt: secret });
+    await until(() => jobs.length > before);
+    jobs.at(-1)!.fail(error);
+    assert.equal((await answered).status, 500);
+  }
+  for (const line of lines) assert.doesNotMatch(line, new RegExp(secret));
+  assert.match(lines[1]!, / - POST \/generate: 500, The generation failed$/);
+  assert.match(lines[3]!, / - POST \/generate: 500, Internal Server Error TypeError\n {4}at /);
+});
