@@ -6,10 +6,11 @@ import { HttpError } from "./errors.js";
 import { readBody } from "./http/body.js";
 import { boundedLists } from "./http/bounded-lists.js";
 import { crossOrigin } from "./http/cross-origin.js";
-import type { Document } from "./http/document.js";
+import { bodyProperties, type Document } from "./http/document.js";
 import { answerErrors } from "./http/error-handler.js";
 import type { EventStreamOptions } from "./http/event-stream.js";
 import { lenientNumbers } from "./http/lenient-numbers.js";
+import { warnOfMisspelledFields } from "./http/misspelled-fields.js";
 import { requireOneHost } from "./http/one-host.js";
 import { expressPath, knownPaths } from "./http/paths.js";
 import { giveRequestId } from "./http/request-id.js";
@@ -72,6 +73,7 @@ export function createApp({
   app.use(authenticate(callers));
   app.use(knownPaths(document));
   app.post(/.*/, readBody(config.maxBodyBytes));
+  app.use(misspelledFields(document, operations, log));
   const validate = requestValidation(document, validateResponses ?? false);
   app.use(validate);
   app.post(/.*/, background.idempotency.handle());
@@ -89,6 +91,18 @@ export function createApp({
   app.use(countRefusals());
   app.use(answerErrors(log));
   return app;
+}
+
+/** Warns of what nearly is a field. A job takes those of the operation that it is for. */
+function misspelledFields(document: Document, operations: readonly Operation[], log: Log): Router {
+  const router = Router({ caseSensitive: true });
+  const fieldsOf = (path: string) => Object.keys(bodyProperties(document, path));
+  const ofOperations = operations.flatMap(({ path }) => fieldsOf(path));
+  for (const path of Object.keys(document.paths)) {
+    const fields = [...fieldsOf(path), ...(path === "/jobs" ? ofOperations : [])];
+    router.post(expressPath(path), warnOfMisspelledFields(fields, log));
+  }
+  return router;
 }
 
 /** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */

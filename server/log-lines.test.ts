@@ -58,6 +58,51 @@ test("a job's lines quote its prompt when it comes, and say why it failed", asyn
   assert.ok(lines.some((line) => / - job accepted for \/generate: a job's prompt$/.test(line)));
 });
 
+for (const [path, body, told] of [
+  ["/generate", { prompt: "x", max_token: 1 }, "no field max_token; did you mean max_tokens?"],
+  ["/chat", { prompt: "x", tempertaure: 0 }, "no field tempertaure; did you mean temperature?"],
+  [
+    "/v1/completions",
+    { prompt: "x", Stop: "a", best_off: 1 },
+    "no field Stop; did you mean stop? no field best_off; did you mean best_of?",
+  ],
+  [
+    "/v1/chat/completions",
+    { messages: [{ role: "user", content: "x" }], max_completion_token: 1 },
+    "no field max_completion_token; did you mean max_completion_tokens?",
+  ],
+  ["/jobs", { prompt: "x", callbackurl: "x" }, "no field callbackurl; did you mean callback_url?"],
+  ["/jobs", { prompt: "x", max_tokesn: 1 }, "no field max_tokesn; did you mean max_tokens?"],
+] as const)
+  test(`${path} answers as ever, and the log warns: ${told}`, async (context) => {
+    const { post, lines } = await serveStandIn(context);
+    const response = await post(path, body);
+    assert.ok(response.ok);
+    assert.equal(lines[0], `${response.headers.get("x-request-id")} - POST ${path}: ${told}`);
+  });
+
+test("fields that are no slips, and any number of hostile ones, cost no line or a short one", async (context) => {
+  const { post, lines } = await serveStandIn(context);
+  await post("/generate", {
+    prompt: "x",
+    user: "anna",
+    k: 1,
+    "": 1,
+    metadata: {},
+    __proto__: 1,
+    max_tokens: 1,
+  });
+  assert.doesNotMatch(lines.join(), /did you mean/);
+  const slips = Array.from({ length: 10_000 }, (_, n) => [
+    `max_tokens${String.fromCodePoint(0x4e00 + n)}`,
+    1,
+  ]);
+  await post("/generate", { prompt: "x", ["x".repeat(300_000)]: 1, ...Object.fromEntries(slips) });
+  const line = lines.find((one) => one.includes("did you mean"))!;
+  assert.equal(line.split("did you mean").length - 1, 5);
+  assert.ok(line.length < 500);
+});
+
 const secret = "geheim";
 
 test("with prompts hidden no line quotes anything of a body", async (context) => {
@@ -68,6 +113,7 @@ test("with prompts hidden no line quotes anything of a body", async (context) =>
       { prompt: "x", model: secret },
       { prompt: secret, messages: [{ role: "user", content: secret }], [secret]: secret, max_tokens: 1e9 },
       { prompt: [secret, 5] },
+      { prompt: secret, "top_k!": 1 },
       { prompt: secret, suffix: secret },
       { prompt: secret, regex: `(${secret}` },
       { prompt: secret, grammar: `root ::= ${secret}` },
@@ -82,7 +128,7 @@ test("with prompts hidden no line quotes anything of a body", async (context) =>
     ])
       await (await post(path, body)).text();
   assert.ok(lines.length > 60, `${lines.length} lines`);
-  for (const line of lines) assert.doesNotMatch(line, new RegExp(secret));
+  for (const line of lines) assert.doesNotMatch(line, new RegExp(`${secret}|top_k!`));
   for (const told of ["422, body.logit_bias: value_error", "422, body.prompt: Field required"])
     assert.ok(
       lines.some((line) => line.endsWith(`POST /generate: ${told}`)),

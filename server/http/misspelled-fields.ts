@@ -1,0 +1,46 @@
+import type { RequestHandler } from "express";
+import type { Log } from "../log.js";
+import { nearest } from "../nearest.js";
+import { bounded } from "./refusal-line.js";
+import { requestId } from "./request-id.js";
+
+/** Cap on the fields of a body that are looked at, and on those that are told: a body has room for 100,000. */
+const MOST_CHECKED = 50;
+const MOST_TOLD = 5;
+/** Every other character is one edit from a shorter name. */
+const SHORTEST = 3;
+const LONGEST_PATH = 100;
+
+/**
+ * Warns in the log of a body's fields that are one edit from a known one. They are not refused: the server before passed
+ * over fields that it didn't know, and its clients may send some.
+ */
+export function warnOfMisspelledFields(fields: Iterable<string>, log: Log): RequestHandler {
+  const known = new Set(fields);
+  const candidates = [...known].filter(({ length }) => length >= SHORTEST);
+  return (req, res, next) => {
+    const slips = findSlips(req.body, known, candidates);
+    if (slips.length > 0) {
+      const id = requestId(res);
+      const told = slips.map(([name, meant]) => {
+        return `no field${log.hidesPrompts ? "" : ` ${bounded(name, 40)}`}; did you mean ${meant}?`;
+      });
+      log.warn(`${id} - ${req.method} ${bounded(req.path, LONGEST_PATH)}: ${told.join(" ")}`, { id });
+    }
+    next();
+  };
+}
+
+/** Pairs of a field and the known one that may have been meant. */
+function findSlips(body: unknown, known: ReadonlySet<string>, candidates: readonly string[]) {
+  const slips: [name: string, meant: string][] = [];
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return slips;
+  let checked = 0;
+  for (const name in body) {
+    if (known.has(name)) continue;
+    if (++checked > MOST_CHECKED || slips.length === MOST_TOLD) break;
+    const meant = nearest(name, candidates, 1);
+    if (meant !== null) slips.push([name, meant]);
+  }
+  return slips;
+}
