@@ -108,6 +108,9 @@ for (const [flag, value] of [
   test(`${flag} ${value} is wrong usage, and exits with 2`, async (context) => {
     const { status, stderr } = await startChat(context, [flag, value]).end;
     assert.equal(status, 2);
-    assert.match(stderr, new RegExp(`^jai chat: ${flag}: expected .*, got "${value}"\n\nUsage: jai chat`));
+    assert.match(
+      stderr,
+      new RegExp(`^jai chat: ${flag}: expected .*, got "${value}"; see jai chat --help\n$`),
+    );
   });
 }

@@ -45,7 +45,7 @@ async function main([name, ...args]: string[]): Promise<number | null> {
   const command = Object.entries(commands).find(([known]) => known === name)?.[1];
   if (command === undefined) {
     const wrong = name === undefined ? "expected a command" : `unknown command ${JSON.stringify(name)}`;
-    process.stderr.write(`jai: ${wrong}\n\n${overview}\n`);
+    process.stderr.write(`jai: ${wrong}; see jai --help\n`);
     return 2;
   }
   const { run, usage } = await command.load();
@@ -56,7 +56,7 @@ async function main([name, ...args]: string[]): Promise<number | null> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof UsageError) {
-      process.stderr.write(`jai ${name}: ${message}\n\n${usage}\n`);
+      process.stderr.write(`jai ${name}: ${message}; see jai ${name} --help\n`);
       return 2;
     }
     process.stderr.write(`${message}\n`);

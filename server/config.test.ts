@@ -124,6 +124,12 @@ for (const args of [["--prot", "1"], ["--port"], ["serve"], ["-p", "1"], ["--por
   });
 }
 
+test("a wrong flag is told with the nearest right one", () => {
+  assert.throws(() => readConfig(["--prot", "1"], {}), {
+    message: "Unknown option '--prot' (did you mean --port?)",
+  });
+});
+
 test("the usage names every flag and variable", () => {
   const usage = describeSettings();
   for (const { flag } of Object.values(settings)) {

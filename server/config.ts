@@ -322,7 +322,10 @@ function readFlags(args: readonly string[]): Record<string, string | undefined> 
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     // Node adds advice on further lines and sentences.
-    throw new UsageError((error as Error).message.split(/\n|\. /, 1)[0]);
+    const [message] = (error as Error).message.split(/\n|\. /, 1) as [string];
+    const [, unknown] = /^Unknown option '--([^']*)'$/.exec(message) ?? [];
+    const meant = unknown === undefined ? null : nearest(unknown, Object.keys(options), 2);
+    throw new UsageError(meant === null ? message : `${message} (did you mean --${meant}?)`);
   }
 }
 
