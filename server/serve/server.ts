@@ -115,7 +115,7 @@ export class JaiServer {
       this.#settleClosed(null);
       throw error;
     }
-    log.info(`listening on ${url}`);
+    log.info(`listening on ${url} (docs at ${url}/docs)`);
     describe(runtime, log);
     this.#ready = this.#load();
     // Nobody is obliged to await it.
