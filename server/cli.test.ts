@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { byteTokenizer, FIXTURE_SIZES } from "../models/fixture.js";
+import { checkpoint } from "../models/import/checkpoint-writer.js";
+import { gpt } from "../models/import/fixture.js";
 import { environmentName, settings } from "./config.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
@@ -39,11 +43,11 @@ for (const args of [
   ["import"],
   ["chat", "hello"],
 ]) {
-  test(`"jai ${args.join(" ")}" is wrong usage: it says what is right, and exits with 2`, () => {
+  test(`"jai ${args.join(" ")}" is wrong usage: one line says so and where to read on, and the exit status is 2`, () => {
     const { status, stdout, stderr } = jai(args);
     assert.equal(status, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /^jai.*: .*\n\nUsage: jai /);
+    assert.match(stderr, /^jai.*: .*; see jai( \w+)? --help\n$/);
   });
 }
 
@@ -58,6 +62,26 @@ test("a bad value is one line and exits with 1", () => {
 test("a JAI_ name that no setting has is warned of in the log", () => {
   const { stdout } = jai(["serve", "--model", "nowhere"], { JAI_PROT: "1" });
   assert.match(stdout, /^.* - WARNING - JAI_PROT: no such setting; did you mean JAI_PORT\?\n$/);
+});
+
+test("an import ends with the command that serves what it has made", {
+  skip: process.platform === "win32",
+}, (t) => {
+  const root = mkdtempSync(join(tmpdir(), "jai import's-"));
+  t.after(() => rmSync(root, { recursive: true }));
+  const vocab = FIXTURE_SIZES.vocab;
+  const cfg = { block_size: 6, n_layer: 1, n_head: 2, n_embd: 8, dropout: 0 };
+  writeFileSync(join(root, "ckpt.pt"), checkpoint({ cfg, model: gpt({ vocab, layers: 1 }) }));
+  writeFileSync(join(root, "tokenizer.json"), JSON.stringify(byteTokenizer()));
+  const out = join(root, "m");
+  const sources = [join(root, "ckpt.pt"), "--tokenizer", join(root, "tokenizer.json")];
+  const { status, stdout } = jai(["import", ...sources, "--precision", "fp32", "--out", out]);
+  assert.equal(status, 0);
+  const [, command] = /^serve it: jai (serve --model .*)\n$/m.exec(stdout) ?? [];
+  const [word] = spawnSync("sh", ["-c", `printf '%s\\n' ${command}`], { encoding: "utf8" })
+    .stdout.split("\n")
+    .slice(2);
+  assert.equal(word, out);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {

@@ -6,6 +6,7 @@ import {
   type Quality,
 } from "../models/import/index.js";
 import { UsageError } from "./config.js";
+import { isNpmScript } from "./npm.js";
 
 export const usage = [
   "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
@@ -35,8 +36,15 @@ export async function run(args: string[]): Promise<void> {
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
     `written to ${options.out} in ${seconds} s`,
+    `serve it: ${isNpmScript ? "npm run jai --" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** A path as a shell takes it for one word. */
+function shellQuoted(path: string): string {
+  if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function parse(args: string[]): ImportOptions {
