@@ -23,6 +23,21 @@ test("jai.env.example lists every setting with its default, and nothing else", (
   assert.deepEqual(listed, known);
 });
 
+test("what jai.env.example says of each setting is what the usage says, and maybe more", () => {
+  const said = new Map(
+    [...read("jai.env.example").matchAll(/^((?:# .*\n)+)#(JAI_[A-Z_]+)=/gm)].map(([, comment, name]) => [
+      name,
+      comment!.replace(/^# /gm, "").replace(/\s+/g, " "),
+    ]),
+  );
+  for (const { flag, description } of Object.values(settings)) {
+    const comment = said.get(environmentName(flag)) ?? "";
+    const start = comment.slice(0, description.length);
+    assert.equal(start.toLowerCase(), description.toLowerCase(), environmentName(flag));
+    assert.match(comment.slice(description.length), /^(\.|[:;,.] .*\.) $/, environmentName(flag));
+  }
+});
+
 test("the systemd unit passes systemd-analyze", { skip: !has("systemd-analyze") }, () => {
   const verified = spawnSync("systemd-analyze", ["verify", path("jai-server.service")], { encoding: "utf8" });
   assert.equal(`${verified.stdout}${verified.stderr}`, "");
