@@ -192,6 +192,7 @@ test("/ and /health tell the state", async (context) => {
     workers: 1,
     threads: 2,
     reasons: ["device cpu: a test"],
+    self_test: { verdict: "passed", message: "self-test passed" },
     queue: { waiting: 0, running: 0, limit: 4 },
   });
   const answer = post("/generate", { prompt: "x" });
