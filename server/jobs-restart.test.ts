@@ -273,7 +273,11 @@ test("an upgrade takes the jobs along that wait in the package's own folder, and
   assert.equal((await clientOf(old).get(waiting.id)).state, "queued");
 
   const port = await freePort();
-  const beside = await startAt(port, state, script);
+  const beside = await ServerProcess.start(
+    ["--model", model, "--port", port],
+    { JAI_DATA_DIR: "", XDG_STATE_HOME: state },
+    script,
+  );
   assert.match(
     beside.output,
     new RegExp(`WARNING - jobs of an earlier version stay in ${installed}/data: another server uses`),
