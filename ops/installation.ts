@@ -5,9 +5,9 @@ import { packageRoot } from "../server/config.js";
 /** What of the package a server needs, beside its dependencies. */
 const FILES = ["package.json", "openapi.yaml", "server/assets", "models/jai-small", "dist"];
 
-/** Copies the package, as it is built, for a test of what lies in its own folder; returns its command line's script. */
-export function copyPackage(to: string): string {
-  for (const name of FILES) {
+/** Copies the built package, for a test of what lies in its own folder; returns the path of its command line. */
+export function copyPackage(to: string, files: readonly string[] = FILES): string {
+  for (const name of files) {
     mkdirSync(dirname(join(to, name)), { recursive: true });
     cpSync(join(packageRoot, name), join(to, name), { recursive: true });
   }
