@@ -37,7 +37,7 @@ export async function takeAlong(oldFolder: string, folder: string, log: Log): Pr
   const to = join(folder, "jobs");
   /** Where they are while they are copied; only the server of this folder looks there. */
   const claimed = join(oldFolder, `jobs-moving-to-${basename(folder)}`);
-  if (!holdsStore(from) && !existsSync(claimed)) return;
+  if (!holdsStore(from) && !existsSync(claimed) && !existsSync(turnOf(folder))) return;
 
   const stay = (why: string) => log.warn(leftBehind(oldFolder, why));
   /** Takes the jobs out of `from`, straight to `to` where that is possible. False: they stay. */
@@ -159,9 +159,12 @@ async function isFree(to: string): Promise<boolean> {
   }
 }
 
+/** Where the lock is; one that is there without a reason is a crash's, and goes with the next turn. */
+const turnOf = (folder: string) => join(folder, "moving");
+
 /** Keeps other servers of the same folder out; a lock that ends with its process. @throws StoreError if one is at it */
 async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
-  const path = join(folder, "moving");
+  const path = turnOf(folder);
   let level: ClassicLevel;
   try {
     level = await openLevel(path, true);
