@@ -119,7 +119,9 @@ drop_lock() {
 }
 
 take_lock() {
-  mkdir -p "$run_dir"
+  if ! mkdir -p "$run_dir" 2>/dev/null || [ ! -w "$run_dir" ]; then
+    fail "$run_dir cannot be written: run this as a user who may, or \`npm start\` or ops/jai-server.service as this one"
+  fi
   try_lock || fail "another $0 is at work here; if not, remove $lock"
   trap drop_lock EXIT
   trap 'exit 1' HUP INT TERM

@@ -2,7 +2,16 @@
 // each only when it is missing or older than what it is made from. Plain Node, since nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -47,6 +56,13 @@ function run(what, command, args, env = {}) {
 /** Does `work` unless `stamp` says that it was done for this very `state`; stamps only work that succeeded. */
 function ensure(stamp, state, work) {
   if (read(stamp) === state) return;
+  try {
+    accessSync(root, constants.W_OK);
+  } catch {
+    process.stderr.write(`jai-server: not installed and built, and ${root} cannot be written; `);
+    process.stderr.write("run `npm run build` there as a user who may\n");
+    process.exit(1);
+  }
   rmSync(stamp, { force: true });
   work();
   mkdirSync(dirname(stamp), { recursive: true });

@@ -39,15 +39,22 @@ export class ServerProcess {
   #output = "";
   #port = 0;
 
-  private constructor(args: readonly string[], environment: Readonly<Record<string, string>>) {
+  private constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    script: string,
+  ) {
     const data = mkdtempSync(join(tmpdir(), "jai-data-"));
-    this.#child = spawn(process.execPath, [cli, "serve", ...args], {
+    this.#child = spawn(process.execPath, [script, "serve", ...args], {
       env: {
         ...process.env,
         JAI_PORT: "0",
         JAI_HOST: "127.0.0.1",
         JAI_LOG_FORMAT: "text",
         JAI_DATA_DIR: data,
+        // Where a test has no data folder named, it is still not the user's own that is written to.
+        XDG_STATE_HOME: data,
+        STATE_DIRECTORY: "",
         ...environment,
       },
       stdio: ["ignore", "pipe", "pipe"],
@@ -69,17 +76,21 @@ export class ServerProcess {
     });
   }
 
-  /** Starts it and waits until it listens, or, where it doesn't, until it ends; `exit` tells. */
-  static async start(args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
-    const server = new ServerProcess(args, environment);
+  /** Starts it and waits until it listens, or, where it doesn't, until it ends; `exit` tells. `script`: another copy's. */
+  static async start(
+    args: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+    script = cli,
+  ) {
+    const server = new ServerProcess(args, environment, script);
     const port = await Promise.race([server.#listening, server.exit.then(() => 0)]);
     server.#port = port;
     return server;
   }
 
   /** Starts it and waits until it says that the model is loaded. */
-  static async ready(modelDir: string, environment: Readonly<Record<string, string>> = {}) {
-    const server = await ServerProcess.start(["--model", modelDir], environment);
+  static async ready(modelDir: string, environment: Readonly<Record<string, string>> = {}, script = cli) {
+    const server = await ServerProcess.start(["--model", modelDir], environment, script);
     const giveUp = performance.now() + LOAD_MS;
     while (server.#port !== 0 && performance.now() < giveUp) {
       const { text } = await server.request("GET", "/health");

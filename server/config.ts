@@ -181,13 +181,14 @@ export const settings = {
     description: "tokens by which the window slides past the model's context; 1 to the context",
   }),
   dataDir: text(
-    "DIR",
+    "auto|DIR",
     {
       flag: "data-dir",
-      default: join(packageRoot, "data"),
-      description: "where jobs and answers are kept; of this server alone",
+      default: "auto",
+      description:
+        "where jobs and answers are kept; of this server alone; auto: in the user's state folder, by port",
     },
-    (given) => resolve(given),
+    (given) => (given === "auto" ? given : resolve(given)),
   ),
   dataBytes: integer(1024 * 1024, 1024 ** 4, {
     flag: "data-bytes",

@@ -4,13 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeFixtureModel } from "../models/fixture.js";
+import { copyPackage } from "../ops/installation.js";
 import { ServerProcess } from "../ops/server-process.js";
 import { uniform } from "../workers/engine/philox.js";
 
@@ -243,4 +244,107 @@ test("a data folder that can't be one is an error in one line", async () => {
   const { code, output } = await (await ServerProcess.start(["--model", model, "--data-dir", file])).exit;
   assert.equal(code, 1);
   assert.match(output.trim().split("\n").at(-1)!, /cannot keep jobs in .*: it is not a folder/);
+});
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return String(port);
+}
+
+/** A server whose jobs are where they are by default, below this state folder. */
+const startAt = (port: string, state: string, script?: string) =>
+  ServerProcess.ready(
+    model,
+    { JAI_PORT: port, JAI_CONCURRENCY: "1", JAI_DATA_DIR: "", XDG_STATE_HOME: state },
+    script,
+  );
+
+test("an upgrade takes the jobs along that wait in the package's own folder, and they run", async () => {
+  const installed = join(folder, "installed");
+  const script = copyPackage(installed);
+  const state = join(folder, "upgraded");
+  const old = await start("installed/data", { JAI_CONCURRENCY: "1" });
+  const running = await clientOf(old).create({ prompt: "x", max_tokens: 4000, ignore_eos: true }, "running");
+  const waiting = await clientOf(old).create({ prompt: "y", max_tokens: 5, ignore_eos: true }, "waiting");
+  assert.equal((await clientOf(old).get(waiting.id)).state, "queued");
+
+  const port = await freePort();
+  const beside = await ServerProcess.start(
+    ["--model", model, "--port", port],
+    { JAI_DATA_DIR: "", XDG_STATE_HOME: state },
+    script,
+  );
+  assert.match(
+    beside.output,
+    new RegExp(`WARNING - jobs of an earlier version stay in ${installed}/data: another server uses`),
+  );
+  await beside.stop();
+
+  old.kill("SIGKILL");
+  await old.exit;
+  const upgraded = await startAt(port, state, script);
+  const data = join(state, "jai-server", port);
+  const client = clientOf(upgraded);
+  await client.cancel(running.id);
+  await client.follow(waiting.id, "");
+  const { state: ended, result } = await client.get(waiting.id);
+  assert.equal(ended, "done");
+  assert.equal(result!.generated.length > 0, true);
+  assert.ok(
+    upgraded.output.includes(
+      `the jobs of an earlier version were moved from ${installed}/data/jobs to ${data}/jobs\n`,
+    ),
+  );
+  assert.ok(upgraded.output.includes(`jobs are kept in ${data}\n`));
+  assert.equal(existsSync(join(installed, "data")), false);
+  await upgraded.stop();
+});
+
+test("two servers of one user have their own jobs, and each finds them again", async () => {
+  const state = join(folder, "two");
+  const ports = [await freePort(), await freePort()];
+  const servers = await Promise.all(ports.map((port) => startAt(port, state)));
+  assert.deepEqual(readdirSync(join(state, "jai-server")).sort(), ports.toSorted());
+  const ids = await Promise.all(
+    servers.map(async (server) => {
+      const client = clientOf(server);
+      const { id } = await client.create({ prompt: "x", max_tokens: 2 }, "one");
+      await client.follow(id, "");
+      return id;
+    }),
+  );
+
+  const third = await ServerProcess.start(["--model", model, "--port", ports[0]!], {
+    JAI_DATA_DIR: "",
+    XDG_STATE_HOME: state,
+  });
+  const { code, output } = await third.exit;
+  assert.equal(code, 1);
+  assert.match(output, new RegExp(`cannot keep jobs in .*/jai-server/${ports[0]}: another server uses it`));
+
+  for (const server of servers) await server.stop();
+  const again = await startAt(ports[1]!, state);
+  assert.deepEqual(
+    (await clientOf(again).list()).map(({ id }) => id),
+    [ids[1]],
+  );
+  await again.stop();
+});
+
+test("on any free port jobs are kept for as long as they are there, and a stop says where they are left", async () => {
+  const first = await ServerProcess.ready(model, { JAI_DATA_DIR: "", TMPDIR: folder });
+  const [, path] = /port 0: jobs are kept in (\S+),/.exec(first.output)!;
+  assert.ok(existsSync(path!));
+  await first.stop();
+  assert.equal(existsSync(path!), false);
+
+  const second = await ServerProcess.ready(model, { JAI_DATA_DIR: "", TMPDIR: folder });
+  await clientOf(second).create({ prompt: "x", max_tokens: 2 }, "one");
+  const { output } = await second.stop();
+  const [, left] = /WARNING - jobs are left in (\S+); JAI_DATA_DIR=\1 serves them/.exec(output)!;
+  assert.ok(existsSync(join(left!, "jobs/CURRENT")));
 });

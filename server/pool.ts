@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { SelfTestResult } from "../models/self-test.js";
+import "../workers/onnx/telemetry.js";
 import type {
   Deltas,
   FromSequence,

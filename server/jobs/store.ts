@@ -1,6 +1,7 @@
-import { accessSync, constants, mkdirSync, readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { accessSync, constants, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
+import { makeFolder, reasonOf } from "../store/folder.js";
 
 /** The folder can't be used; the message is one line, fit to be the only thing that a user sees. */
 export class StoreError extends Error {
@@ -114,32 +115,6 @@ export class Store {
     }
     this.#writing = null;
   }
-}
-
-/** With those that it is in. Node's own `recursive` tries for ever where a folder lets nothing be made in it, as in /proc. */
-function makeFolder(path: string): void {
-  const make = () => mkdirSync(path, { mode: 0o700 });
-  try {
-    make();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && statSync(path).isDirectory()) return;
-    if (code !== "ENOENT" || dirname(path) === path) throw error;
-    makeFolder(dirname(path));
-    make();
-  }
-}
-
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  const reasons: Record<string, string> = {
-    EACCES: "no permission to write there",
-    EPERM: "no permission to write there",
-    EROFS: "it is read-only",
-    ENOTDIR: "it is not a folder",
-    EEXIST: "it is not a folder",
-    ENOENT: "it cannot be made",
-  };
-  return reasons[code ?? ""] ?? message;
 }
 
 const firstLine = (error: unknown) => String((error as Error).message).split("\n", 1)[0];

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { Config } from "../config.js";
 import { readDocument } from "../http/document.js";
@@ -11,6 +12,7 @@ import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
 import { generatingOperations } from "../operations/index.js";
 import type { Operation } from "../operations/operation.js";
+import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { listen } from "./listen.js";
 import { Runtime } from "./runtime.js";
 import { within } from "./within.js";
@@ -24,6 +26,7 @@ interface Parts {
   callers: Callers;
   runtime: Runtime;
   operations: readonly Operation[];
+  data: DataFolder;
   background: Background;
   /** Ends what follows files. */
   following: AbortController;
@@ -71,8 +74,9 @@ export class JaiServer {
       const callers = await openCallers(config, log, following.signal);
       const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
       const operations = generatingOperations(runtime.model, config);
+      const data = await openDataFolder(config, log);
       const background = await Background.open({
-        config,
+        config: { ...config, dataDir: data.path },
         operations,
         queue: runtime.queue,
         callers,
@@ -80,7 +84,7 @@ export class JaiServer {
         log,
       });
       runtime.on("free", () => background.dispatch());
-      return new JaiServer({ config, log, callers, runtime, operations, background, following });
+      return new JaiServer({ config, log, callers, runtime, operations, data, background, following });
     } catch (error) {
       following.abort();
       throw error;
@@ -187,10 +191,13 @@ export class JaiServer {
   }
 
   async #release(): Promise<void> {
-    const { runtime, background, following } = this.#parts;
+    const { runtime, data, background, following, log } = this.#parts;
     following.abort();
     await within(LAST_MS, runtime.close());
     await within(LAST_MS, background.close());
+    if (!data.temporary) return;
+    if (background.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
+    else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);
   }
 }
 

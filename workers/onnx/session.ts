@@ -1,4 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import "./telemetry.js";
 import { contextOf, type ModelShape } from "../../models/shape.js";
 import type { StepInputs, StepOutputs, StepSession } from "../engine/runner.js";
 import type { Device } from "../protocol.js";

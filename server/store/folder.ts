@@ -1,0 +1,33 @@
+import { mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * Makes a folder for this user alone, with those that it is in; one that is there already stays as it is. Node's own
+ * `recursive` tries for ever where a folder lets nothing be made in it, as in /proc.
+ */
+export function makeFolder(path: string): void {
+  const make = () => mkdirSync(path, { mode: 0o700 });
+  try {
+    make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    makeFolder(dirname(path));
+    make();
+  }
+}
+
+/** Why a folder can't be made or written, in words. */
+export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  const reasons: Record<string, string> = {
+    EACCES: "no permission to write there",
+    EPERM: "no permission to write there",
+    EROFS: "it is read-only",
+    ENOSPC: "no space is left",
+    ENOTDIR: "it is not a folder",
+    EEXIST: "it is not a folder",
+    ENOENT: "it cannot be made",
+  };
+  return reasons[code ?? ""] ?? message;
+}
