@@ -112,7 +112,8 @@ export const settings = {
   workers: autoOrInteger(1, 64, {
     flag: "workers",
     default: "auto",
-    description: "worker threads, each with a copy of the model; auto: one per device",
+    description:
+      "worker threads, each with a copy of the model; auto: by cores and the model's size, or one per GPU",
   }),
   concurrency: autoOrInteger(1, 4096, {
     flag: "concurrency",
@@ -122,7 +123,7 @@ export const settings = {
   threads: autoOrInteger(1, 1024, {
     flag: "threads",
     default: "auto",
-    description: "native threads per worker; auto: the cores, shared out",
+    description: "native threads per worker; auto: the cores, shared out among the workers",
   }),
   queueLimit: integer(0, 1_000_000, {
     flag: "queue-limit",

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cgroupLimits, parseGpus, probeHardware, systemFreeMemory, visibleGpus } from "./hardware.js";
+import {
+  allowedCores,
+  cgroupLimits,
+  parseGpus,
+  probeHardware,
+  systemFreeMemory,
+  visibleGpus,
+} from "./hardware.js";
 
 const MB = 2 ** 20;
 const output = `0, GPU-5a1b2c3d-0000-1111-2222-333344445555, NVIDIA H100 80GB HBM3, 81559, 81008
@@ -74,6 +81,17 @@ test("free memory is what the system would give", () => {
   assert.equal(systemFreeMemory(null), null);
 });
 
+test("the cores that a process is allowed are counted", () => {
+  const status = (list: string) =>
+    `Name:\tnode\nCpus_allowed:\tff\nCpus_allowed_list:\t${list}\nMems_allowed:\t1\n`;
+  assert.equal(allowedCores(status("0")), 1);
+  assert.equal(allowedCores(status("0-7")), 8);
+  assert.equal(allowedCores(status("0-1,4,8-15")), 11);
+  assert.equal(allowedCores(status("")), null);
+  assert.equal(allowedCores("Name:\tnode\n"), null);
+  assert.equal(allowedCores(null), null);
+});
+
 const limits = (files: Record<string, string>) => cgroupLimits((path) => files[path] ?? null);
 
 test("without control groups there is no limit", () => {
@@ -129,7 +147,7 @@ test("groups of version 1 count, also where a container sees its own as the root
 
 test("this machine has cores and memory", async () => {
   const hardware = await probeHardware();
-  assert.ok(Number.isInteger(hardware.cores) && hardware.cores >= 1);
+  assert.ok(hardware.cores > 0 && Number.isFinite(hardware.cores));
   assert.ok(hardware.freeMemory > 0 && Number.isFinite(hardware.freeMemory));
   assert.equal(hardware.platform, `${process.platform}/${process.arch}`);
 });

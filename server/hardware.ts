@@ -8,7 +8,7 @@ import { dirname, join, posix } from "node:path";
 export interface Hardware {
   /** `linux/x64` and the like, as Node names them. */
   platform: string;
-  /** Cores' worth of computing time; at least 1. */
+  /** Cores' worth of computing time; a fraction where a control group's quota is one. */
   cores: number;
   /** Memory that can still be had, in bytes. */
   freeMemory: number;
@@ -32,7 +32,7 @@ export async function probeHardware(environment = process.env): Promise<Hardware
   const limits = cgroupLimits(readText);
   return {
     platform: `${process.platform}/${process.arch}`,
-    cores: Math.max(1, Math.floor(Math.min(availableParallelism(), limits.cores))),
+    cores: Math.min(allowedCores(readText("/proc/self/status")) ?? availableParallelism(), limits.cores),
     freeMemory: Math.max(
       0,
       Math.min(systemFreeMemory(readText("/proc/meminfo")) ?? freemem(), limits.freeMemory),
@@ -119,6 +119,19 @@ function hasCudaLibrary(): boolean {
 export function systemFreeMemory(meminfo: string | null): number | null {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo ?? "")?.[1];
   return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+}
+
+/**
+ * The cores that /proc/self/status allows this process, whatever part of their time: Node 22 and later have
+ * `availableParallelism` round a control group's quota.
+ */
+export function allowedCores(status: string | null): number | null {
+  const list = /^Cpus_allowed_list:\s*(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)$/m.exec(status ?? "")?.[1];
+  if (list === undefined) return null;
+  return list
+    .split(",")
+    .map((range) => range.split("-").map(Number))
+    .reduce((sum, [first = 0, last = first]) => sum + last - first + 1, 0);
 }
 
 /** The text of a file, or null where it is not there. */

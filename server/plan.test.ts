@@ -30,6 +30,8 @@ const auto: Wishes = { device: "auto", workers: "auto", concurrency: "auto", thr
 /** 6 layers, 384 wide, context 256. */
 const small: ModelSize = { precision: "fp32", modelBytes: 14 * MB, cacheBytesPerSlot: 4.5 * MB };
 const int8: ModelSize = { ...small, precision: "int8" };
+/** GPT-2 in int8. */
+const middling: ModelSize = { precision: "int8", modelBytes: 117 * MB, cacheBytesPerSlot: 18 * MB };
 /** GPT-2 XL in float32. */
 const large: ModelSize = { precision: "fp32", modelBytes: 6.2 * GB, cacheBytesPerSlot: 600 * MB };
 
@@ -47,26 +49,26 @@ type Health = Pick<Plan, "device" | "concurrency" | "workers" | "threads" | "rea
 };
 
 const numbers = ({ reasons, ...plan }: Plan) => plan;
-const cpu = (slots: number, threads: number) => ({
+const cpu = (slots: number, threads: number, workers = 1) => ({
   device: "cpu",
-  deviceIds: [0],
-  workers: 1,
+  deviceIds: Array.from({ length: workers }, () => 0),
+  workers,
   slotsPerWorker: slots,
-  concurrency: slots,
+  concurrency: slots * workers,
   threads,
 });
 
 for (const [what, hardware, wishes, model, expected] of [
-  ["a laptop runs one worker with all cores", laptop, {}, small, cpu(64, 8)],
-  ["a GPU without the CUDA libraries is left alone", { ...laptop, gpus: [h100] }, {}, small, cpu(64, 8)],
+  ["a small model gets a worker of one thread for each core", laptop, {}, small, cpu(32, 1, 8)],
+  ["a GPU without the CUDA libraries is left alone", { ...laptop, gpus: [h100] }, {}, small, cpu(32, 1, 8)],
   [
     "the CUDA libraries without a GPU are left alone",
     { ...laptop, cudaLibrary: true },
     {},
     small,
-    cpu(64, 8),
+    cpu(32, 1, 8),
   ],
-  ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 96)],
+  ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 6, 16)],
   [
     "an int8 model runs on a GPU where that is asked for",
     { ...eightGpus, gpus: [h100] },
@@ -74,13 +76,45 @@ for (const [what, hardware, wishes, model, expected] of [
     int8,
     { device: "cuda", deviceIds: [0], workers: 1, slotsPerWorker: 256, concurrency: 256, threads: 96 },
   ],
-  ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 96)],
+  ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 6, 16)],
+  ["a model of some size gets fewer and wider workers", laptop, {}, middling, cpu(64, 4, 2)],
+  ["a large model gets one worker with all cores", { ...laptop, freeMemory: 32 * GB }, {}, large, cpu(5, 8)],
+  [
+    "memory for fewer workers makes them wider",
+    { ...laptop, freeMemory: 1.4 * GB },
+    {},
+    small,
+    cpu(18, 2, 3),
+  ],
   ["little memory holds fewer sequences", { ...laptop, freeMemory: 800 * MB }, {}, small, cpu(25, 8)],
   ["too little memory still runs one sequence", { ...laptop, freeMemory: 100 * MB }, {}, small, cpu(1, 8)],
-  ["a large model leaves room for fewer sequences", { ...laptop, freeMemory: 32 * GB }, {}, large, cpu(5, 8)],
-  ["one core has one thread", { ...laptop, cores: 1 }, {}, small, cpu(64, 1)],
-  ["threads can be set", laptop, { threads: 3 }, small, cpu(64, 3)],
-  ["concurrency can be set beyond what is chosen", laptop, { concurrency: 200 }, small, cpu(200, 8)],
+  ["one core has one worker", { ...laptop, cores: 1 }, {}, small, cpu(32, 1)],
+  ["half a core more is worth a worker", { ...laptop, cores: 1.5 }, {}, small, cpu(32, 1, 2)],
+  ["a small part of a core is not", { ...laptop, cores: 2.4 }, {}, small, cpu(32, 1, 2)],
+  ["a wide worker takes whole cores", { ...laptop, cores: 3.9 }, {}, middling, cpu(64, 3)],
+  ["a part of one core has one worker", { ...laptop, cores: 0.25 }, {}, small, cpu(32, 1)],
+  ["threads that are set leave room for fewer workers", laptop, { threads: 3 }, small, cpu(64, 3, 2)],
+  ["all cores as threads leave room for one", laptop, { threads: 8 }, small, cpu(64, 8)],
+  ["more threads than cores do too", laptop, { threads: 20 }, small, cpu(64, 20)],
+  ["few threads make no copies of a large model", laptop, { threads: 1 }, large, cpu(1, 1)],
+  ["one sequence at a time has one worker with all cores", laptop, { concurrency: 1 }, small, cpu(1, 8)],
+  ["fewer sequences than cores share them", laptop, { concurrency: 3 }, small, cpu(1, 2, 3)],
+  [
+    "concurrency that does not divide is what is set, over all workers",
+    laptop,
+    { concurrency: 20 },
+    small,
+    { ...cpu(3, 1, 8), concurrency: 20 },
+  ],
+  [
+    "concurrency can be set beyond what is chosen",
+    { ...laptop, freeMemory: 32 * GB },
+    { concurrency: 1000 },
+    small,
+    cpu(125, 1, 8),
+  ],
+  ["one worker that is set has all cores", laptop, { workers: 1 }, small, cpu(64, 8)],
+  ["workers and threads can both be set", laptop, { workers: 2, threads: 3 }, small, cpu(64, 3, 2)],
   [
     "every GPU gets a worker",
     eightGpus,
@@ -124,7 +158,7 @@ for (const [what, hardware, wishes, model, expected] of [
     { device: "cuda", deviceIds: [0, 1, 2], workers: 3, slotsPerWorker: 1, concurrency: 3, threads: 32 },
   ],
   [
-    "concurrency is never more than was set",
+    "concurrency is what was set on GPUs too",
     eightGpus,
     { concurrency: 30 },
     small,
@@ -132,8 +166,8 @@ for (const [what, hardware, wishes, model, expected] of [
       device: "cuda",
       deviceIds: [0, 1, 2, 3, 4, 5, 6, 7],
       workers: 8,
-      slotsPerWorker: 3,
-      concurrency: 24,
+      slotsPerWorker: 4,
+      concurrency: 30,
       threads: 12,
     },
   ],
@@ -187,7 +221,7 @@ for (const [what, hardware, wishes, expected] of [
     "the memory of a slot",
     laptop,
     {},
-    /64 sequences at once a worker \(4\.5 MB of cache each\), beyond which/,
+    /32 sequences at once a worker \(4\.5 MB of cache each\), beyond which/,
   ],
   ["tight memory", { ...laptop, freeMemory: 800 * MB }, {}, /25 sequences .* what free memory holds\./],
   ["no memory", { ...laptop, freeMemory: 0 }, {}, /1 sequence .* although memory may not hold it/],
@@ -198,12 +232,43 @@ for (const [what, hardware, wishes, expected] of [
     /as set; free memory holds about 25/,
   ],
   [
-    "workers that each copy the weights",
+    "few weights",
     laptop,
-    { workers: 2 },
-    /2 workers, as set, on 1 device: each holds a copy of the weights/,
+    {},
+    /8 workers, from 8 cores: 14\.0 MB of weights keep one thread busy\. 1 thread a worker, from 8 cores\./,
   ],
-  ["rounding", eightGpus, { concurrency: 30 }, /3 sequences .*, as set, rounded down from 30/],
+  [
+    "workers that memory does not hold",
+    { ...laptop, freeMemory: 1.4 * GB },
+    {},
+    /3 workers, as many as free memory holds with their copies of the weights\. 2 threads a worker/,
+  ],
+  [
+    "workers that wait for HTTP",
+    eightGpus,
+    { device: "cpu" },
+    /16 workers, beyond which .* HTTP\. 6 threads/,
+  ],
+  ["few sequences", laptop, { concurrency: 3 }, /3 workers, as many as sequences in flight\. 2 threads/],
+  [
+    "threads that are set",
+    laptop,
+    { threads: 3 },
+    /2 workers, from 8 cores, 3 for each, as their threads are set/,
+  ],
+  [
+    "a part of a core",
+    { ...laptop, cores: 1.5 },
+    {},
+    /2 workers, from 1\.5 cores: .* 1 thread .*, from 1\.5 cores\./,
+  ],
+  [
+    "workers that share a GPU",
+    { ...eightGpus, gpus: [h100] },
+    { workers: 2 },
+    /2 workers, as set, on 1 GPU: each holds a copy of the weights/,
+  ],
+  ["a sum", eightGpus, { concurrency: 30 }, /4 sequences .*, as set, 30 over all workers/],
 ] as [string, Hardware, Partial<Wishes>, RegExp][])
   test(`the reasons tell of ${what}`, () => {
     assert.match(planDevices(hardware, { ...auto, ...wishes }, small).reasons.join(" "), expected);
@@ -223,6 +288,37 @@ for (const [what, hardware, wishes, expected] of [
   test(`the reasons for an int8 model tell of ${what}`, () => {
     assert.match(planDevices(hardware, { ...auto, ...wishes }, int8).reasons.join(" "), expected);
   });
+
+test("the reasons tell of the weights of a model that wants wide workers", () => {
+  assert.match(
+    planDevices(laptop, auto, middling).reasons.join(" "),
+    /2 workers, from 8 cores, 4 for each: 117\.0 MB of weights keep 4 threads busy\. 4 threads a worker/,
+  );
+});
+
+test("no plan takes more cores than there are, nor more sequences than were set", () => {
+  for (const cores of [0.1, 1, 1.49, 1.5, 2, 3, 4, 6, 7.5, 12, 16, 24, 64, 192])
+    for (const modelBytes of [1, 7, 24, 33, 64, 117, 500, 6200].map((megabytes) => megabytes * MB))
+      for (const concurrency of ["auto", 1, 2, 5, 64] as const)
+        for (const threads of ["auto", 1, 2, 8] as const) {
+          const hardware = { ...laptop, cores, freeMemory: 64 * GB };
+          const plan = planDevices(hardware, { ...auto, concurrency, threads }, { ...small, modelBytes });
+          const what = JSON.stringify({
+            cores,
+            modelBytes,
+            wishes: { concurrency, threads },
+            plan: numbers(plan),
+          });
+          const { workers, slotsPerWorker } = plan;
+          if (threads === "auto") assert.ok(workers * plan.threads <= Math.max(1, Math.round(cores)), what);
+          else assert.equal(plan.threads, threads, what);
+          assert.ok(workers >= 1 && workers <= 16, what);
+          assert.ok(slotsPerWorker >= 1 && slotsPerWorker * workers >= plan.concurrency, what);
+          if (concurrency !== "auto") assert.equal(plan.concurrency, concurrency, what);
+          // No worker is without work when all sequences are in flight.
+          assert.ok(workers <= plan.concurrency, what);
+        }
+});
 
 test("the document's example of /health is what a machine with two cores says of jai-small", () => {
   const { example } = (readDocument(defaults) as unknown as HealthDocument).paths["/health"].get.responses[

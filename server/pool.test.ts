@@ -7,11 +7,21 @@ import { FormRefused, GenerationFailed, type Job, Pool, WorkerLost } from "./poo
 
 const filename = fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url));
 
-function createPool(context: TestContext, { workers = 1, slots = 4, start = "ready" } = {}): Pool {
+interface Given {
+  workers?: number;
+  slots?: number;
+  start?: string;
+  concurrency?: number;
+}
+
+function createPool(context: TestContext, given: Given = {}): Pool {
+  const { workers = 1, slots = 4, start = "ready", concurrency } = given;
   const deviceIds = Array.from({ length: workers }, (_, index) => index);
   const pool = new Pool({
     filename,
     setup: { modelDir: start, device: "cpu", deviceIds, slots, threads: 1, contextStride: 1 },
+    context: 256,
+    ...(concurrency !== undefined && { concurrency }),
   });
   context.after(() => pool.close());
   return pool;
@@ -53,7 +63,13 @@ test("one worker runs as many tasks at once as it has slots", async (context) =>
   for (const job of held) assert.equal((await job.outcome).type, "cancelled");
 });
 
-test("tasks go to the least busy worker", async (context) => {
+test("capacity is no more than the concurrency, however many slots there are", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 3, concurrency: 5 });
+  await pool.ready;
+  assert.equal(pool.capacity, 5);
+});
+
+test("tasks go to the worker with less to do", async (context) => {
   const pool = createPool(context, { workers: 2, slots: 2 });
   await pool.ready;
   const held = pool.run(task("hold"));
@@ -65,6 +81,44 @@ test("tasks go to the least busy worker", async (context) => {
   assert.equal(threads[0], threads[1]);
   held.cancel();
   await held.outcome;
+});
+
+/** The thread that ran it. */
+async function threadOf(job: Job): Promise<string | false> {
+  const outcome = await job.outcome;
+  return outcome.type === "finished" && outcome.generated;
+}
+
+test("a prompt that comes again goes to the worker that had it", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 2 });
+  await pool.ready;
+  const promptIds = Array.from({ length: 64 }, (_, id) => id);
+  const held = pool.run(task("hold"));
+  const first = await threadOf(pool.run({ ...task("finish-1"), promptIds }));
+  held.cancel();
+  await held.outcome;
+  // Both are idle: another prompt goes to the first.
+  assert.notEqual(await threadOf(pool.run(task("finish-2"))), first);
+  assert.equal(await threadOf(pool.run({ ...task("finish-3"), promptIds })), first);
+});
+
+test("a prompt that has been read is in nobody's way", async (context) => {
+  const pool = createPool(context, { workers: 2 });
+  await pool.ready;
+  const promptIds = Array.from({ length: 200 }, (_, id) => id);
+  let heard = () => {};
+  const told = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const watch = pool.run({ ...task("hold-watch"), maxTokens: 20, onText: () => heard() });
+  const long = pool.run({ ...task("read"), promptIds });
+  await told;
+  // The other worker has more to write.
+  const thread = await threadOf(pool.run({ ...task("finish"), maxTokens: 10 }));
+  long.cancel();
+  assert.equal(thread, await threadOf(long));
+  watch.cancel();
+  await watch.outcome;
 });
 
 test("a task's text comes as its worker writes it, and nothing of it after the outcome", async (context) => {

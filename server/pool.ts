@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { Piscina } from "piscina";
+import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../models/self-test.js";
 import "../workers/onnx/telemetry.js";
 import type {
@@ -8,11 +8,13 @@ import type {
   FromSequence,
   FromWorker,
   GenerateTask,
+  PromptRead,
   TokenLogprob,
   ToSequence,
   WorkerSetup,
   WorkerStatus,
 } from "../workers/protocol.js";
+import { type Placed, Placement } from "./placement/placement.js";
 
 /** What a job comes to, when it comes to something. */
 export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
@@ -62,6 +64,17 @@ export interface PoolOptions {
   filename: string;
   /** One worker starts for each of `deviceIds`. */
   setup: Omit<WorkerSetup, "claims">;
+  /** The model's context in tokens. */
+  context: number;
+  /** The most tasks under way, over all workers; by default as many as they have slots. */
+  concurrency?: number;
+}
+
+/** What is known of a task while it is under way. */
+interface UnderWay {
+  task: Task;
+  /** Null until a worker has it. */
+  placed: Placed | null;
 }
 
 interface PoolEvents {
@@ -79,7 +92,7 @@ interface PoolEvents {
 /** So many workers in a row that can't load the model are no accident. */
 const MOST_FAILURES = 5;
 
-/** The worker threads. Knows which of them can take a task, and never gives them more than they have slots for. */
+/** The worker threads. `Placement` decides which of them gets a task; this tells it what becomes of them. */
 export class Pool extends EventEmitter<PoolEvents> {
   /**
    * Resolves when every worker has loaded the model, with what the last of them says of this machine's numbers; rejects
@@ -87,18 +100,19 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
-  readonly #slots: number;
+  readonly #concurrency: number;
   readonly #claims: Int32Array<SharedArrayBuffer>;
-  /** Thread ids of the workers that have loaded the model. */
-  readonly #loaded = new Set<number>();
-  /** Who wants the text of which task. */
-  readonly #listeners = new Map<string, OnText>();
+  /** Of the workers that have loaded the model. */
+  readonly #placement: Placement;
+  /** By the task's id. */
+  readonly #underWay = new Map<string, UnderWay>();
   #closing = false;
 
-  constructor({ filename, setup }: PoolOptions) {
+  constructor({ filename, setup, context, concurrency = Number.POSITIVE_INFINITY }: PoolOptions) {
     super();
     const workers = setup.deviceIds.length;
-    this.#slots = setup.slots;
+    this.#concurrency = concurrency;
+    this.#placement = new Placement({ slots: setup.slots, context });
     this.#claims = new Int32Array(new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT));
     this.#piscina = new Piscina({
       filename,
@@ -110,28 +124,32 @@ export class Pool extends EventEmitter<PoolEvents> {
       recordTiming: false,
       workerData: { ...setup, claims: this.#claims.buffer } satisfies WorkerSetup,
       // Piscina takes a worker for ready once its code is imported, long before the model is loaded.
-      loadBalancer: (_task, candidates) => this.#leastBusy(candidates),
+      loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
     });
     this.ready = this.#start(workers);
     // Nobody is obliged to await it.
     this.ready.catch(() => {});
   }
 
-  /** How many tasks the workers that are ready can hold together. */
+  /** How many tasks may be under way, with the workers that are ready. */
   get capacity(): number {
-    return this.#loaded.size * this.#slots;
+    return Math.min(this.#placement.capacity, this.#concurrency);
   }
 
-  /** Hands a task to the least busy worker. The caller keeps the number of jobs under way within `capacity`. */
-  run({ onText, ...rest }: Task): Job {
+  /** Hands a task to the worker that `Placement` chooses. The caller keeps the number of jobs under way within `capacity`. */
+  run(task: Task): Job {
+    const { onText, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
-    const task: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
-    if (onText !== undefined) this.#listeners.set(task.id, onText);
+    const underWay: UnderWay = { task, placed: null };
+    this.#underWay.set(task.id, underWay);
     const end = (loss: string) => {
-      this.#listeners.delete(task.id);
+      this.#underWay.delete(task.id);
+      if (underWay.placed) this.#placement.end(underWay.placed);
       return lastWord(port1) ?? lose(loss);
     };
-    const run = this.#piscina.run(task, { transferList: [port2] });
+    const message: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
+    // The symbol's value reaches the load balancer, and stays in this thread.
+    const run = this.#piscina.run({ ...message, [queueOptionsSymbol]: underWay }, { transferList: [port2] });
     return {
       outcome: run.then(
         () => end("the worker let go of the task without a word"),
@@ -148,13 +166,17 @@ export class Pool extends EventEmitter<PoolEvents> {
     await this.#piscina.destroy();
   }
 
-  #leastBusy<T extends { id: number; currentUsage: number }>(workers: T[]): T | null {
-    let least: T | null = null;
-    for (const worker of workers) {
-      if (!this.#loaded.has(worker.id) || worker.currentUsage >= this.#slots) continue;
-      if (least === null || worker.currentUsage < least.currentUsage) least = worker;
+  #choose<T extends { id: number }>(underWay: UnderWay, candidates: T[]): T | null {
+    const placed = this.#placement.place(underWay.task);
+    if (placed === null) return null;
+    const worker = candidates.find(({ id }) => id === placed.worker);
+    if (worker === undefined) {
+      // Piscina offers the task again.
+      this.#placement.end(placed);
+      return null;
     }
-    return least;
+    underWay.placed = placed;
+    return worker;
   }
 
   #start(workers: number): Promise<SelfTestResult> {
@@ -166,21 +188,22 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (this.#closing) return;
       reject(new Error(reason));
       failures++;
-      if (!started || down || (this.#loaded.size > 0 && failures < MOST_FAILURES)) return;
+      if (!started || down || (this.#placement.workers > 0 && failures < MOST_FAILURES)) return;
       down = true;
       this.emit("down", reason);
     };
     const told = (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
-      this.#loaded.add(status.threadId);
+      this.#placement.join(status.threadId);
       this.emit("capacity");
-      if (this.#loaded.size < workers) return;
+      if (this.#placement.workers < workers) return;
       started = true;
       resolve(status.selfTest);
     };
     this.#piscina.on("message", (message: FromWorker) => {
       if (message.type === "deltas") this.#hear(message);
+      else if (message.type === "read") this.#read(message);
       else told(message);
     });
     this.#piscina.on("workerDestroy", ({ id }: { id: number }) => {
@@ -207,7 +230,16 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #hear({ deltas }: Deltas): void {
-    for (const [id, ...delta] of deltas) this.#listeners.get(id)?.(...delta);
+    for (const [id, ...delta] of deltas) {
+      const underWay = this.#underWay.get(id);
+      if (underWay?.placed) this.#placement.wrote(underWay.placed, delta[1]);
+      underWay?.task.onText?.(...delta);
+    }
+  }
+
+  #read({ id }: PromptRead): void {
+    const placed = this.#underWay.get(id)?.placed;
+    if (placed) this.#placement.read(placed);
   }
 
   /**
@@ -221,10 +253,13 @@ export class Pool extends EventEmitter<PoolEvents> {
       const owner = Atomics.load(this.#claims, index);
       if (owner !== 0 && !living.has(owner)) Atomics.compareExchange(this.#claims, index, owner, 0);
     }
-    const dead = [...this.#loaded].filter((id) => !living.has(id));
-    for (const id of dead) this.#loaded.delete(id);
-    return dead.length > 0;
+    return this.#placement.keep(living);
   }
+}
+
+/** What `run` has attached to a task. */
+function underWayOf(task: object): UnderWay {
+  return (task as { [queueOptionsSymbol]: UnderWay })[queueOptionsSymbol];
 }
 
 function lose(reason: string): never {

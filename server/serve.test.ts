@@ -121,9 +121,37 @@ for (const precision of ["fp32", "int8"] as const) {
   describe(`a server of an ${precision} model`, () => {
     let server: ServerProcess;
     before(async () => {
-      server = await ServerProcess.ready(model(precision), { JAI_CONCURRENCY: "8", JAI_QUEUE_LIMIT: "1000" });
+      // Two workers on any machine: which of them runs a request, and beside what, must not show in its text.
+      server = await ServerProcess.ready(model(precision), {
+        JAI_WORKERS: "2",
+        JAI_CONCURRENCY: "9",
+        JAI_QUEUE_LIMIT: "1000",
+      });
     });
     after(() => server.stop());
+
+    it("runs as many at once as are set, though they are no multiple of its workers", async () => {
+      const { text } = await server.request("GET", "/health");
+      const { workers, concurrency } = JSON.parse(text) as { workers: number; concurrency: number };
+      assert.deepEqual([workers, concurrency], [2, 9]);
+    });
+
+    it("finds what the cache holds of a prompt that comes again, whichever worker has it", async () => {
+      for (const first of ["a", "b", "c", "d"]) {
+        const body = { prompt: `${first}${"bcdefgh".repeat(8)}`, max_tokens: 4, seed: 1 };
+        const ask = async () => {
+          const { status, text } = await server.request("POST", "/generate", body);
+          assert.equal(status, 200, text);
+          return JSON.parse(text) as Generation & {
+            usage: { prompt_tokens_details: { cached_tokens: number } };
+          };
+        };
+        // At once, so that either worker gets one; the second time each goes where one has been.
+        await Promise.all([ask(), generate(server, 1)]);
+        const again = await Promise.all([ask(), generate(server, 2)]);
+        assert.ok(again[0].usage.prompt_tokens_details.cached_tokens > 0);
+      }
+    });
 
     it("answers 64 requests at once byte for byte as each alone, also while others come and go", async () => {
       const indices = Array.from({ length: 64 }, (_, index) => index);

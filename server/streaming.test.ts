@@ -93,6 +93,7 @@ test("a worker that dies midway is an error event to each of its streams", async
   const pool = new Pool({
     filename: fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url)),
     setup: { modelDir: "ready", device: "cpu", deviceIds: [0], slots: 4, threads: 1, contextStride: 1 },
+    context: 256,
   });
   context.after(() => pool.close());
   await pool.ready;

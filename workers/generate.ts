@@ -52,6 +52,8 @@ export default async function generate(task: GenerateTask): Promise<void> {
       contextStride: setup.contextStride,
       constraint,
       decoder: tokenizer,
+      // A stream's first text says it too.
+      onRead: task.stream ? undefined : () => report({ type: "read", id: task.id }),
       onText: task.stream ? (...delta) => outbox.add(task.id, ...delta) : undefined,
       onEnd(outcome) {
         end(outcome);

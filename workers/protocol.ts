@@ -81,8 +81,14 @@ export interface TokenLogprob {
   top: [id: number, logprob: number][];
 }
 
+/** A sequence's prompt has been read and its first token drawn, on the worker's own channel; not told where its end comes with that. */
+export interface PromptRead {
+  type: "read";
+  id: string;
+}
+
 /** Worker → main thread, on the worker's own channel. */
-export type FromWorker = WorkerStatus | Deltas;
+export type FromWorker = WorkerStatus | Deltas | PromptRead;
 
 /** One sequence to generate, as the pool hands it to a worker. */
 export interface GenerateTask {

@@ -6,17 +6,15 @@ interface Answer {
   usage: { completion_tokens: number };
 }
 
-/** jai-server itself, with a slot for each client and the model folder as `jai import` writes it. */
+/** jai-server itself, with a slot for each client, workers and threads as it chooses, and the model folder as `jai import` writes it. */
 export const jaiServer: System = {
   name: "jai-server",
-  async start(model, { clients, threads }) {
-    const server = await ServerProcess.ready(model.folder, {
-      JAI_CONCURRENCY: String(clients),
-      JAI_THREADS: String(threads),
-    });
+  async start(model, { clients }) {
+    const server = await ServerProcess.ready(model.folder, { JAI_CONCURRENCY: String(clients) });
     const client = new Client(server.port);
+    const { workers, threads } = await client.get<{ workers: number; threads: number }>("/health");
     return {
-      settings: `int8, ${threads} threads, ${clients} slots`,
+      settings: `int8, ${workers} × ${threads} threads, ${clients} slots`,
       async ask({ text, maxTokens, temperature, topK, seed, stream }, onTokens) {
         const body = {
           prompt: text,

@@ -15,7 +15,10 @@ interface Caller {
 }
 
 interface Load {
+  /** Of all workers together. */
   slots: number;
+  /** Each batches its own sequences. */
+  workers: number;
   limit: number;
   requests: number;
   callers: Caller[];
@@ -41,11 +44,11 @@ const errorOf = ({ foretold, actual }: Forecast) => Math.abs(foretold - actual) 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Runs a load to its end; every 20th request is given up at some time. */
-async function run({ slots, limit, requests, callers, load, burst }: Load, seed: number) {
+async function run({ slots, workers, limit, requests, callers, load, burst }: Load, seed: number) {
   const random = randomNumbers(seed);
   const exponential = (mean: number) => -Math.log(1 - random()) * mean;
   const clock = new VirtualClock();
-  const engine = new SimulatedEngine(clock, costs);
+  const engines = Array.from({ length: workers }, () => new SimulatedEngine(clock, costs));
   const onStart = new Map<Work, () => void>();
   const queue = new Queue<Work, Outcome>({
     limit,
@@ -53,7 +56,7 @@ async function run({ slots, limit, requests, callers, load, burst }: Load, seed:
     capacity: () => slots,
     start: (work) => {
       onStart.get(work)!();
-      return engine.start(work);
+      return engines.reduce((a, b) => (b.size < a.size ? b : a)).start(work);
     },
     written: (outcome) => (outcome.type === "finished" ? outcome.tokens : null),
     clock,
@@ -106,7 +109,8 @@ async function run({ slots, limit, requests, callers, load, burst }: Load, seed:
     if (random() < 0.05) clock.after(random() * 3000, () => ticket.cancel());
   };
 
-  const perRequest = (MEAN_LENGTH * (costs.step + costs.sequence * slots)) / slots + 35 * costs.promptToken;
+  const stepMs = costs.step + (costs.sequence * slots) / workers;
+  const perRequest = (MEAN_LENGTH * stepMs) / slots + (35 * costs.promptToken) / workers;
   for (let arrived = 0; arrived < requests; ) {
     const together = 1 + Math.floor(random() * burst);
     for (let n = 0; n < together; n++) arrive();
@@ -122,6 +126,7 @@ async function run({ slots, limit, requests, callers, load, burst }: Load, seed:
 const loads: Record<string, Load> = {
   "one caller, who sends more than there is room for": {
     slots: 8,
+    workers: 1,
     limit: 64,
     requests: 1500,
     callers: [{ weight: 1, priority: 0 }],
@@ -130,6 +135,7 @@ const loads: Record<string, Load> = {
   },
   "a heavy caller, light ones and one of a higher class": {
     slots: 16,
+    workers: 1,
     limit: 128,
     requests: 2000,
     callers: [
@@ -137,6 +143,18 @@ const loads: Record<string, Load> = {
       { weight: 1, priority: 0 },
       { weight: 1, priority: 0 },
       { weight: 1, priority: 1 },
+    ],
+    load: 1.3,
+    burst: 20,
+  },
+  "several workers, which batch apart": {
+    slots: 16,
+    workers: 4,
+    limit: 64,
+    requests: 2000,
+    callers: [
+      { weight: 2, priority: 0 },
+      { weight: 1, priority: 0 },
     ],
     load: 1.3,
     burst: 20,

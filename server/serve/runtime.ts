@@ -106,6 +106,8 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
         threads: plan.threads,
         contextStride: this.#contextStride,
       },
+      context: model.config.n_positions,
+      concurrency: plan.concurrency,
     });
     this.#pool = pool;
     pool.on("capacity", () => {

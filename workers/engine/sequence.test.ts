@@ -56,6 +56,17 @@ describe("a sequence", () => {
     assert.equal(end?.generated, "답더");
   });
 
+  it("says once that its prompt has been read, with its first token, unless that ends it", () => {
+    const said: number[] = [];
+    const ids = tokenizer.encode("abcdef");
+    const onRead = () => said.push(1);
+    feed(ids, { onRead });
+    assert.equal(said.length, 1);
+    feed(ids, { onRead, maxTokens: 1 });
+    feed([EOS], { onRead });
+    assert.equal(said.length, 1);
+  });
+
   it("ends at maxTokens", () => {
     const { fed, end } = feed(tokenizer.encode("abcdef"), { maxTokens: 3 });
     assert.equal(fed, 3);

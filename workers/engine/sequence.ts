@@ -35,6 +35,8 @@ export interface SequenceOptions {
    * of a character waits.
    */
   onText?: ((text: string, tokens: number, logprobs?: TokenLogprob[]) => void) | undefined;
+  /** Called once, when the prompt has been read and the first token drawn, unless that ends the sequence. */
+  onRead?: (() => void) | undefined;
   /** Called once, with the last that is to be said of the sequence. */
   onEnd(outcome: FromSequence): void;
 }
@@ -148,8 +150,9 @@ export class Sequence {
    * @param logprob where `logprobs` asks for it
    */
   push(token: number, logprob?: TokenLogprob): boolean {
-    const { maxTokens, minTokens = 0, eosId } = this.#options;
-    if (!this.started) this.#firstTokenMs = performance.now() - this.#created;
+    const { maxTokens, minTokens = 0, eosId, onRead } = this.#options;
+    const isFirst = !this.started;
+    if (isFirst) this.#firstTokenMs = performance.now() - this.#created;
     this.ids.push(token);
     if (logprob) this.#logprobs.push(logprob);
     this.#penalties?.push(token);
@@ -164,6 +167,7 @@ export class Sequence {
     }
     if (this.#constraint?.complete) return this.#finish("stop", null);
     if (this.#generated === maxTokens) return this.#finish("length", null);
+    if (isFirst) onRead?.();
     this.#tell(piece);
     return false;
   }
