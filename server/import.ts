@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { type ImportOptions, importCheckpoint } from "../models/import/index.js";
 import { UsageError } from "./config.js";
+import { type ImportOptions, importCheckpoint } from "./library/import.js";
 
 export const usage = [
   "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
