@@ -55,7 +55,9 @@ function ensure(stamp, state, work) {
 
 ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-lock.json"]), () => {
   // onnxruntime-node's install script downloads CUDA libraries, even where there is no GPU; `npm run setup:cuda` asks for them.
-  run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund"], {
+  run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--include=dev"], {
+    // `npm pack --dry-run` hands this down, and nothing would be installed.
+    npm_config_dry_run: "false",
     ONNXRUNTIME_NODE_INSTALL: "skip",
     SCARF_ANALYTICS: "false",
     // `npm start` under NODE_ENV=production must still find the compiler.
