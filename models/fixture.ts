@@ -2,14 +2,12 @@
  * A tiny model folder for tests: random weights, and a byte-level tokenizer of one token for each byte with JAI's
  * special tokens. Its text is noise, but everything that is promised of a real one holds for it too.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { uniform } from "../workers/engine/philox.js";
 import { type ModelConfig, renderConfigFiles } from "./folder.js";
-import { calibrate } from "./import/calibrate.js";
-import { buildGraph } from "./import/graph.js";
-import { writeModel } from "./import/onnx.js";
 import type { GptWeights, Linear, Norm, Sizes, WeightSource } from "./import/weights.js";
+import { writeGraph } from "./import/write-graph.js";
 import { byteLevelFile } from "./tokenizer/byte-level-file.js";
 
 export const FIXTURE_SPECIALS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"];
@@ -97,10 +95,7 @@ export async function writeFixtureModel(
     },
     tokenizer,
   );
-  await mkdir(join(dir, "onnx"), { recursive: true });
-  const config = files["config.json"];
-  const ranges = precision === "int8" ? await calibrate(weights, config, dir) : undefined;
-  await writeModel(join(dir, "onnx", "model.onnx"), buildGraph(weights, config, ranges));
+  await writeGraph(dir, weights, files["config.json"]);
   await writeFile(join(dir, "tokenizer.json"), JSON.stringify(tokenizer));
   for (const [name, content] of Object.entries(files))
     await writeFile(join(dir, name), JSON.stringify(content));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
 import { ModelError } from "./errors.js";
 import { type Fields, readFields, requireFile, unexpected } from "./fields.js";
+import { readSelfTest, type SelfTest } from "./self-test.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
 
 /** The part of a model folder's `config.json` that the server stands on; the names are those of Hugging Face's GPT-2. */
@@ -32,6 +33,8 @@ export interface ModelFolder {
   graphPath: string;
   /** Size of the graph and its weights on disk. */
   modelBytes: number;
+  /** Null in a folder that an earlier version imported. */
+  selfTest: SelfTest | null;
 }
 
 /** What `import` writes beside the graph and tokenizer.json. */
@@ -78,6 +81,7 @@ export function readModelFolder(dir: string): ModelFolder {
     chatTemplate: compileChatTemplate(chatTemplateSource(tokenizerConfig), tokenizerConfig),
     graphPath,
     modelBytes: graph.size + (data?.size ?? 0),
+    selfTest: readSelfTest(dir, config),
   };
 }
 

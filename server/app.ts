@@ -34,6 +34,7 @@ export interface AppParts {
   model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
   operations: readonly Operation[];
   plan: HealthParts["plan"];
+  selfTest: HealthParts["selfTest"];
   queue: Queue<Task, Outcome>;
   callers: Callers;
   background: Background;
@@ -50,6 +51,7 @@ export function createApp({
   model,
   operations,
   plan,
+  selfTest,
   queue,
   callers,
   background,
@@ -75,7 +77,7 @@ export function createApp({
   app.use(jobRoutes({ background, queue, validate, log, streams }));
   app.use(modelRoutes(model));
   app.use(toolRoutes(model, config));
-  app.use(healthRoutes({ model, plan, queue, version: document.info.version }));
+  app.use(healthRoutes({ model, plan, queue, selfTest, version: document.info.version }));
   app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {

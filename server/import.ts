@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "./config.js";
-import { type ImportOptions, importCheckpoint } from "./library/import.js";
+import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "./library/import.js";
 
 export const usage = [
   "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
@@ -19,7 +19,7 @@ const BAR_WIDTH = 30;
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
-  const { config, difference, range, trimmed } = await importCheckpoint({
+  const { config, difference, range, quality, trimmed } = await importCheckpoint({
     ...options,
     ...(process.stderr.isTTY && { onProgress: drawProgress }),
   });
@@ -27,7 +27,8 @@ export async function run(args: string[]): Promise<void> {
   const lines = [
     `${config.name}: ${config.precision}, ${config.n_layer} layers, ${config.n_head} heads, ${config.n_embd} wide, context ${config.n_positions}, vocabulary ${config.vocab_size}`,
     ...(trimmed > 0 ? [`left out ${trimmed} rows of padding, for which the tokenizer has no token`] : []),
-    `verified: logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
+    `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
+    ...(quality ? describeQuality(quality) : []),
     `written to ${options.out} in ${seconds} s`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
@@ -74,9 +75,18 @@ function read(args: string[]) {
   }
 }
 
-function drawProgress(written: number, total: number): void {
-  const share = written / total;
+/** What int8 costs, in one line, and what to do where that is much. */
+function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
+  const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
+  return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
+}
+
+const PHASE_WIDTH = "calibrating".length;
+
+/** Redraws the phase's bar; a phase that is done keeps its line. */
+function drawProgress(phase: ImportPhase, share: number): void {
   const filled = Math.round(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
-  process.stderr.write(`\rimporting [${bar}] ${Math.round(share * 100)} %${share === 1 ? "\n" : ""}`);
+  const end = share === 1 ? "\n" : "";
+  process.stderr.write(`\r${phase.padEnd(PHASE_WIDTH)} [${bar}] ${Math.round(share * 100)} %${end}`);
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import type { SelfTestResult } from "../models/self-test.js";
 import type {
   Deltas,
   FromSequence,
@@ -79,8 +80,11 @@ const MOST_FAILURES = 5;
 
 /** The worker threads. Knows which of them can take a task, and never gives them more than they have slots for. */
 export class Pool extends EventEmitter<PoolEvents> {
-  /** Resolves when every worker has loaded the model; rejects with the reason of the first that can't. */
-  readonly ready: Promise<void>;
+  /**
+   * Resolves when every worker has loaded the model, with what the last of them says of this machine's numbers; rejects
+   * with the reason of the first that can't.
+   */
+  readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
   readonly #slots: number;
   readonly #claims: Int32Array<SharedArrayBuffer>;
@@ -152,8 +156,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     return least;
   }
 
-  #start(workers: number): Promise<void> {
-    const { promise, resolve, reject } = withResolvers();
+  #start(workers: number): Promise<SelfTestResult> {
+    const { promise, resolve, reject } = withResolvers<SelfTestResult>();
     let started = false;
     let down = false;
     let failures = 0;
@@ -172,7 +176,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       this.emit("capacity");
       if (this.#loaded.size < workers) return;
       started = true;
-      resolve();
+      resolve(status.selfTest);
     };
     this.#piscina.on("message", (message: FromWorker) => {
       if (message.type === "deltas") this.#hear(message);
@@ -237,10 +241,10 @@ function lastWord(port: MessagePort): Outcome | null {
   return received?.message ?? null;
 }
 
-function withResolvers() {
-  let resolve!: () => void;
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
   let reject!: (error: Error) => void;
-  const promise = new Promise<void>((onResolve, onReject) => {
+  const promise = new Promise<T>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;
   });

@@ -1,9 +1,11 @@
 import { parentPort, threadId, workerData } from "node:worker_threads";
-import { readModelFolder } from "../models/folder.js";
+import { type ModelFolder, readModelFolder } from "../models/folder.js";
+import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
 import { modelShape } from "../models/shape.js";
 import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
+import { readPrompt } from "./engine/reader.js";
 import { failure, Sequence } from "./engine/sequence.js";
 import { constraintFor } from "./grammar/index.js";
 import { OnnxSession } from "./onnx/session.js";
@@ -16,7 +18,7 @@ const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
 const loading = load();
 loading.then(
-  () => report({ type: "ready", threadId }),
+  ({ selfTest }) => report({ type: "ready", threadId, selfTest }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
@@ -71,8 +73,23 @@ async function load() {
   const model = readModelFolder(setup.modelDir);
   const shape = modelShape(model.config);
   const session = await OnnxSession.open(model.graphPath, shape, { ...setup, deviceId });
+  const selfTest = await runSelfTest(model, session);
   const cache = new KvCache(shape, setup.slots);
-  return { engine: new Engine(session, cache, shape.vocabulary), model };
+  return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest };
+}
+
+/** @throws one line that names the folder, if the numbers are wrong */
+async function runSelfTest(
+  { dir, config, selfTest }: ModelFolder,
+  session: OnnxSession,
+): Promise<SelfTestResult> {
+  if (selfTest === null) return ABSENT;
+  const logits = await readPrompt(session, modelShape(config), selfTest.ids);
+  try {
+    return compare(selfTest, logits.at(-1)!, config.precision);
+  } catch (error) {
+    throw new Error(`model folder ${dir}: ${(error as Error).message}`);
+  }
 }
 
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { SelfTestResult } from "../models/self-test.js";
 
 /** Where a session's arithmetic runs. */
 export type Device = "cpu" | "cuda" | "webgpu";
@@ -24,7 +25,9 @@ export interface WorkerSetup {
 }
 
 /** Told once by every worker, on the worker's own channel to the main thread. */
-export type WorkerStatus = { type: "ready"; threadId: number } | { type: "failed"; message: string };
+export type WorkerStatus =
+  | { type: "ready"; threadId: number; selfTest: SelfTestResult }
+  | { type: "failed"; message: string };
 
 /**
  * What the sequences that asked for it have written since the last such message, on the worker's own channel. What the outcome's text has beyond these is told by it alone, and

@@ -11,8 +11,9 @@ export async function forward(
   ids: readonly number[],
   positions: number,
   epsilon: number,
+  onProgress: (share: number) => void = () => {},
 ): Promise<Float32Array[]> {
-  const { width, heads } = weights.sizes;
+  const { width, heads, layers } = weights.sizes;
   const tokenTable = await weights.tokens.read();
   const positionTable = await weights.positions.read();
   const rows = ids.map((id, position) =>
@@ -21,7 +22,7 @@ export async function forward(
       (_, i) => tokenTable[id * width + i]! + positionTable[position * width + i]!,
     ),
   );
-  for (const layer of weights.layers) {
+  for (const [index, layer] of weights.layers.entries()) {
     const attended = attend(await linear(await norm(rows, layer.ln1, epsilon), layer.qkv), heads);
     add(rows, await linear(attended, layer.proj));
     const inner = await linear(await norm(rows, layer.ln2, epsilon), layer.fc);
@@ -32,6 +33,7 @@ export async function forward(
         layer.mlpProj,
       ),
     );
+    onProgress((index + 1) / layers);
   }
   const last = await norm(rows.slice(-positions), weights.finalNorm, epsilon);
   const logits = await linear(last, { weight: weights.head, bias: null });

@@ -1,15 +1,16 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer.js";
-import { calibrate } from "./calibrate.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
-import { buildGraph } from "./graph.js";
+import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
-import { writeModel } from "./onnx.js";
-import { type Verification, verify } from "./verify.js";
+import type { Verification } from "./verify.js";
 import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
+import { type ImportPhase, writeGraph } from "./write-graph.js";
+
+export type { ImportPhase, Quality };
 
 const LAYER_NORM_EPSILON = 1e-5;
 
@@ -24,12 +25,14 @@ export interface ImportOptions {
   heads?: number;
   /** The model's name; the folder's by default. */
   name?: string;
-  /** Called as weights are written, with bytes. */
-  onProgress?(written: number, total: number): void;
+  /** Called as the work goes on, with the share of the phase that is done, from 0 to 1. */
+  onProgress?(phase: ImportPhase, share: number): void;
 }
 
-export interface ImportResult extends Verification {
+export interface ImportResult extends Pick<Verification, "difference" | "range"> {
   config: ModelConfig;
+  /** How close the int8 model comes to float32; null for `fp32`. */
+  quality: Quality | null;
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
 }
@@ -69,18 +72,15 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
 
     const folder = new NewFolder(options.out);
     try {
-      await mkdir(join(folder.path, "onnx"));
-      const graphPath = join(folder.path, "onnx", "model.onnx");
-      const ranges = config.precision === "int8" ? await calibrate(trimmed, config, folder.path) : undefined;
-      await writeModel(graphPath, buildGraph(trimmed, config, ranges), options.onProgress);
+      const { verification, quality } = await writeGraph(folder.path, trimmed, config, options.onProgress);
       for (const [name, content] of Object.entries(files)) {
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
       // Its contents, not a copy, which would keep the mode: the source may be readable by its owner alone.
       await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
-      const verification = await verify(graphPath, trimmed, config);
       folder.keep();
-      return { ...verification, config, trimmed: sizes.vocab - vocabulary };
+      const { difference, range } = verification;
+      return { config, difference, range, quality, trimmed: sizes.vocab - vocabulary };
     } catch (error) {
       folder.discard();
       throw explain(options.out, error);

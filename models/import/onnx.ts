@@ -117,7 +117,7 @@ async function read(initializer: Initializer): Promise<Uint8Array> {
 export async function writeModel(
   file: string,
   model: Model,
-  onBytes: (written: number, total: number) => void = () => {},
+  onProgress: (share: number) => void = () => {},
   externalBytes = EXTERNAL_DATA_BYTES,
 ): Promise<void> {
   const total = model.initializers.reduce((sum, initializer) => sum + byteLength(initializer), 0);
@@ -193,7 +193,7 @@ export async function writeModel(
         dataLength = place + values.length;
       }
       written += values.length;
-      onBytes(written, total);
+      onProgress(written / total);
     }
     await out.appendFile(graphTail);
   } finally {

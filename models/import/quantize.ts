@@ -13,7 +13,14 @@ export function levelsOf([least, greatest]: Range): { step: number; zero: number
   return { step, zero: Math.min(255, Math.round(-low / step)) };
 }
 
-/** Symmetric int8 with one scale for each of torch's `rows` (output features); the values come transposed, [in, out]. */
+/**
+ * The greatest weight. Without VNNI, x86 CPUs multiply by `vpmaddubsw`, which adds two products of a uint8 activation and
+ * an int8 weight in an int16 and saturates: 2 * 255 * 64 = 32,640 fits there, and one weight more doesn't. With this
+ * bound the sums are exact on every CPU.
+ */
+export const GREATEST_WEIGHT = 64;
+
+/** Symmetric integers of one scale for each of torch's `rows` (output features); the values come transposed, int8 [in, out]. */
 export function quantizeRows(weight: Float32Array, rows: number, columns: number) {
   const scales = new Float32Array(rows);
   const values = new Int8Array(weight.length);
@@ -21,7 +28,7 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
     let maximum = 0;
     for (let i = row * columns; i < (row + 1) * columns; i++)
       maximum = Math.max(maximum, Math.abs(weight[i]!));
-    const scale = Math.fround(maximum / 127) || 1;
+    const scale = Math.fround(maximum / GREATEST_WEIGHT) || 1;
     scales[row] = scale;
     for (let column = 0; column < columns; column++) {
       values[column * rows + row] = Math.round(weight[row * columns + column]! / scale);

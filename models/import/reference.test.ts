@@ -17,6 +17,7 @@ import type { FromSequence } from "../../workers/protocol.js";
 import { type ModelFolder, readModelFolder } from "../folder.js";
 import { modelShape } from "../shape.js";
 import { importCheckpoint } from "./index.js";
+import { divergence } from "./judge.js";
 
 interface Reference {
   cases: {
@@ -30,6 +31,8 @@ interface Reference {
 
 const shared = fileURLToPath(new URL("../../../../shared/jai/", import.meta.url));
 const skip = existsSync(join(shared, "ckpt.pt")) ? false : "needs ../shared/jai";
+
+const WINDOWS = 16;
 
 describe("the shared checkpoint", { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), "jai-reference-"));
@@ -121,23 +124,37 @@ describe("the shared checkpoint", { skip }, () => {
     }
   });
 
-  it("loses less than 0.5 % of perplexity in int8", async () => {
+  it("is close to float32 in int8, over 16 windows of its training text", async (t) => {
     const { tokenizer, config } = models.fp32.model;
     const ids = tokenizer.encode(readFileSync(join(shared, "samples.txt"), "utf8"));
     const windows = Math.floor(ids.length / config.n_positions);
     const loss = { fp32: 0, int8: 0 };
-    for (let window = 0; window < windows; window += Math.ceil(windows / 40)) {
-      const part = ids.slice(window * config.n_positions, (window + 1) * config.n_positions);
+    let kl = 0;
+    for (let window = 0; window < WINDOWS; window++) {
+      const first = Math.floor((window * windows) / WINDOWS) * config.n_positions;
+      const part = ids.slice(first, first + config.n_positions);
       const rows = Array.from({ length: part.length - 1 }, (_, i) => i);
-      for (const precision of ["fp32", "int8"] as const) {
-        const logits = await logitRows(models[precision], part, rows);
-        for (const [i, row] of logits.entries()) loss[precision] += negativeLogLikelihood(row, part[i + 1]!);
+      const [original, quantized] = [
+        await logitRows(models.fp32, part, rows),
+        await logitRows(models.int8, part, rows),
+      ];
+      for (const i of rows) {
+        loss.fp32 += negativeLogLikelihood(original[i]!, part[i + 1]!);
+        loss.int8 += negativeLogLikelihood(quantized[i]!, part[i + 1]!);
+        kl += divergence(original[i]!, quantized[i]!);
       }
     }
-    const predictions = Math.ceil(windows / Math.ceil(windows / 40)) * (config.n_positions - 1);
-    const ratio = Math.exp((loss.int8 - loss.fp32) / predictions);
-    assert.ok(Math.exp(loss.fp32 / predictions) < 5, "not even fp32 predicts its own training text");
-    assert.ok(Math.abs(ratio - 1) < 0.005, `perplexity ratio ${ratio}`);
+    const predictions = WINDOWS * (config.n_positions - 1);
+    const [perplexity, ratio] = [
+      Math.exp(loss.fp32 / predictions),
+      Math.exp((loss.int8 - loss.fp32) / predictions),
+    ];
+    t.diagnostic(
+      `KL ${(kl / predictions).toExponential(2)}, perplexity ${perplexity} in float32, times ${ratio} in int8`,
+    );
+    assert.ok(perplexity < 5, "not even float32 predicts its own training text");
+    assert.ok(Math.abs(ratio - 1) < 0.001, `perplexity ratio ${ratio}`);
+    assert.ok(kl / predictions <= 2e-4, `KL ${kl / predictions}`);
   });
 });
 

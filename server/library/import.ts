@@ -15,8 +15,21 @@ export interface ImportOptions {
   heads?: number | undefined;
   /** The model's name. Default the folder's. */
   name?: string | undefined;
-  /** Called as the work goes on, with how much of how much is done. */
-  onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Called as the work goes on, with the share of the phase that is done, from 0 to 1. */
+  onProgress?: ((phase: ImportPhase, share: number) => void) | undefined;
+}
+
+/** What an import spends its time on, in this order; with `fp32` it only writes and verifies. */
+export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+
+/** How close an int8 model comes to its float32 original. */
+export interface Quality {
+  /** Mean Kullback-Leibler divergence of its next-token distribution from the original's, in nats a token. */
+  kl: number;
+  /** Share of positions at which both put the same token first, from 0 to 1. */
+  sameTop: number;
+  /** With a poor one `fp32` is the better precision. */
+  verdict: "good" | "fair" | "poor";
 }
 
 /** What was imported. */
@@ -32,10 +45,12 @@ export interface ImportResult {
     layer_norm_epsilon: number;
     precision: "int8" | "fp32";
   };
-  /** The greatest difference between the logits of the checkpoint and of the folder. */
+  /** The greatest difference between the logits of the checkpoint and of the float32 graph. */
   difference: number;
   /** The span of the checkpoint's logits, beside which that difference is to be seen. */
   range: number;
+  /** Null for `fp32`. */
+  quality: Quality | null;
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
 }

@@ -1,5 +1,6 @@
 import { Router } from "express";
 import type { ModelConfig } from "../../models/folder.js";
+import type { SelfTestResult } from "../../models/self-test.js";
 import type { Plan } from "../plan.js";
 import type { Queue } from "../queue/queue.js";
 
@@ -8,10 +9,12 @@ export interface HealthParts {
   plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
   // biome-ignore lint/suspicious/noExplicitAny: what is queued is not of interest here
   queue: Pick<Queue<any, any>, "state" | "capacity" | "waiting" | "running" | "limit">;
+  /** Null while the model loads. */
+  selfTest: () => SelfTestResult | null;
   version: string;
 }
 
-export function healthRoutes({ model, plan, queue, version }: HealthParts): Router {
+export function healthRoutes({ model, plan, queue, selfTest, version }: HealthParts): Router {
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const startedAt = performance.now();
   const router = Router();
@@ -30,6 +33,7 @@ export function healthRoutes({ model, plan, queue, version }: HealthParts): Rout
       workers,
       threads,
       reasons,
+      self_test: selfTest(),
       queue: { waiting, running, limit },
       version,
       uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),

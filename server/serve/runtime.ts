@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
+import type { SelfTestResult } from "../../models/self-test.js";
 import { type Config, expectation } from "../config.js";
 import { probeHardware } from "../hardware.js";
 import type { Log } from "../log.js";
@@ -52,6 +53,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly #log: Log;
   readonly #contextStride: number;
   #pool: Pool | null = null;
+  #selfTest: SelfTestResult | null = null;
 
   private constructor(model: ModelFolder, plan: Plan, { config, keyed, log }: RuntimeOptions) {
     super();
@@ -90,8 +92,13 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     return new Runtime(model, plan, options);
   }
 
+  /** What the self-test said of this machine's numbers; null until the model is loaded. */
+  get selfTest(): SelfTestResult | null {
+    return this.#selfTest;
+  }
+
   /** Starts the workers, once. Resolves when all have loaded the model; rejects with the reason of the first that can't. */
-  load(): Promise<void> {
+  async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
       filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
@@ -114,7 +121,9 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       this.#log.error(`a worker cannot be replaced: ${reason}`);
       this.emit("down", reason);
     });
-    return pool.ready;
+    this.#selfTest = await pool.ready;
+    const { verdict, message } = this.#selfTest;
+    this.#log[verdict === "passed" ? "info" : "warn"](message);
   }
 
   /**

@@ -136,7 +136,19 @@ export class JaiServer {
     // The routes take as long to load as the model, which loads in its own thread meanwhile.
     const app = import("../app.js").then(({ createApp }) => {
       const document = readDocument(config);
-      return createApp({ config, document, model, operations, plan, queue, callers, background, log });
+      const selfTest = () => runtime.selfTest;
+      return createApp({
+        config,
+        document,
+        model,
+        operations,
+        plan,
+        selfTest,
+        queue,
+        callers,
+        background,
+        log,
+      });
     });
     // In the turn in which the server began to listen: no request can have come.
     this.#http.on("request", (req, res) => void app.then((answer) => answer(req, res)));

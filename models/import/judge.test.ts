@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { StepSession } from "../../workers/engine/runner.js";
+import { divergence, judge } from "./judge.js";
+
+describe("the divergence of two distributions", () => {
+  it("is that of their softmax, in nats", () => {
+    // p = (1/4, 3/4), q = (1/2, 1/2): 1/4 ln(1/2) + 3/4 ln(3/2).
+    const p = Float32Array.of(0, Math.log(3));
+    const expected = 0.25 * Math.log(0.5) + 0.75 * Math.log(1.5);
+    assert.ok(Math.abs(divergence(p, Float32Array.of(7, 7)) - expected) < 1e-7);
+  });
+
+  it("is 0 where they are the same but for a constant, however large", () => {
+    assert.ok(Math.abs(divergence(Float32Array.of(1, 2, 3), Float32Array.of(501, 502, 503))) < 1e-9);
+  });
+});
+
+describe("a quantized model", () => {
+  const shape = { layers: 1, heads: 1, headDim: 1, context: 12, vocabulary: 3 };
+  /** A model whose logits depend on the id alone; `bend` is added to the likeliest token's. */
+  const model = (bend: (id: number) => number): StepSession => ({
+    run: async ({ batch, chunk, inputIds, lastRows }) => ({
+      logits: Float32Array.from(
+        [...lastRows].flatMap((row) => {
+          const id = inputIds[row]!;
+          return [0, 1, 2].map((token) => (token === (id + 1) % 3 ? 2 + bend(id) : 0));
+        }),
+      ),
+      maxima: new Float32Array(lastRows.length),
+      present: new Float32Array(2 * batch * chunk),
+    }),
+  });
+  const texts = {
+    count: 2,
+    length: 12,
+    prompt: 3,
+    ids: Int32Array.from({ length: 24 }, (_, i) => (i + Math.floor(i / 12)) % 3),
+  };
+
+  it("is judged at every position that the original went on from", async () => {
+    const shares: number[] = [];
+    // At one id of three the likeliest token changes.
+    const quality = await judge(
+      model(() => 0),
+      model((id) => (id === 0 ? -4 : 0)),
+      shape,
+      texts,
+      (share) => shares.push(share),
+    );
+    // Ids 2 to 11 of both texts, and those of them that are 0.
+    const judged = [0, 12].flatMap((first) => [...texts.ids.subarray(first + 2, first + 12)]);
+    const zeros = judged.filter((id) => id === 0).length;
+    assert.equal(quality.sameTop, 1 - zeros / judged.length);
+    const expected = divergence(Float32Array.of(2, 0, 0), Float32Array.of(-2, 0, 0));
+    assert.ok(Math.abs(quality.kl - (expected * zeros) / judged.length) < 1e-6);
+    assert.equal(quality.verdict, "poor");
+    assert.equal(shares.at(-1), 1);
+  });
+
+  it("is good where it predicts the same", async () => {
+    const same = model(() => 0);
+    assert.deepEqual(await judge(same, same, shape, texts), { kl: 0, sameTop: 1, verdict: "good" });
+  });
+
+  it("is fair in between", async () => {
+    const { verdict, kl } = await judge(
+      model(() => 0),
+      model(() => 0.3),
+      shape,
+      texts,
+    );
+    assert.equal(verdict, "fair", `KL ${kl}`);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { readPrompt } from "../../workers/engine/reader.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../fixture.js";
+import { type ModelConfig, readModelFolder } from "../folder.js";
+import { compare } from "../self-test.js";
+import { modelShape } from "../shape.js";
+import { ImportError } from "./error.js";
+import type { GptWeights, Sizes } from "./weights.js";
+import { type ImportPhase, writeGraph } from "./write-graph.js";
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "jai-graph-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+function configOf(sizes: Sizes, precision: ModelConfig["precision"]): ModelConfig {
+  return {
+    model_type: "jai",
+    name: "test",
+    vocab_size: sizes.vocab,
+    n_positions: sizes.context,
+    n_embd: sizes.width,
+    n_layer: sizes.layers,
+    n_head: sizes.heads,
+    layer_norm_epsilon: 1e-5,
+    precision,
+  };
+}
+
+/** The same weights with each matrix passed through `change`. */
+function changed(weights: GptWeights, change: (name: string, values: Float32Array) => void): GptWeights {
+  const source = (one: GptWeights["tokens"]) => ({
+    ...one,
+    read: async () => {
+      const values = await one.read();
+      change(one.name, values);
+      return values;
+    },
+  });
+  return {
+    ...weights,
+    tokens: source(weights.tokens),
+    positions: source(weights.positions),
+    layers: weights.layers.map((layer) => ({
+      ...layer,
+      qkv: { ...layer.qkv, weight: source(layer.qkv.weight) },
+      fc: { ...layer.fc, weight: source(layer.fc.weight) },
+    })),
+    head: source(weights.head),
+  };
+}
+
+test("int8 is close to float32, and every phase tells how far it is", async (t) => {
+  const weights = randomWeights({ ...FIXTURE_SIZES, width: 64, hidden: 256 }, 1, 1);
+  const dir = folder(t);
+  const seen = new Map<ImportPhase, number>();
+  const { verification, quality } = await writeGraph(
+    dir,
+    weights,
+    configOf(weights.sizes, "int8"),
+    (phase, share) => {
+      assert.ok(share > (seen.get(phase) ?? 0) && share <= 1, `${phase} ${share}`);
+      seen.set(phase, share);
+    },
+  );
+  assert.ok(verification.difference < 1e-5 * verification.range);
+  assert.equal(quality?.verdict, "good");
+  assert.ok(quality.kl > 0 && quality.kl < 0.005, `KL ${quality.kl}`);
+  assert.ok(quality.sameTop > 0.9 && quality.sameTop <= 1, `same top ${quality.sameTop}`);
+  assert.deepEqual([...seen.keys()], ["preparing", "verifying", "calibrating", "writing", "comparing"]);
+  assert.ok([...seen.values()].every((share) => share === 1));
+  assert.deepEqual(readdirSync(dir).sort(), ["onnx", "self_test.json"]);
+});
+
+test("int8 weights that lose an output's small weights to a large one are called poor, and written", async (t) => {
+  const outliers = changed(randomWeights(), (name, values) => {
+    if (name !== "head.weight") return;
+    for (let row = 0; row < values.length; row += FIXTURE_SIZES.width) values[row] = 100;
+  });
+  const { quality } = await writeGraph(folder(t), outliers, configOf(FIXTURE_SIZES, "int8"));
+  assert.equal(quality?.verdict, "poor");
+});
+
+for (const width of [16, 32, 128]) {
+  test(`a checkpoint of width ${width} that was never trained is written in int8`, async (t) => {
+    const sizes = { ...FIXTURE_SIZES, width, hidden: 4 * width, heads: 2 };
+    const untrained = randomWeights(sizes, width, 0.02 * Math.sqrt(width));
+    const { quality } = await writeGraph(folder(t), untrained, configOf(sizes, "int8"));
+    assert.equal(quality?.verdict, "good");
+  });
+}
+
+test("a checkpoint of nothing but zeros is written in int8", async (t) => {
+  const zeros = changed(randomWeights(), (_, values) => values.fill(0));
+  const { verification, quality } = await writeGraph(folder(t), zeros, configOf(FIXTURE_SIZES, "int8"));
+  assert.equal(verification.difference, 0);
+  assert.deepEqual(quality, { kl: 0, sameTop: 1, verdict: "good" });
+});
+
+test("a checkpoint that holds no numbers is refused by the model's name", async (t) => {
+  const spoilt = changed(randomWeights(), (name, values) => {
+    if (name === "tok_emb.weight") values.fill(Number.NaN);
+  });
+  const dir = folder(t);
+  for (const precision of ["int8", "fp32"] as const) {
+    const place = join(dir, precision);
+    mkdirSync(place);
+    await assert.rejects(writeGraph(place, spoilt, configOf(FIXTURE_SIZES, precision)), (error) => {
+      assert.ok(error instanceof ImportError, String(error));
+      assert.match(error.message, /^the written model test: disagrees with the checkpoint: [^\n]+ of NaN$/);
+      return true;
+    });
+  }
+});
+
+for (const precision of ["int8", "fp32"] as const) {
+  test(`a ${precision} model passes its own self-test`, async (t) => {
+    const dir = folder(t);
+    await writeFixtureModel(dir, precision);
+    const { graphPath, config, selfTest } = readModelFolder(dir);
+    const shape = modelShape(config);
+    const session = await OnnxSession.open(graphPath, shape, { device: "cpu", deviceId: 0, threads: 2 });
+    const logits = await readPrompt(session, shape, selfTest!.ids);
+    await session.close();
+    assert.equal(compare(selfTest!, logits.at(-1)!, precision).verdict, "passed");
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readPrompt } from "../../workers/engine/reader.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import type { ModelConfig } from "../folder.js";
+import { relativeError, renderSelfTest, SELF_TEST_FILE, type SelfTest } from "../self-test.js";
+import { modelShape } from "../shape.js";
+import { calibrate } from "./calibrate.js";
+import { ImportError } from "./error.js";
+import { buildGraph, buildObservedGraph } from "./graph.js";
+import { judge, type Quality } from "./judge.js";
+import { writeModel } from "./onnx.js";
+import { doesNotRun, type Verification, verify } from "./verify.js";
+import type { GptWeights } from "./weights.js";
+
+/** What an import spends its time on, in this order; an fp32 one only writes and verifies. */
+export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+
+/** What became known of a graph while it was made. */
+export interface WrittenGraph {
+  /** Of the float32 graph, whatever the model's precision. */
+  verification: Verification;
+  /** Of an int8 graph; null for float32. */
+  quality: Quality | null;
+}
+
+/**
+ * Writes `onnx/model.onnx` and the self-test into a model folder. The float32 graph is held to the checkpoint, since
+ * rounding alone can't hide a wrong graph there; an int8 graph is then compared with the float32 one.
+ * @throws ImportError if the float32 graph doesn't run or disagrees with the checkpoint
+ */
+export async function writeGraph(
+  folder: string,
+  weights: GptWeights,
+  config: ModelConfig,
+  onProgress: (phase: ImportPhase, share: number) => void = () => {},
+): Promise<WrittenGraph> {
+  const during = (phase: ImportPhase) => (share: number) => onProgress(phase, share);
+  await mkdir(join(folder, "onnx"), { recursive: true });
+  const file = join(folder, "onnx", "model.onnx");
+  const shape = modelShape(config);
+  const saveSelfTest = (test: SelfTest) =>
+    writeFile(join(folder, SELF_TEST_FILE), `${JSON.stringify(renderSelfTest(test))}\n`);
+
+  if (config.precision === "fp32") {
+    await writeModel(file, buildGraph(weights, config), during("writing"));
+    return withSession(file, config, async (session) => {
+      const verification = await verify(session, weights, config, during("verifying"));
+      await saveSelfTest({ ...verification, error: 0 });
+      return { verification, quality: null };
+    });
+  }
+
+  const observed = join(folder, "observed.onnx");
+  try {
+    await writeModel(observed, buildObservedGraph(weights, config), during("preparing"));
+    return await withSession(observed, config, async (original) => {
+      const verification = await verify(original, weights, config, during("verifying"));
+      const { ranges, texts } = await calibrate(original, shape, during("calibrating"));
+      await writeModel(file, buildGraph(weights, config, ranges), during("writing"));
+      return withSession(file, config, async (quantized) => {
+        const quality = await judge(original, quantized, shape, texts, during("comparing"));
+        const logits = await readPrompt(quantized, shape, verification.ids);
+        const error = relativeError(verification.logits, logits.at(-1)!);
+        if (!Number.isFinite(quality.kl + error))
+          throw new ImportError(
+            `the written model ${config.name}`,
+            "expected logits, got values that are no numbers in int8; import it with --precision fp32",
+          );
+        await saveSelfTest({ ...verification, error });
+        return { verification, quality };
+      });
+    });
+  } finally {
+    for (const part of [observed, `${observed}_data`]) await rm(part, { force: true });
+  }
+}
+
+async function withSession<T>(
+  file: string,
+  config: ModelConfig,
+  work: (session: OnnxSession) => Promise<T>,
+): Promise<T> {
+  let session: OnnxSession;
+  try {
+    session = await OnnxSession.open(file, modelShape(config), { device: "cpu", deviceId: 0, threads: 0 });
+  } catch (error) {
+    // The runtime names the file that it was given, which is gone by the time that anybody reads this.
+    throw doesNotRun(config, (error as Error).message.replaceAll(file, "model.onnx"));
+  }
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,67 @@
+// What a server says of a model folder whose numbers this machine can't reproduce.
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { randomWeights, writeFixtureModel } from "../models/fixture.js";
+import { readModelFolder } from "../models/folder.js";
+import { renderSelfTest, SELF_TEST_FILE, type SelfTest, type SelfTestResult } from "../models/self-test.js";
+import { ServerProcess } from "../ops/server-process.js";
+
+const folder = mkdtempSync(join(tmpdir(), "jai-self-test-"));
+const right = join(folder, "right");
+before(() => writeFixtureModel(right, "int8"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A copy of the model folder with another self-test, or none. */
+function withSelfTest(name: string, change: (test: SelfTest) => SelfTest | null): string {
+  const dir = join(folder, name);
+  cpSync(right, dir, { recursive: true });
+  const changed = change(readModelFolder(dir).selfTest!);
+  if (changed === null) rmSync(join(dir, SELF_TEST_FILE));
+  else writeFileSync(join(dir, SELF_TEST_FILE), JSON.stringify(renderSelfTest(changed)));
+  return dir;
+}
+
+async function served(dir: string): Promise<{ selfTest: SelfTestResult; output: string }> {
+  const server = await ServerProcess.ready(dir);
+  const { text } = await server.request("GET", "/health");
+  const { output } = await server.stop();
+  return { selfTest: (JSON.parse(text) as { self_test: SelfTestResult }).self_test, output };
+}
+
+test("a model whose numbers are right passes, in the log and in /health", async () => {
+  const { selfTest, output } = await served(right);
+  assert.equal(selfTest.verdict, "passed");
+  assert.ok(output.includes(` - INFO - ${selfTest.message}\n`), output);
+});
+
+test("int8 numbers that are off are warned of in one line, and served", async () => {
+  // Every other logit is further from what this machine computes than where the model was imported.
+  const dir = withSelfTest("off", (test) => ({
+    ...test,
+    logits: test.logits.map((x, i) => x + (i % 2) * 2),
+  }));
+  const { selfTest, output } = await served(dir);
+  assert.equal(selfTest.verdict, "off");
+  assert.ok(output.includes(` - WARNING - ${selfTest.message}\n`), output);
+});
+
+test("a folder without a self-test is warned of, and served", async () => {
+  const { selfTest, output } = await served(withSelfTest("absent", () => null));
+  assert.equal(selfTest.verdict, "absent");
+  assert.ok(output.includes(` - WARNING - ${selfTest.message}\n`), output);
+});
+
+test("a graph of another model ends the start with one line", async () => {
+  const dir = join(folder, "wrong");
+  await writeFixtureModel(dir, "int8", randomWeights(undefined, 2));
+  cpSync(join(right, SELF_TEST_FILE), join(dir, SELF_TEST_FILE));
+  const { code, output } = await (await ServerProcess.start(["--model", dir])).exit;
+  assert.equal(code, 1, output);
+  assert.match(
+    output,
+    /^model folder \S+: self-test: expected the numbers of the model that was imported, got others: /m,
+  );
+});
