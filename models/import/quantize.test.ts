@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { levelsOf, quantizeRows } from "./quantize.js";
+import { GREATEST_WEIGHT, levelsOf, quantizeRows } from "./quantize.js";
 
 describe("the levels of an activation", () => {
   it("span the range, and 0 is one of them", () => {
@@ -45,5 +45,17 @@ describe("the quantization of weights", () => {
       }
     }
     assert.deepEqual([...quantizeRows(new Float32Array(4), 2, 2).scales], [1, 1]);
+  });
+
+  it("reaches the bound in each output, and never passes it: two products fit an int16", () => {
+    const rows = 200;
+    const columns = 32;
+    const weight = Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * i) * 10 ** (i % 7));
+    const { values } = quantizeRows(weight, rows, columns);
+    for (let row = 0; row < rows; row++) {
+      const most = Math.max(...Array.from({ length: columns }, (_, i) => Math.abs(values[i * rows + row]!)));
+      assert.equal(most, GREATEST_WEIGHT);
+    }
+    assert.ok(2 * 255 * GREATEST_WEIGHT < 2 ** 15);
   });
 });

@@ -83,7 +83,13 @@ async function withSession<T>(
 ): Promise<T> {
   let session: OnnxSession;
   try {
-    session = await OnnxSession.open(file, modelShape(config), { device: "cpu", deviceId: 0, threads: 0 });
+    // The two sessions of an int8 import run in turn: each would spin in the other's way.
+    session = await OnnxSession.open(file, modelShape(config), {
+      device: "cpu",
+      deviceId: 0,
+      threads: 0,
+      spin: false,
+    });
   } catch (error) {
     // The runtime names the file that it was given, which is gone by the time that anybody reads this.
     throw doesNotRun(config, (error as Error).message.replaceAll(file, "model.onnx"));
