@@ -204,7 +204,7 @@ describe("the package, installed in another project", () => {
       typeRoots: [join(packageRoot, "node_modules/@types")],
     };
     writeFileSync(at("tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["program.ts"] }));
-    const tsc = join(packageRoot, "node_modules/typescript/bin/tsc");
+    const tsc = join(packageRoot, "node_modules/typescript/lib/tsc.js");
     await node(tsc, "-p", ".").catch(({ stdout }) => assert.fail(stdout));
     const { stdout, stderr } = await node("program.js");
     assert.equal(stderr, "");

@@ -69,5 +69,5 @@ const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
 ensure(path("dist/.built"), digest(["tsconfig.json", "package-lock.json", ...built]), () => {
   // Whatever was compiled from a file that is gone would still be found and run.
   rmSync(path("dist"), { recursive: true, force: true });
-  run("compiling", process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", root]);
+  run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
 });
