@@ -9,7 +9,7 @@ const grouped = process.platform !== "win32";
 const start = (...args) => spawn(process.execPath, args, { cwd: root, stdio: "inherit", detached: grouped });
 
 const compiler = start(
-  join(root, "node_modules/typescript/bin/tsc"),
+  join(root, "node_modules/typescript/lib/tsc.js"),
   "-p",
   root,
   "--watch",

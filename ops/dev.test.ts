@@ -35,7 +35,7 @@ async function dev(t: TestContext) {
   for (const [name, text] of [
     ["package.json", '{ "type": "module" }'],
     ["node_modules/typescript/package.json", '{ "type": "module" }'],
-    ["node_modules/typescript/bin/tsc", compiler],
+    ["node_modules/typescript/lib/tsc.js", compiler],
     ["dist/server/cli.js", server],
   ] as const) {
     mkdirSync(dirname(join(root, name)), { recursive: true });

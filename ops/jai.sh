@@ -4,6 +4,9 @@
 # Settings come from the environment and, where that is silent, from ops/jai.env (see ops/jai.env.example). A relative
 # JAI_MODEL is taken from the package's folder. Process id and log lie in .run/ there.
 #
+# An installed package is replaced by its next version. So in node_modules/ the folder where the script is called stands
+# for the package's: settings come from jai.env there, and .run/ is there.
+#
 # Exit status: 0 done, or running; 1 failed; 2 wrong usage; 3 not running (of `status`).
 set -eu
 
@@ -27,9 +30,13 @@ while [ -L "$script" ]; do
   esac
 done
 root=$(CDPATH='' cd -- "$(dirname "$script")/.." && pwd -P)
-cd "$root"
+case $root in
+  */node_modules/*) home=$(pwd -P) env_file=jai.env ;;
+  *) home=$root env_file=ops/jai.env ;;
+esac
+cd "$home"
 
-run_dir=$root/.run
+run_dir=$home/.run
 pid_file=$run_dir/jai-server.pid
 log_file=$run_dir/jai-server.log
 lock=$run_dir/lock
@@ -40,18 +47,18 @@ KILL_SECONDS=10
 # Lines of NAME=VALUE, as systemd reads them too; read, not run, and what the environment says already stays. Editors on
 # Windows begin the file with a byte order mark, and end its lines with a carriage return.
 load_settings() {
-  [ -f ops/jai.env ] || return 0
+  [ -f "$env_file" ] || return 0
   lines=$(LC_ALL=C sed -e "1s/^$(printf '\357\273\277')//" -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
-    -e 's/^\([A-Z0-9_]*\)[[:space:]]*=[[:space:]]*/\1=/' ops/jai.env)
+    -e 's/^\([A-Z0-9_]*\)[[:space:]]*=[[:space:]]*/\1=/' "$env_file")
   while IFS= read -r line; do
     case $line in
       '' | '#'* | ';'*) continue ;;
       [A-Z]*=*) ;;
-      *) fail "ops/jai.env: expected NAME=VALUE, got: $line" ;;
+      *) fail "$env_file: expected NAME=VALUE, got: $line" ;;
     esac
     name=${line%%=*}
     value=${line#*=}
-    case $name in *[!A-Z0-9_]*) fail "ops/jai.env: expected NAME=VALUE, got: $line" ;; esac
+    case $name in *[!A-Z0-9_]*) fail "$env_file: expected NAME=VALUE, got: $line" ;; esac
     case $value in
       \"*\" | \'*\')
         value=${value#?}
@@ -147,10 +154,11 @@ start() {
   new_url=$(base_url)
   # Else its answers would be taken for those of the server that is about to fail.
   if health "$new_url" >/dev/null; then fail "something else answers at $new_url already"; fi
-  node ops/prepare.mjs || exit 1
+  # A package has no sources, and is built.
+  if [ -f "$root/ops/prepare.mjs" ]; then node "$root/ops/prepare.mjs" || exit 1; fi
 
   if [ -f "$log_file" ]; then mv "$log_file" "$log_file.1"; fi
-  nohup node dist/server/cli.js serve >"$log_file" 2>&1 </dev/null &
+  nohup node "$root/dist/server/cli.js" serve >"$log_file" 2>&1 </dev/null &
   pid=$!
   # With all that `stop` and `status` need: what the settings say by then is nothing to them.
   printf '%s\n%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" >"$pid_file"

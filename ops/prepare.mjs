@@ -71,7 +71,9 @@ function ensure(stamp, state, work) {
 
 ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-lock.json"]), () => {
   // onnxruntime-node's install script downloads CUDA libraries, even where there is no GPU; `npm run setup:cuda` asks for them.
-  run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund"], {
+  run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--include=dev"], {
+    // `npm pack --dry-run` hands this down, and nothing would be installed.
+    npm_config_dry_run: "false",
     ONNXRUNTIME_NODE_INSTALL: "skip",
     SCARF_ANALYTICS: "false",
     // `npm start` under NODE_ENV=production must still find the compiler.
@@ -83,5 +85,5 @@ const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
 ensure(path("dist/.built"), digest(["tsconfig.json", "package-lock.json", ...built]), () => {
   // Whatever was compiled from a file that is gone would still be found and run.
   rmSync(path("dist"), { recursive: true, force: true });
-  run("compiling", process.execPath, [path("node_modules/typescript/bin/tsc"), "-p", root]);
+  run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot, UsageError } from "./config.js";
 import { isNpmScript } from "./npm.js";
@@ -26,7 +26,17 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     },
   },
   chat: { summary: "talk to a running server", load: () => import("./chat.js") },
-  bench: { summary: "measure tokens per second", load: () => import("../ops/bench/index.js") },
+  bench: {
+    summary: "measure tokens per second",
+    load: () => {
+      // A text of its own, since the npm package comes without it.
+      if (!existsSync(new URL("../ops/bench/index.js", import.meta.url)))
+        throw new Error(
+          "jai bench: expected a checkout of the repository, got the npm package, which has no benchmark",
+        );
+      return import("../ops/bench/index.js");
+    },
+  },
 };
 
 const overview = [
@@ -48,10 +58,12 @@ async function main([name, ...args]: string[]): Promise<number | null> {
     process.stderr.write(`jai: ${wrong}; see jai --help\n`);
     return 2;
   }
-  const { run, usage } = await command.load();
-  if (args.includes("--help") || args.includes("-h")) return say(usage);
+  let usage = overview;
   try {
-    await run(args);
+    const loaded = await command.load();
+    usage = loaded.usage;
+    if (args.includes("--help") || args.includes("-h")) return say(usage);
+    await loaded.run(args);
     return null;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

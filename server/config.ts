@@ -287,6 +287,12 @@ export function expectation(name: string, expected: string, got: string | null):
   return new ConfigError(`${name}: expected ${expected}, got ${what}`);
 }
 
+/** A setting's value as somebody wrote it, and what they know it by: `JAI_PORT`, `--port` or `port`. */
+interface Given {
+  name: string;
+  text: string;
+}
+
 /**
  * Reads the settings: a flag wins over its environment variable, which wins over the default. An empty variable counts
  * as absent, since that is how an environment file leaves a line unset.
@@ -298,19 +304,26 @@ export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
 ): Config {
   const flags = readFlags(args);
-  const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
-    const variable = environmentName(setting.flag);
-    const flag = flags[setting.flag];
+  return readSettings((_key, flag) => {
+    const text = flags[flag];
+    if (text !== undefined) return { name: `--${flag}`, text };
+    const variable = environmentName(flag);
     // Environment files that were written on Windows leave a carriage return at the end of each value.
-    const given = flag ?? (environment[variable]?.replace(/\r$/, "") || undefined);
-    if (given === undefined) return [key, setting.default];
-    const value = given === "" ? null : setting.parse(given);
-    if (value === null)
-      throw expectation(
-        flag === undefined ? variable : `--${setting.flag}`,
-        setting.expected,
-        setting.secret ? null : given,
-      );
+    const value = environment[variable]?.replace(/\r$/, "");
+    return value ? { name: variable, text: value } : null;
+  });
+}
+
+/**
+ * Reads every setting from where `find` finds it; what it doesn't find has its default.
+ * @throws ConfigError for a value that a setting doesn't take
+ */
+export function readSettings(find: (key: keyof Config, flag: string) => Given | null): Config {
+  const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
+    const given = find(key as keyof Config, setting.flag);
+    if (given === null) return [key, setting.default];
+    const value = given.text === "" ? null : setting.parse(given.text);
+    if (value === null) throw expectation(given.name, setting.expected, setting.secret ? null : given.text);
     return [key, value];
   });
   return Object.freeze(Object.fromEntries(entries)) as Config;

@@ -1,11 +1,6 @@
 import { parseArgs } from "node:util";
-import {
-  type ImportOptions,
-  type ImportPhase,
-  importCheckpoint,
-  type Quality,
-} from "../models/import/index.js";
 import { UsageError } from "./config.js";
+import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "./library/import.js";
 import { isNpmScript } from "./npm.js";
 
 export const usage = [

@@ -86,6 +86,20 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
+test("a program with a handler of its own for a signal goes on, and its import fails and leaves nothing behind", {
+  skip: process.platform === "win32",
+}, async (t) => {
+  const { options, left } = sources(t);
+  let heard = 0;
+  const listener = () => void heard++;
+  process.on("SIGHUP", listener);
+  t.after(() => process.off("SIGHUP", listener));
+  const onProgress = () => void process.kill(process.pid, "SIGHUP");
+  await assert.rejects(importCheckpoint({ ...options("m"), onProgress }));
+  assert.ok(heard > 0);
+  assert.deepEqual(left(), []);
+});
+
 test("a failed import removes the folders that it made above the model, and no others", async (t) => {
   const { at, options, left } = sources(t);
   const onProgress = () => {

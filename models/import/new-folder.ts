@@ -66,6 +66,8 @@ export class NewFolder {
 
   readonly #removeAndExit = (signal: NodeJS.Signals) => {
     this.discard();
+    // A program with a handler of its own decides for itself; the import fails then, for want of its folder.
+    if (process.listenerCount(signal) > 0) return;
     process.exit(128 + constants.signals[signal]);
   };
 

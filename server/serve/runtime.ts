@@ -8,6 +8,10 @@ import type { Log } from "../log.js";
 import { type Plan, planDevices } from "../plan.js";
 import { type Job, type Outcome, Pool, type Task } from "../pool.js";
 import { Queue } from "../queue/queue.js";
+import { within } from "./within.js";
+
+/** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */
+export const LAST_MS = 2000;
 
 export type RuntimeConfig = Pick<
   Config,
@@ -124,6 +128,20 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#log[verdict === "passed" ? "info" : "warn"](message);
   }
 
+  /**
+   * Admits nothing more, and finishes what is admitted. What is not finished in time is cancelled.
+   * @param seconds without it there is no end to that time
+   */
+  async drain(seconds?: number): Promise<void> {
+    const { queue } = this;
+    const drained = queue.drain();
+    if (seconds === undefined) return drained;
+    if (await within(seconds * 1000, drained)) return;
+    this.#log.warn(`${queue.waiting + queue.running} requests are not finished in time, and are cancelled`);
+    queue.clear();
+    await within(LAST_MS, drained);
+  }
+
   /** Ends the workers, and with them whatever they still run. */
   async close(): Promise<void> {
     await this.#pool?.close();
@@ -160,4 +178,14 @@ function resolveStride({ contextStride }: RuntimeConfig, { config: { n_positions
     `auto or an integer from 1 to ${context}, the model's context`,
     String(contextStride),
   );
+}
+
+/** Logs what is run, and how. */
+export function describe({ model: { config: model, dir }, plan }: Runtime, log: Log): void {
+  log.info(
+    `model ${model.name}: ${model.precision}, context ${model.n_positions}, vocabulary ${model.vocab_size}, from ${dir}`,
+  );
+  const { device, workers, concurrency, threads } = plan;
+  log.info(`device ${device}, workers ${workers}, concurrency ${concurrency}, threads ${threads} each`);
+  for (const reason of plan.reasons) log.info(reason);
 }

@@ -14,11 +14,8 @@ import { generatingOperations } from "../operations/index.js";
 import type { Operation } from "../operations/operation.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { listen } from "./listen.js";
-import { Runtime } from "./runtime.js";
+import { describe, LAST_MS, Runtime } from "./runtime.js";
 import { within } from "./within.js";
-
-/** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */
-const LAST_MS = 2000;
 
 interface Parts {
   config: Config;
@@ -172,14 +169,8 @@ export class JaiServer {
     if (this.#ending) return;
     this.#ending = true;
     const { runtime, log } = this.#parts;
-    const { queue } = runtime;
-    const drained = queue.drain();
     // Until then the server listens, so that clients are told 503 and not left with a refused connection.
-    if (!(await within(seconds * 1000, drained))) {
-      log.warn(`${this.requests} requests are not finished in time, and are cancelled`);
-      queue.clear();
-      await within(LAST_MS, drained);
-    }
+    await runtime.drain(seconds);
     if (this.#http.listening) {
       const closed = once(this.#http, "close");
       this.#http.close();
@@ -199,13 +190,4 @@ export class JaiServer {
     if (background.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
     else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);
   }
-}
-
-function describe({ model: { config: model, dir }, plan }: Runtime, log: Log): void {
-  log.info(
-    `model ${model.name}: ${model.precision}, context ${model.n_positions}, vocabulary ${model.vocab_size}, from ${dir}`,
-  );
-  const { device, workers, concurrency, threads } = plan;
-  log.info(`device ${device}, workers ${workers}, concurrency ${concurrency}, threads ${threads} each`);
-  for (const reason of plan.reasons) log.info(reason);
 }

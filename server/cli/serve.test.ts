@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
+
+test("below npm, whose shell dies of a signal that it doesn't hand on, the server finishes and ends", {
+  skip: process.platform === "win32",
+}, async (t) => {
+  const data = mkdtempSync(join(tmpdir(), "jai-below-npm-"));
+  t.after(() => rmSync(data, { recursive: true }));
+  // The second command keeps the shell from making room for the first.
+  const shell = spawn("sh", ["-c", `"${process.execPath}" "${cli}" serve --port 0; true`], {
+    env: { ...process.env, npm_lifecycle_event: "npx", npm_package_name: "another", JAI_DATA_DIR: data },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines: string[] = [];
+  // Until the server, which holds the other end, is gone.
+  for await (const line of createInterface({ input: shell.stdout })) {
+    lines.push(line.replace(/^.* - INFO - /, ""));
+    if (line.includes("ready:")) shell.kill("SIGTERM");
+  }
+  assert.deepEqual(lines.slice(-2), ["stopping on SIGTERM: finishing 0 requests, for up to 30 s", "stopped"]);
+});

@@ -1,0 +1,20 @@
+/*
+ * What `import … from "jai-server"` gives. Its types name no others of the package: only this folder's declarations are
+ * part of it.
+ */
+export { JaiError, type JaiErrorCode } from "./error.js";
+export type { GenerateOptions, GenerateTimeouts, ResponseFormat } from "./generate-options.js";
+export type { Choice, FinishReason, GenerateResult, Usage } from "./generate-result.js";
+export type { GenerationStream, TextPiece } from "./generation-stream.js";
+export {
+  type ImportOptions,
+  type ImportPhase,
+  type ImportResult,
+  importCheckpoint,
+  type Quality,
+} from "./import.js";
+export type { Log } from "./log.js";
+export { type Model, openModel } from "./model.js";
+export type { ModelOptions } from "./model-options.js";
+export { openServer, type Server } from "./server.js";
+export type { ServerOptions } from "./server-options.js";

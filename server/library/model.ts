@@ -1,0 +1,225 @@
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+import { Turns } from "../../workers/turns.js";
+import type { Config } from "../config.js";
+import { Generation, type Listener } from "../generation.js";
+import { readDocument } from "../http/document.js";
+import { toHttpError } from "../http/error-handler.js";
+import { Callers } from "../keys/callers.js";
+import { nativeOperations } from "../operations/native.js";
+import type { Operation } from "../operations/operation.js";
+import { describe, Runtime } from "../serve/runtime.js";
+import { JaiError, type JaiErrorCode } from "./error.js";
+import type { GenerateOptions } from "./generate-options.js";
+import type { GenerateResult } from "./generate-result.js";
+import type { GenerationStream, TextPiece } from "./generation-stream.js";
+import { camelCase, camelCaseFields } from "./internal/camel-case.js";
+import { GenerateBodies } from "./internal/generate-body.js";
+import { PieceBuffer } from "./internal/piece-buffer.js";
+import { optionNames, readOptions } from "./internal/read-options.js";
+import { silent } from "./log.js";
+import type { ModelOptions } from "./model-options.js";
+
+/** A model that is loaded. */
+export interface Model {
+  /** Its name, as its folder has it. */
+  readonly name: string;
+  /** How its weights are kept. */
+  readonly precision: "int8" | "fp32";
+  /** Its context window, in tokens. */
+  readonly context: number;
+  /** How many tokens it knows. */
+  readonly vocabulary: number;
+  /** How many texts it generates at once; more of them wait. */
+  readonly concurrency: number;
+
+  /**
+   * Generates a text. Calls that run at the same time are batched, and each gets the text that it would get alone.
+   * @throws JaiError, as `code` says; or the reason of the signal that gave it up
+   * @example
+   * const { generated } = await model.generate({ prompt: "판교에서 개발자 채용해?", chat: true, maxTokens: 100 });
+   */
+  generate(options: GenerateOptions): Promise<GenerateResult>;
+
+  /**
+   * Generates a text that is read while it comes. The pieces joined are the text that `generate` gives for these options.
+   * Begins at once; throws nothing itself: what goes wrong is thrown in the loop, and rejects `result`.
+   * @example
+   * for await (const { text } of model.stream({ prompt: "판교에서 개발자 채용해?", chat: true })) process.stdout.write(text);
+   */
+  stream(options: GenerateOptions): GenerationStream;
+
+  /**
+   * Admits nothing more, finishes what is admitted, and ends the worker threads.
+   * @param options `drainSeconds`: after so many seconds what is not finished is given up. Default: never
+   * @example
+   * await model.close();
+   */
+  close(options?: { drainSeconds?: number }): Promise<void>;
+}
+
+/** A program's own queue has bounds for nobody's sake but its own. */
+const unbounded = {
+  queueLimit: 1_000_000,
+  maxTokens: 1_000_000,
+  maxPromptChars: 10_000_000,
+} satisfies Partial<Config>;
+
+const names: readonly string[] = [
+  "device",
+  "workers",
+  "concurrency",
+  "threads",
+  "contextStride",
+  "queueLimit",
+] satisfies (keyof ModelOptions & keyof Config)[];
+
+/**
+ * Loads the model in a folder that `jai import` or `importCheckpoint` made, in worker threads of its own.
+ * @param dir the folder
+ * @throws an error whose one line says what is wrong with the folder or an option
+ * @example
+ * import { openModel } from "jai-server";
+ *
+ * const model = await openModel("models/mine");
+ * const { generated } = await model.generate({ prompt: "Once upon a time", maxTokens: 50, seed: 7 });
+ * await model.close();
+ */
+export async function openModel(dir: string, options: ModelOptions = {}): Promise<Model> {
+  const { log = silent, ...others } = options;
+  const config = { ...readOptions(others, { names, otherwise: unbounded }), model: resolve(dir) };
+  const runtime = await optionNames(Runtime.open({ config, keyed: false, log }));
+  describe(runtime, log);
+  try {
+    await runtime.load();
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+  runtime.queue.open();
+  return new LoadedModel(runtime, new GenerateBodies(readDocument(config)));
+}
+
+class LoadedModel implements Model {
+  readonly #runtime: Runtime;
+  readonly #bodies: GenerateBodies;
+  readonly #operations: Record<"generate" | "chat", Operation>;
+  readonly #caller = new Callers(null).anonymous;
+  /** To tokenize a long prompt or to read a grammar takes tens of milliseconds. */
+  readonly #preparing = new Turns();
+  #closed: Promise<void> | null = null;
+
+  constructor(runtime: Runtime, bodies: GenerateBodies) {
+    this.#runtime = runtime;
+    this.#bodies = bodies;
+    const [generate, chat] = nativeOperations(runtime.model) as [Operation, Operation];
+    this.#operations = { generate, chat };
+    // Without it whatever waits would wait forever.
+    runtime.on("down", () => void this.close({ drainSeconds: 0 }));
+  }
+
+  get name(): string {
+    return this.#runtime.model.config.name;
+  }
+
+  get precision(): "int8" | "fp32" {
+    return this.#runtime.model.config.precision;
+  }
+
+  get context(): number {
+    return this.#runtime.model.config.n_positions;
+  }
+
+  get vocabulary(): number {
+    return this.#runtime.model.config.vocab_size;
+  }
+
+  get concurrency(): number {
+    return this.#runtime.plan.concurrency;
+  }
+
+  generate(options: GenerateOptions): Promise<GenerateResult> {
+    return this.#run(options, options?.signal, null);
+  }
+
+  stream(options: GenerateOptions): GenerationStream {
+    const leaving = new AbortController();
+    const signals = [leaving.signal, ...(options?.signal instanceof AbortSignal ? [options.signal] : [])];
+    const run = (push: (piece: TextPiece) => void) => this.#run(options, AbortSignal.any(signals), push);
+    return new PieceBuffer(run, () => leaving.abort());
+  }
+
+  close({ drainSeconds }: { drainSeconds?: number } = {}): Promise<void> {
+    this.#closed ??= this.#runtime.drain(drainSeconds).then(() => this.#runtime.close());
+    return this.#closed;
+  }
+
+  async #run(
+    options: GenerateOptions,
+    signal: AbortSignal | undefined,
+    push: ((piece: TextPiece) => void) | null,
+  ): Promise<GenerateResult> {
+    const body = this.#bodies.make(options);
+    signal?.throwIfAborted();
+    const operation = this.#operations[options.chat ? "chat" : "generate"];
+    const { queue } = this.#runtime;
+    let generation: Generation | null = null;
+    const leave = () => generation?.cancel();
+    signal?.addEventListener("abort", leave);
+    try {
+      const taken = new Generation({ queue, operation, body, id: randomUUID(), caller: this.#caller });
+      generation = taken;
+      const prepared = await this.#preparing.take(() => taken.prepare());
+      const { outcomes } = await taken.run(push === null ? {} : pieces(push));
+      return camelCaseFields(prepared.answer(outcomes)) as GenerateResult;
+    } catch (error) {
+      leave();
+      if (signal?.aborted) throw signal.reason;
+      throw toJaiError(error);
+    } finally {
+      signal?.removeEventListener("abort", leave);
+    }
+  }
+}
+
+/** A generation as pieces; those of a text joined are all of it. */
+function pieces(push: (piece: TextPiece) => void): Listener {
+  const told = new Map<number, { characters: number; tokens: number }>();
+  const tell = (index: number, text: string, tokens: number) => {
+    const before = told.get(index) ?? { characters: 0, tokens: 0 };
+    told.set(index, { characters: before.characters + text.length, tokens: before.tokens + tokens });
+    if (tokens > 0 || text !== "") push({ text, tokens, index });
+  };
+  return {
+    onDelta: (index, { text, tokens }) => tell(index, text, tokens),
+    onEnd: (index, { generated, completionTokens }) => {
+      const { characters, tokens } = told.get(index) ?? { characters: 0, tokens: 0 };
+      tell(index, generated.slice(characters), completionTokens - tokens);
+    },
+  };
+}
+
+/** The library's codes for those of HTTP; what is none of them is a mistake of this package. */
+const codes: Record<string, JaiErrorCode> = {
+  invalid_body: "invalid_options",
+  invalid_grammar: "invalid_options",
+  full: "full",
+  draining: "closed",
+  deadline_exceeded: "deadline_exceeded",
+  worker_lost: "worker_lost",
+  generation_failed: "generation_failed",
+};
+
+function toJaiError(thrown: unknown): unknown {
+  const { code, body } = toHttpError(thrown);
+  const known = codes[code];
+  if (known === undefined) return thrown;
+  if (known === "closed") return new JaiError(known, "the model is closed");
+  const { detail } = body;
+  if (typeof detail === "string") return new JaiError(known, detail);
+  const lines = detail.map(({ loc, msg }) => {
+    const path = loc.slice(1).map((part) => camelCase(String(part)));
+    return `${path.join(".") || "options"}: ${msg.replace("Value error, ", "")}`;
+  });
+  return new JaiError(known, lines.join("; "));
+}
