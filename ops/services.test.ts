@@ -23,7 +23,9 @@ test("jai.env.example lists every setting with its default, and nothing else", (
   assert.deepEqual(listed, known);
 });
 
-test("the systemd unit passes systemd-analyze", { skip: !has("systemd-analyze") }, () => {
+test("the systemd unit passes systemd-analyze", {
+  skip: !has("systemd-analyze") && "needs systemd-analyze",
+}, () => {
   const verified = spawnSync("systemd-analyze", ["verify", path("jai-server.service")], { encoding: "utf8" });
   assert.equal(`${verified.stdout}${verified.stderr}`, "");
   assert.equal(verified.status, 0);
@@ -48,7 +50,7 @@ test("the systemd unit is hardened, drains, and leaves V8 its compiler", () => {
 });
 
 test("the launchd plist parses and says how to run, stop and restart the server", {
-  skip: !has("python3"),
+  skip: !has("python3") && "needs python3",
 }, () => {
   const parse = "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
   const parsed = spawnSync("python3", ["-c", parse, path("jai-server.plist")], { encoding: "utf8" });
