@@ -102,11 +102,13 @@ describe("the shared checkpoint", { skip }, () => {
     }
   });
 
-  it("gives them too with all cases at once", async () => {
-    const results = await generate(cases.map((_, index) => index));
+  it("gives them too with many cases at once", async () => {
+    // The last but one is longer than the window, which slides at each of its tokens.
+    const some = cases.filter((_, index) => index % randomCases(4, 1) === 0);
+    const results = await generate(some.map((one) => cases.indexOf(one)));
     assert.deepEqual(
       results,
-      cases.map(({ ids, greedy_ids, greedy_text }) => ({
+      some.map(({ ids, greedy_ids, greedy_text }) => ({
         promptIds: ids,
         ids: greedy_ids,
         text: greedy_text,

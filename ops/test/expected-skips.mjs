@@ -7,11 +7,17 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const isThere = (command) => spawnSync(command, ["--version"]).error?.code !== "ENOENT";
 
+function systemdVersion() {
+  const { stdout } = spawnSync("systemd-analyze", ["--version"], { encoding: "utf8" });
+  return Number(/^systemd (\d+)/.exec(stdout ?? "")?.[1] ?? 0);
+}
+
 /** What a skipped test's reason begins with, and whether this machine really lacks it. */
 const lacks = {
   "needs POSIX": () => process.platform === "win32",
   "needs Linux": () => process.platform !== "linux",
   "needs ../shared": () => !existsSync(join(root, "../shared")),
+  "needs systemd-analyze 250": () => systemdVersion() < 250,
   "needs systemd-analyze": () => !isThere("systemd-analyze"),
   "needs a package of Node": () => {
     const { optionalDependencies } = JSON.parse(readFileSync(join(root, "ops/nodes/package.json"), "utf8"));

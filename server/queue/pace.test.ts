@@ -18,6 +18,13 @@ test("the recent counts", () => {
   about(pace.msPerToken(4), 14);
 });
 
+test("one that is unlike the others weighs as one of some four for each slot", () => {
+  const pace = new Pace(4);
+  for (let n = 0; n < 200; n++) pace.learn({ tokens: 100, ms: 700, beside: 4 });
+  pace.learn({ tokens: 100, ms: 7000, beside: 4 });
+  about(pace.msPerToken(4), 7 + 63 / 24);
+});
+
 test("what was seen with few and with many tells what it is with full slots", () => {
   const pace = new Pace(32);
   for (let n = 0; n < 300; n++) {
