@@ -1,6 +1,6 @@
 /*
  * What must work on every version of Node that the package names: a checkpoint is imported and served, in processes of
- * the version that runs this file. `nodes.test.mjs` runs it on each.
+ * the version that runs this file. `on-node.mjs` runs it on each.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

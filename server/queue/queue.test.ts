@@ -413,9 +413,10 @@ test("tokens that are told of a running request bring the start of the next near
   const expectedWait = () => {
     let wait = Number.NaN;
     const next = reserve();
-    next.submit([{ item: "b", tokens: 100 }], (standing) => {
+    const [done] = next.submit([{ item: "b", tokens: 100 }], (standing) => {
       wait = standing.expectedWait;
     });
+    void done;
     next.cancel();
     return wait;
   };
