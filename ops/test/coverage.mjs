@@ -35,6 +35,7 @@ export function coverageTable(coverageFolder, dist) {
       .map((cell) => cell.padStart(11))
       .join("")}\n`;
   const share = ([covered, all]) => (all === 0 ? "-" : `${((100 * covered) / all).toFixed(1)} %`);
+  // Files that no test loads have functions and branches too, but only V8 counts those.
   const [total, ...others] = [...rooms];
   return [
     ["coverage", ...KINDS],
