@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("../../ops/dev.mjs", import.meta.url));
-const skip = process.platform === "win32";
+const skip = process.platform === "win32" && "needs POSIX";
 /** Long after everything has ended that ends by itself. */
 const timeout = 20_000;
 

@@ -1,74 +1,94 @@
-// `npm test [-- FILTER…]`: runs every compiled test, or those whose path holds one of the filters, under node's runner,
-// and ends with a line that counts them. Tests of the server's clients have packages of their own, and are not compiled.
-import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// `npm test [-- FILTER…] [--coverage]`: runs every compiled test, or those whose path holds one of the filters, under
+// node's runner, and ends with a line that counts them. Tests of the server's clients and of other versions of Node have
+// packages of their own, and are not compiled.
+//
+// Variables: CI makes a skip that nothing here explains a failure; LONG_TESTS=1 tries more random cases; TEST_SEED draws
+// other ones; COVERAGE=1 is --coverage.
+import { randomInt } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
+import { coverageTable } from "./test/coverage.mjs";
+import { isExpectedSkip } from "./test/expected-skips.mjs";
+import { installPackage } from "./test/install.mjs";
 
-const LONGEST_TEST_MS = 300_000;
-/** No more, where no registry answers. */
-const INSTALL_MS = 120_000;
+/** For a whole file; one that takes longer hangs. */
+const LONGEST_TEST_MS = 600_000;
+/** Each file is a process, and many start a server beside it. */
+const MOST_AT_ONCE = 4;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const clients = join(root, "server/clients");
-const filters = process.argv.slice(2);
+const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
+const options = process.argv.slice(2).filter((argument) => argument.startsWith("--"));
+const filters = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const unknown = options.find((option) => option !== "--coverage");
+if (unknown) fail(`expected FILTER… and --coverage, got ${unknown}`, 2);
 
-/** Paths of the tests that are asked for, `folder` being what filters don't see of them. */
-function select(folder, names, ending) {
-  return names
-    .filter((name) => name.endsWith(ending))
+/** Tests in `folder` that are asked for; filters see their paths below `seenFrom`. */
+function select(folder, ending, seenFrom = root) {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending) && !/(^|[\\/])node_modules[\\/]/.test(name))
+    .map((name) => relative(seenFrom, join(folder, name)).replaceAll("\\", "/"))
     .filter((name) => filters.length === 0 || filters.some((filter) => name.includes(filter)))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(seenFrom, name));
 }
 
 const dist = join(root, "dist");
-const compiled = select(dist, readdirSync(dist, { recursive: true, encoding: "utf8" }), ".test.js");
-const ofClients = select(
-  root,
-  readdirSync(clients).map((name) => join("server/clients", name)),
-  ".test.mjs",
-);
-if (ofClients.length > 0) installClients();
-const files = [...compiled, ...ofClients];
-if (files.length === 0) {
-  process.stderr.write(`no test file matches ${filters.join(" ")}\n`);
-  process.exit(1);
+const compiled = select(dist, ".test.js", dist);
+const others = ["server/clients", "ops/nodes"].flatMap((name) => {
+  const tests = select(join(root, name), ".test.mjs");
+  if (tests.length > 0) installPackage(join(root, name));
+  return tests;
+});
+// What takes longest begins first, so that no core waits for it at the end.
+const files = [...others, ...compiled];
+if (files.length === 0) fail(`no test file matches ${filters.join(" ")}`, 1);
+
+if (process.env.LONG_TESTS === "1") process.env.TEST_SEED ??= String(randomInt(1, 1_000_000));
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`;
+const isCovered = options.includes("--coverage") || process.env.COVERAGE === "1";
+const coverage = isCovered && mkdtempSync(join(tmpdir(), "jai-coverage-"));
+if (coverage) process.env.NODE_V8_COVERAGE = coverage;
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Lines about skips and failures that node's own report doesn't have. */
+const remarks = [];
+const concurrency = Math.min(availableParallelism(), MOST_AT_ONCE);
+const events = run({ files, concurrency, timeout: LONGEST_TEST_MS });
+
+function count(result, { name, file, skip, details }) {
+  if (skip !== undefined && skip !== false) {
+    const isExpected = isExpectedSkip(skip);
+    const label = isExpected ? "skipped" : isCi ? "failed: skipped without need" : "skipped without need";
+    remarks.push(`${label}: ${name} (${relative(root, file ?? "")}): ${skip === true ? "no reason" : skip}`);
+    counts[isExpected || !isCi ? "skipped" : "failed"]++;
+  } else if (result === "passed" && name === file) {
+    // Node takes a file without tests for a test that passes.
+    remarks.push(`failed: ${relative(root, file)}: expected tests, got none`);
+    counts.failed++;
+  } else if (details.type !== "suite") counts[result]++;
 }
 
-process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`;
-const counts = { passed: 0, failed: 0, skipped: 0 };
-const events = run({ files, timeout: LONGEST_TEST_MS });
-const count = (result) => (event) => {
-  if (event.details.type === "suite") return;
-  counts[event.skip !== undefined && event.skip !== false ? "skipped" : result]++;
-};
-events.on("test:pass", count("passed")).on("test:fail", count("failed"));
+events.on("test:pass", (event) => count("passed", event)).on("test:fail", (event) => count("failed", event));
 events.compose(new spec()).pipe(process.stdout);
-events.on("end", () => {
-  process.once("exit", () => {
-    const { passed, failed, skipped } = counts;
-    process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
-  });
-  process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+process.once("exit", () => {
+  if (coverage) {
+    process.stdout.write(coverageTable(coverage, dist));
+    rmSync(coverage, { recursive: true });
+  }
+  for (const remark of remarks) process.stdout.write(`${remark}\n`);
+  const { passed, failed, skipped } = counts;
+  if (failed > 0 && process.env.TEST_SEED)
+    process.stdout.write(`random cases drawn with TEST_SEED=${process.env.TEST_SEED}\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 });
 
-/** Installs the clients that their lock file names; where that fails, their tests say so and are skipped. */
-function installClients() {
-  const lock = createHash("sha256")
-    .update(readFileSync(join(clients, "package-lock.json")))
-    .digest("hex");
-  const stamp = join(clients, "node_modules/.jai-installed");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  process.stderr.write("jai-server: installing the clients that are tested\n");
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: clients,
-    stdio: ["ignore", 2, 2],
-    timeout: INSTALL_MS,
-    shell: process.platform === "win32",
-  });
-  if (status === 0) writeFileSync(stamp, lock);
+function fail(message, status) {
+  process.stderr.write(`${message}\n`);
+  process.exit(status);
 }

@@ -9,7 +9,7 @@ for (const [where, terminal, expected] of [
   ["at a terminal a hang-up stops it", true, "SIGHUP"],
   ["away from a terminal a hang-up is ignored, and SIGTERM still stops it", undefined, "SIGTERM"],
 ] as const)
-  test(where, { skip: process.platform === "win32" }, async () => {
+  test(where, { skip: process.platform === "win32" && "needs POSIX" }, async () => {
     const child = spawn(process.execPath, [
       "--input-type=module",
       "--eval",

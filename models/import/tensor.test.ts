@@ -71,6 +71,7 @@ test("reads views in logical order: offset, transposed, stepped, three axes", as
     [new FakeTensor(counting("float64"), [1, 2, 1], [99, 1, 77], 22), [22, 23]],
     [new FakeTensor(counting("float32"), [], [], 7), [7]],
     [new FakeTensor(counting("float32"), [2, 2], [0, 1], 4), [4, 5, 4, 5]],
+    [new FakeTensor(counting("float32"), Array(16).fill(1), Array(16).fill(1), 9), [9]],
   ];
   for (const [view, values] of views) assert.deepEqual(await read(t, view), values);
 });

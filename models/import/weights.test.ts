@@ -371,7 +371,7 @@ test("closes the checkpoint where it refuses it, and when the weights are closed
 
 const real = new URL("../../../../shared/jai/ckpt.pt", import.meta.url);
 
-test("reads a real checkpoint", { skip: !existsSync(real) && "not here" }, async (t) => {
+test("reads a real checkpoint", { skip: !existsSync(real) && "needs ../shared/jai" }, async (t) => {
   const weights = await readWeights(await openCheckpoint(real.pathname));
   t.after(() => weights.close());
   assert.deepEqual(weights.sizes, {

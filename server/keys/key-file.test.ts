@@ -54,7 +54,9 @@ test("the README's file is one", () => {
   );
 });
 
-test("the hash is what the README's command prints", { skip: process.platform !== "linux" }, () => {
+test("the hash is what the README's command prints", {
+  skip: process.platform !== "linux" && "needs Linux",
+}, () => {
   const printed = execFileSync("sh", ["-c", 'printf %s "$key" | sha256sum'], {
     env: { ...process.env, key: "secret" },
   });
@@ -134,7 +136,9 @@ test("what is missing, no file or too large is not read", async (context) => {
   await refused(join(dir, "large"), "the file: expected at most 1048576 bytes, got 1048577");
 });
 
-test("nobody waits for a writer to a FIFO", { skip: process.platform === "win32" }, async (context) => {
+test("nobody waits for a writer to a FIFO", {
+  skip: process.platform === "win32" && "needs POSIX",
+}, async (context) => {
   const path = join(folder(context), "fifo");
   execFileSync("mkfifo", [path]);
   await assert.rejects(readKeyFile(path), { message: "the file: expected a regular file" });

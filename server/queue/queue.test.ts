@@ -81,6 +81,7 @@ test("priorities and numbers of sequences that there are not are refused", () =>
   const { reserve } = holdQueue();
   for (const priority of [11, -11, 0.5, Number.NaN])
     assert.throws(() => reserve({ priority }), /expected a priority from -10 to 10, got/);
+  for (const priority of [10, -10]) reserve({ priority }).cancel();
   for (const sequences of [0, -1, 1.5])
     assert.throws(() => reserve({ sequences }), /expected at least one sequence, got/);
 });
@@ -410,4 +411,23 @@ test("a listener that gives up its request in the middle of it disturbs nobody",
   await clock.advance(3000);
   await left;
   assert.deepEqual([last, queue.waiting], [1, 1]);
+});
+
+test("tokens that are told of a running request bring the start of the next nearer", () => {
+  const { enter, reserve } = holdQueue();
+  const { ticket } = enter("a");
+  const expectedWait = () => {
+    let wait = Number.NaN;
+    const next = reserve();
+    const [done] = next.submit([{ item: "b", extent: { promptTokens: 10, most: 100 } }], (standing) => {
+      wait = standing.expectedWait;
+    });
+    void done;
+    next.cancel();
+    return wait;
+  };
+  const before = expectedWait();
+  ticket.progress(0, 60);
+  ticket.progress(0, 30);
+  assert.ok(expectedWait() < before / 2, `${expectedWait()} s after ${before} s`);
 });

@@ -7,6 +7,7 @@ import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fi
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
+import { randomCases } from "../../ops/random-cases.js";
 import { OnnxSession } from "../onnx/session.js";
 import type { FromSequence, Sampling, TokenLogprob } from "../protocol.js";
 import { type Constraint, ConstraintError } from "./constraint.js";
@@ -21,6 +22,8 @@ import { Sequence, type SequenceOptions } from "./sequence.js";
 
 type Finished = Extract<FromSequence, { type: "finished" }>;
 
+/** Requests that come and go beside one another. */
+const MANY = randomCases(32, 64);
 const { context, layers, heads, width, vocab } = FIXTURE_SIZES;
 const shape = { layers, heads, headDim: width / heads, context };
 const decoder = {
@@ -150,9 +153,9 @@ for (const precision of ["fp32", "int8"] as const) {
 
     it("gives every sequence of a changing batch the very text that it gets alone", async () => {
       const alone: Finished[] = [];
-      for (const request of mixedRequests(64)) alone.push(await generate(engineOf(1), request));
+      for (const request of mixedRequests(MANY)) alone.push(await generate(engineOf(1), request));
 
-      const requests = mixedRequests(64);
+      const requests = mixedRequests(MANY);
       const engine = engineOf(24);
       const outcomes: Promise<FromSequence>[] = [];
       // Two join in every step, so that each is in company of another size and depth at each of its tokens.
@@ -165,7 +168,7 @@ for (const precision of ["fp32", "int8"] as const) {
     });
 
     it("gives the very text of a fresh engine to prompts that begin like others", async () => {
-      const requests = branchingRequests(80);
+      const requests = branchingRequests(randomCases(40, 80));
       const alone: string[] = [];
       for (const request of requests) alone.push((await generate(engineOf(1), request)).generated);
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { seededRandom } from "../../models/tokenizer.fixtures.js";
 import { createTokenizer } from "../../models/tokenizer.js";
+import { randomCases } from "../../ops/random-cases.js";
 import { constraintFor } from "./index.js";
 import { RandomSchemas } from "./random-schema.js";
 import { Wanderer } from "./wanderer.js";
@@ -14,7 +15,7 @@ const json = (name: string) => JSON.parse(readFileSync(`${folder}${name}`, "utf8
 const tokenizer = createTokenizer(json("tokenizer.json"), json("tokenizer_config.json"));
 const model = { tokenizer, vocabulary: tokenizer.size };
 const { eosId } = tokenizer;
-const SCHEMAS = Number(process.env.GRAMMAR_SCHEMAS ?? 200);
+const SCHEMAS = Number(process.env.GRAMMAR_SCHEMAS ?? randomCases(60, 300));
 
 describe("a JSON schema", () => {
   it(`of ${SCHEMAS} at random is satisfied by all that a model without sense writes`, (context) => {

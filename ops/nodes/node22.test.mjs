@@ -1,0 +1,3 @@
+import { testOn } from "./on-node.mjs";
+
+testOn(22);

@@ -1,0 +1,55 @@
+// A part of the suite on each version of Node that the package supports, by binaries that npm has packages of.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { isExpectedSkip } from "../test/expected-skips.mjs";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const dist = join(here, "../../dist");
+const { optionalDependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
+/** What may run differently on another version: native code, threads, typed arrays, regular expressions. */
+const UNITS = [
+  "models/tokenizer/detokenizer.test.js",
+  "server/pool.test.js",
+  "workers/engine/kv-cache.test.js",
+  "workers/engine/sampler.test.js",
+  "workers/grammar/grammar.test.js",
+];
+/** With these it takes half a minute more for each version. */
+const LONG_UNITS = ["models/tokenizer.test.js", "workers/engine/engine.test.js"];
+
+/** Tests of one major version. On the one that runs them, the suite has all but the smoke test. */
+export function testOn(major) {
+  const name = `node${major}-${process.platform}-${process.arch}`;
+  const version = optionalDependencies[name]?.split("@").at(-1);
+  const binary = join(here, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
+  const skip =
+    version === undefined
+      ? `needs a package of Node ${major} for ${process.platform} ${process.arch}`
+      : !existsSync(binary) && `${name} is not installed: npm ci in ops/nodes, which npm test runs, failed`;
+  const isOurs = process.version.startsWith(`v${major}.`);
+  const units = isOurs ? [] : [...UNITS, ...(process.env.LONG_TESTS === "1" ? LONG_UNITS : [])];
+  for (const file of ["ops/nodes/smoke.js", ...units])
+    test(`${file.replace(".js", "")} on Node ${version ?? major}`, { skip }, () => {
+      assert.equal(spawnSync(binary, ["--version"], { encoding: "utf8" }).stdout, `v${version}\n`);
+      // Neither a part of this run's report nor of its coverage, and with few random cases.
+      const { NODE_TEST_CONTEXT: _, NODE_V8_COVERAGE: __, LONG_TESTS: ___, ...env } = process.env;
+      const { status, stdout, stderr } = spawnSync(binary, ["--test-reporter=tap", join(dist, file)], {
+        encoding: "utf8",
+        env,
+        maxBuffer: 1 << 26,
+      });
+      const counted = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(stdout)?.[1]);
+      assert.equal(status, 0, `${stdout}${stderr}`);
+      assert.ok(counted("pass") > 1, stdout);
+      assert.equal(counted("fail") + counted("cancelled") + counted("todo"), 0, stdout);
+      const skips = [...stdout.matchAll(/# SKIP(.*)$/gm)].map(([, reason]) => reason.trim());
+      assert.deepEqual(
+        skips.filter((reason) => !isExpectedSkip(reason)),
+        [],
+      );
+    });
+}
