@@ -38,7 +38,7 @@ export interface ServerOptions {
   maxBodyBytes?: number | undefined;
   /** Tokens by which the window slides past the model's context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
-  /** The folder where jobs and answers are kept; of this server alone. */
+  /** The folder where jobs and answers are kept; of this server alone. Default `auto`, in the user's state directory. */
   dataDir?: string | undefined;
   /** How much is kept there, in bytes; beyond it 507. Default 1 GiB. */
   dataBytes?: number | undefined;
