@@ -64,9 +64,9 @@ test("what the systemd unit runs is in the package, with settings that the serve
   assertTaken(Object.fromEntries(environment));
   const [grace] = directives(unit, "TimeoutStopSec");
   assert.ok(Number(grace) > drainSeconds, grace);
-  // It keeps its jobs where DynamicUser lets it write.
+  // It keeps its jobs where DynamicUser lets it write: %S is /var/lib of a system's service.
   const { JAI_DATA_DIR } = Object.fromEntries(environment);
-  assert.equal(JAI_DATA_DIR, `/var/lib/${directives(unit, "StateDirectory")[0]}`);
+  assert.equal(JAI_DATA_DIR, `%S/${directives(unit, "StateDirectory")[0]}`);
   // The file that is installed by the comment is the one that is read.
   const [, installed] = /jai\.env\.example (\S+)/.exec(unit) ?? [];
   assert.equal(directives(unit, "EnvironmentFile")[0], `-${installed}`);
@@ -86,7 +86,7 @@ test("what the launchd agent runs is in the package, with settings that the serv
   assert.deepEqual(agent.KeepAlive, { SuccessfulExit: false });
   const comment = read("jai-server.plist");
   assert.match(comment, new RegExp(`launchctl bootout gui/.+/${agent.Label}\n`));
-  assert.match(comment, new RegExp(`The log is ${agent.StandardOutPath}\\.`));
+  assert.match(comment, new RegExp(`The log is ${agent.StandardOutPath}[.,]`));
 });
 
 /** Values of a unit's directive, in the order in which they stand. */

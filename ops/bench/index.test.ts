@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { writeFixtureModel } from "../../models/fixture.js";
 import { UsageError } from "../../server/config.js";
 import { run } from "./index.js";
+import { TOO_SLOW } from "./open-steps.js";
 import { OURS, type Results } from "./results.js";
 
 for (const args of [
@@ -43,18 +44,12 @@ test("a whole run on a tiny model leaves its results", async (t) => {
   t.mock.restoreAll();
 
   const results = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as Results;
-  assert.deepEqual(results.problems, []);
+  // A machine that is busy otherwise may be too slow for an open loop, and then the results say so.
+  const slow = results.problems.filter(({ reason }) => reason.startsWith(TOO_SLOW));
+  assert.deepEqual(results.problems, slow);
+  assert.ok(results.open.length + slow.length > 0);
   assert.ok(results.finished);
-  for (const kind of [
-    "decode",
-    "prefill",
-    "joining",
-    "firstToken",
-    "again",
-    "memory",
-    "alone",
-    "open",
-  ] as const)
+  for (const kind of ["decode", "prefill", "joining", "firstToken", "again", "memory", "alone"] as const)
     assert.ok(results[kind].length > 0, kind);
   for (const clients of [1, 2]) {
     const row = results.closed.find((one) => one.system === OURS && one.clients === clients && !one.stream);

@@ -16,6 +16,7 @@ const CLIENTS = 32;
 const PATIENCE_SECONDS = (BOUNDS.firstTokenMs + ANSWER_TOKENS.most * BOUNDS.meanInterTokenMs) / 1000;
 /** A system of fewer requests per second answers too few in a measurement to say anything. */
 const LEAST_PER_SECOND = 2;
+export const TOO_SLOW = `no open loop: expected ${LEAST_PER_SECOND} requests a second in the closed loop, got fewer`;
 
 /** Requests that come when they come, at ever higher rates, up to and past what the system did in the closed loop. */
 export function openSteps(lineup: Lineup, systems: readonly System[], grid: Grid, results: Results): Step[] {
@@ -45,7 +46,11 @@ async function measureLoad(
 ): Promise<void> {
   const { model } = lineup;
   const perSecond = load * requestsPerSecond(model, system, results);
-  if (!(perSecond >= load * LEAST_PER_SECOND)) return;
+  if (!(perSecond >= load * LEAST_PER_SECOND)) {
+    const reason = `${TOO_SLOW}, at load ${load}`;
+    results.problems.push({ model, system: system.name, clients: null, reason });
+    return;
+  }
   if (!lineup.runner(system)) await lineup.start(system, CLIENTS);
   const runner = lineup.runner(system);
   if (!runner) return;

@@ -47,6 +47,7 @@ export class Dispatcher {
   #pausedUntil = 0;
   readonly #pausedCallers = new Map<string, number>();
   #meanRunMs = 0;
+  #lastRead: Promise<unknown> = Promise.resolve();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -95,7 +96,7 @@ export class Dispatcher {
     const startedAt = this.#now();
     try {
       if (job.attempts > MOST_ATTEMPTS) throw new HttpError("job_interrupted");
-      const body = await jobs.bodyOf(job);
+      const body = await this.#bodyOf(job);
       if (!isRunning(job)) return;
       const { generation, answer, sequences } = this.#begin(job, body);
       log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
@@ -127,6 +128,13 @@ export class Dispatcher {
       this.#underWay.delete(job);
       this.dispatch();
     }
+  }
+
+  /** Bodies are read one after the other: a later job that is read sooner would take the slot of an earlier one. */
+  #bodyOf(job: Job): Promise<object> {
+    const read = this.#lastRead.then(() => this.#options.jobs.bodyOf(job));
+    this.#lastRead = read.catch(() => {});
+    return read;
   }
 
   #begin(job: Job, body: object) {
