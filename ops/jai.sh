@@ -158,6 +158,8 @@ start() {
   if [ -f "$root/ops/prepare.mjs" ]; then node "$root/ops/prepare.mjs" || exit 1; fi
 
   if [ -f "$log_file" ]; then mv "$log_file" "$log_file.1"; fi
+  # Below npm the server would end with npm's shell, and it is to outlive that.
+  unset npm_lifecycle_event
   nohup node "$root/dist/server/cli.js" serve >"$log_file" 2>&1 </dev/null &
   pid=$!
   # With all that `stop` and `status` need: what the settings say by then is nothing to them.

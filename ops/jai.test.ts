@@ -286,6 +286,17 @@ test("jai.env may come from an editor on Windows, and have blanks as systemd all
   assert.deepEqual(others, { JAI_LOG_FORMAT: "json", JAI_CONTEXT_STRIDE: "7", JAI_DATA_DIR: "/x/a b" });
 });
 
+test("a server that a package's script starts doesn't end with that script's shell", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  writeFileSync(
+    join(root, "dist/server/cli.js"),
+    `${standIn}\nconsole.log("script: " + process.env.npm_lifecycle_event);`,
+  );
+  const started = await run(["start"], { env: { npm_lifecycle_event: "background" } });
+  assert.equal(started.code, 0, started.stderr);
+  assert.match((await run(["logs"])).stdout, /^script: undefined$/m);
+});
+
 test("a port that changes at each start is refused", { skip }, async (t) => {
   const { run } = await install(t);
   assert.match(
