@@ -75,26 +75,28 @@ function byteSymbols(): string[] {
   });
 }
 
+/** A model's config.json, but for the tokenizer's part. */
+export function fixtureConfig(sizes: Sizes, precision: ModelConfig["precision"]): ModelConfig {
+  return {
+    model_type: "jai",
+    name: "fixture",
+    vocab_size: sizes.vocab,
+    n_positions: sizes.context,
+    n_embd: sizes.width,
+    n_layer: sizes.layers,
+    n_head: sizes.heads,
+    layer_norm_epsilon: 1e-5,
+    precision,
+  };
+}
+
 export async function writeFixtureModel(
   dir: string,
   precision: ModelConfig["precision"],
   weights: GptWeights = randomWeights(),
 ): Promise<void> {
-  const { sizes } = weights;
   const tokenizer = byteTokenizer();
-  const files = renderConfigFiles(
-    {
-      name: "fixture",
-      vocab_size: sizes.vocab,
-      n_positions: sizes.context,
-      n_embd: sizes.width,
-      n_layer: sizes.layers,
-      n_head: sizes.heads,
-      layer_norm_epsilon: 1e-5,
-      precision,
-    },
-    tokenizer,
-  );
+  const files = renderConfigFiles(fixtureConfig(weights.sizes, precision), tokenizer);
   await writeGraph(dir, weights, files["config.json"]);
   await writeFile(join(dir, "tokenizer.json"), JSON.stringify(tokenizer));
   for (const [name, content] of Object.entries(files))

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { blockMaxima } from "../../workers/engine/fixture.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
-import { FIXTURE_SIZES, randomWeights } from "../fixture.js";
+import { FIXTURE_SIZES, fixtureConfig, randomWeights } from "../fixture.js";
 import type { ModelConfig } from "../folder.js";
 import { modelShape } from "../shape.js";
 import { buildGraph } from "./graph.js";
@@ -17,25 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), "jai-graph-"));
 after(() => rmSync(folder, { recursive: true }));
 let files = 0;
 
-function configOf(
-  { vocab, context, width, layers, heads }: Sizes,
-  precision: ModelConfig["precision"],
-): ModelConfig {
-  return {
-    model_type: "jai",
-    name: "test",
-    vocab_size: vocab,
-    n_positions: context,
-    n_embd: width,
-    n_layer: layers,
-    n_head: heads,
-    layer_norm_epsilon: 1e-5,
-    precision,
-  };
-}
-
 async function write(weights: GptWeights, externalBytes?: number) {
-  const config = configOf(weights.sizes, "fp32");
+  const config = fixtureConfig(weights.sizes, "fp32");
   const file = join(folder, `${files++}.onnx`);
   await writeModel(file, buildGraph(weights, config), () => {}, externalBytes);
   return { file, config };

@@ -5,32 +5,18 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
-import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../fixture.js";
-import { type ModelConfig, readModelFolder } from "../folder.js";
+import { FIXTURE_SIZES, fixtureConfig, randomWeights, writeFixtureModel } from "../fixture.js";
+import { readModelFolder } from "../folder.js";
 import { compare } from "../self-test.js";
 import { modelShape } from "../shape.js";
 import { ImportError } from "./error.js";
-import type { GptWeights, Sizes } from "./weights.js";
+import type { GptWeights } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 function folder(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "jai-graph-"));
   t.after(() => rmSync(dir, { recursive: true }));
   return dir;
-}
-
-function configOf(sizes: Sizes, precision: ModelConfig["precision"]): ModelConfig {
-  return {
-    model_type: "jai",
-    name: "test",
-    vocab_size: sizes.vocab,
-    n_positions: sizes.context,
-    n_embd: sizes.width,
-    n_layer: sizes.layers,
-    n_head: sizes.heads,
-    layer_norm_epsilon: 1e-5,
-    precision,
-  };
 }
 
 /** The same weights with each matrix passed through `change`. */
@@ -63,7 +49,7 @@ test("int8 is close to float32, and every phase tells how far it is", async (t) 
   const { verification, quality } = await writeGraph(
     dir,
     weights,
-    configOf(weights.sizes, "int8"),
+    fixtureConfig(weights.sizes, "int8"),
     (phase, share) => {
       assert.ok(share > (seen.get(phase) ?? 0) && share <= 1, `${phase} ${share}`);
       seen.set(phase, share);
@@ -83,7 +69,7 @@ test("int8 weights that lose an output's small weights to a large one are called
     if (name !== "head.weight") return;
     for (let row = 0; row < values.length; row += FIXTURE_SIZES.width) values[row] = 100;
   });
-  const { quality } = await writeGraph(folder(t), outliers, configOf(FIXTURE_SIZES, "int8"));
+  const { quality } = await writeGraph(folder(t), outliers, fixtureConfig(FIXTURE_SIZES, "int8"));
   assert.equal(quality?.verdict, "poor");
 });
 
@@ -91,14 +77,14 @@ for (const width of [16, 32, 128]) {
   test(`a checkpoint of width ${width} that was never trained is written in int8`, async (t) => {
     const sizes = { ...FIXTURE_SIZES, width, hidden: 4 * width, heads: 2 };
     const untrained = randomWeights(sizes, width, 0.02 * Math.sqrt(width));
-    const { quality } = await writeGraph(folder(t), untrained, configOf(sizes, "int8"));
+    const { quality } = await writeGraph(folder(t), untrained, fixtureConfig(sizes, "int8"));
     assert.equal(quality?.verdict, "good");
   });
 }
 
 test("a checkpoint of nothing but zeros is written in int8", async (t) => {
   const zeros = changed(randomWeights(), (_, values) => values.fill(0));
-  const { verification, quality } = await writeGraph(folder(t), zeros, configOf(FIXTURE_SIZES, "int8"));
+  const { verification, quality } = await writeGraph(folder(t), zeros, fixtureConfig(FIXTURE_SIZES, "int8"));
   assert.equal(verification.difference, 0);
   assert.deepEqual(quality, { kl: 0, sameTop: 1, verdict: "good" });
 });
@@ -111,9 +97,12 @@ test("a checkpoint that holds no numbers is refused by the model's name", async 
   for (const precision of ["int8", "fp32"] as const) {
     const place = join(dir, precision);
     mkdirSync(place);
-    await assert.rejects(writeGraph(place, spoilt, configOf(FIXTURE_SIZES, precision)), (error) => {
+    await assert.rejects(writeGraph(place, spoilt, fixtureConfig(FIXTURE_SIZES, precision)), (error) => {
       assert.ok(error instanceof ImportError, String(error));
-      assert.match(error.message, /^the written model test: disagrees with the checkpoint: [^\n]+ of NaN$/);
+      assert.match(
+        error.message,
+        /^the written model fixture: disagrees with the checkpoint: [^\n]+ of NaN$/,
+      );
       return true;
     });
   }
