@@ -55,6 +55,8 @@ export class ServerProcess {
         // Where a test has no data folder named, it is still not the user's own that is written to.
         XDG_STATE_HOME: data,
         STATE_DIRECTORY: "",
+        // It is no script of the npm that runs the tests: below npm a server takes signals otherwise.
+        npm_lifecycle_event: undefined,
         ...environment,
       },
       stdio: ["ignore", "pipe", "pipe"],
