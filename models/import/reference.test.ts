@@ -56,7 +56,7 @@ describe("the shared checkpoint", { skip }, () => {
       const session = await OnnxSession.open(model.graphPath, modelShape(model.config), {
         device: "cpu",
         deviceId: 0,
-        threads: 2,
+        threads: 1,
       });
       models[precision] = { model, session };
     }
