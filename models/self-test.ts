@@ -70,13 +70,13 @@ export function compare(
 ): SelfTestResult {
   const error = relativeError(test.logits, logits);
   const expected = 2 * test.error + SLACK[precision];
-  const figures = `logits are off by ${percent(error)} of their spread, ${percent(test.error)} where it was imported`;
+  const figures = `${precision} logits are ${percent(error)} off the original's here, and were ${percent(test.error)} off where the model was imported`;
   if (!(error <= Math.max(WRONG[precision], expected)))
     throw new Error(
       `self-test: expected the numbers of the model that was imported, got others: ${figures}; import it again`,
     );
   if (error > expected)
-    return { verdict: "off", message: `self-test: this machine's ${precision} numbers are off: ${figures}` };
+    return { verdict: "off", message: `self-test: this machine computes other numbers: ${figures}` };
   return { verdict: "passed", message: `self-test passed: ${figures}` };
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "./config.js";
 import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "./library/import.js";
-import { isNpmScript } from "./npm.js";
+import { isNpmScript, isNpx } from "./npm.js";
 
 export const usage = [
   "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
@@ -31,7 +31,7 @@ export async function run(args: string[]): Promise<void> {
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
     `written to ${options.out} in ${seconds} s`,
-    `serve it: ${isNpmScript ? "npm run jai --" : "jai"} serve --model ${shellQuoted(options.out)}`,
+    `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -231,7 +231,7 @@ test("a second server on the same data folder says so and ends, and the first go
   assert.equal(code, 1);
   assert.equal(
     output.trim().split("\n").at(-1),
-    `cannot keep jobs in ${data}: another server uses it; JAI_DATA_DIR names another folder`,
+    `cannot keep jobs in ${data}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
   );
   const { id } = await clientOf(first).create({ prompt: "x", max_tokens: 2 }, "one");
   await clientOf(first).follow(id, "");

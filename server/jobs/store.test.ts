@@ -58,7 +58,7 @@ test("a folder that another uses is refused in one line", async (context) => {
   const store = await Store.open(folder);
   await assert.rejects(Store.open(folder), {
     name: "StoreError",
-    message: `cannot keep jobs in ${folder}: another server uses it; JAI_DATA_DIR names another folder`,
+    message: `cannot keep jobs in ${folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
   });
   await store.close();
 });

@@ -48,7 +48,9 @@ export class Store {
     } catch (error) {
       const cause = (error as Error).cause as { code?: string } | undefined;
       if (cause?.code !== "LEVEL_LOCKED") throw damaged(cause ?? error);
-      throw refuse("another server uses it; JAI_DATA_DIR names another folder");
+      throw refuse(
+        "another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)",
+      );
     }
     try {
       if (isNew) await level.put(FORMAT_KEY, FORMAT, { sync: true });

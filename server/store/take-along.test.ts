@@ -185,7 +185,7 @@ test("of servers that start at once on one port a second one ends while the firs
   assert.equal(refused.length, 1);
   assert.equal(
     refused[0]!.reason.message,
-    `cannot keep jobs in ${there.folder}: another server uses it; JAI_DATA_DIR names another folder`,
+    `cannot keep jobs in ${there.folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
   );
   await assertMoved(there);
 });

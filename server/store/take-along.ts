@@ -184,7 +184,9 @@ async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
 }
 
 const inUse = (folder: string) =>
-  new StoreError(`cannot keep jobs in ${folder}: another server uses it; JAI_DATA_DIR names another folder`);
+  new StoreError(
+    `cannot keep jobs in ${folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
+  );
 
 async function openLevel(path: string, createIfMissing = false): Promise<ClassicLevel> {
   const level = new ClassicLevel(path, { createIfMissing });
