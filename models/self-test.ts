@@ -29,6 +29,9 @@ const SLACK = { fp32: 1e-3, int8: 0.01 } as const;
 /** Unrelated logits differ by 1 or more. TensorFloat-32, which GPUs use for float32, costs some 1e-3. */
 const WRONG = { fp32: 0.05, int8: 0.7 } as const;
 
+/** An int8 model that an import called poor may be as far off as an unrelated one. */
+export const GREATEST_ERROR = 2;
+
 /**
  * Reads a folder's self-test; null where it holds none, as those of earlier versions.
  * @throws ModelError with one line that names the field
@@ -43,8 +46,8 @@ export function readSelfTest(dir: string, config: ModelConfig): SelfTest | null 
   const bytes = Buffer.from(typeof logits === "string" ? logits : "", "base64");
   if (bytes.length !== 4 * vocabulary)
     throw unexpected(SELF_TEST_FILE, "logits", `${vocabulary} float32 numbers in base64`, logits);
-  if (typeof error !== "number" || !(error >= 0))
-    throw unexpected(SELF_TEST_FILE, "error", "a number from 0 up", error);
+  if (typeof error !== "number" || !(error >= 0 && error <= GREATEST_ERROR))
+    throw unexpected(SELF_TEST_FILE, "error", `a number from 0 to ${GREATEST_ERROR}`, error);
   return {
     ids: Int32Array.from(ids as number[]),
     logits: Float32Array.from({ length: vocabulary }, (_, i) => bytes.readFloatLE(4 * i)),

@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../models/self-test.js";
 import "../workers/onnx/telemetry.js";
+import { Halt } from "../workers/halt.js";
 import type {
   Deltas,
   FromSequence,
@@ -63,7 +64,7 @@ export interface PoolOptions {
   /** Absolute path of the workers' entry. */
   filename: string;
   /** One worker starts for each of `deviceIds`. */
-  setup: Omit<WorkerSetup, "claims">;
+  setup: Omit<WorkerSetup, "claims" | "halt">;
   /** The model's context in tokens. */
   context: number;
   /** The most tasks under way, over all workers; by default as many as they have slots. */
@@ -91,6 +92,9 @@ interface PoolEvents {
 
 /** So many workers in a row that can't load the model are no accident. */
 const MOST_FAILURES = 5;
+/** Past it a step is not waited for. A step of a large model takes a second. */
+const LONGEST_STEP_MS = 5000;
+const HALT_POLL_MS = 2;
 
 /** The worker threads. `Placement` decides which of them gets a task; this tells it what becomes of them. */
 export class Pool extends EventEmitter<PoolEvents> {
@@ -102,6 +106,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #piscina: Piscina;
   readonly #concurrency: number;
   readonly #claims: Int32Array<SharedArrayBuffer>;
+  readonly #halt: Halt;
   /** Of the workers that have loaded the model. */
   readonly #placement: Placement;
   /** By the task's id. */
@@ -113,6 +118,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     const workers = setup.deviceIds.length;
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
+    this.#halt = Halt.for(workers);
+    process.once("exit", this.#leaveRuntime);
     this.#claims = new Int32Array(new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT));
     this.#piscina = new Piscina({
       filename,
@@ -122,7 +129,11 @@ export class Pool extends EventEmitter<PoolEvents> {
       // The other modes put the thread to sleep between two tasks, and the engine's loop with it.
       atomics: "disabled",
       recordTiming: false,
-      workerData: { ...setup, claims: this.#claims.buffer } satisfies WorkerSetup,
+      workerData: {
+        ...setup,
+        claims: this.#claims.buffer,
+        halt: this.#halt.buffer,
+      } satisfies WorkerSetup,
       // Piscina takes a worker for ready once its code is imported, long before the model is loaded.
       loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
     });
@@ -160,11 +171,22 @@ export class Pool extends EventEmitter<PoolEvents> {
     };
   }
 
-  /** Ends the workers, and with them whatever they still run. */
+  /** Ends the workers, as soon as the step that each is in has ended, and with them whatever they still run. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#halt.call();
+    const end = performance.now() + LONGEST_STEP_MS;
+    while (this.#halt.isPending && performance.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, HALT_POLL_MS));
     await this.#piscina.destroy();
+    process.off("exit", this.#leaveRuntime);
   }
+
+  /** The process ends: nothing asynchronous happens any more. */
+  readonly #leaveRuntime = () => {
+    this.#halt.call();
+    this.#halt.wait(LONGEST_STEP_MS);
+  };
 
   #choose<T extends { id: number }>(underWay: UnderWay, candidates: T[]): T | null {
     const placed = this.#placement.place(underWay.task);
@@ -251,7 +273,9 @@ export class Pool extends EventEmitter<PoolEvents> {
     living.delete(dying);
     for (let index = 0; index < this.#claims.length; index++) {
       const owner = Atomics.load(this.#claims, index);
-      if (owner !== 0 && !living.has(owner)) Atomics.compareExchange(this.#claims, index, owner, 0);
+      if (owner === 0 || living.has(owner)) continue;
+      this.#halt.leave(index);
+      Atomics.compareExchange(this.#claims, index, owner, 0);
     }
     return this.#placement.keep(living);
   }

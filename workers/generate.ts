@@ -6,8 +6,10 @@ import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
 import { readPrompt } from "./engine/reader.js";
+import type { StepSession } from "./engine/runner.js";
 import { failure, Sequence } from "./engine/sequence.js";
 import { constraintFor } from "./grammar/index.js";
+import { Halt } from "./halt.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
 import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
@@ -71,10 +73,14 @@ export default async function generate(task: GenerateTask): Promise<void> {
 }
 
 async function load() {
-  const deviceId = claimDevice();
+  const { index, deviceId } = claimDevice();
   const model = readModelFolder(setup.modelDir);
   const shape = modelShape(model.config);
-  const session = await OnnxSession.open(model.graphPath, shape, { ...setup, deviceId });
+  const halt = Halt.over(setup.halt);
+  const opened = await halt.inside(index, () =>
+    OnnxSession.open(model.graphPath, shape, { ...setup, deviceId }),
+  );
+  const session: StepSession = { run: (inputs) => halt.inside(index, () => opened.run(inputs)) };
   const selfTest = await runSelfTest(model, session);
   const cache = new KvCache(shape, setup.slots);
   return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest };
@@ -83,7 +89,7 @@ async function load() {
 /** @throws one line that names the folder, if the numbers are wrong */
 async function runSelfTest(
   { dir, config, selfTest }: ModelFolder,
-  session: OnnxSession,
+  session: StepSession,
 ): Promise<SelfTestResult> {
   if (selfTest === null) return ABSENT;
   const logits = await readPrompt(session, modelShape(config), selfTest.ids);
@@ -95,12 +101,12 @@ async function runSelfTest(
 }
 
 /** Takes a device that no living worker holds; the claim outlives the thread until the main thread frees it. */
-function claimDevice(): number {
+function claimDevice(): { index: number; deviceId: number } {
   const claims = new Int32Array(setup.claims);
   const index = setup.deviceIds.findIndex((_, i) => Atomics.compareExchange(claims, i, 0, threadId) === 0);
   const deviceId = setup.deviceIds[index];
   if (deviceId === undefined) throw new Error(`no device is left for worker ${threadId}`);
-  return deviceId;
+  return { index, deviceId };
 }
 
 function report(message: FromWorker): void {

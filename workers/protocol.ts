@@ -16,6 +16,8 @@ export interface WorkerSetup {
    * of the worker that runs on it. The main thread frees a dead worker's claim, so that its successor gets that device.
    */
   claims: SharedArrayBuffer;
+  /** The shared memory of a `Halt`; a worker's place in it is that of its claim. */
+  halt: SharedArrayBuffer;
   /** Sequences that one worker runs at once. */
   slots: number;
   /** Threads of the native runtime in each worker. */

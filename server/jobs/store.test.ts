@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ClassicLevel } from "classic-level";
 import { asNobody } from "../../ops/as-nobody.js";
 import { temporaryFolder } from "./fixture.js";
 import { Store } from "./store.js";
@@ -29,6 +30,19 @@ test("what was written is there after a restart, in the order of the keys", asyn
   ]);
   assert.equal(await again.get("c/1"), 3);
   assert.equal(await again.get("c/2"), undefined);
+  await again.close();
+});
+
+test("a first start that was ended before it wrote anything leaves a store that the next one takes", async (context) => {
+  const folder = temporaryFolder(context);
+  const level = new ClassicLevel(join(folder, "jobs"));
+  await level.open();
+  await level.close();
+  const store = await Store.open(folder);
+  await store.write([["n", "1"]]);
+  await store.close();
+  const again = await Store.open(folder);
+  assert.equal(await again.get("n"), 1);
   await again.close();
 });
 

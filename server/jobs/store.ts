@@ -33,15 +33,15 @@ export class Store {
   static async open(folder: string): Promise<Store> {
     const location = join(folder, "jobs");
     const refuse = (reason: string) => new StoreError(`cannot keep jobs in ${folder}: ${reason}`);
-    let isNew: boolean;
+    let isEmpty: boolean;
     try {
       makeFolder(location);
       accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
-      isNew = readdirSync(location).length === 0;
+      isEmpty = readdirSync(location).length === 0;
     } catch (error) {
       throw refuse(`${reasonOf(error as NodeJS.ErrnoException)}; JAI_DATA_DIR names another folder`);
     }
-    const level = new ClassicLevel<string, string>(location, { createIfMissing: isNew });
+    const level = new ClassicLevel<string, string>(location, { createIfMissing: isEmpty });
     const damaged = (cause: unknown) => refuse(`${location} is damaged or not a store (${firstLine(cause)})`);
     try {
       await level.open();
@@ -53,6 +53,8 @@ export class Store {
       );
     }
     try {
+      // A start that was ended here has left a store without its first key.
+      const isNew = (await level.keys({ limit: 1 }).all()).length === 0;
       if (isNew) await level.put(FORMAT_KEY, FORMAT, { sync: true });
       const format = await level.get(FORMAT_KEY);
       if (format !== FORMAT) throw new Error(`expected ${FORMAT}, got ${format ?? "no format"}`);

@@ -87,7 +87,7 @@ function checked(options: ImportOptions): Parameters<typeof run>[0] {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const withDefaults: Record<string, unknown> = { precision: "int8", ...given };
   for (const name of new Set(["checkpoint", "tokenizer", "out", ...Object.keys(withDefaults)])) {
-    const check = checks[name as keyof ImportOptions];
+    const check = Object.hasOwn(checks, name) ? checks[name as keyof ImportOptions] : undefined;
     const value = withDefaults[name];
     if (check === undefined)
       throw new TypeError(`unknown option "${name}": expected one of ${Object.keys(checks).join(", ")}`);

@@ -27,9 +27,20 @@ export class PieceBuffer implements GenerationStream {
     this.result.then(end, end);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<TextPiece, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<TextPiece, void, void> {
     if (this.#read) throw new Error("expected one reader of the stream, got another");
     this.#read = true;
+    const reader = this.#readAll();
+    // A generator that is left before its first piece has not begun, and runs no `finally`.
+    const { return: leave } = reader;
+    reader.return = (value) => {
+      this.#leave();
+      return leave.call(reader, value);
+    };
+    return reader;
+  }
+
+  async *#readAll(): AsyncGenerator<TextPiece, void, void> {
     try {
       while (!this.#ended || this.#pieces.length > 0) {
         yield* this.#pieces.splice(0);

@@ -1,0 +1,63 @@
+// ONNX Runtime ends the process if a thread is ended inside a run: these are processes that end while threads run.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+import { writeFixtureModel } from "../../models/fixture.js";
+import { readModelFolder } from "../../models/folder.js";
+import { renderSelfTest, SELF_TEST_FILE } from "../../models/self-test.js";
+
+const folder = mkdtempSync(join(tmpdir(), "jai-exit-"));
+const [model, wrong] = [join(folder, "model"), join(folder, "wrong")];
+before(async () => {
+  await writeFixtureModel(model, "int8");
+  cpSync(model, wrong, { recursive: true });
+  const test = readModelFolder(wrong).selfTest!;
+  const logits = test.logits.map((_, i) => (i % 7) - 3);
+  writeFileSync(join(wrong, SELF_TEST_FILE), JSON.stringify(renderSelfTest({ ...test, logits })));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+async function run(program: string) {
+  const source = `import { openModel } from ${JSON.stringify(new URL("./index.js", import.meta.url).href)};\n${program}`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code, signal] = await once(child, "close");
+  return { code, signal, output: (await output).join("") };
+}
+
+test("a program may end while texts are generated", async () => {
+  const { code, signal, output } = await run(`
+    const model = await openModel(${JSON.stringify(model)}, { workers: 2 });
+    const streams = [1, 2, 3, 4].map((seed) => model.stream({ prompt: "x", maxTokens: 4000, ignoreEos: true, seed }));
+    for await (const piece of streams[0]) process.exit(7);
+  `);
+  assert.deepEqual([code, signal], [7, null], output);
+});
+
+test("a model that is closed while texts are generated leaves the program to itself", async () => {
+  const { code, signal, output } = await run(`
+    const model = await openModel(${JSON.stringify(model)}, { workers: 2 });
+    const streams = [1, 2, 3, 4].map((seed) => model.stream({ prompt: "x", maxTokens: 4000, ignoreEos: true, seed }));
+    for (const { result } of streams) result.catch(() => {});
+    for await (const piece of streams[0]) break;
+    await model.close({ drainSeconds: 0 });
+    console.log("goes on");
+  `);
+  assert.deepEqual([code, signal, output], [0, null, "goes on\n"]);
+});
+
+test("a model whose self-test fails on one worker while others load rejects, and that is all", async () => {
+  const { code, signal, output } = await run(`
+    await openModel(${JSON.stringify(wrong)}, { workers: 4, threads: 1 }).catch(({ message }) => console.log(message));
+    console.log("goes on");
+  `);
+  assert.deepEqual([code, signal], [0, null], output);
+  assert.match(output, /^model folder \S+: self-test: expected [^\n]+\ngoes on\n$/);
+});
