@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { Turns } from "../../workers/turns.js";
-import type { Config } from "../config.js";
+import { type Config, ConfigError } from "../config.js";
 import { Generation, type Listener } from "../generation.js";
 import { readDocument } from "../http/document.js";
 import { toHttpError } from "../http/error-handler.js";
@@ -16,8 +16,8 @@ import type { GenerationStream, TextPiece } from "./generation-stream.js";
 import { camelCase, camelCaseFields } from "./internal/camel-case.js";
 import { GenerateBodies } from "./internal/generate-body.js";
 import { PieceBuffer } from "./internal/piece-buffer.js";
-import { optionNames, readOptions } from "./internal/read-options.js";
-import { silent } from "./log.js";
+import { optionNames, readOptions, takeLog } from "./internal/read-options.js";
+import { shown } from "./internal/shown.js";
 import type { ModelOptions } from "./model-options.js";
 
 /** A model that is loaded. */
@@ -86,7 +86,8 @@ const names: readonly string[] = [
  * await model.close();
  */
 export async function openModel(dir: string, options: ModelOptions = {}): Promise<Model> {
-  const { log = silent, ...others } = options;
+  if (typeof dir !== "string") throw new ConfigError(`dir: expected a folder's path, got ${shown(dir)}`);
+  const { log, others } = takeLog(options);
   const config = { ...readOptions(others, { names, otherwise: unbounded }), model: resolve(dir) };
   const runtime = await optionNames(Runtime.open({ config, keyed: false, log }));
   describe(runtime, log);

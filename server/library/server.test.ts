@@ -97,3 +97,18 @@ test("the options of a generation are the fields of POST /generate, but for stre
   const known = Object.keys(fields).map(camelCase);
   assert.deepEqual(declared("generate-options", "GenerateOptions"), [...known, "chat", "signal"].toSorted());
 });
+
+test("options and logs that are none are refused in one line, before anything is read", async () => {
+  for (const [wrong, expected] of [
+    [null, /^options: expected an object, got null$/],
+    [5, /^options: expected an object, got 5$/],
+    [{ log: null }, /^log: expected an object with error, warn, info, debug, got null$/],
+    [{ log: {} }, /^log: expected an object with error, warn, info, debug, got an object$/],
+  ] as const)
+    for (const open of [openServer, (options: object) => openModel(model, options)])
+      await assert.rejects(open(wrong as object), ({ message }: Error) => expected.test(message));
+  await assert.rejects(
+    openModel(undefined as unknown as string),
+    /^ConfigError: dir: expected a folder's path, got nothing$/,
+  );
+});

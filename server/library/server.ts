@@ -1,7 +1,6 @@
 import { settings } from "../config.js";
 import { JaiServer } from "../serve/server.js";
-import { optionNames, readOptions } from "./internal/read-options.js";
-import { silent } from "./log.js";
+import { optionNames, readOptions, takeLog } from "./internal/read-options.js";
 import type { ServerOptions } from "./server-options.js";
 
 /** A model behind HTTP, as `jai serve` runs it. It never ends the process, and handles no signals. */
@@ -57,6 +56,6 @@ const names = Object.keys(settings).filter((name) => name !== "logLevel" && name
  * await server.closed;
  */
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
-  const { log = silent, ...others } = options;
+  const { log, others } = takeLog(options);
   return optionNames(JaiServer.open(readOptions(others, { names }), log));
 }

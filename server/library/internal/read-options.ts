@@ -1,6 +1,22 @@
 import { type Config, ConfigError, readSettings } from "../../config.js";
+import { type Log, silent } from "../log.js";
 import { camelCase } from "./camel-case.js";
 import { shown } from "./shown.js";
+
+const LEVELS = ["error", "warn", "info", "debug"] as const satisfies (keyof Log)[];
+
+/**
+ * Options apart from their log, which is silent where none is given.
+ * @throws ConfigError for options that are no object, or a log that lacks a level
+ */
+export function takeLog(options: { log?: Log | undefined }): { log: Log; others: object } {
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(`options: expected an object, got ${shown(options)}`);
+  const { log = silent, ...others } = options;
+  if (!LEVELS.every((level) => typeof log?.[level] === "function"))
+    throw new ConfigError(`log: expected an object with ${LEVELS.join(", ")}, got ${shown(log)}`);
+  return { log, others };
+}
 
 /**
  * The settings that these options are, read as those of the command line are.
@@ -11,8 +27,6 @@ export function readOptions(
   options: object,
   { names, otherwise = {} }: { names: readonly string[]; otherwise?: Partial<Config> },
 ): Config {
-  if (typeof options !== "object" || options === null)
-    throw new ConfigError(`options: expected an object, got ${shown(options)}`);
   const given = new Map(Object.entries(options).filter(([, value]) => value !== undefined));
   for (const name of given.keys())
     if (!names.includes(name))
