@@ -8,7 +8,7 @@ export const SELF_TEST_FILE = "self_test.json";
 
 /** A short prompt and the float32 original's answer to it, by which a machine can tell whether its numbers are right. */
 export interface SelfTest {
-  /** What is read: token ids, int32. */
+  /** The prompt's token ids, int32. */
   ids: Int32Array;
   /** The original's logits after the last id: float32 [vocabulary]. */
   logits: Float32Array;
@@ -24,7 +24,7 @@ export interface SelfTestResult {
   message: string;
 }
 
-/** What another machine's rounding may add to an error. */
+/** Allowance for another machine's rounding, added to the expected error. */
 const SLACK = { fp32: 1e-3, int8: 0.01 } as const;
 /** Unrelated logits differ by 1 or more. TensorFloat-32, which GPUs use for float32, costs some 1e-3. */
 const WRONG = { fp32: 0.05, int8: 0.7 } as const;

@@ -27,7 +27,10 @@ export class Halt {
     // Entered before the call is looked for: whoever calls it sees this worker inside, or this worker sees the call.
     Atomics.store(this.#state, place, 1);
     try {
-      if (Atomics.load(this.#state, 0) === 1) return await new Promise<T>(() => this.leave(worker));
+      if (Atomics.load(this.#state, 0) === 1) {
+        this.leave(worker);
+        return await new Promise<T>(() => {});
+      }
       return await work();
     } finally {
       this.leave(worker);

@@ -108,6 +108,23 @@ test("a checkpoint that holds no numbers is refused by the model's name", async 
   }
 });
 
+test("a graph that the runtime refuses is one line with the model's name, not with a file that is gone", async (t) => {
+  const weights = randomWeights();
+  const { context, width } = FIXTURE_SIZES;
+  const misshapen = { ...weights, positions: { ...weights.positions, shape: [2 * context, width / 2] } };
+  const dir = folder(t);
+  for (const precision of ["int8", "fp32"] as const) {
+    const place = join(dir, precision);
+    mkdirSync(place);
+    await assert.rejects(writeGraph(place, misshapen, fixtureConfig(FIXTURE_SIZES, precision)), (error) => {
+      assert.ok(error instanceof ImportError, String(error));
+      assert.match(error.message, /^the written model fixture: expected a graph that runs, got: [^\n]+$/);
+      assert.ok(!error.message.includes(dir), error.message);
+      return true;
+    });
+  }
+});
+
 for (const precision of ["int8", "fp32"] as const) {
   test(`a ${precision} model passes its own self-test`, async (t) => {
     const dir = folder(t);

@@ -1,4 +1,4 @@
-/** What is generated, and how: the fields of `POST /generate` in camel case, with the same defaults. */
+/** Options of a generation: the fields of `POST /generate` in camel case, with the same defaults. */
 export interface GenerateOptions {
   /** The text to continue, or with `chat` the question. Of one that is longer than the model's context, its end counts. */
   prompt: string;

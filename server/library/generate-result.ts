@@ -12,12 +12,12 @@ export interface Choice {
   finishReason: FinishReason;
 }
 
-/** What was generated: the answer of `POST /generate` in camel case. */
+/** Result of a generation: the answer of `POST /generate` in camel case. */
 export interface GenerateResult extends Omit<Choice, "index"> {
   /** The text that the model saw; with `chat` the prompt in the chat template. */
   prompt: string;
   usage: Usage;
-  /** What it is called in the log. */
+  /** Its id in the log. */
   id: string;
   /** The seed that gives the same again. */
   seed: number;

@@ -1,7 +1,7 @@
 import { importCheckpoint as run } from "../../models/import/index.js";
 import { shown } from "./internal/shown.js";
 
-/** What to import, and where to. */
+/** Options of an import. */
 export interface ImportOptions {
   /** The file that `torch.save` wrote. */
   checkpoint: string;
@@ -19,7 +19,7 @@ export interface ImportOptions {
   onProgress?: ((phase: ImportPhase, share: number) => void) | undefined;
 }
 
-/** What an import spends its time on, in this order; with `fp32` it only writes and verifies. */
+/** Phases of an import, in this order; with `fp32` it only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
 /** How close an int8 model comes to its float32 original. */
@@ -32,7 +32,7 @@ export interface Quality {
   verdict: "good" | "fair" | "poor";
 }
 
-/** What was imported. */
+/** Result of an import. */
 export interface ImportResult {
   /** The folder's `config.json`, in the names of Hugging Face's GPT-2. */
   config: {
@@ -68,7 +68,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   return run(checked(options));
 }
 
-/** What an option has to be. */
+/** The check of each option, and its words for errors. */
 const checks: Record<keyof ImportOptions, { expected: string; holds: (value: unknown) => boolean }> = {
   checkpoint: { expected: "a file's path", holds: isText },
   tokenizer: { expected: "a file's path", holds: isText },

@@ -11,7 +11,7 @@ const PROMPT_TOKEN = 0.5;
 /** Between two runs that prefill, a worker runs a step of all its sequences that decode. */
 const CHUNK = chunkAt(Number.POSITIVE_INFINITY);
 
-/** What placement has to know of a sequence that is to be generated. */
+/** A sequence to place. */
 export interface Work {
   promptIds: readonly number[];
   maxTokens: number;

@@ -91,7 +91,7 @@ export async function takeAlong(oldFolder: string, folder: string, log: Log): Pr
   }
 }
 
-/** What is to be said of jobs that stay in the old place, if there are any there. */
+/** The warning about jobs that stay in the old place. */
 export function leftBehind(oldFolder: string, why: string): string {
   return `jobs of an earlier version stay in ${oldFolder}: ${why}; JAI_DATA_DIR=${oldFolder} serves them there`;
 }
