@@ -17,7 +17,7 @@ import { installPackage } from "./test/install.mjs";
 
 /** For a whole file; one that takes longer hangs. */
 const LONGEST_TEST_MS = 600_000;
-/** Each file is a process, and many start a server beside it. */
+/** Each file is a process, and many start a server beside it, or wait for one: one file more than cores keeps these busy. */
 const MOST_AT_ONCE = 4;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -57,7 +57,7 @@ if (coverage) process.env.NODE_V8_COVERAGE = coverage;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Lines about skips and failures that node's own report doesn't have. */
 const remarks = [];
-const concurrency = Math.min(availableParallelism(), MOST_AT_ONCE);
+const concurrency = Math.min(availableParallelism() + 1, MOST_AT_ONCE);
 const events = run({ files, concurrency, timeout: LONGEST_TEST_MS });
 
 function count(result, { name, file, skip, details }) {

@@ -112,7 +112,20 @@ function requestValidation(document: Document, validateResponses: boolean): Rout
   for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
   for (const path of Object.keys(document.paths))
     router.post(expressPath(path), boundedLists(document, path));
-  router.use(
+  router.use(validator(document, validateResponses));
+  return router;
+}
+
+type Validator = ReturnType<typeof OpenApiValidator.middleware>;
+
+/** Compiling openapi.yaml takes 0.2 s: it is done once for a document, however many apps serve it. */
+const validators = new WeakMap<Document, Map<boolean, Validator>>();
+
+function validator(document: Document, validateResponses: boolean): Validator {
+  const known = validators.get(document) ?? new Map<boolean, Validator>();
+  validators.set(document, known);
+  const made =
+    known.get(validateResponses) ??
     OpenApiValidator.middleware({
       // It writes into what it is given.
       apiSpec: structuredClone(document) as never,
@@ -124,7 +137,7 @@ function requestValidation(document: Document, validateResponses: boolean): Rout
       fileUploader: false,
       // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
       ignoreUndocumented: true,
-    }),
-  );
-  return router;
+    });
+  known.set(validateResponses, made);
+  return made;
 }

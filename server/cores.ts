@@ -33,9 +33,15 @@ const MOST_WORKERS = 16;
  *     1 worker,  2 threads   681–864   1,922–2,057   2,335–2,492
  *     2 workers, 1 thread    701–703   2,651–2,661   3,446–3,581
  *
- * Two other cores, with AVX-512 VNNI, in pairs in turn, two workers of one thread beside one of two: with 7 MB of weights 0.98,
- * 1.33 and 1.28 times as fast at 1, 8 and 32 clients; with 23 MB 0.79 to 0.91, 1.01 to 1.05 and 1.17 to 1.26, and 1.15 to 1.31 at
- * 128. The first token of a lone prompt of 200 tokens came 1.12 to 1.24 times as late there.
+ * On two other kinds of cores, with AVX-512 VNNI, two workers of one thread gave in pairs in turn, beside one of two, with 23 MB
+ * of weights at 2 / 8 / 32 / 128 clients:
+ *
+ *     Cascade Lake    0.92–0.94   1.01–1.05   1.17–1.26   1.15–1.31
+ *     Zen 4           1.52        1.56        1.38        1.27
+ *
+ * A lone request is what they serve worse: 0.79 to 0.91 times as fast on the former, and on either its first token, after a
+ * prompt of 200, 1.1 to 1.24 times as late. So the first worker has a second session of more threads, which it uses
+ * while no other worker has a sequence; see `ElasticSession`.
  *
  * Beside a process that keeps one core busy, two workers are 1.8 to 2.3 times as fast: a parallel section ends when its
  * slowest thread does, and a helper thread that has lost its core takes a time slice to come back.

@@ -269,7 +269,10 @@ test("an upgrade takes the jobs along that wait in the package's own folder, and
   const state = join(folder, "upgraded");
   const old = await start("installed/data", { JAI_CONCURRENCY: "1" });
   const running = await clientOf(old).create({ prompt: "x", max_tokens: 4000, ignore_eos: true }, "running");
-  const waiting = await clientOf(old).create({ prompt: "y", max_tokens: 5, ignore_eos: true }, "waiting");
+  const waiting = await clientOf(old).create(
+    { prompt: "y", max_tokens: 5, ignore_eos: true, seed: 1 },
+    "waiting",
+  );
   assert.equal((await clientOf(old).get(waiting.id)).state, "queued");
 
   const port = await freePort();

@@ -29,8 +29,10 @@ export function slotsInMemory(
   workers: number,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
+  // Of several workers on a CPU the first may have a second session, for a request that runs alone.
+  const sessions = (sharing: number) => (device === "cpu" && sharing > 1 ? sharing + 1 : sharing);
   const slots = (bytes: number, sharing: number) => {
-    const fixed = PROCESS_BYTES + sharing * (modelBytes * MODEL_COPIES + WORKSPACE_BYTES);
+    const fixed = PROCESS_BYTES + sessions(sharing) * modelBytes * MODEL_COPIES + sharing * WORKSPACE_BYTES;
     return Math.floor((bytes - fixed) / (cacheBytesPerSlot * sharing));
   };
   // The cache lies in system memory on every device; a GPU holds a copy of it during a step.

@@ -49,26 +49,33 @@ type Health = Pick<Plan, "device" | "concurrency" | "workers" | "threads" | "rea
 };
 
 const numbers = ({ reasons, ...plan }: Plan) => plan;
-const cpu = (slots: number, threads: number, workers = 1) => ({
+const cpu = (slots: number, threads: number, workers = 1, alone = threads) => ({
   device: "cpu",
   deviceIds: Array.from({ length: workers }, () => 0),
   workers,
   slotsPerWorker: slots,
   concurrency: slots * workers,
   threads,
+  threadsAlone: alone,
 });
 
 for (const [what, hardware, wishes, model, expected] of [
-  ["a small model gets a worker of one thread for each core", laptop, {}, small, cpu(32, 1, 8)],
-  ["a GPU without the CUDA libraries is left alone", { ...laptop, gpus: [h100] }, {}, small, cpu(32, 1, 8)],
+  ["a small model gets a worker of one thread for each core", laptop, {}, small, cpu(32, 1, 8, 4)],
+  [
+    "a GPU without the CUDA libraries is left alone",
+    { ...laptop, gpus: [h100] },
+    {},
+    small,
+    cpu(32, 1, 8, 4),
+  ],
   [
     "the CUDA libraries without a GPU are left alone",
     { ...laptop, cudaLibrary: true },
     {},
     small,
-    cpu(32, 1, 8),
+    cpu(32, 1, 8, 4),
   ],
-  ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 6, 16)],
+  ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 6, 16, 24)],
   [
     "an int8 model runs on a GPU where that is asked for",
     { ...eightGpus, gpus: [h100] },
@@ -76,21 +83,21 @@ for (const [what, hardware, wishes, model, expected] of [
     int8,
     { device: "cuda", deviceIds: [0], workers: 1, slotsPerWorker: 256, concurrency: 256, threads: 96 },
   ],
-  ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 6, 16)],
-  ["a model of some size gets fewer and wider workers", laptop, {}, middling, cpu(64, 4, 2)],
+  ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 6, 16, 24)],
+  ["a model of some size gets fewer and wider workers", laptop, {}, middling, cpu(64, 4, 2, 8)],
   ["a large model gets one worker with all cores", { ...laptop, freeMemory: 32 * GB }, {}, large, cpu(5, 8)],
   [
     "memory for fewer workers makes them wider",
     { ...laptop, freeMemory: 1.4 * GB },
     {},
     small,
-    cpu(18, 2, 3),
+    cpu(16, 2, 3, 8),
   ],
   ["little memory holds fewer sequences", { ...laptop, freeMemory: 800 * MB }, {}, small, cpu(25, 8)],
   ["too little memory still runs one sequence", { ...laptop, freeMemory: 100 * MB }, {}, small, cpu(1, 8)],
   ["one core has one worker", { ...laptop, cores: 1 }, {}, small, cpu(32, 1)],
   ["half a core more is worth a worker", { ...laptop, cores: 1.5 }, {}, small, cpu(32, 1, 2)],
-  ["a small part of a core is not", { ...laptop, cores: 2.4 }, {}, small, cpu(32, 1, 2)],
+  ["a small part of a core is not", { ...laptop, cores: 2.4 }, {}, small, cpu(32, 1, 2, 2)],
   ["a wide worker takes whole cores", { ...laptop, cores: 3.9 }, {}, middling, cpu(64, 3)],
   ["a part of one core has one worker", { ...laptop, cores: 0.25 }, {}, small, cpu(32, 1)],
   ["threads that are set leave room for fewer workers", laptop, { threads: 3 }, small, cpu(64, 3, 2)],
@@ -98,20 +105,20 @@ for (const [what, hardware, wishes, model, expected] of [
   ["more threads than cores do too", laptop, { threads: 20 }, small, cpu(64, 20)],
   ["few threads make no copies of a large model", laptop, { threads: 1 }, large, cpu(1, 1)],
   ["one sequence at a time has one worker with all cores", laptop, { concurrency: 1 }, small, cpu(1, 8)],
-  ["fewer sequences than cores share them", laptop, { concurrency: 3 }, small, cpu(1, 2, 3)],
+  ["fewer sequences than cores share them", laptop, { concurrency: 3 }, small, cpu(1, 2, 3, 8)],
   [
     "concurrency that does not divide is what is set, over all workers",
     laptop,
     { concurrency: 20 },
     small,
-    { ...cpu(3, 1, 8), concurrency: 20 },
+    { ...cpu(3, 1, 8, 4), concurrency: 20 },
   ],
   [
     "concurrency can be set beyond what is chosen",
     { ...laptop, freeMemory: 32 * GB },
     { concurrency: 1000 },
     small,
-    cpu(125, 1, 8),
+    cpu(125, 1, 8, 4),
   ],
   ["one worker that is set has all cores", laptop, { workers: 1 }, small, cpu(64, 8)],
   ["workers and threads can both be set", laptop, { workers: 2, threads: 3 }, small, cpu(64, 3, 2)],
@@ -176,7 +183,15 @@ for (const [what, hardware, wishes, model, expected] of [
     laptop,
     { workers: 3 },
     small,
-    { device: "cpu", deviceIds: [0, 0, 0], workers: 3, slotsPerWorker: 64, concurrency: 192, threads: 2 },
+    {
+      device: "cpu",
+      deviceIds: [0, 0, 0],
+      workers: 3,
+      slotsPerWorker: 64,
+      concurrency: 192,
+      threads: 2,
+      threadsAlone: 8,
+    },
   ],
   [
     "more workers than GPUs take turns",
@@ -192,9 +207,10 @@ for (const [what, hardware, wishes, model, expected] of [
     small,
     { ...cpu(64, 8), device: "webgpu" },
   ],
-] as [string, Hardware, Partial<Wishes>, ModelSize, object][])
+] as [string, Hardware, Partial<Wishes>, ModelSize, Partial<Plan>][])
   test(what, () => {
-    assert.deepEqual(numbers(planDevices(hardware, { ...auto, ...wishes }, model)), expected);
+    const plan = planDevices(hardware, { ...auto, ...wishes }, model);
+    assert.deepEqual(numbers(plan), { threadsAlone: expected.threads, ...expected });
   });
 
 for (const [what, hardware, wishes, expected] of [
@@ -248,6 +264,12 @@ for (const [what, hardware, wishes, expected] of [
     eightGpus,
     { device: "cpu" },
     /16 workers, beyond which .* HTTP\. 6 threads/,
+  ],
+  [
+    "a lone request",
+    laptop,
+    {},
+    /8 cores\. 4 threads for a request that runs alone, where they make it faster\. 32/,
   ],
   ["few sequences", laptop, { concurrency: 3 }, /3 workers, as many as sequences in flight\. 2 threads/],
   [

@@ -16,6 +16,8 @@ export interface Plan {
   concurrency: number;
   /** Native threads of each worker. */
   threads: number;
+  /** Native threads of the first worker while no other has a sequence. */
+  threadsAlone: number;
   /** What was chosen and why, a sentence each, for the log and `/health`. */
   reasons: string[];
 }
@@ -32,6 +34,8 @@ export type Wishes = Pick<Config, "device" | "workers" | "concurrency" | "thread
  */
 const MOST_SLOTS = { cpu: 64, webgpu: 64, cuda: 256 } as const;
 const MOST_SLOTS_OF_ONE_THREAD = 32;
+/** Threads of a lone request for each thread of a worker. A step of one sequence is short: more would mostly wait. */
+const WIDENED = 4;
 /** Where memory is short, so many sequences in each worker are worth more than another worker. */
 const LEAST_SLOTS = 16;
 const FOR_GPUS = "importing it with --precision fp32";
@@ -46,10 +50,11 @@ export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize
   const devices = device === "cuda" ? hardware.gpus.length : 1;
   const workers = chooseWorkers(hardware, device, devices, wishes, model, reasons);
   const threads = chooseThreads(hardware, workers, wishes, reasons);
+  const threadsAlone = chooseThreadsAlone(hardware, { device, workers, threads }, wishes, reasons);
   const deviceIds = Array.from({ length: workers }, (_, worker) => worker % devices);
   const slotsPerWorker = chooseSlots(hardware, { device, workers, threads }, wishes, model, reasons);
   const concurrency = wishes.concurrency === "auto" ? slotsPerWorker * workers : wishes.concurrency;
-  return { device, deviceIds, workers, slotsPerWorker, concurrency, threads, reasons };
+  return { device, deviceIds, workers, slotsPerWorker, concurrency, threads, threadsAlone, reasons };
 }
 
 function chooseDevice(
@@ -147,6 +152,22 @@ function chooseThreads({ cores }: Hardware, workers: number, { threads }: Wishes
   const chosen = Math.max(1, Math.floor(cores / workers));
   reasons.push(`${count(chosen, "thread")} a worker, from ${count(Number(cores.toFixed(2)), "core")}.`);
   return chosen;
+}
+
+/**
+ * A lone request would leave all cores but one idle. Only whole cores count: threads that wait for one another spin, and
+ * would use up a quota.
+ */
+function chooseThreadsAlone(
+  { cores }: Hardware,
+  { device, workers, threads }: Pick<Plan, "device" | "workers" | "threads">,
+  wishes: Wishes,
+  reasons: string[],
+): number {
+  const alone = Math.min(Math.floor(cores), WIDENED * threads);
+  if (device !== "cpu" || workers === 1 || wishes.threads !== "auto" || alone <= threads) return threads;
+  reasons.push(`${count(alone, "thread")} for a request that runs alone, where they make it faster.`);
+  return alone;
 }
 
 function chooseSlots(

@@ -19,7 +19,15 @@ function createPool(context: TestContext, given: Given = {}): Pool {
   const deviceIds = Array.from({ length: workers }, (_, index) => index);
   const pool = new Pool({
     filename,
-    setup: { modelDir: start, device: "cpu", deviceIds, slots, threads: 1, contextStride: 1 },
+    setup: {
+      modelDir: start,
+      device: "cpu",
+      deviceIds,
+      slots,
+      threads: 1,
+      threadsAlone: 1,
+      contextStride: 1,
+    },
     context: 256,
     ...(concurrency !== undefined && { concurrency }),
   });

@@ -4,6 +4,7 @@ import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../models/self-test.js";
 import "../workers/onnx/telemetry.js";
 import { Halt } from "../workers/halt.js";
+import { Occupancy } from "../workers/occupancy.js";
 import type {
   Deltas,
   FromSequence,
@@ -64,7 +65,7 @@ export interface PoolOptions {
   /** Absolute path of the workers' entry. */
   filename: string;
   /** One worker starts for each of `deviceIds`. */
-  setup: Omit<WorkerSetup, "claims" | "halt">;
+  setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy">;
   /** The model's context in tokens. */
   context: number;
   /** The most tasks under way, over all workers; by default as many as they have slots. */
@@ -81,6 +82,8 @@ interface UnderWay {
 interface PoolEvents {
   /** `capacity` changed: a worker became ready, or died. */
   capacity: [];
+  /** Something about a worker is not as planned. */
+  remark: [text: string];
   /** A worker died; its successor starts by itself. */
   lost: [];
   /**
@@ -96,6 +99,14 @@ const MOST_FAILURES = 5;
 const LONGEST_STEP_MS = 5000;
 const HALT_POLL_MS = 2;
 
+/**
+ * Piscina loads a worker's code by `require`, and by `import` where that fails. Node.js 20.17 and later can `require` an ES module,
+ * but abort the process when the thread is ended meanwhile (seen with 20.20), so here it must fail.
+ */
+const REQUIRES_NO_MODULE = process.allowedNodeEnvironmentFlags.has("--experimental-require-module")
+  ? ["--no-experimental-require-module"]
+  : [];
+
 /** The worker threads. `Placement` decides which of them gets a task; this tells it what becomes of them. */
 export class Pool extends EventEmitter<PoolEvents> {
   /**
@@ -107,6 +118,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #concurrency: number;
   readonly #claims: Int32Array<SharedArrayBuffer>;
   readonly #halt: Halt;
+  readonly #occupancy: Occupancy;
   /** Of the workers that have loaded the model. */
   readonly #placement: Placement;
   /** By the task's id. */
@@ -119,6 +131,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
     this.#halt = Halt.for(workers);
+    this.#occupancy = Occupancy.for(workers);
     process.once("exit", this.#leaveRuntime);
     this.#claims = new Int32Array(new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT));
     this.#piscina = new Piscina({
@@ -129,10 +142,12 @@ export class Pool extends EventEmitter<PoolEvents> {
       // The other modes put the thread to sleep between two tasks, and the engine's loop with it.
       atomics: "disabled",
       recordTiming: false,
+      execArgv: REQUIRES_NO_MODULE,
       workerData: {
         ...setup,
         claims: this.#claims.buffer,
         halt: this.#halt.buffer,
+        occupancy: this.#occupancy.buffer,
       } satisfies WorkerSetup,
       // Piscina takes a worker for ready once its code is imported, long before the model is loaded.
       loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
@@ -217,6 +232,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const told = (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
+      if (status.remark !== undefined) this.emit("remark", status.remark);
       this.#placement.join(status.threadId);
       this.emit("capacity");
       if (this.#placement.workers < workers) return;
@@ -275,6 +291,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       const owner = Atomics.load(this.#claims, index);
       if (owner === 0 || living.has(owner)) continue;
       this.#halt.leave(index);
+      this.#occupancy.clear(index);
       Atomics.compareExchange(this.#claims, index, owner, 0);
     }
     return this.#placement.keep(living);

@@ -92,7 +92,15 @@ for (const [error, detail] of [
 test("a worker that dies midway is an error event to each of its streams", async (context) => {
   const pool = new Pool({
     filename: fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url)),
-    setup: { modelDir: "ready", device: "cpu", deviceIds: [0], slots: 4, threads: 1, contextStride: 1 },
+    setup: {
+      modelDir: "ready",
+      device: "cpu",
+      deviceIds: [0],
+      slots: 4,
+      threads: 1,
+      threadsAlone: 1,
+      contextStride: 1,
+    },
     context: 256,
   });
   context.after(() => pool.close());

@@ -2,6 +2,7 @@ import { parentPort, threadId, workerData } from "node:worker_threads";
 import { type ModelFolder, readModelFolder } from "../models/folder.js";
 import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
 import { modelShape } from "../models/shape.js";
+import { agree, ElasticSession } from "./elastic-session.js";
 import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
 import { KvCache } from "./engine/kv-cache.js";
@@ -10,6 +11,7 @@ import type { StepSession } from "./engine/runner.js";
 import { failure, Sequence } from "./engine/sequence.js";
 import { constraintFor } from "./grammar/index.js";
 import { Halt } from "./halt.js";
+import { Occupancy } from "./occupancy.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
 import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
@@ -20,19 +22,22 @@ const setup = workerData as WorkerSetup;
 /** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
 const loading = load();
 loading.then(
-  ({ selfTest }) => report({ type: "ready", threadId, selfTest }),
+  ({ selfTest, remark }) => report({ type: "ready", threadId, selfTest, remark }),
   (error: Error) => report({ type: "failed", message: error.message }),
 );
 
+const occupancy = Occupancy.over(setup.occupancy);
 const compiling = new Turns();
 const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
-  const { engine, model } = await loading;
+  const { engine, model, index } = await loading;
   const { config, eosId, tokenizer } = model;
   const ends = task.ignoreEos ? null : eosId;
+  occupancy.enter(index);
   const end = (outcome: FromSequence) => {
+    occupancy.leave(index);
     outbox.close(task.id);
     task.port.postMessage(outcome);
     task.port.close();
@@ -77,13 +82,28 @@ async function load() {
   const model = readModelFolder(setup.modelDir);
   const shape = modelShape(model.config);
   const halt = Halt.over(setup.halt);
-  const opened = await halt.inside(index, () =>
-    OnnxSession.open(model.graphPath, shape, { ...setup, deviceId }),
-  );
-  const session: StepSession = { run: (inputs) => halt.inside(index, () => opened.run(inputs)) };
-  const selfTest = await runSelfTest(model, session);
+  const open = (threads: number) =>
+    halt.inside(index, () => OnnxSession.open(model.graphPath, shape, { ...setup, deviceId, threads }));
+  const haltable = (session: StepSession): StepSession => ({
+    run: (inputs) => halt.inside(index, () => session.run(inputs)),
+  });
+  const narrow = haltable(await open(setup.threads));
+  const selfTest = await runSelfTest(model, narrow);
+  let session = narrow;
+  let remark: string | undefined;
+  // A request that finds all workers idle goes to the first: one more copy of the weights is enough.
+  if (index === 0 && setup.threadsAlone > setup.threads) {
+    const opened = await open(setup.threadsAlone);
+    const wide = haltable(opened);
+    if (await agree(narrow, wide, shape))
+      session = new ElasticSession({ narrow, wide, isAlone: () => occupancy.isAlone(index) });
+    else {
+      await opened.close();
+      remark = `${setup.threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
+    }
+  }
   const cache = new KvCache(shape, setup.slots);
-  return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest };
+  return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest, index, remark };
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

@@ -18,17 +18,22 @@ export interface WorkerSetup {
   claims: SharedArrayBuffer;
   /** The shared memory of a `Halt`; a worker's place in it is that of its claim. */
   halt: SharedArrayBuffer;
+  /** The shared memory of an `Occupancy`, likewise. */
+  occupancy: SharedArrayBuffer;
   /** Sequences that one worker runs at once. */
   slots: number;
   /** Threads of the native runtime in each worker. */
   threads: number;
+  /** The same of the first worker while no other has a sequence; no more than `threads` where it makes no difference. */
+  threadsAlone: number;
   /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
   contextStride: number;
 }
 
 /** Told once by every worker, on the worker's own channel to the main thread. */
 export type WorkerStatus =
-  | { type: "ready"; threadId: number; selfTest: SelfTestResult }
+  /** `remark`: what is not as planned, for the log. */
+  | { type: "ready"; threadId: number; selfTest: SelfTestResult; remark?: string | undefined }
   | { type: "failed"; message: string };
 
 /**

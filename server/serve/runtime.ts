@@ -108,6 +108,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
         deviceIds: plan.deviceIds,
         slots: plan.slotsPerWorker,
         threads: plan.threads,
+        threadsAlone: plan.threadsAlone,
         contextStride: this.#contextStride,
       },
       context: model.config.n_positions,
@@ -118,6 +119,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       queue.dispatch();
       this.emit("free");
     });
+    pool.on("remark", (text) => this.#log.warn(text));
     pool.on("lost", () => this.#log.error("a worker died; its requests failed, and another starts"));
     pool.on("down", (reason) => {
       this.#log.error(`a worker cannot be replaced: ${reason}`);

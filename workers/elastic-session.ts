@@ -1,0 +1,79 @@
+import type { ModelShape } from "../models/shape.js";
+import { Contest } from "./contest.js";
+import { chunkAt } from "./engine/chunks.js";
+import { Reader } from "./engine/reader.js";
+import type { StepInputs, StepOutputs, StepSession } from "./engine/runner.js";
+
+export interface ElasticSessionOptions {
+  /** Of one thread. */
+  narrow: StepSession;
+  /** Of several, for the same bits. */
+  wide: StepSession;
+  /** Whether the other cores have nothing to do. */
+  isAlone(): boolean;
+  /** In milliseconds. */
+  now?(): number;
+}
+
+/**
+ * Runs steps on one core while other workers want theirs, and on several while they don't, if that is faster: a machine
+ * that other processes use makes runs of several threads slow, since each waits for its slowest thread.
+ */
+export class ElasticSession implements StepSession {
+  readonly #narrow: StepSession;
+  readonly #wide: StepSession;
+  readonly #isAlone: () => boolean;
+  readonly #now: () => number;
+  /** By the number of rows in a run: what is faster for a prompt may be slower for a token. */
+  readonly #contests = new Map<number, Contest>();
+
+  constructor({ narrow, wide, isAlone, now = () => performance.now() }: ElasticSessionOptions) {
+    this.#narrow = narrow;
+    this.#wide = wide;
+    this.#isAlone = isAlone;
+    this.#now = now;
+  }
+
+  async run(inputs: StepInputs): Promise<StepOutputs> {
+    if (!this.#isAlone()) return this.#narrow.run(inputs);
+    const contest = this.#contest(inputs.batch * inputs.chunk);
+    const way = contest.next();
+    const start = this.#now();
+    const outputs = await (way === 0 ? this.#wide : this.#narrow).run(inputs);
+    contest.took(this.#now() - start);
+    return outputs;
+  }
+
+  #contest(rows: number): Contest {
+    const known = this.#contests.get(rows);
+    if (known) return known;
+    const contest = new Contest();
+    this.#contests.set(rows, contest);
+    return contest;
+  }
+}
+
+/** Tokens that `agree` feeds as prompts, and then one by one. */
+const AGREED_PROMPT = 64;
+const AGREED_STEPS = 4;
+
+/**
+ * Whether two sessions of one model compute the same bits on this machine, by a trial of both kinds of run that a server
+ * makes. A request's text must not depend on what else runs, and so not on the session.
+ */
+export async function agree(a: StepSession, b: StepSession, shape: ModelShape): Promise<boolean> {
+  const [reader, other] = [new Reader(a, shape, 1), new Reader(b, shape, 1)];
+  const { context, vocabulary } = shape;
+  for (let at = 0; at < Math.min(context, AGREED_PROMPT + AGREED_STEPS); ) {
+    const count = at < AGREED_PROMPT ? Math.min(chunkAt(at), context - at) : 1;
+    // Any ids do; 7919 is prime.
+    const ids = Int32Array.from({ length: count }, (_, i) => ((at + i) * 7919) % vocabulary);
+    const [expected, actual] = [await reader.read(ids), await other.read(ids)];
+    if (!isSame(expected.logits, actual.logits) || !isSame(expected.present, actual.present)) return false;
+    at += count;
+  }
+  return true;
+}
+
+const isSame = (a: Float32Array, b: Float32Array) =>
+  a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
