@@ -11,7 +11,7 @@ import { DockerfileParser, type Instruction } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import { parse } from "yaml";
 import { writeFixtureModel } from "../models/fixture.js";
-import { environmentName, packageRoot, settings } from "../server/config.js";
+import { environmentName, packageRoot, settings } from "../server/settings/config.js";
 import { copyPackage } from "./installation.js";
 import { ServerProcess } from "./server-process.js";
 

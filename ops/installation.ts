@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { packageRoot } from "../server/config.js";
+import { packageRoot } from "../server/settings/config.js";
 
 /** What of the package a server needs, beside its dependencies. */
 const FILES = ["package.json", "openapi.yaml", "server/assets", "models/jai-small", "dist"];

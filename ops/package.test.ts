@@ -21,7 +21,7 @@ import { promisify } from "node:util";
 import { byteTokenizer, FIXTURE_SIZES } from "../models/fixture.js";
 import { checkpoint } from "../models/import/checkpoint-writer.js";
 import { gpt } from "../models/import/fixture.js";
-import { packageRoot } from "../server/config.js";
+import { packageRoot } from "../server/settings/config.js";
 
 const run = promisify(execFile);
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { packageRoot } from "../server/config.js";
+import { packageRoot } from "../server/settings/config.js";
 
 const { scripts } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
 

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { environmentName, packageRoot, readConfig, settings } from "../server/config.js";
+import { environmentName, packageRoot, readConfig, settings } from "../server/settings/config.js";
 
 const path = (name: string) => join(packageRoot, "ops", name);
 const read = (name: string) => readFileSync(path(name), "utf8");

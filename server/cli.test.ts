@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { byteTokenizer, FIXTURE_SIZES } from "../models/fixture.js";
 import { checkpoint } from "../models/import/checkpoint-writer.js";
 import { gpt } from "../models/import/fixture.js";
-import { environmentName, settings } from "./config.js";
+import { environmentName, settings } from "./settings/config.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
 

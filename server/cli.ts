@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot, UsageError } from "./config.js";
-import { isNpmScript } from "./npm.js";
-import { catchSignals } from "./signals.js";
+import { isNpmScript } from "./cli/npm.js";
+import { catchSignals } from "./cli/signals.js";
+import { packageRoot, UsageError } from "./settings/config.js";
 
 /** What a command's module exports. */
 interface Command {
@@ -17,7 +17,7 @@ interface Command {
 }
 
 const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
-  import: { summary: "make a model folder of a checkpoint", load: () => import("./import.js") },
+  import: { summary: "make a model folder of a checkpoint", load: () => import("./cli/import.js") },
   serve: {
     summary: "serve a model folder over HTTP",
     load: () => {
@@ -25,7 +25,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
       return import("./cli/serve.js");
     },
   },
-  chat: { summary: "talk to a running server", load: () => import("./chat.js") },
+  chat: { summary: "talk to a running server", load: () => import("./cli/chat.js") },
   bench: {
     summary: "measure tokens per second",
     load: () => {

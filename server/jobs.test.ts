@@ -6,7 +6,7 @@ import { EventReader } from "../ops/server-sent-events.js";
 import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
 import { Callers } from "./keys/callers.js";
 import { hashKey, unlimited } from "./keys/key.js";
-import { WorkerLost } from "./pool.js";
+import { WorkerLost } from "./pool/pool.js";
 
 interface Job {
   id: string;

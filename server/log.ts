@@ -1,5 +1,5 @@
 import { createLogger, format, transports } from "winston";
-import type { Config } from "./config.js";
+import type { Config } from "./settings/config.js";
 
 type Level = Config["logLevel"];
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { environmentName, packageRoot, settings } from "./config.js";
+import { environmentName, packageRoot, settings } from "./settings/config.js";
 
 test("the README's table has every setting with its default and what it is", () => {
   const readme = readFileSync(join(packageRoot, "README.md"), "utf8");

@@ -14,7 +14,7 @@ import { randomCases } from "../ops/random-cases.js";
 import { ServerProcess } from "../ops/server-process.js";
 import type { ServerSentEvent } from "../ops/server-sent-events.js";
 import { uniform } from "../workers/engine/philox.js";
-import { settings } from "./config.js";
+import { settings } from "./settings/config.js";
 
 interface Generation {
   generated: string;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { eventParser, readEvents } from "./fixtures/documented-events.js";
 import { serveStandIn } from "./fixtures/stand-in.js";
-import { GenerationFailed, Pool, WorkerLost } from "./pool.js";
+import { GenerationFailed, Pool, WorkerLost } from "./pool/pool.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

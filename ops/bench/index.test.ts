@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { writeFixtureModel } from "../../models/fixture.js";
-import { UsageError } from "../../server/config.js";
+import { UsageError } from "../../server/settings/config.js";
 import { run } from "./index.js";
 import { TOO_SLOW } from "./open-steps.js";
 import { OURS, type Results } from "./results.js";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
-import { packageRoot } from "../../server/config.js";
+import { packageRoot } from "../../server/settings/config.js";
 
 export interface Machine {
   processor: string;

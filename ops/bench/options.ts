@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { settings, UsageError } from "../../server/config.js";
+import { settings, UsageError } from "../../server/settings/config.js";
 
 export const PARTS = ["engine", "closed", "open"] as const;
 export type Part = (typeof PARTS)[number];

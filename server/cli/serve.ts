@@ -1,9 +1,9 @@
 import { constants } from "node:os";
-import { describeSettings, readConfig, unknownSettings } from "../config.js";
 import { createLog, type Log } from "../log.js";
-import { isBelowNpm } from "../npm.js";
 import { JaiServer } from "../serve/server.js";
-import { handleSignals } from "../signals.js";
+import { describeSettings, readConfig, unknownSettings } from "../settings/config.js";
+import { isBelowNpm } from "./npm.js";
+import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { RequestHandler } from "express";
-import { type ErrorCode, HttpError, invalidBody } from "../errors.js";
-import { jsonErrorAt } from "./json-error.js";
+import { type ErrorCode, HttpError, invalidBody } from "../errors/errors.js";
+import { jsonErrorAt } from "../json-error.js";
 
 const decoder = new TextDecoder();
 

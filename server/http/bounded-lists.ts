@@ -1,7 +1,7 @@
 import type { RequestHandler } from "express";
-import { invalidBody } from "../errors.js";
+import { invalidBody } from "../errors/errors.js";
+import { fieldError } from "../errors/field-error.js";
 import { type Document, requestSchema, resolve, type Schema } from "./document.js";
-import { fieldError } from "./field-error.js";
 
 /**
  * Refuses a list that is too long, or has an entry of a wrong type, before its entries are looked at one by one: the

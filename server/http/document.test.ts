@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { packageRoot } from "../config.js";
+import { packageRoot } from "../settings/config.js";
 import { bodyProperties, readDocument } from "./document.js";
 
 const usual = { maxTokens: 4096, maxPromptChars: 32_768 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Config, packageRoot } from "../config.js";
+import { type Config, packageRoot } from "../settings/config.js";
 
 /** A schema of openapi.yaml, as far as the server reads it itself. */
 export interface Schema {

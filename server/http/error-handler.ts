@@ -1,12 +1,12 @@
 import type { ErrorRequestHandler, Request, Response } from "express";
-import { errors, HttpError, invalidBody, invalidGrammar } from "../errors.js";
+import { errors, HttpError, invalidBody, invalidGrammar } from "../errors/errors.js";
+import { type Finding, fieldError } from "../errors/field-error.js";
+import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
-import { FormRefused, GenerationFailed, WorkerLost } from "../pool.js";
+import { FormRefused, GenerationFailed, WorkerLost } from "../pool/pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import { NeverFits, QueueRefusal, Removed } from "../queue/refusal.js";
-import { EventStream } from "./event-stream.js";
-import { type Finding, fieldError } from "./field-error.js";
-import { worded } from "./openai-error.js";
+import { EventStream } from "../streams/event-stream.js";
 import { bounded, refusalLine } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
 

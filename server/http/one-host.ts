@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import { HttpError } from "../errors.js";
+import { HttpError } from "../errors/errors.js";
 
 /**
  * Refuses a request with several Host headers, as RFC 9112 (3.2) asks: Node takes the first, a proxy before it may have

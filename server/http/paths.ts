@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import { HttpError } from "../errors.js";
+import { HttpError } from "../errors/errors.js";
 import { pageAssets } from "../routes/docs.js";
 import type { Document } from "./document.js";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorCode, HttpError } from "../errors.js";
-import { worded } from "./openai-error.js";
+import { type ErrorCode, HttpError } from "../errors/errors.js";
+import { worded } from "../errors/openai-error.js";
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",

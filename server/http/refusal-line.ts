@@ -1,6 +1,6 @@
-import { errors, type FieldError, type HttpError } from "../errors.js";
+import { errors, type FieldError, type HttpError } from "../errors/errors.js";
+import { worded } from "../errors/openai-error.js";
 import { escapeControls } from "../log.js";
-import { worded } from "./openai-error.js";
 
 /** Cap on the fields that are named, and on the characters of the whole. */
 const MOST_FIELDS = 5;

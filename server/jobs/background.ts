@@ -1,20 +1,20 @@
-import type { Config } from "../config.js";
-import type { HttpError } from "../errors.js";
+import type { HttpError } from "../errors/errors.js";
+import { Idempotency } from "../idempotency/idempotency.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
-import type { Operation } from "../operations/operation.js";
-import type { Outcome, Task } from "../pool.js";
+import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
-import { callbackSender, type PrivateAddresses } from "./callback-request.js";
-import { Callbacks } from "./callbacks.js";
+import type { Operation } from "../requests/operation.js";
+import type { Config } from "../settings/config.js";
+import { Space } from "../store/space.js";
+import { Store } from "../store/store.js";
+import { callbackSender, type PrivateAddresses } from "../webhooks/callback-request.js";
+import { Callbacks } from "../webhooks/callbacks.js";
+import { readSecrets } from "../webhooks/signature.js";
 import { Dispatcher } from "./dispatcher.js";
-import { Idempotency } from "./idempotency.js";
 import { JobDocuments } from "./job-documents.js";
 import { Jobs } from "./jobs.js";
-import { readSecrets } from "./signature.js";
-import { Space } from "./space.js";
-import { Store } from "./store.js";
 
 export type BackgroundConfig = Pick<
   Config,

@@ -1,4 +1,4 @@
-import { invalidBody } from "../errors.js";
+import { invalidBody } from "../errors/errors.js";
 
 /** A body as JSON. @throws HttpError 422 for one of so many levels that it can be read, but not written */
 export function bodyText(body: unknown): string {

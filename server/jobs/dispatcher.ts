@@ -1,14 +1,14 @@
-import { HttpError } from "../errors.js";
-import { Generation } from "../generation.js";
+import { HttpError } from "../errors/errors.js";
 import { innerMessage } from "../http/error-handler.js";
 import { refusalLine } from "../http/refusal-line.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
-import type { Operation } from "../operations/operation.js";
-import { type Outcome, type Task, WorkerLost } from "../pool.js";
+import { type Outcome, type Task, WorkerLost } from "../pool/pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import type { Queue } from "../queue/queue.js";
 import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { Generation } from "../requests/generation.js";
+import type { Operation } from "../requests/operation.js";
 import { isRunning, type Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 

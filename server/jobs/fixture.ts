@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { Space } from "../store/space.js";
+import { Store } from "../store/store.js";
 import { type JobRequest, Jobs, type JobsOptions } from "./jobs.js";
-import { Space } from "./space.js";
-import { Store } from "./store.js";
 
 /** A folder that is there for the time of a test. */
 export function temporaryFolder(context: Pick<TestContext, "after">): string {

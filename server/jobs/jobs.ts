@@ -1,4 +1,6 @@
 import type { Log } from "../log.js";
+import { type Space, sizeOf } from "../store/space.js";
+import type { Store, Write } from "../store/store.js";
 import { bodyText } from "./body-text.js";
 import {
   type Failure,
@@ -11,8 +13,6 @@ import {
   newJob,
   recordOf,
 } from "./job.js";
-import { type Space, sizeOf } from "./space.js";
-import type { Store, Write } from "./store.js";
 import { WaitingLine } from "./waiting-line.js";
 
 export interface JobsOptions {

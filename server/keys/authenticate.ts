@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
-import { type ErrorCode, HttpError } from "../errors.js";
+import { type ErrorCode, HttpError } from "../errors/errors.js";
 import { pageAssets } from "../routes/docs.js";
 import type { Caller } from "./caller.js";
 import type { Callers } from "./callers.js";

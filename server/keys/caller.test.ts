@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HttpError } from "../errors.js";
+import { HttpError } from "../errors/errors.js";
 import { Caller, type Lease } from "./caller.js";
 import { type Limits, unlimited } from "./key.js";
 

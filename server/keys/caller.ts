@@ -1,4 +1,4 @@
-import { type ErrorCode, errors, HttpError } from "../errors.js";
+import { type ErrorCode, errors, HttpError } from "../errors/errors.js";
 import type { Key, Limits } from "./key.js";
 import { Ledger } from "./ledger.js";
 import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { packageRoot } from "../config.js";
+import { packageRoot } from "../settings/config.js";
 import { hashKey, unlimited } from "./key.js";
 import { KeyFileError, parseKeyFile, readKeyFile } from "./key-file.js";
 

@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { jsonErrorAt } from "../http/json-error.js";
+import { jsonErrorAt } from "../json-error.js";
 import { PRIORITIES } from "../queue/lanes.js";
 import { firstRepeated, hashKey, isKey, isName, type Key, keyForm, type Limits, unlimited } from "./key.js";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setInterval } from "node:timers/promises";
-import { type Config, ConfigError, environmentName, settings } from "../config.js";
 import type { Log } from "../log.js";
+import { type Config, ConfigError, environmentName, settings } from "../settings/config.js";
 import { Callers } from "./callers.js";
 import { KeyFileError, parseKeyFile, readKeyFile } from "./key-file.js";
 

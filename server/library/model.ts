@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { Turns } from "../../workers/turns.js";
-import { type Config, ConfigError } from "../config.js";
-import { Generation, type Listener } from "../generation.js";
 import { readDocument } from "../http/document.js";
 import { toHttpError } from "../http/error-handler.js";
 import { Callers } from "../keys/callers.js";
-import { nativeOperations } from "../operations/native.js";
-import type { Operation } from "../operations/operation.js";
+import { Generation, type Listener } from "../requests/generation.js";
+import { nativeOperations } from "../requests/native/native.js";
+import type { Operation } from "../requests/operation.js";
 import { describe, Runtime } from "../serve/runtime.js";
+import { type Config, ConfigError } from "../settings/config.js";
 import { JaiError, type JaiErrorCode } from "./error.js";
 import type { GenerateOptions } from "./generate-options.js";
 import type { GenerateResult } from "./generate-result.js";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeFixtureModel } from "../../models/fixture.js";
-import { settings } from "../config.js";
 import { readDocument } from "../http/document.js";
+import { settings } from "../settings/config.js";
 import { type Log, openModel, openServer } from "./index.js";
 import { camelCase } from "./internal/camel-case.js";
 

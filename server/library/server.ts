@@ -1,5 +1,5 @@
-import { settings } from "../config.js";
 import { JaiServer } from "../serve/server.js";
+import { settings } from "../settings/config.js";
 import { optionNames, readOptions, takeLog } from "./internal/read-options.js";
 import type { ServerOptions } from "./server-options.js";
 

@@ -1,9 +1,9 @@
 import { Bounds } from "./bounds.js";
 import { type Clock, realClock } from "./clock.js";
 import { DeadlineExceeded, type Timeouts, within } from "./deadlines.js";
-import { Forecasts } from "./forecasts.js";
+import { Forecasts } from "./eta/forecasts.js";
+import { Outlook } from "./eta/outlook.js";
 import { Lanes, PRIORITIES } from "./lanes.js";
-import { Outlook } from "./outlook.js";
 import { QueueRefusal, type Refusal, type Removed } from "./refusal.js";
 import { Standings } from "./standings.js";
 import {

@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.js";
 import { type DeadlineExceeded, Deadlines, type Timeouts } from "./deadlines.js";
-import type { Foretold } from "./forecasts.js";
+import type { Foretold } from "./eta/forecasts.js";
+import type { Extent, Run } from "./eta/outlook.js";
 import type { Claim } from "./lanes.js";
 import type { Node } from "./line.js";
-import type { Extent, Run } from "./outlook.js";
 import { Removed } from "./refusal.js";
 
 /** What a request takes a place for. */

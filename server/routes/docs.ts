@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RequestHandler, Router } from "express";
 import swaggerUi from "swagger-ui-express";
-import { packageRoot } from "../config.js";
 import type { Document } from "../http/document.js";
+import { packageRoot } from "../settings/config.js";
 
 /** The pages load nothing from elsewhere, and the browser holds them to it. */
 const ownContentOnly: RequestHandler = (_req, res, next) => {

@@ -1,15 +1,15 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { Turns } from "../../workers/turns.js";
-import { Generation, type Result } from "../generation.js";
-import { EventStream, type EventStreamOptions } from "../http/event-stream.js";
 import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
-import type { Operation } from "../operations/operation.js";
-import type { Outcome, Task } from "../pool.js";
+import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import type { Standing } from "../queue/ticket.js";
+import { Generation, type Result } from "../requests/generation.js";
+import type { Operation } from "../requests/operation.js";
+import { EventStream, type EventStreamOptions } from "../streams/event-stream.js";
 
 export interface GenerateParts {
   operations: readonly Operation[];

@@ -1,7 +1,7 @@
 import { Router } from "express";
 import type { ModelConfig } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
-import type { Plan } from "../plan.js";
+import type { Plan } from "../plan/plan.js";
 import type { Queue } from "../queue/queue.js";
 
 export interface HealthParts {

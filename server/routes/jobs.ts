@@ -1,23 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
-import { HttpError, invalidBody } from "../errors.js";
-import { Generation, type GenerationParts } from "../generation.js";
-import type { EventStreamOptions } from "../http/event-stream.js";
+import { HttpError, invalidBody } from "../errors/errors.js";
 import { quote } from "../http/quote.js";
 import type { Background } from "../jobs/background.js";
-import { checkCallbackUrl } from "../jobs/callback-request.js";
 import { isForNow } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { JobsFull } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
-import { refuse } from "../operations/fields.js";
-import type { Operation } from "../operations/operation.js";
-import { randomSeed } from "../operations/seed.js";
-import type { Outcome, Task } from "../pool.js";
+import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { refuse } from "../requests/fields.js";
+import { Generation, type GenerationParts } from "../requests/generation.js";
+import type { Operation } from "../requests/operation.js";
+import { randomSeed } from "../requests/seed.js";
+import type { EventStreamOptions } from "../streams/event-stream.js";
+import { checkCallbackUrl } from "../webhooks/callback-request.js";
 
 export interface JobRoutesParts {
   background: Background;

@@ -1,6 +1,6 @@
 import { Router } from "express";
 import type { ModelFolder } from "../../models/folder.js";
-import { checkModel } from "../operations/openai/request.js";
+import { checkModel } from "../requests/openai/request.js";
 
 /** The one model that is served, as OpenAI's API lists models. */
 export function modelRoutes({ config }: Pick<ModelFolder, "config">): Router {

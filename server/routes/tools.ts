@@ -1,13 +1,9 @@
 import { toUSVString } from "node:util";
 import { Router } from "express";
-import { refuse } from "../operations/fields.js";
-import {
-  type ChatMessage,
-  conversationChars,
-  renderConversation,
-} from "../operations/openai/conversation.js";
-import { checkIds } from "../operations/openai/prompts.js";
-import { checkLength, checkModel, type Limits, type OpenAiModel } from "../operations/openai/request.js";
+import { refuse } from "../requests/fields.js";
+import { type ChatMessage, conversationChars, renderConversation } from "../requests/openai/conversation.js";
+import { checkIds } from "../requests/openai/prompts.js";
+import { checkLength, checkModel, type Limits, type OpenAiModel } from "../requests/openai/request.js";
 
 interface TokenizeBody {
   model?: string | null;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
-import type { Config } from "../config.js";
+import type { Config } from "../settings/config.js";
 
 /** Resolves to the server's address. @throws an error whose one line says why it can't listen there */
 export async function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {

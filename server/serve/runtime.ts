@@ -2,12 +2,12 @@ import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
-import { type Config, expectation } from "../config.js";
-import { probeHardware } from "../hardware.js";
 import type { Log } from "../log.js";
-import { type Plan, planDevices } from "../plan.js";
-import { type Job, type Outcome, Pool, type Task } from "../pool.js";
+import { probeHardware } from "../plan/hardware.js";
+import { type Plan, planDevices } from "../plan/plan.js";
+import { type Job, type Outcome, Pool, type Task } from "../pool/pool.js";
 import { Queue } from "../queue/queue.js";
+import { type Config, expectation } from "../settings/config.js";
 import { within } from "./within.js";
 
 /** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */

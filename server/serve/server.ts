@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { Config } from "../config.js";
 import { readDocument } from "../http/document.js";
 import { toHttpError } from "../http/error-handler.js";
 import { answerHalfClosed } from "../http/half-close.js";
@@ -10,8 +9,9 @@ import { Background } from "../jobs/background.js";
 import type { Callers } from "../keys/callers.js";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
-import { generatingOperations } from "../operations/index.js";
-import type { Operation } from "../operations/operation.js";
+import { generatingOperations } from "../requests/index.js";
+import type { Operation } from "../requests/operation.js";
+import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { listen } from "./listen.js";
 import { describe, LAST_MS, Runtime } from "./runtime.js";
@@ -140,7 +140,7 @@ export class JaiServer {
     const startedAt = performance.now();
     const loaded = runtime.load();
     // The routes take as long to load as the model, which loads in its own thread meanwhile.
-    const app = import("../app.js").then(({ createApp }) => {
+    const app = import("./app.js").then(({ createApp }) => {
       const document = readDocument(config);
       const selfTest = () => runtime.selfTest;
       return createApp({

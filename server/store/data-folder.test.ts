@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, w
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryFolder } from "../jobs/fixture.js";
-import { Store } from "../jobs/store.js";
+import { Store } from "./store.js";
 
 const modules = {
   folder: new URL("./data-folder.js", import.meta.url),

@@ -1,11 +1,11 @@
 import { existsSync, lstatSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Config, packageRoot } from "../config.js";
-import { StoreError } from "../jobs/store.js";
 import type { Log } from "../log.js";
+import { type Config, packageRoot } from "../settings/config.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { stateFolder } from "./state-folder.js";
+import { StoreError } from "./store.js";
 import { holdsStore, leftBehind, takeAlong } from "./take-along.js";
 
 export interface DataFolder {

@@ -14,8 +14,8 @@ import {
 import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../jobs/fixture.js";
-import { Store } from "../jobs/store.js";
 import type { Log } from "../log.js";
+import { Store } from "./store.js";
 import { takeAlong } from "./take-along.js";
 
 /** Another file system, on Linux. */

@@ -16,9 +16,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { StoreError } from "../jobs/store.js";
 import type { Log } from "../log.js";
 import { makeFolder, reasonOf } from "./folder.js";
+import { StoreError } from "./store.js";
 
 /** In a copy that has not been noted as whole: where the original is, which is to be removed. */
 const ORIGIN = "copied-from";

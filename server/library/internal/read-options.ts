@@ -1,4 +1,4 @@
-import { type Config, ConfigError, readSettings } from "../../config.js";
+import { type Config, ConfigError, readSettings } from "../../settings/config.js";
 import { type Log, silent } from "../log.js";
 import { camelCase } from "./camel-case.js";
 import { shown } from "./shown.js";

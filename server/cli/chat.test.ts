@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
+import { hashKey, unlimited } from "../keys/key.js";
+
+const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
+
+function startChat(context: TestContext, args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [cli, "chat", ...args], { env: { PATH: process.env.PATH, ...env } });
+  context.after(() => child.kill("SIGKILL"));
+  // One that can't start reads nothing.
+  child.stdin.on("error", () => {});
+  const end = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
+    ([stdout, stderr, [status]]) => ({ status, stdout, stderr }),
+  );
+  return { child, end };
+}
+
+test("each line is a question to /chat, with the fields of the flags; empty lines are none; the end ends it with 0", async (context) => {
+  const { url, jobs } = await serveStandIn(context);
+  const { child, end } = startChat(context, ["--url", url, "--temperature", "0.5", "--max-tokens", "3"]);
+  child.stdin.end("one\n \n두 번째");
+  assert.deepEqual(await end, { status: 0, stdout: "!!!\n!!!\n", stderr: "" });
+  const asked = jobs.map(({ task }) => [String.fromCodePoint(...task.promptIds), task.sampling.temperature]);
+  assert.deepEqual(asked, [
+    ["[QUESTION]\none\n[/QUESTION]\n\n[ANSWER]", 0.5],
+    ["[QUESTION]\n두 번째\n[/QUESTION]\n\n[ANSWER]", 0.5],
+  ]);
+});
+
+test("Ctrl-C during an answer ends it with 0, and cancels the request", async (context) => {
+  const { url, jobs, until } = await serveStandIn(context, { hold: true });
+  const { child, end } = startChat(context, ["--url", url]);
+  child.stdin.write("one\n");
+  await until(() => jobs.length === 1);
+  child.kill("SIGINT");
+  assert.equal((await end).status, 0);
+  await until(() => jobs[0]!.cancelled);
+});
+
+test("what the server has against a question is one line, and ends a pipe with 1", async (context) => {
+  const { url, queue } = await serveStandIn(context, { maxTokens: 10 });
+  const tooLong = startChat(context, ["--url", url, "--max-tokens", "11"]);
+  tooLong.child.stdin.end("one\ntwo\n");
+  assert.deepEqual(await tooLong.end, {
+    status: 1,
+    stdout: "",
+    stderr: "the server answered 422: max_tokens: Input should be less than or equal to 10\n",
+  });
+  void queue.drain();
+  const late = startChat(context, ["--url", url]);
+  late.child.stdin.end("one\n");
+  assert.equal((await late.end).stderr, "the server answered 503: The server is shutting down\n");
+});
+
+test("a server with keys gets the one of --key or JAI_API_KEY, and nobody reads it again", async (context) => {
+  const KEY = "a-key-of-the-test";
+  const callers = new Callers([{ name: "test", hash: hashKey(KEY), priority: 0, limits: unlimited }]);
+  const { url, lines } = await serveStandIn(context, { callers });
+  const seen: unknown[] = [];
+  for (const [args, env, status] of [
+    [["--key", KEY], { JAI_API_KEY: "another-key" }, 0],
+    [[], { JAI_API_KEY: KEY }, 0],
+    [["--key", `${KEY}x`], {}, 1],
+    [["--key", `${KEY} x`], {}, 2],
+    [[], {}, 1],
+  ] as const) {
+    const { child, end } = startChat(context, ["--url", url, "--max-tokens", "3", ...args], env);
+    child.stdin.end("one\n");
+    const ended = await end;
+    assert.equal(ended.status, status, ended.stderr);
+    seen.push(ended);
+  }
+  assert.doesNotMatch(JSON.stringify([seen, lines]), /a-key-of|another-key/);
+});
+
+test("no server, or another one, is one line and ends with 1", async (context) => {
+  const other = createServer((_req, res) => res.end("<html>")).listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  assert.deepEqual(await startChat(context, ["--url", url]).end, {
+    status: 1,
+    stdout: "",
+    stderr: `expected a jai-server at ${url}/, got answers of another kind\n`,
+  });
+  other.close();
+  other.closeAllConnections();
+  await once(other, "close");
+  assert.deepEqual(await startChat(context, ["--url", url]).end, {
+    status: 1,
+    stdout: "",
+    stderr: `no answer from ${url}/: ECONNREFUSED; "jai serve" starts a server\n`,
+  });
+});
+
+for (const [flag, value] of [
+  ["--url", "localhost:8000"],
+  ["--temperature", "hot"],
+  ["--max-tokens", "0"],
+] as const) {
+  test(`${flag} ${value} is wrong usage, and exits with 2`, async (context) => {
+    const { status, stderr } = await startChat(context, [flag, value]).end;
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      new RegExp(`^jai chat: ${flag}: expected .*, got "${value}"; see jai chat --help\n$`),
+    );
+  });
+}

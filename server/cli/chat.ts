@@ -1,0 +1,149 @@
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { isKey, keyForm } from "../keys/key.js";
+import { UsageError } from "../settings/config.js";
+
+export const usage = [
+  "Usage: jai chat [FLAGS]",
+  "",
+  "  --url URL          the server; default http://127.0.0.1:8000",
+  "  --temperature T    how freely to choose; 0 always takes the likeliest token",
+  "  --max-tokens N     how long an answer may get",
+  "  --key KEY          for a server with keys; better JAI_API_KEY, which no list of processes shows",
+].join("\n");
+
+interface Options {
+  /** Ends with a slash, so that it may have a path. */
+  url: string;
+  /** Goes to this server alone, and into no message. */
+  key: string | undefined;
+  fields: { temperature?: number; max_tokens?: number };
+}
+
+/**
+ * Asks a running server each line of standard input, and prints its answers, until the input ends or a Ctrl-C.
+ * @throws an error whose one line says what the server, or its absence, has against a question; at a terminal only the
+ * first, as there the next question may fare better
+ */
+export async function run(args: string[]): Promise<void> {
+  const { url, key, fields } = parse(args);
+  const server = { url, key };
+  const health = await ask(server, "health");
+  const terminal = process.stdin.isTTY === true;
+  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal });
+  const stop = () => {
+    process.stdout.write("\n");
+    process.exit(0);
+  };
+  // At a terminal Ctrl-C comes as a key, else as a signal.
+  lines.on("SIGINT", stop);
+  process.on("SIGINT", stop);
+  const prompt = () => {
+    if (terminal) lines.prompt();
+  };
+  if (terminal) process.stdout.write(`${nameOf(health)} at ${url}; Ctrl-D ends\n`);
+  prompt();
+  for await (const line of lines) {
+    if (line.trim() !== "") {
+      try {
+        process.stdout.write(`${(await answer(server, { ...fields, prompt: line })).trimEnd()}\n`);
+      } catch (error) {
+        if (!terminal) throw error;
+        process.stderr.write(`${(error as Error).message}\n`);
+      }
+    }
+    prompt();
+  }
+}
+
+type Server = Pick<Options, "url" | "key">;
+
+async function answer(server: Server, body: object): Promise<string> {
+  const { generated } = await ask(server, "chat", body);
+  if (typeof generated !== "string") throw notJai(server.url);
+  return generated;
+}
+
+function nameOf({ model }: Record<string, unknown>): string {
+  return String((model as { name?: unknown } | undefined)?.name ?? "a model");
+}
+
+/** GETs a path, or POSTs a body to it. @throws an error whose one line says what went wrong */
+async function ask({ url, key }: Server, path: string, body?: object): Promise<Record<string, unknown>> {
+  const init = {
+    // Of the ways to send a key the one that fetch takes back when it is redirected to another server.
+    headers: { ...(key && { authorization: `Bearer ${key}` }), "content-type": "application/json" },
+    ...(body && { method: "POST", body: JSON.stringify(body) }),
+  };
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(new URL(path, url), init);
+    text = await response.text();
+  } catch (error) {
+    const { cause } = error as { cause?: NodeJS.ErrnoException };
+    throw new Error(
+      `no answer from ${url}: ${cause?.code ?? (error as Error).message}; "jai serve" starts a server`,
+    );
+  }
+  const answer = readObject(text);
+  if (answer === null) throw notJai(url);
+  if (!response.ok) throw new Error(`the server answered ${response.status}: ${describe(answer.detail)}`);
+  return answer;
+}
+
+function notJai(url: string): Error {
+  return new Error(`expected a jai-server at ${url}, got answers of another kind`);
+}
+
+function readObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `detail` of an error: a text, or a list of fields that are wrong. */
+function describe(detail: unknown): string {
+  if (!Array.isArray(detail)) return String(detail);
+  return (detail as { loc: unknown[]; msg: string }[])
+    .map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`)
+    .join("; ");
+}
+
+function parse(args: string[]): Options {
+  const { url, temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = read(args);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new UsageError(`--url: expected a URL of http or https, got "${url}"`);
+  if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))
+    throw new UsageError(`--temperature: expected a number from 0, got "${temperature}"`);
+  if (maxTokens !== undefined && !/^[1-9]\d{0,8}$/.test(maxTokens))
+    throw new UsageError(`--max-tokens: expected a positive integer, got "${maxTokens}"`);
+  if (key && !isKey(key)) throw new UsageError(`--key or JAI_API_KEY: expected ${keyForm}`);
+  return {
+    url: url.endsWith("/") ? url : `${url}/`,
+    key,
+    fields: {
+      ...(temperature !== undefined && { temperature: Number(temperature) }),
+      ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
+    },
+  };
+}
+
+function read(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        url: { type: "string", default: "http://127.0.0.1:8000" },
+        temperature: { type: "string" },
+        "max-tokens": { type: "string" },
+        key: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message.split(/\n|\. /, 1)[0]);
+  }
+}

@@ -1,0 +1,100 @@
+import { parseArgs } from "node:util";
+import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
+import { UsageError } from "../settings/config.js";
+import { isNpmScript, isNpx } from "./npm.js";
+
+export const usage = [
+  "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
+  "",
+  "  CKPT                     what torch.save wrote",
+  "  --tokenizer FILE         its Hugging Face tokenizer.json",
+  "  --out DIR                the model folder to make",
+  "  --precision int8|fp32    default int8",
+  "  --heads N                attention heads, for checkpoints that don't say",
+  "  --name NAME              what /health calls the model; default: the folder's name",
+].join("\n");
+
+const BAR_WIDTH = 30;
+
+/** Makes a model folder. @throws an error whose one line says why it can't */
+export async function run(args: string[]): Promise<void> {
+  const options = parse(args);
+  const started = performance.now();
+  const { config, difference, range, quality, trimmed } = await importCheckpoint({
+    ...options,
+    ...(process.stderr.isTTY && { onProgress: drawProgress }),
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const lines = [
+    `${config.name}: ${config.precision}, ${config.n_layer} layers, ${config.n_head} heads, ${config.n_embd} wide, context ${config.n_positions}, vocabulary ${config.vocab_size}`,
+    ...(trimmed > 0 ? [`left out ${trimmed} rows of padding, for which the tokenizer has no token`] : []),
+    `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
+    ...(quality ? describeQuality(quality) : []),
+    `written to ${options.out} in ${seconds} s`,
+    `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** A path as a shell takes it for one word. */
+function shellQuoted(path: string): string {
+  if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+function parse(args: string[]): ImportOptions {
+  const given = read(args);
+  const [checkpoint, ...others] = given.positionals;
+  const { tokenizer, out, precision, heads, name } = given.values;
+  if (checkpoint === undefined) throw new UsageError("expected a checkpoint, got none");
+  if (others.length > 0) throw new UsageError(`expected one checkpoint, got ${given.positionals.length}`);
+  if (tokenizer === undefined) throw new UsageError("expected --tokenizer FILE, got none");
+  if (out === undefined) throw new UsageError("expected --out DIR, got none");
+  if (precision !== "int8" && precision !== "fp32")
+    throw new UsageError(`--precision: expected int8 or fp32, got "${precision}"`);
+  if (heads !== undefined && !/^[1-9]\d{0,4}$/.test(heads))
+    throw new UsageError(`--heads: expected a positive integer, got "${heads}"`);
+  if (name === "") throw new UsageError("--name: expected a name, got an empty one");
+  return {
+    checkpoint,
+    tokenizer,
+    out,
+    precision,
+    ...(heads !== undefined && { heads: Number(heads) }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+function read(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        tokenizer: { type: "string" },
+        out: { type: "string" },
+        precision: { type: "string", default: "int8" },
+        heads: { type: "string" },
+        name: { type: "string" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message.split("\n")[0]);
+  }
+}
+
+/** What int8 costs, in one line, and what to do where that is much. */
+function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
+  const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
+  return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
+}
+
+const PHASE_WIDTH = "calibrating".length;
+
+/** Redraws the phase's bar; a phase that is done keeps its line. */
+function drawProgress(phase: ImportPhase, share: number): void {
+  const filled = Math.round(share * BAR_WIDTH);
+  const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
+  const end = share === 1 ? "\n" : "";
+  process.stderr.write(`\r${phase.padEnd(PHASE_WIDTH)} [${bar}] ${Math.round(share * 100)} %${end}`);
+}

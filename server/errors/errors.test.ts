@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readDocument } from "../http/document.js";
+import { type ErrorCode, errors, HttpError, invalidBody } from "./errors.js";
+import { type OpenAiError, openAiError, openAiStatus } from "./openai-error.js";
+
+interface Response {
+  content: { "application/json": { examples: Record<string, { value: { detail: unknown } | OpenAiError }> } };
+}
+
+const document = readDocument({ maxTokens: 1, maxPromptChars: 1 });
+
+const statusesOfNoOperation: Record<string, number> = {
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  RequestTimeout: 408,
+  ExpectationFailed: 417,
+  HeadersTooLarge: 431,
+  OpenAiMethodNotAllowed: 405,
+  OpenAiRequestTimeout: 408,
+  OpenAiExpectationFailed: 417,
+};
+
+/** Status of each of openapi.yaml's error responses: from the operations, but for those that no operation has. */
+function statusOf(name: string): number {
+  const statuses = new Set<number>();
+  for (const path of Object.values(document.paths)) {
+    for (const operation of Object.values(path) as { responses: Record<string, { $ref?: string }> }[]) {
+      for (const [status, { $ref }] of Object.entries(operation.responses)) {
+        if ($ref === `#/components/responses/${name}`) statuses.add(Number(status));
+      }
+    }
+  }
+  if (statuses.size === 0) return statusesOfNoOperation[name] ?? Number.NaN;
+  assert.equal(statuses.size, 1, `${name} has one status`);
+  return [...statuses][0]!;
+}
+
+test("the table of errors and openapi.yaml say the same", () => {
+  const documented: Record<string, { status: number; detail: unknown }> = {};
+  for (const [name, response] of Object.entries(document.components.responses)) {
+    if (name === "Page") continue;
+    const { examples } = (response as Response).content["application/json"];
+    for (const [code, { value }] of Object.entries(examples)) {
+      const status = statusOf(name);
+      if ("detail" in value) {
+        documented[code] = { status, detail: value.detail };
+        continue;
+      }
+      const error =
+        code === "invalid_body"
+          ? invalidBody({ loc: ["body", "messages"], msg: "Field required", type: "missing" })
+          : new HttpError(code as ErrorCode);
+      assert.deepEqual([openAiStatus(error), openAiError(error)], [status, value], code);
+      documented[code] ??= { status, detail: value.error.message };
+    }
+  }
+  // A 422's detail is the list of the fields that are wrong.
+  const { detail } = documented.invalid_body!;
+  assert.ok(Array.isArray(detail));
+  assert.deepEqual(documented, { ...errors, invalid_body: { status: 422, detail } });
+});
+
+test("an error's body is FastAPI's", () => {
+  assert.deepEqual(new HttpError("full", { "Retry-After": "3" }).body, { detail: "The queue is full" });
+  const field = { loc: ["body", "prompt"], msg: "Field required", type: "missing" };
+  assert.deepEqual(invalidBody(field).body, { detail: [field] });
+});

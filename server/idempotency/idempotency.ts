@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import { HttpError } from "../errors/errors.js";
+import { bodyText } from "../jobs/body-text.js";
+import type { Log } from "../log.js";
+import { type Space, sizeOf } from "../store/space.js";
+import type { Store, Write } from "../store/store.js";
+import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
+
+export interface IdempotencyOptions {
+  store: Store;
+  space: Space;
+  /** For how long an answer is kept, in milliseconds. */
+  ttlMs: number;
+  /** Whose request it is. */
+  callerOf: (res: Response) => string;
+  log: Pick<Log, "error">;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** What is known of a key whose answer is kept. */
+interface KeyRecord {
+  fingerprint: string;
+  createdAt: number;
+  bytes: number;
+}
+
+/** A key whose first request is under way. */
+interface Claim {
+  fingerprint: string;
+  /** Resolves when it has come to an answer, or to none. */
+  settled: Promise<void>;
+  settle: () => void;
+  /** Its record, once that is on its way to the store. */
+  record: KeyRecord | null;
+  /** Nothing of it is to be kept. */
+  released: boolean;
+}
+
+const RECORDS = "key/";
+const answerKey = (id: string) => `answer/${id}`;
+
+/** What may turn out otherwise when it is asked again. */
+const passing = new Set([408, 409, 425, 429]);
+
+/**
+ * Requests with an `Idempotency-Key`, of which only the first is carried out: the others wait for its answer, and get that
+ * (https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header). A first that comes to nothing, by an
+ * error of the server or by its client's leaving, leaves the key to the next.
+ */
+export class Idempotency {
+  readonly #options: IdempotencyOptions;
+  readonly #now: () => number;
+  readonly #records = new Map<string, KeyRecord>();
+  readonly #claims = new Map<string, Claim>();
+  readonly #claimOf = new WeakMap<Response, { id: string; claim: Claim }>();
+
+  private constructor(options: IdempotencyOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Reads the store. @throws StoreError */
+  static async open(options: IdempotencyOptions): Promise<Idempotency> {
+    const idempotency = new Idempotency(options);
+    for await (const [key, record] of options.store.entries<KeyRecord>(RECORDS)) {
+      idempotency.#records.set(key.slice(RECORDS.length), record);
+      options.space.take(record.bytes);
+    }
+    return idempotency;
+  }
+
+  /** Stands before the routes, behind what reads and validates the body. */
+  handle(): RequestHandler {
+    return async (req, res, next) => {
+      const given = req.get("Idempotency-Key");
+      if (given === undefined) return next();
+      const id = digest(this.#options.callerOf(res), unquoted(given));
+      const fingerprint = digest(req.path, bodyText(req.body));
+      for (;;) {
+        const known = this.#claims.get(id) ?? this.#fresh(id);
+        if (known === undefined) break;
+        if (known.fingerprint !== fingerprint) throw new HttpError("idempotency_conflict");
+        if (!("settled" in known)) {
+          const answer = await this.#options.store.get<Answer>(answerKey(id));
+          if (answer !== undefined) return replay(res, answer);
+          this.#records.delete(id);
+          continue;
+        }
+        await known.settled;
+        if (req.socket.destroyed) return;
+      }
+      if (this.#options.space.full) throw new HttpError("store_full");
+      this.#claim(res, id, fingerprint);
+      next();
+    };
+  }
+
+  /** Stands behind the routes: a stream that fails midway is none to give again, though it began with 200. */
+  handleError(): ErrorRequestHandler {
+    return (error, _req, res, next) => {
+      const claimed = this.#claimOf.get(res);
+      if (claimed !== undefined && res.headersSent) claimed.claim.released = true;
+      next(error);
+    };
+  }
+
+  /**
+   * What keeps a response that is about to be given, with this body, for the request's key: for who writes something else
+   * that has to be there if and only if the response is. Nothing for a request without a key.
+   */
+  keep(res: Response, body: object): readonly Write[] {
+    return this.#keep(res, {
+      status: res.statusCode,
+      headers: { ...lastingHeaders(res), "content-type": "application/json; charset=utf-8" },
+      body: JSON.stringify(body),
+    });
+  }
+
+  #keep(res: Response, answer: Answer): readonly Write[] {
+    const claimed = this.#claimOf.get(res);
+    if (claimed === undefined) return [];
+    const { id, claim } = claimed;
+    const text = JSON.stringify(answer);
+    claim.record = { fingerprint: claim.fingerprint, createdAt: this.#now(), bytes: sizeOf(text) };
+    return [
+      [RECORDS + id, JSON.stringify(claim.record)],
+      [answerKey(id), text],
+    ];
+  }
+
+  /** Forgets what has been kept for long enough. */
+  async sweep(): Promise<void> {
+    const writes: Write[] = [];
+    for (const [id, record] of this.#records) {
+      if (!this.#isExpired(record)) continue;
+      this.#records.delete(id);
+      this.#options.space.give(record.bytes);
+      writes.push([RECORDS + id, null], [answerKey(id), null]);
+    }
+    if (writes.length > 0) await this.#options.store.write(writes);
+  }
+
+  #fresh(id: string): KeyRecord | undefined {
+    const record = this.#records.get(id);
+    return record === undefined || this.#isExpired(record) ? undefined : record;
+  }
+
+  #isExpired({ createdAt }: KeyRecord): boolean {
+    return createdAt + this.#options.ttlMs <= this.#now();
+  }
+
+  #claim(res: Response, id: string, fingerprint: string): void {
+    let settle!: () => void;
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const claim: Claim = { fingerprint, settled, settle, record: null, released: false };
+    this.#claims.set(id, claim);
+    this.#claimOf.set(res, { id, claim });
+    const release = () => {
+      // When its client has left, the next may have it before this comes to its end.
+      if (this.#claims.get(id) === claim) this.#claims.delete(id);
+      claim.settle();
+    };
+    recordResponse(res, {
+      broken: () => {
+        // What goes to the disk with the answer will be there, whether its client hears of it or not.
+        if (claim.record !== null) return;
+        claim.released = true;
+        release();
+      },
+      whole: async (answer) => {
+        try {
+          await this.#keepWhole(res, id, claim, answer);
+        } finally {
+          release();
+        }
+      },
+    });
+  }
+
+  async #keepWhole(res: Response, id: string, claim: Claim, answer: Answer): Promise<void> {
+    const { store, space, log } = this.#options;
+    const { status, headers, body } = answer;
+    if (claim.released || status >= 500 || passing.has(status)) return;
+    try {
+      if (claim.record === null) {
+        const isStream = headers["content-type"]?.startsWith("text/event-stream");
+        await store.write(this.#keep(res, isStream ? { ...answer, body: lastingEvents(body) } : answer));
+      }
+      const expired = this.#records.get(id);
+      if (expired !== undefined) space.give(expired.bytes);
+      space.take(claim.record!.bytes);
+      this.#records.set(id, claim.record!);
+    } catch (error) {
+      // The client has its answer all the same; a second request would be carried out again.
+      log.error(`an answer cannot be kept for its Idempotency-Key: ${(error as Error).message}`);
+    }
+  }
+}
+
+function replay(res: Response, { status, headers, body }: Answer): void {
+  res.status(status).set(headers).set("Idempotent-Replayed", "true").end(body);
+}
+
+/** The draft's keys are strings in quotes; most clients send them bare. */
+function unquoted(key: string): string {
+  return /^"(.*)"$/.exec(key)?.[1] ?? key;
+}
+
+/** Of texts that may be anything: their lengths keep `["a", "bc"]` and `["ab", "c"]` apart. */
+function digest(...texts: string[]): string {
+  const hash = createHash("sha256");
+  for (const text of texts) hash.update(`${text.length}:`).update(text);
+  return hash.digest("base64url");
+}

@@ -1,0 +1,208 @@
+import type { ModelConfig } from "../../models/folder.js";
+import type { Device } from "../../workers/protocol.js";
+import { type Config, ConfigError } from "../settings/config.js";
+import { shareCores } from "./cores.js";
+import type { Gpu, Hardware } from "./hardware.js";
+import { type ModelMemory, slotsInMemory } from "./memory.js";
+
+/** How a model is spread over a machine. */
+export interface Plan {
+  device: Device;
+  /** One for each worker; on the CPU all 0. */
+  deviceIds: number[];
+  workers: number;
+  slotsPerWorker: number;
+  /** Sequences in flight over all workers. */
+  concurrency: number;
+  /** Native threads of each worker. */
+  threads: number;
+  /** Native threads of the first worker while no other has a sequence. */
+  threadsAlone: number;
+  /** What was chosen and why, a sentence each, for the log and `/health`. */
+  reasons: string[];
+}
+
+export interface ModelSize extends ModelMemory {
+  precision: ModelConfig["precision"];
+}
+
+export type Wishes = Pick<Config, "device" | "workers" | "concurrency" | "threads">;
+
+/**
+ * More sequences in one batch raise the throughput no further, and only slow each other down. A CPU's worker of one
+ * thread writes 5 % more at 64 sequences than at 32, and each of them waits twice as long for its next token.
+ */
+const MOST_SLOTS = { cpu: 64, webgpu: 64, cuda: 256 } as const;
+const MOST_SLOTS_OF_ONE_THREAD = 32;
+/** Threads of a lone request for each thread of a worker. A step of one sequence is short: more would mostly wait. */
+const WIDENED = 4;
+/** Where memory is short, so many sequences in each worker are worth more than another worker. */
+const LEAST_SLOTS = 16;
+const FOR_GPUS = "importing it with --precision fp32";
+
+/**
+ * Chooses device, workers, slots and threads. Depends on its arguments alone.
+ * @throws ConfigError where a wish can't be granted on this hardware
+ */
+export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize): Plan {
+  const reasons: string[] = [];
+  const device = chooseDevice(hardware, wishes, model, reasons);
+  const devices = device === "cuda" ? hardware.gpus.length : 1;
+  const workers = chooseWorkers(hardware, device, devices, wishes, model, reasons);
+  const threads = chooseThreads(hardware, workers, wishes, reasons);
+  const threadsAlone = chooseThreadsAlone(hardware, { device, workers, threads }, wishes, reasons);
+  const deviceIds = Array.from({ length: workers }, (_, worker) => worker % devices);
+  const slotsPerWorker = chooseSlots(hardware, { device, workers, threads }, wishes, model, reasons);
+  const concurrency = wishes.concurrency === "auto" ? slotsPerWorker * workers : wishes.concurrency;
+  return { device, deviceIds, workers, slotsPerWorker, concurrency, threads, threadsAlone, reasons };
+}
+
+function chooseDevice(
+  hardware: Hardware,
+  { device }: Wishes,
+  { precision }: ModelSize,
+  reasons: string[],
+): Device {
+  const { platform, gpus, cudaLibrary } = hardware;
+  if (device === "cuda") {
+    if (platform !== "linux/x64")
+      throw new ConfigError(
+        `JAI_DEVICE: expected linux/x64 for cuda, which ONNX Runtime has no CUDA libraries beyond, got ${platform}`,
+      );
+    if (!cudaLibrary)
+      throw new ConfigError(
+        "JAI_DEVICE: expected ONNX Runtime's CUDA libraries for cuda, got none; install them with: npm run setup:cuda",
+      );
+    if (gpus.length === 0)
+      throw new ConfigError(
+        "JAI_DEVICE: expected a GPU for cuda, got none that nvidia-smi lists and CUDA_VISIBLE_DEVICES shows",
+      );
+    const warning =
+      precision === "int8"
+        ? `; the model is int8, whose operators run on the CPU all the same: ${FOR_GPUS} makes it one for GPUs`
+        : "";
+    reasons.push(`CUDA, as set, on ${describeGpus(gpus)}${warning}.`);
+    return device;
+  }
+  if (device !== "auto") {
+    reasons.push(`${device === "cpu" ? "CPU" : "WebGPU"}, as set.`);
+    return device;
+  }
+  // MatMulIntegerToFloat has no CUDA kernel: each product would carry its inputs and output to the CPU and back.
+  if (gpus.length > 0 && platform === "linux/x64" && precision === "int8") {
+    reasons.push(
+      `CPU, since the model is int8, whose operators run there; ${FOR_GPUS} makes it one for ${describeGpus(gpus)}.`,
+    );
+    return "cpu";
+  }
+  if (gpus.length > 0 && cudaLibrary) {
+    reasons.push(`CUDA, since its libraries are installed and there is ${describeGpus(gpus)}.`);
+    return "cuda";
+  }
+  if (gpus.length > 0 && platform === "linux/x64")
+    reasons.push(
+      `CPU, since the CUDA libraries for ${describeGpus(gpus)} are not installed (npm run setup:cuda installs them).`,
+    );
+  else reasons.push(`CPU, since there is no ${gpus.length > 0 ? "CUDA build for this system" : "CUDA GPU"}.`);
+  return "cpu";
+}
+
+function chooseWorkers(
+  hardware: Hardware,
+  device: Device,
+  devices: number,
+  wishes: Wishes,
+  model: ModelSize,
+  reasons: string[],
+): number {
+  const { workers, concurrency, threads } = wishes;
+  if (workers === "auto" && device === "cpu") {
+    const { cores } = hardware;
+    const fits = (sharing: number) =>
+      slotsInMemory(hardware, device, sharing, model) >=
+      (concurrency === "auto" ? LEAST_SLOTS : Math.min(LEAST_SLOTS, Math.ceil(concurrency / sharing)));
+    const { workers: chosen, why } = shareCores({ ...model, cores, threads, concurrency, fits });
+    reasons.push(`${count(chosen, "worker")}, ${why}.`);
+    return chosen;
+  }
+  if (workers === "auto") {
+    // More workers than sequences in flight could never all have work.
+    const chosen = concurrency === "auto" ? devices : Math.min(devices, concurrency);
+    const why = chosen < devices ? "as many as sequences in flight" : "one for each device";
+    reasons.push(`${count(chosen, "worker")}, ${why}.`);
+    return chosen;
+  }
+  if (concurrency !== "auto" && concurrency < workers)
+    throw new ConfigError(
+      `JAI_CONCURRENCY: expected at least one for each of ${workers} workers, got ${concurrency}`,
+    );
+  reasons.push(
+    device !== "cpu" && workers > devices
+      ? `${count(workers, "worker")}, as set, on ${count(devices, device === "cuda" ? "GPU" : "device")}: each holds a copy of the weights of its own, and one wider batch is usually faster.`
+      : `${count(workers, "worker")}, as set.`,
+  );
+  return workers;
+}
+
+function chooseThreads({ cores }: Hardware, workers: number, { threads }: Wishes, reasons: string[]): number {
+  if (threads !== "auto") {
+    reasons.push(`${count(threads, "thread")} a worker, as set.`);
+    return threads;
+  }
+  const chosen = Math.max(1, Math.floor(cores / workers));
+  reasons.push(`${count(chosen, "thread")} a worker, from ${count(Number(cores.toFixed(2)), "core")}.`);
+  return chosen;
+}
+
+/**
+ * A lone request would leave all cores but one idle. Only whole cores count: threads that wait for one another spin, and
+ * would use up a quota.
+ */
+function chooseThreadsAlone(
+  { cores }: Hardware,
+  { device, workers, threads }: Pick<Plan, "device" | "workers" | "threads">,
+  wishes: Wishes,
+  reasons: string[],
+): number {
+  const alone = Math.min(Math.floor(cores), WIDENED * threads);
+  if (device !== "cpu" || workers === 1 || wishes.threads !== "auto" || alone <= threads) return threads;
+  reasons.push(`${count(alone, "thread")} for a request that runs alone, where they make it faster.`);
+  return alone;
+}
+
+function chooseSlots(
+  hardware: Hardware,
+  { device, workers, threads }: Pick<Plan, "device" | "workers" | "threads">,
+  { concurrency }: Wishes,
+  model: ModelSize,
+  reasons: string[],
+): number {
+  const holds = slotsInMemory(hardware, device, workers, model);
+  const slot = `${megabytes(model.cacheBytesPerSlot)} of cache each`;
+  if (concurrency === "auto") {
+    const most = device === "cpu" && threads === 1 ? MOST_SLOTS_OF_ONE_THREAD : MOST_SLOTS[device];
+    const slots = Math.min(Math.max(1, holds), most);
+    const why =
+      holds < 1
+        ? "the least, although memory may not hold it"
+        : holds < most
+          ? "what free memory holds"
+          : "beyond which a batch gains nothing";
+    reasons.push(`${count(slots, "sequence")} at once a worker (${slot}), ${why}.`);
+    return slots;
+  }
+  const slots = Math.ceil(concurrency / workers);
+  const together = slots * workers > concurrency ? `, ${concurrency} over all workers` : "";
+  const warning = slots > holds ? `; free memory holds about ${Math.max(0, holds)} a worker` : "";
+  reasons.push(`${count(slots, "sequence")} at once a worker (${slot}), as set${together}${warning}.`);
+  return slots;
+}
+
+function describeGpus(gpus: readonly Gpu[]): string {
+  const names = new Set(gpus.map((gpu) => gpu.name));
+  return `${count(gpus.length, "GPU")} (${[...names].join(", ")})`;
+}
+
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`;

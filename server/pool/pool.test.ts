@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { FormRefused, GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
+
+const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
+
+interface Given {
+  workers?: number;
+  slots?: number;
+  start?: string;
+  concurrency?: number;
+}
+
+function createPool(context: TestContext, given: Given = {}): Pool {
+  const { workers = 1, slots = 4, start = "ready", concurrency } = given;
+  const deviceIds = Array.from({ length: workers }, (_, index) => index);
+  const pool = new Pool({
+    filename,
+    setup: {
+      modelDir: start,
+      device: "cpu",
+      deviceIds,
+      slots,
+      threads: 1,
+      threadsAlone: 1,
+      contextStride: 1,
+    },
+    context: 256,
+    ...(concurrency !== undefined && { concurrency }),
+  });
+  context.after(() => pool.close());
+  return pool;
+}
+
+const task = (id: string) => ({
+  id,
+  promptIds: [1],
+  maxTokens: 1,
+  minTokens: 0,
+  sampling: { ...PLAIN_SAMPLING, seed: [0, 0] as const },
+  logprobs: null,
+  promptLogprobs: false,
+  grammar: null,
+  stop: [],
+  ignoreEos: false,
+});
+
+test("a job comes to what its worker says", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const outcome = await pool.run(task("finish")).outcome;
+  assert.equal(outcome.type, "finished");
+});
+
+test("capacity is the slots of the workers that have loaded the model", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 3 });
+  assert.equal(pool.capacity, 0);
+  await pool.ready;
+  assert.equal(pool.capacity, 6);
+});
+
+test("one worker runs as many tasks at once as it has slots", async (context) => {
+  const pool = createPool(context, { slots: 3 });
+  await pool.ready;
+  const held = ["hold-1", "hold-2"].map((id) => pool.run(task(id)));
+  assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+  for (const job of held) job.cancel();
+  for (const job of held) assert.equal((await job.outcome).type, "cancelled");
+});
+
+test("capacity is no more than the concurrency, however many slots there are", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 3, concurrency: 5 });
+  await pool.ready;
+  assert.equal(pool.capacity, 5);
+});
+
+test("tasks go to the worker with less to do", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 2 });
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  const threads = [];
+  for (let n = 0; n < 2; n++) {
+    const outcome = await pool.run(task("finish")).outcome;
+    threads.push(outcome.type === "finished" && outcome.generated);
+  }
+  assert.equal(threads[0], threads[1]);
+  held.cancel();
+  await held.outcome;
+});
+
+/** The thread that ran it. */
+async function threadOf(job: Job): Promise<string | false> {
+  const outcome = await job.outcome;
+  return outcome.type === "finished" && outcome.generated;
+}
+
+test("a prompt that comes again goes to the worker that had it", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 2 });
+  await pool.ready;
+  const promptIds = Array.from({ length: 64 }, (_, id) => id);
+  const held = pool.run(task("hold"));
+  const first = await threadOf(pool.run({ ...task("finish-1"), promptIds }));
+  held.cancel();
+  await held.outcome;
+  // Both are idle: another prompt goes to the first.
+  assert.notEqual(await threadOf(pool.run(task("finish-2"))), first);
+  assert.equal(await threadOf(pool.run({ ...task("finish-3"), promptIds })), first);
+});
+
+test("a prompt that has been read is in nobody's way", async (context) => {
+  const pool = createPool(context, { workers: 2 });
+  await pool.ready;
+  const promptIds = Array.from({ length: 200 }, (_, id) => id);
+  let heard = () => {};
+  const told = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const watch = pool.run({ ...task("hold-watch"), maxTokens: 20, onText: () => heard() });
+  const long = pool.run({ ...task("read"), promptIds });
+  await told;
+  // The other worker has more to write.
+  const thread = await threadOf(pool.run({ ...task("finish"), maxTokens: 10 }));
+  long.cancel();
+  assert.equal(thread, await threadOf(long));
+  watch.cancel();
+  await watch.outcome;
+});
+
+test("a task's text comes as its worker writes it, and nothing of it after the outcome", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const heard: string[] = [];
+  const write = (id: string, texts: number) =>
+    new Promise<Job>((resolve) => {
+      let left = texts;
+      const onText = (text: string, tokens: number) => {
+        heard.push(`${id}: ${text} ${tokens}`);
+        if (--left === 0) resolve(job);
+      };
+      const job: Job = pool.run({ ...task(id), onText });
+    });
+  const first = await write("write-1", 2);
+  first.cancel();
+  assert.equal((await first.outcome).type, "finished");
+  // It begins with another text of the first.
+  const second = await write("write-2", 1);
+  assert.deepEqual(heard, ["write-1: a 1", "write-1: c 3", "write-2: a 1"]);
+  second.cancel();
+  await second.outcome;
+});
+
+test("cancelling one job leaves its neighbours alone", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const [one, other] = [pool.run(task("hold-1")), pool.run(task("hold-2"))];
+  one.cancel();
+  assert.equal((await one.outcome).type, "cancelled");
+  const pending = Symbol();
+  assert.equal(
+    await Promise.race([other.outcome, pool.run(task("finish")).outcome.then(() => pending)]),
+    pending,
+  );
+  other.cancel();
+  await other.outcome;
+});
+
+test("cancelling a job that has ended does nothing", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const job = pool.run(task("finish"));
+  await job.outcome;
+  job.cancel();
+  assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+});
+
+test("a sequence's failure is its own", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("fail")).outcome, new GenerationFailed("the sequence failed"));
+  await assert.rejects(pool.run(task("misshape")).outcome, new FormRefused("no text has this form"));
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+});
+
+test("a task that ends without a word is lost, not pending for ever", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  await assert.rejects(pool.run(task("silent")).outcome, WorkerLost);
+});
+
+for (const [what, reason] of [
+  ["crash", "the worker crashed"],
+  ["exit", "worker exited with code: 3"],
+] as const) {
+  test(`a worker that dies (${what}) loses its jobs at once, and its successor gets its device`, async (context) => {
+    const pool = createPool(context);
+    await pool.ready;
+    const held = assert.rejects(pool.run(task("hold")).outcome, new WorkerLost(reason));
+    const lost = once(pool, "lost");
+    await assert.rejects(pool.run(task(what)).outcome, new WorkerLost(reason));
+    await held;
+    await lost;
+    assert.equal(pool.capacity, 0);
+    await once(pool, "capacity");
+    assert.equal(pool.capacity, 4);
+    assert.equal((await pool.run(task("finish")).outcome).type, "finished");
+  });
+}
+
+test("the other workers go on when one dies", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 1 });
+  await pool.ready;
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+  while (pool.capacity < 2) await once(pool, "capacity");
+});
+
+test("a worker that dies right after its last word loses nothing", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  assert.equal((await pool.run(task("last")).outcome).type, "finished");
+});
+
+test("a pool recovers again and again", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  for (let n = 0; n < 3; n++) {
+    await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+    while (pool.capacity === 0) await once(pool, "capacity");
+  }
+});
+
+for (const [start, reason] of [
+  ["fail", "cannot load"],
+  ["throw", "cannot be imported"],
+  ["exit", "a worker ended before it had loaded the model"],
+] as const) {
+  test(`a worker that cannot start (${start}) rejects the pool's start with its reason`, async (context) => {
+    const pool = createPool(context, { start });
+    await assert.rejects(pool.ready, { message: reason });
+  });
+}
+
+test("one worker of two that cannot load rejects the start", async (context) => {
+  const pool = createPool(context, { workers: 2, start: "ready fail" });
+  await assert.rejects(pool.ready, { message: "cannot load" });
+});
+
+for (const start of ["fail", "throw", "exit"]) {
+  test(`the pool says that it is down when no worker is left and the successor cannot start (${start})`, async (context) => {
+    const pool = createPool(context);
+    await pool.ready;
+    process.env.SCRIPTED_WORKER_START = start;
+    context.after(() => delete process.env.SCRIPTED_WORKER_START);
+    const down = once(pool, "down");
+    await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+    assert.equal(typeof (await down)[0], "string");
+    assert.equal(pool.capacity, 0);
+  });
+}
+
+test("the pool gives up on a successor that dies again and again while it loads, though another worker is left", async (context) => {
+  const pool = createPool(context, { workers: 2 });
+  await pool.ready;
+  process.env.SCRIPTED_WORKER_START = "late";
+  context.after(() => delete process.env.SCRIPTED_WORKER_START);
+  let told = 0;
+  pool.on("down", () => told++);
+  const down = once(pool, "down");
+  const held = pool.run(task("hold"));
+  await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+  await down;
+  assert.equal(pool.capacity, 4);
+  held.cancel();
+  assert.equal((await held.outcome).type, "cancelled");
+  await pool.close();
+  assert.equal(told, 1);
+});
+
+test("closing ends what still runs", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const held = assert.rejects(pool.run(task("hold")).outcome, WorkerLost);
+  await pool.close();
+  await held;
+});

@@ -1,0 +1,156 @@
+import { toUSVString } from "node:util";
+import type { ModelFolder } from "../../models/folder.js";
+import { checkGrammar, GrammarError, type GrammarModel } from "../../workers/grammar/index.js";
+import type { GrammarSource } from "../../workers/protocol.js";
+import { invalidBody, invalidGrammar } from "../errors/errors.js";
+import type { Task } from "../pool/pool.js";
+import type { Timeouts } from "../queue/deadlines.js";
+import { halves, sequenceSeed } from "./seed.js";
+
+/**
+ * The fields that every generating operation takes, as openapi.yaml's GenerationFields has them. Null is what clients
+ * write who mean the default.
+ */
+export interface GenerationFields {
+  temperature: number | null;
+  top_k: number | null;
+  top_p?: number | null;
+  min_p?: number | null;
+  typical_p?: number | null;
+  repetition_penalty?: number | null;
+  presence_penalty?: number | null;
+  frequency_penalty?: number | null;
+  logit_bias?: Record<string, number> | null;
+  seed?: number | null;
+  stop?: string | string[] | null;
+  min_tokens?: number | null;
+  ignore_eos?: boolean | null;
+  n?: number | null;
+  stream?: boolean | null;
+  priority?: number | null;
+  timeout?: { queue?: number; first_token?: number; stall?: number; total?: number } | null;
+  response_format?: ResponseFormat | null;
+  regex?: string | null;
+  grammar?: string | null;
+}
+
+type ResponseFormat =
+  | { type: "text" }
+  | { type: "json_object" }
+  | { type: "json_schema"; json_schema?: { schema?: object } };
+
+export interface TaskDefaults {
+  temperature: number;
+  topK: number;
+  maxTokens: number;
+  stop: readonly string[];
+}
+
+/** What a task has beside its id and prompt. */
+export type TaskFields = Omit<Task, "id" | "promptIds">;
+
+/** The tasks' fields of a body, for the sequence with this seed. @throws HttpError 422 for what its schema can't say */
+export function taskFields(
+  fields: GenerationFields,
+  { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config" | "tokenizer"> },
+): TaskFields {
+  const { vocab_size: vocabulary } = model.config;
+  const grammar = readGrammar(fields, { tokenizer: model.tokenizer, vocabulary });
+  // A text that has a form knows its own end, and may well quote the usual one.
+  const usualStop = grammar === null ? defaults.stop : [];
+  return {
+    sampling: {
+      temperature: fields.temperature ?? defaults.temperature,
+      topK: fields.top_k ?? defaults.topK,
+      topP: fields.top_p ?? 1,
+      minP: fields.min_p ?? 0,
+      typicalP: fields.typical_p ?? 1,
+      repetitionPenalty: fields.repetition_penalty ?? 1,
+      presencePenalty: fields.presence_penalty ?? 0,
+      frequencyPenalty: fields.frequency_penalty ?? 0,
+      logitBias: readBias(fields.logit_bias ?? {}, vocabulary),
+      seed: halves(0),
+    },
+    maxTokens: defaults.maxTokens,
+    minTokens: fields.min_tokens ?? 0,
+    stop: (fields.stop == null ? usualStop : [fields.stop].flat()).map(toUSVString),
+    ignoreEos: fields.ignore_eos ?? false,
+    logprobs: null,
+    promptLogprobs: false,
+    grammar,
+  };
+}
+
+/** A task for each choice: the prompt's own seed, and each further one the next. */
+export function choices(task: Task, seed: number, count: number, first = 0): Task[] {
+  return Array.from({ length: count }, (_, choice) => ({
+    ...task,
+    id: count === 1 && first === 0 ? task.id : `${task.id}-${first + choice}`,
+    sampling: { ...task.sampling, seed: halves(sequenceSeed(seed, choice)) },
+  }));
+}
+
+export function readTimeouts({ timeout }: GenerationFields): Timeouts {
+  const { queue, first_token: firstToken, stall, total } = timeout ?? {};
+  return {
+    ...(queue !== undefined && { queue }),
+    ...(firstToken !== undefined && { firstToken }),
+    ...(stall !== undefined && { stall }),
+    ...(total !== undefined && { total }),
+  };
+}
+
+/** @throws HttpError 422 where two fields ask for a form, 400 for a form that no text can be held to */
+function readGrammar(
+  { response_format, regex, grammar }: GenerationFields,
+  model: GrammarModel,
+): GrammarSource | null {
+  const sources: GrammarSource[] = [];
+  if (response_format?.type === "json_object") sources.push({ type: "json_object" });
+  if (response_format?.type === "json_schema")
+    sources.push({ type: "json_schema", schema: schemaOf(response_format.json_schema) });
+  if (regex != null) sources.push({ type: "regex", pattern: regex });
+  if (grammar != null) sources.push({ type: "grammar", ebnf: grammar });
+  if (sources.length > 1)
+    throw refuse(["grammar"], "expected one of response_format, regex and grammar, got several");
+  const [source = null] = sources;
+  try {
+    if (source !== null) checkGrammar(source, model);
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    throw invalidGrammar(error.message);
+  }
+  return source;
+}
+
+/** @throws HttpError 422 where there is none, 400 where it is nested deeper than it can be written */
+function schemaOf(format: { schema?: object } | undefined): string {
+  if (format === undefined)
+    throw refuse(["response_format", "json_schema"], "expected it with the type json_schema, got nothing");
+  try {
+    return JSON.stringify(format.schema ?? {});
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalidGrammar("expected a schema with less nesting, got one that is nested too deeply");
+  }
+}
+
+/** @throws HttpError 422 for a token that the model doesn't have */
+function readBias(bias: Record<string, number>, vocabulary: number): [number, number][] {
+  return Object.entries(bias).map(([token, value]) => {
+    const id = /^\d{1,9}$/.test(token) ? Number(token) : vocabulary;
+    if (id >= vocabulary)
+      throw refuse(["logit_bias", token], `expected a token id below ${vocabulary}, got ${shown(token)}`);
+    return [id, value];
+  });
+}
+
+/** An error in a field that its schema could not find. */
+export function refuse(path: (string | number)[], message: string) {
+  return invalidBody({ loc: ["body", ...path], msg: `Value error, ${message}`, type: "value_error" });
+}
+
+/** What came, for an error message: whoever sent it may have sent a lot. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 50 ? `${text.slice(0, 50)}…` : text);
+}

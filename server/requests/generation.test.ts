@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { readEvents } from "../fixtures/documented-events.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
+import { GenerationFailed } from "../pool/pool.js";
+import { VirtualClock } from "../queue/fixtures/virtual-clock.js";
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function serve(context: TestContext, slots = 4) {
+  const callers = new Callers(null);
+  const standIn = await serveStandIn(context, { hold: true, slots, callers });
+  const { total } = callers.anonymous.ledger;
+  return { ...standIn, used: () => [total.promptTokens, total.completionTokens] };
+}
+
+test("a caller is counted the prompt once, and the tokens of every text", async (context) => {
+  const { post, jobs, until, used } = await serve(context);
+  const asked = post("/generate", { prompt: "abc", max_tokens: 5, n: 2 });
+  await until(() => jobs.length === 2);
+  for (const job of jobs) job.finish();
+  await (await asked).json();
+  assert.deepEqual(used(), [3, 10]);
+});
+
+test("a caller is counted what was written until it left", async (context) => {
+  const { url, jobs, until, used } = await serve(context, 1);
+  const controller = new AbortController();
+  const asked = fetch(`${url}/generate`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "abc", n: 2 }),
+    signal: controller.signal,
+  });
+  await until(() => jobs.length === 1);
+  controller.abort();
+  await assert.rejects(asked);
+  await until(() => jobs[0]!.cancelled);
+  await turn();
+  // The stand-in says that it wrote three; the second text never began.
+  assert.deepEqual(used(), [3, 3]);
+});
+
+test("a caller is counted what a text that failed had told", async (context) => {
+  const { post, jobs, until, used } = await serve(context);
+  const asked = post("/generate", { prompt: "abc", stream: true });
+  await until(() => jobs.length === 1);
+  jobs[0]!.say("ab", 2);
+  jobs[0]!.fail(new GenerationFailed("secret"));
+  await (await asked).text();
+  assert.deepEqual(used(), [3, 2]);
+});
+
+test("a caller is counted nothing for what was refused", async (context) => {
+  const { post, used } = await serve(context);
+  assert.equal((await post("/generate", { prompt: " " })).status, 422);
+  assert.equal((await post("/generate", { prompt: "x", logit_bias: { "1000": 1 } })).status, 422);
+  assert.deepEqual(used(), [0, 0]);
+});
+
+test("the forecast takes a text of several for no longer than max_tokens, however long their prompt", async (context) => {
+  const clock = new VirtualClock();
+  const { post, jobs, until, queue, document } = await serveStandIn(context, {
+    hold: true,
+    slots: 1,
+    queue: { clock },
+  });
+  // 100 tokens in a second: 10 ms each.
+  const first = post("/generate", { prompt: "x", max_tokens: 100 });
+  await until(() => jobs.length === 1);
+  await clock.advance(1000);
+  jobs[0]!.finish();
+  await first;
+  const two = post("/generate", { prompt: "x".repeat(200), max_tokens: 16, n: 2 });
+  await until(() => jobs.length === 2);
+  const waiting = await post("/generate", { prompt: "x", max_tokens: 1, stream: true });
+  queue.clear();
+  await two;
+  const [told] = await readEvents(waiting, document);
+  const { expected_wait: wait } = told!.data as { expected_wait: number };
+  // Two texts of 16 tokens, and two prompts that cost as much as 10 each.
+  assert.ok(Math.abs(wait - 0.52) < 0.1, `expected about 0.52 s, got ${wait}`);
+});

@@ -1,0 +1,36 @@
+import type { HttpError } from "../../errors/errors.js";
+import type { Standing } from "../../queue/ticket.js";
+import { type Delta, type Events, event } from "../operation.js";
+
+/** The stream that openapi.yaml's GenerationEvents describe. */
+export class NativeEvents implements Events {
+  readonly #sequences: number;
+
+  constructor(sequences: number) {
+    this.#sequences = sequences;
+  }
+
+  begin(): string {
+    return "";
+  }
+
+  queue({ position, expectedWait }: Standing): string {
+    return event({ position, expected_wait: expectedWait }, "queue");
+  }
+
+  delta(sequence: number, { text, tokens }: Delta): string {
+    return event({ ...(this.#sequences > 1 && { index: sequence }), text, tokens });
+  }
+
+  end(): string {
+    return "";
+  }
+
+  done(answer: object): string {
+    return event(answer, "done");
+  }
+
+  fail({ body }: HttpError): string {
+    return event(body, "error");
+  }
+}

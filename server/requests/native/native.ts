@@ -1,0 +1,101 @@
+import { toUSVString } from "node:util";
+import type { ModelFolder } from "../../../models/folder.js";
+import type { Finished, Task } from "../../pool/pool.js";
+import { choices, type GenerationFields, readTimeouts, refuse, taskFields } from "../fields.js";
+import type { Operation } from "../operation.js";
+import { randomSeed } from "../seed.js";
+import { NativeEvents } from "./native-events.js";
+
+/** A body that has been validated: the defaults of the schema are in it. */
+interface NativeFields extends GenerationFields {
+  prompt: string;
+  max_tokens: number;
+  temperature: number;
+  top_k: number;
+}
+
+/** Where the two operations differ. */
+interface Framing {
+  path: string;
+  /** The text that the model is to see. */
+  frame: (prompt: string) => string;
+  defaultStop: string[];
+}
+
+export type NativeModel = Pick<ModelFolder, "tokenizer" | "chatTemplate" | "config">;
+
+/** /generate and /chat: bodies and answers of the server that this one replaces, and more fields. */
+export function nativeOperations(model: NativeModel): Operation[] {
+  const { terminator, render } = model.chatTemplate;
+  return [
+    operation(model, { path: "/generate", frame: (prompt) => prompt, defaultStop: [] }),
+    operation(model, {
+      path: "/chat",
+      frame: (content) => render([{ role: "user", content }], { addGenerationPrompt: true }),
+      defaultStop: terminator === null ? [] : [terminator],
+    }),
+  ];
+}
+
+function operation(model: NativeModel, { path, frame, defaultStop }: Framing): Operation {
+  // Of the template's own text; one that is empty may be none to it.
+  const framing = frame("x").length - 1;
+  return {
+    path,
+    measure(body) {
+      const fields = body as NativeFields;
+      return {
+        sequences: fields.n ?? 1,
+        promptChars: framing + fields.prompt.length,
+        maxTokens: fields.max_tokens,
+        stream: fields.stream ?? false,
+        priority: fields.priority ?? undefined,
+        timeouts: readTimeouts(fields),
+      };
+    },
+    prepare(body, id) {
+      const fields = body as NativeFields;
+      const prompt = frame(toUSVString(fields.prompt));
+      const promptIds = model.tokenizer.encode(prompt);
+      // Spaces alone, to a tokenizer that drops them.
+      if (promptIds.length === 0) throw refuse(["prompt"], "expected a text that has tokens for this model");
+      const { max_tokens: maxTokens, temperature, top_k: topK } = fields;
+      const defaults = { maxTokens, temperature, topK, stop: defaultStop };
+      const task: Task = {
+        id,
+        promptIds,
+        ...taskFields(fields, { defaults, model }),
+      };
+      const seed = fields.seed ?? randomSeed();
+      const tasks = choices(task, seed, fields.n ?? 1);
+      return {
+        tasks,
+        answer: (outcomes) => answer({ id, prompt, seed }, outcomes),
+        events: () => new NativeEvents(tasks.length),
+      };
+    },
+  };
+}
+
+function answer(request: { id: string; prompt: string; seed: number }, outcomes: readonly Finished[]) {
+  const { id, prompt, seed } = request;
+  const [first] = outcomes as [Finished];
+  const completionTokens = outcomes.reduce((sum, outcome) => sum + outcome.completionTokens, 0);
+  return {
+    prompt,
+    ...text(first),
+    usage: {
+      prompt_tokens: first.promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: first.promptTokens + completionTokens,
+      prompt_tokens_details: { cached_tokens: first.cachedTokens },
+    },
+    id,
+    seed,
+    ...(outcomes.length > 1 && { choices: outcomes.map((one, index) => ({ index, ...text(one) })) }),
+  };
+}
+
+function text({ generated, fullText, reason }: Finished) {
+  return { generated, full_text: fullText, finish_reason: reason };
+}

@@ -1,0 +1,182 @@
+import type { ChatTemplate } from "../../../models/chat-template.js";
+import type { Finished, Task } from "../../pool/pool.js";
+import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
+import type { Delta, Operation } from "../operation.js";
+import { randomSeed } from "../seed.js";
+import { type ChatMessage, conversationChars, renderConversation } from "./conversation.js";
+import { chatLogprobs } from "./logprobs.js";
+import { type ChoiceEvents, OpenAiEvents } from "./openai-events.js";
+import {
+  checkLength,
+  checkModel,
+  checkUnsupported,
+  type Limits,
+  type OpenAiFields,
+  type OpenAiModel,
+  openAiSampling,
+  shown,
+  tokenBudget,
+} from "./request.js";
+import { TokenRows } from "./token-rows.js";
+import { usageOf } from "./usage.js";
+
+/** A body that has been validated. */
+interface ChatFields extends OpenAiFields {
+  messages: ChatMessage[];
+  max_completion_tokens?: number | null;
+  max_tokens?: number | null;
+  logprobs?: boolean | null;
+  top_logprobs?: number | null;
+  tools?: unknown;
+  tool_choice?: unknown;
+  functions?: unknown;
+  function_call?: unknown;
+  modalities?: unknown;
+  audio?: unknown;
+  web_search_options?: unknown;
+}
+
+/** OpenAI's chat: the messages in the model's own template, and texts that answer them. */
+export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
+  const { tokenizer, chatTemplate, config } = model;
+  const framing = framingChars(chatTemplate);
+  return {
+    path: "/v1/chat/completions",
+    measure(body) {
+      const fields = body as ChatFields;
+      checkModel(fields.model, config.name);
+      checkFields(fields);
+      const chars = conversationChars(fields.messages);
+      checkLength("messages", chars, limits);
+      return {
+        sequences: fields.n ?? 1,
+        promptChars: chars + framing * fields.messages.length,
+        maxTokens: askedTokens(fields).asked ?? Math.min(limits.maxTokens, config.n_positions),
+        stream: fields.stream ?? false,
+        priority: fields.priority ?? undefined,
+        timeouts: readTimeouts(openAiSampling(fields)),
+      };
+    },
+    prepare(body, id) {
+      const fields = body as ChatFields;
+      const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
+      if (promptIds.length === 0)
+        throw refuse(["messages"], "expected texts that have tokens for this model");
+      const context = config.n_positions;
+      const maxTokens = tokenBudget({
+        promptTokens: promptIds.length,
+        what: "messages",
+        ...askedTokens(fields),
+        usual: context,
+        context,
+        limits,
+      });
+      const sampling = openAiSampling(fields);
+      const plain = taskFields(sampling, {
+        defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
+        model,
+      });
+      const { terminator } = chatTemplate;
+      const task: Task = {
+        ...plain,
+        id,
+        promptIds,
+        // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
+        stop:
+          terminator === null || plain.grammar !== null
+            ? plain.stop
+            : [...new Set([...plain.stop, terminator])],
+        logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
+      };
+      const seed = fields.seed ?? randomSeed();
+      const tasks = choices(task, seed, fields.n ?? 1);
+      const created = Math.floor(Date.now() / 1000);
+      const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
+      return {
+        tasks,
+        answer: (outcomes) => ({
+          ...head("chat.completion"),
+          choices: outcomes.map((outcome, index) => ({
+            index,
+            message: { role: "assistant", content: outcome.generated, refusal: null },
+            logprobs: fields.logprobs ? logprobsOf(outcome, model) : null,
+            finish_reason: outcome.reason,
+          })),
+          usage: usageOf(outcomes, outcomes.length),
+          seed,
+        }),
+        events: () =>
+          new OpenAiEvents({
+            head: head("chat.completion.chunk"),
+            choices: tasks.map(() => new ChatChoiceEvents(model, fields.logprobs ?? false)),
+            includeUsage: fields.stream_options?.include_usage ?? false,
+          }),
+      };
+    },
+  };
+}
+
+/** About what the template writes around a message. */
+function framingChars({ render }: ChatTemplate): number {
+  const content = "question";
+  return render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
+}
+
+/** @throws HttpError for what the model can't do, and what the schema can't say */
+function checkFields(fields: ChatFields): void {
+  const { tool_choice: toolChoice, function_call: functionCall, modalities } = fields;
+  const calls = "the model calls no tools";
+  // Not to be called, they ask for nothing.
+  if (toolChoice !== "none") checkUnsupported({ tools: fields.tools }, calls);
+  if (toolChoice !== "none" && toolChoice !== "auto") checkUnsupported({ tool_choice: toolChoice }, calls);
+  if (functionCall !== "none") checkUnsupported({ functions: fields.functions }, calls);
+  if (functionCall !== "none" && functionCall !== "auto")
+    checkUnsupported({ function_call: functionCall }, calls);
+  const others = Array.isArray(modalities) ? modalities.filter((one) => one !== "text") : modalities;
+  checkUnsupported({ modalities: others, audio: fields.audio }, "the model writes text alone");
+  checkUnsupported({ web_search_options: fields.web_search_options }, "the model searches nothing");
+  if (fields.top_logprobs && !fields.logprobs)
+    throw refuse(["top_logprobs"], `expected logprobs to be true with it, got ${shown(fields.logprobs)}`);
+}
+
+function askedTokens({ max_completion_tokens: now, max_tokens: before }: ChatFields) {
+  const field = now == null ? "max_tokens" : "max_completion_tokens";
+  return { field, asked: now ?? before ?? null };
+}
+
+function logprobsOf({ generated, logprobs }: Finished, { tokenizer }: OpenAiModel) {
+  const rows = new TokenRows(tokenizer);
+  for (const entry of logprobs ?? []) rows.push(entry.id, entry);
+  return chatLogprobs(rows.take(generated.length));
+}
+
+class ChatChoiceEvents implements ChoiceEvents {
+  readonly #rows: TokenRows | null;
+  #told = 0;
+  #began = false;
+
+  constructor({ tokenizer }: OpenAiModel, logprobs: boolean) {
+    this.#rows = logprobs ? new TokenRows(tokenizer) : null;
+  }
+
+  delta({ text, logprobs }: Delta): object[] {
+    this.#told += text.length;
+    for (const entry of logprobs) this.#rows?.push(entry.id, entry);
+    const rows = this.#rows?.take(this.#told) ?? [];
+    if (text === "" && rows.length === 0) return [];
+    const told = rows.length === 0 ? null : chatLogprobs(rows);
+    return [...this.#begin(), { delta: { content: text }, logprobs: told, finish_reason: null }];
+  }
+
+  end({ reason }: Finished): object[] {
+    return [...this.#begin(), { delta: {}, logprobs: null, finish_reason: reason }];
+  }
+
+  #begin(): object[] {
+    if (this.#began) return [];
+    this.#began = true;
+    return [
+      { delta: { role: "assistant", content: "", refusal: null }, logprobs: null, finish_reason: null },
+    ];
+  }
+}

@@ -1,0 +1,222 @@
+import type { Finished, Task } from "../../pool/pool.js";
+import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
+import type { Delta, Operation } from "../operation.js";
+import { randomSeed } from "../seed.js";
+import { completionLogprobs } from "./logprobs.js";
+import { type ChoiceEvents, OpenAiEvents } from "./openai-events.js";
+import { type Prompt, promptIds, readPrompts } from "./prompts.js";
+import {
+  checkLength,
+  checkModel,
+  checkUnsupported,
+  type Limits,
+  type OpenAiFields,
+  type OpenAiModel,
+  openAiSampling,
+  tokenBudget,
+} from "./request.js";
+import { TokenRows } from "./token-rows.js";
+import { usageOf } from "./usage.js";
+
+/** A body that has been validated. */
+interface CompletionFields extends OpenAiFields {
+  prompt: string | (string | number | number[])[];
+  max_tokens?: number | null;
+  best_of?: number | null;
+  echo?: boolean | null;
+  logprobs?: number | null;
+  suffix?: unknown;
+}
+
+/** OpenAI's own default. */
+const USUAL_TOKENS = 16;
+
+/** OpenAI's text completions: prompts as they are, and texts that continue them. */
+export function completions(model: OpenAiModel, limits: Limits): Operation {
+  const { config } = model;
+  return {
+    path: "/v1/completions",
+    measure(body) {
+      const fields = body as CompletionFields;
+      checkModel(fields.model, config.name);
+      checkFields(fields);
+      const prompts = readPrompts(fields.prompt);
+      const longest = Math.max(...prompts.map(({ length }) => length));
+      checkLength("prompt", longest, limits);
+      return {
+        sequences: prompts.length * generatedFor(fields),
+        promptChars: prompts.reduce((sum, { length }) => sum + length, 0),
+        maxTokens: fields.max_tokens ?? USUAL_TOKENS,
+        stream: fields.stream ?? false,
+        priority: fields.priority ?? undefined,
+        timeouts: readTimeouts(openAiSampling(fields)),
+      };
+    },
+    prepare(body, id) {
+      const fields = body as CompletionFields;
+      const seed = fields.seed ?? randomSeed();
+      const n = fields.n ?? 1;
+      const perPrompt = generatedFor(fields);
+      const tasks = readPrompts(fields.prompt).flatMap((prompt, index) => {
+        const task = { ...taskFor(prompt, fields, model, limits), id };
+        return choices(task, seed, perPrompt, index * perPrompt);
+      });
+      const created = Math.floor(Date.now() / 1000);
+      const head = { id: `cmpl-${id}`, object: "text_completion", created, model: config.name };
+      return {
+        tasks,
+        answer: (outcomes) => {
+          const chosen = outcomes.flatMap((_, at) => {
+            if (at % perPrompt !== 0) return [];
+            return best(outcomes.slice(at, at + perPrompt), n).map((outcome) => ({
+              task: tasks[at]!,
+              outcome,
+            }));
+          });
+          return {
+            ...head,
+            choices: chosen.map(({ task, outcome }, index) => ({
+              index,
+              text: fields.echo ? outcome.fullText : outcome.generated,
+              logprobs: fields.logprobs == null ? null : logprobsOf(task, outcome, fields, model),
+              finish_reason: outcome.reason,
+            })),
+            usage: usageOf(outcomes, perPrompt),
+            seed,
+          };
+        },
+        events: () =>
+          new OpenAiEvents({
+            head,
+            choices: tasks.map((task) => new CompletionChoiceEvents(task, fields, model)),
+            includeUsage: fields.stream_options?.include_usage ?? false,
+          }),
+      };
+    },
+  };
+}
+
+/** @throws HttpError for what the model can't do, and what the schema can't say */
+function checkFields(fields: CompletionFields): void {
+  checkUnsupported(
+    { suffix: fields.suffix },
+    "the model writes only what follows a text, not what fits before another",
+  );
+  const { n, best_of: bestOf, max_tokens: maxTokens } = fields;
+  if (bestOf != null && bestOf < (n ?? 1))
+    throw refuse(["best_of"], `expected at least n, which is ${n ?? 1}, got ${bestOf}`);
+  if (bestOf != null && bestOf > (n ?? 1) && fields.stream)
+    throw refuse(["best_of"], "expected n with stream, since the best are known at the end");
+  if (maxTokens === 0 && !fields.echo)
+    throw refuse(["max_tokens"], "expected at least 1 where the prompt is not to be echoed, got 0");
+}
+
+function generatedFor({ n, best_of: bestOf }: CompletionFields): number {
+  return bestOf ?? n ?? 1;
+}
+
+function taskFor(
+  prompt: Prompt,
+  fields: CompletionFields,
+  model: OpenAiModel,
+  limits: Limits,
+): Omit<Task, "id"> {
+  const { tokenizer, config } = model;
+  const ids = promptIds(prompt, tokenizer);
+  const maxTokens = tokenBudget({
+    promptTokens: ids.length,
+    what: "prompt",
+    field: "max_tokens",
+    asked: fields.max_tokens ?? null,
+    usual: USUAL_TOKENS,
+    context: config.n_positions,
+    limits,
+  });
+  const plain = taskFields(openAiSampling(fields), {
+    defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
+    model,
+  });
+  // The best are found by their log-probabilities, and a streamed echo ends where the first token says.
+  const needed = generatedFor(fields) > (fields.n ?? 1) || (fields.echo && fields.stream);
+  return {
+    ...plain,
+    promptIds: ids,
+    logprobs: fields.logprobs ?? (needed ? 0 : null),
+    promptLogprobs: (fields.echo && fields.logprobs != null) || maxTokens === 0,
+  };
+}
+
+/** Those whose tokens are likeliest, on average; all of them in their order where so many are wanted. */
+function best(outcomes: readonly Finished[], n: number): Finished[] {
+  if (outcomes.length === n) return [...outcomes];
+  const likelihood = ({ logprobs }: Finished) =>
+    logprobs!.reduce((sum, { logprob }) => sum + logprob, 0) / Math.max(1, logprobs!.length);
+  return outcomes
+    .map((outcome) => ({ outcome, likelihood: likelihood(outcome) }))
+    .sort((a, b) => b.likelihood - a.likelihood)
+    .slice(0, n)
+    .map(({ outcome }) => outcome);
+}
+
+/** Of every token, also of the one that ended the text: evaluation harnesses count on one for each completion token. */
+function logprobsOf(task: Task, outcome: Finished, { echo }: CompletionFields, { tokenizer }: OpenAiModel) {
+  const rows = new TokenRows(tokenizer);
+  if (echo)
+    for (const [at, id] of task.promptIds.entries()) rows.push(id, outcome.promptLogprobs?.[at] ?? null);
+  for (const entry of outcome.logprobs ?? []) rows.push(entry.id, entry);
+  return completionLogprobs(rows.takeAll());
+}
+
+class CompletionChoiceEvents implements ChoiceEvents {
+  readonly #task: Task;
+  readonly #fields: CompletionFields;
+  readonly #model: OpenAiModel;
+  readonly #rows: TokenRows | null;
+  #told = 0;
+  #echoed: boolean;
+
+  constructor(task: Task, fields: CompletionFields, model: OpenAiModel) {
+    this.#task = task;
+    this.#fields = fields;
+    this.#model = model;
+    this.#rows = fields.logprobs == null ? null : new TokenRows(model.tokenizer);
+    this.#echoed = !fields.echo;
+  }
+
+  delta(delta: Delta): object[] {
+    if (this.#late) return [];
+    const text = this.#echoed ? delta.text : this.#echo(delta);
+    this.#told += text.length;
+    for (const entry of delta.logprobs) this.#rows?.push(entry.id, entry);
+    const rows = this.#rows?.take(this.#told) ?? [];
+    if (text === "" && rows.length === 0) return [];
+    const logprobs = rows.length === 0 ? null : completionLogprobs(rows);
+    return [{ text, logprobs, finish_reason: null }];
+  }
+
+  end(outcome: Finished): object[] {
+    const { reason, fullText } = outcome;
+    if (this.#late) {
+      const logprobs = logprobsOf(this.#task, outcome, this.#fields, this.#model);
+      return [{ text: fullText, logprobs, finish_reason: reason }];
+    }
+    const rows = this.#rows?.takeAll() ?? [];
+    const logprobs = rows.length === 0 ? null : completionLogprobs(rows);
+    return [{ text: this.#echoed ? "" : fullText, logprobs, finish_reason: reason }];
+  }
+
+  /** The prompt's log-probabilities, which come before all others, are known at the end. */
+  get #late(): boolean {
+    return Boolean(this.#fields.echo) && this.#rows !== null;
+  }
+
+  /** The prompt, and the text after it as it is written there, where it may not be the first word any more. */
+  #echo({ text, logprobs }: Delta): string {
+    this.#echoed = true;
+    const { tokenizer } = this.#model;
+    const word = logprobs.find(({ id }) => tokenizer.tokenBytes(id, true).bytes !== null);
+    const written = (first: boolean) => (word && tokenizer.tokenBytes(word.id, first).text) ?? "";
+    const space = written(false).slice(0, written(false).length - written(true).length);
+    return tokenizer.decode(this.#task.promptIds) + space + text;
+  }
+}

@@ -1,0 +1,78 @@
+import { toUSVString } from "node:util";
+import type { ChatTemplate, Message } from "../../../models/chat-template.js";
+import { ModelError } from "../../../models/errors.js";
+import { invalidBody } from "../../errors/errors.js";
+import { refuse } from "../fields.js";
+import { shown } from "./request.js";
+
+/** A message as a client writes it; its schema says no more than this. */
+export interface ChatMessage {
+  role: "developer" | "system" | "user" | "assistant" | "tool" | "function";
+  content?: string | ContentPart[] | null;
+  name?: string | null;
+  tool_calls?: unknown[] | null;
+  function_call?: unknown;
+}
+
+interface ContentPart {
+  type: string;
+  text?: unknown;
+}
+
+/** Characters that the messages have together. */
+export function conversationChars(messages: readonly ChatMessage[]): number {
+  return readConversation(messages).reduce((sum, { content }) => sum + content.length, 0);
+}
+
+/** The text that the model sees of a conversation. @throws HttpError with the words of a template that refuses it */
+export function renderConversation(messages: readonly ChatMessage[], { render }: ChatTemplate): string {
+  const conversation = readConversation(messages);
+  try {
+    return render(conversation, { addGenerationPrompt: true });
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    const reason = error.message.replace(/^chat_template: cannot render this conversation: /, "");
+    throw refuse(["messages"], `the model's chat template refuses these messages: ${reason}`);
+  }
+}
+
+/** @throws HttpError for messages that no template of texts can take */
+function readConversation(messages: readonly ChatMessage[]): Message[] {
+  return messages.map((message, index) => {
+    const { role, name } = message;
+    const path = ["messages", index];
+    if (role === "tool" || role === "function")
+      throw unsupported([...path, "role"], "the model calls no tools, so none can have answered");
+    if (message.tool_calls?.length || message.function_call)
+      throw unsupported([...path, "tool_calls"], "the model calls no tools");
+    return {
+      // The later name of the same.
+      role: role === "developer" ? "system" : role,
+      content: toUSVString(readContent(message, path)),
+      ...(name != null && { name: toUSVString(name) }),
+    };
+  });
+}
+
+function readContent({ role, content }: ChatMessage, path: (string | number)[]): string {
+  if (typeof content === "string") return content;
+  if (content == null) {
+    if (role === "assistant") return "";
+    throw refuse([...path, "content"], "expected a string or a list of parts, got none");
+  }
+  const texts = content.map(({ type, text }, index) => {
+    const part = [...path, "content", index];
+    if (type !== "text")
+      throw unsupported(
+        [...part, "type"],
+        `expected "text", which is all that the model reads, got ${shown(type)}`,
+      );
+    if (typeof text !== "string") throw refuse([...part, "text"], `expected a string, got ${shown(text)}`);
+    return text;
+  });
+  return texts.join("\n");
+}
+
+function unsupported(path: (string | number)[], msg: string) {
+  return invalidBody({ loc: ["body", ...path], msg, type: "unsupported" });
+}

@@ -1,0 +1,72 @@
+import type { HttpError } from "../../errors/errors.js";
+import { openAiError } from "../../errors/openai-error.js";
+import type { Finished } from "../../pool/pool.js";
+import type { Standing } from "../../queue/ticket.js";
+import { type Delta, type Events, event } from "../operation.js";
+
+/** Words one choice of a streamed response. Each returns the choice as the chunks have it, one after the other. */
+export interface ChoiceEvents {
+  delta(delta: Delta): object[];
+  /** Called when its deltas have told all of its text. */
+  end(outcome: Finished): object[];
+}
+
+export interface OpenAiEventsParts {
+  /** What all chunks have: id, object, created, model. */
+  head: object;
+  choices: readonly ChoiceEvents[];
+  /** Tell the usage in a chunk of its own. */
+  includeUsage: boolean;
+}
+
+/** The stream of OpenAI's API: chunks without a name, and `[DONE]`. What that API has no chunk for is a comment. */
+export class OpenAiEvents implements Events {
+  readonly #head: object;
+  readonly #choices: readonly ChoiceEvents[];
+  readonly #includeUsage: boolean;
+
+  constructor({ head, choices, includeUsage }: OpenAiEventsParts) {
+    this.#head = head;
+    this.#choices = choices;
+    this.#includeUsage = includeUsage;
+  }
+
+  begin(): string {
+    return "";
+  }
+
+  queue({ position, expectedWait }: Standing): string {
+    return `: queue ${JSON.stringify({ position, expected_wait: expectedWait })}\n\n`;
+  }
+
+  delta(sequence: number, delta: Delta): string {
+    return this.#chunks(sequence, this.#choices[sequence]!.delta(delta));
+  }
+
+  end(sequence: number, outcome: Finished): string {
+    return this.#chunks(sequence, this.#choices[sequence]!.end(outcome));
+  }
+
+  done(answer: object): string {
+    const { usage } = answer as { usage: object };
+    const last = this.#includeUsage ? event({ ...this.#head, choices: [], usage }) : "";
+    return `${last}data: [DONE]\n\n`;
+  }
+
+  fail(error: HttpError): string {
+    return event(openAiError(error));
+  }
+
+  #chunks(index: number, choices: readonly object[]): string {
+    return choices
+      .map((choice) =>
+        event({
+          ...this.#head,
+          choices: [{ index, ...choice }],
+          // Said of every chunk but the last, so that a client can tell.
+          ...(this.#includeUsage && { usage: null }),
+        }),
+      )
+      .join("");
+  }
+}

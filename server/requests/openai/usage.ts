@@ -1,0 +1,18 @@
+import type { Finished } from "../../pool/pool.js";
+
+/** Tokens of a response: its prompts once each, and all texts that were generated, those that weren't chosen too. */
+export function usageOf(outcomes: readonly Finished[], perPrompt: number) {
+  const prompts = outcomes.filter((_, index) => index % perPrompt === 0);
+  const prompt = sum(prompts.map(({ promptTokens }) => promptTokens));
+  const completion = sum(outcomes.map(({ completionTokens }) => completionTokens));
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: sum(prompts.map(({ cachedTokens }) => cachedTokens)) },
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,143 @@
+import express, { type Express, Router } from "express";
+import * as OpenApiValidator from "express-openapi-validator";
+import type { ModelFolder } from "../../models/folder.js";
+import { HttpError } from "../errors/errors.js";
+import { readBody } from "../http/body.js";
+import { boundedLists } from "../http/bounded-lists.js";
+import { crossOrigin } from "../http/cross-origin.js";
+import { bodyProperties, type Document } from "../http/document.js";
+import { answerErrors } from "../http/error-handler.js";
+import { lenientNumbers } from "../http/lenient-numbers.js";
+import { warnOfMisspelledFields } from "../http/misspelled-fields.js";
+import { requireOneHost } from "../http/one-host.js";
+import { expressPath, knownPaths } from "../http/paths.js";
+import { giveRequestId } from "../http/request-id.js";
+import { securityHeaders } from "../http/security-headers.js";
+import type { Background } from "../jobs/background.js";
+import { authenticate, countRefusals } from "../keys/authenticate.js";
+import type { Callers } from "../keys/callers.js";
+import type { Log } from "../log.js";
+import type { Outcome, Task } from "../pool/pool.js";
+import type { Queue } from "../queue/queue.js";
+import type { Operation } from "../requests/operation.js";
+import { docsRoutes } from "../routes/docs.js";
+import { generateRoutes } from "../routes/generate.js";
+import { type HealthParts, healthRoutes } from "../routes/health.js";
+import { jobRoutes } from "../routes/jobs.js";
+import { modelRoutes } from "../routes/models.js";
+import { toolRoutes } from "../routes/tools.js";
+import { usageRoutes } from "../routes/usage.js";
+import type { Config } from "../settings/config.js";
+import type { EventStreamOptions } from "../streams/event-stream.js";
+
+export interface AppParts {
+  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
+  document: Document;
+  model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
+  operations: readonly Operation[];
+  plan: HealthParts["plan"];
+  selfTest: HealthParts["selfTest"];
+  queue: Queue<Task, Outcome>;
+  callers: Callers;
+  background: Background;
+  log: Log;
+  streams?: EventStreamOptions;
+  /** Holds every response to openapi.yaml; for tests. */
+  validateResponses?: boolean;
+}
+
+/** Builds the HTTP side from its parts, without a socket. */
+export function createApp({
+  config,
+  document,
+  model,
+  operations,
+  plan,
+  selfTest,
+  queue,
+  callers,
+  background,
+  log,
+  streams,
+  validateResponses,
+}: AppParts): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  // A digest of every response, which no client of these operations asks about.
+  app.disable("etag");
+  app.enable("case sensitive routing");
+  app.use(giveRequestId());
+  app.use(securityHeaders());
+  app.use(requireOneHost());
+  if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
+  app.use(authenticate(callers));
+  app.use(knownPaths(document));
+  app.post(/.*/, readBody(config.maxBodyBytes));
+  app.use(misspelledFields(document, operations, log));
+  const validate = requestValidation(document, validateResponses ?? false);
+  app.use(validate);
+  app.post(/.*/, background.idempotency.handle());
+  app.use(generateRoutes({ operations, queue, log, streams }));
+  app.use(jobRoutes({ background, queue, validate, log, streams }));
+  app.use(modelRoutes(model));
+  app.use(toolRoutes(model, config));
+  app.use(healthRoutes({ model, plan, queue, selfTest, version: document.info.version }));
+  app.use(usageRoutes());
+  app.use(docsRoutes(document));
+  app.use(() => {
+    throw new HttpError("not_found");
+  });
+  app.use(background.idempotency.handleError());
+  app.use(countRefusals());
+  app.use(answerErrors(log));
+  return app;
+}
+
+/** Warns of what nearly is a field. A job takes those of the operation that it is for. */
+function misspelledFields(document: Document, operations: readonly Operation[], log: Log): Router {
+  const router = Router({ caseSensitive: true });
+  const fieldsOf = (path: string) => Object.keys(bodyProperties(document, path));
+  const ofOperations = operations.flatMap(({ path }) => fieldsOf(path));
+  for (const path of Object.keys(document.paths)) {
+    const fields = [...fieldsOf(path), ...(path === "/jobs" ? ofOperations : [])];
+    router.post(expressPath(path), warnOfMisspelledFields(fields, log));
+  }
+  return router;
+}
+
+/** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */
+function requestValidation(document: Document, validateResponses: boolean): Router {
+  const router = Router({ caseSensitive: true });
+  // The server before took numbers that were written as texts; others' clients have never seen one that does.
+  for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
+  for (const path of Object.keys(document.paths))
+    router.post(expressPath(path), boundedLists(document, path));
+  router.use(validator(document, validateResponses));
+  return router;
+}
+
+type Validator = ReturnType<typeof OpenApiValidator.middleware>;
+
+/** Compiling openapi.yaml takes 0.2 s: it is done once for a document, however many apps serve it. */
+const validators = new WeakMap<Document, Map<boolean, Validator>>();
+
+function validator(document: Document, validateResponses: boolean): Validator {
+  const known = validators.get(document) ?? new Map<boolean, Validator>();
+  validators.set(document, known);
+  const made =
+    known.get(validateResponses) ??
+    OpenApiValidator.middleware({
+      // It writes into what it is given.
+      apiSpec: structuredClone(document) as never,
+      validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
+      validateResponses,
+      // The tests hold the document to OpenAPI; here it would take longer than all else.
+      validateApiSpec: false,
+      validateSecurity: false,
+      fileUploader: false,
+      // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
+      ignoreUndocumented: true,
+    });
+  known.set(validateResponses, made);
+  return made;
+}

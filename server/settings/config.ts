@@ -1,0 +1,359 @@
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { Device } from "../../workers/protocol.js";
+import { corsOriginsForm, parseCorsOrigins } from "../http/cross-origin.js";
+import type { Key } from "../keys/key.js";
+import { keyListForm, parseKeyList } from "../keys/key-list.js";
+import { nearest } from "../nearest.js";
+import { readSecrets } from "../webhooks/signature.js";
+
+/** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server/settings. */
+export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/** A setting has a value that it doesn't take; the message is one line, fit to be the only thing that a user sees. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** The command line names a flag that isn't there, or leaves out its value. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** One row of the table of settings. */
+interface Setting<T> {
+  /** The flag without its dashes; JAI_ and the same in capitals is the environment variable. */
+  flag: string;
+  /** What the flag's value is called in the usage. */
+  value: string;
+  /** Null: the text is no such value. */
+  parse: (text: string) => T | null;
+  /** What `parse` takes, in words. */
+  expected: string;
+  default: T;
+  description: string;
+  /** What is given is not to be shown, in an error either. */
+  secret?: true;
+}
+
+type Row<T> = Pick<Setting<T>, "flag" | "default" | "description">;
+
+const parseInteger = (text: string, min: number, max: number) => {
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  return number >= min && number <= max ? number : null;
+};
+
+function integer(min: number, max: number, row: Row<number>): Setting<number> {
+  const expected = `an integer from ${min} to ${max}`;
+  return { ...row, value: "N", expected, parse: (text) => parseInteger(text, min, max) };
+}
+
+function autoOrInteger(min: number, max: number, row: Row<number | "auto">): Setting<number | "auto"> {
+  const expected = `auto or an integer from ${min} to ${max}`;
+  return {
+    ...row,
+    value: "auto|N",
+    expected,
+    parse: (text) => (text === "auto" ? text : parseInteger(text, min, max)),
+  };
+}
+
+function seconds(row: Row<number>): Setting<number> {
+  return { ...integer(0, 86_400, row), value: "SECONDS" };
+}
+
+function choice<const T extends string>(choices: readonly T[], row: Row<NoInfer<T>>): Setting<T> {
+  const expected = `one of ${choices.join(", ")}`;
+  return {
+    ...row,
+    value: choices.join("|"),
+    expected,
+    parse: (text) => choices.find((one) => one === text) ?? null,
+  };
+}
+
+function text(value: string, row: Row<string>, parse = (given: string) => given): Setting<string> {
+  return { ...row, value, expected: "a text", parse };
+}
+
+/** As the receivers of callbacks know it; several while they change from one to the next. */
+const secrets: Setting<string> = {
+  flag: "callback-secret",
+  value: "none|SECRET",
+  expected: "none, or whsec_ and 24 to 64 bytes in base64, or several of these with spaces between them",
+  parse: (given) => (given === "none" || readSecrets(given) !== null ? given : null),
+  default: "none",
+  description: "signs callbacks, Standard Webhooks' whsec_…; without one there are none",
+};
+
+/** Every setting of `jai serve`, in the order in which the usage lists them. */
+export const settings = {
+  model: text(
+    "DIR",
+    {
+      flag: "model",
+      default: join(packageRoot, "models/jai-small"),
+      description: "the model folder to serve",
+    },
+    (given) => resolve(given),
+  ),
+  host: text("HOST", { flag: "host", default: "127.0.0.1", description: "the address to listen on" }),
+  port: integer(0, 65_535, {
+    flag: "port",
+    default: 8000,
+    description: "the port to listen on; 0 takes any free one",
+  }),
+  device: choice<"auto" | Device>(["auto", "cpu", "cuda", "webgpu"], {
+    flag: "device",
+    default: "auto",
+    description: "where the model runs",
+  }),
+  workers: autoOrInteger(1, 64, {
+    flag: "workers",
+    default: "auto",
+    description:
+      "worker threads, each with a copy of the model; auto: by cores and the model's size, or one per GPU",
+  }),
+  concurrency: autoOrInteger(1, 4096, {
+    flag: "concurrency",
+    default: "auto",
+    description: "requests generated at once, over all workers; auto: from memory",
+  }),
+  threads: autoOrInteger(1, 1024, {
+    flag: "threads",
+    default: "auto",
+    description: "native threads per worker; auto: the cores, shared out among the workers",
+  }),
+  queueLimit: integer(0, 1_000_000, {
+    flag: "queue-limit",
+    default: 256,
+    description: "requests that may wait for a free slot; beyond it 503",
+  }),
+  queueLimitCaller: autoOrInteger(0, 1_000_000, {
+    flag: "queue-limit-caller",
+    default: "auto",
+    description:
+      "how many of them may be one caller's; beyond it 429; auto: all, or half where there are keys",
+  }),
+  queueTokens: autoOrInteger(1, 1_000_000_000, {
+    flag: "queue-tokens",
+    default: "auto",
+    description: "prompt tokens of requests that have not started; beyond it 503; auto: a whole context each",
+  }),
+  timeoutQueue: seconds({
+    flag: "timeout-queue",
+    default: 0,
+    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutFirstToken: seconds({
+    flag: "timeout-first-token",
+    default: 0,
+    description: "until a request's first token, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutStall: seconds({
+    flag: "timeout-stall",
+    default: 0,
+    description: "from one token to the next, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  timeoutTotal: seconds({
+    flag: "timeout-total",
+    default: 0,
+    description: "until a request is answered, in seconds; beyond it 504; 0: as long as it takes",
+  }),
+  maxTokens: integer(1, 1_000_000, {
+    flag: "max-tokens",
+    default: 4096,
+    description: "the most that a request may ask for as max_tokens",
+  }),
+  maxPromptChars: integer(1, 10_000_000, {
+    flag: "max-prompt-chars",
+    default: 32_768,
+    description: "the longest prompt, in characters",
+  }),
+  maxBodyBytes: integer(1024, 64 * 1024 * 1024, {
+    flag: "max-body-bytes",
+    default: 1024 * 1024,
+    description: "the largest request body, in bytes",
+  }),
+  contextStride: autoOrInteger(1, 1_000_000, {
+    flag: "context-stride",
+    default: "auto",
+    description: "tokens by which the window slides past the model's context; 1 to the context",
+  }),
+  dataDir: text(
+    "auto|DIR",
+    {
+      flag: "data-dir",
+      default: "auto",
+      description:
+        "where jobs and answers are kept; of this server alone; auto: in the user's state folder, by port",
+    },
+    (given) => (given === "auto" ? given : resolve(given)),
+  ),
+  dataBytes: integer(1024 * 1024, 1024 ** 4, {
+    flag: "data-bytes",
+    default: 1024 ** 3,
+    description: "how much is kept there, in bytes; beyond it 507",
+  }),
+  jobLimit: integer(0, 1_000_000, {
+    flag: "job-limit",
+    default: 10_000,
+    description: "jobs that may wait; beyond it 503",
+  }),
+  jobTtl: integer(1, 31_536_000, {
+    flag: "job-ttl",
+    default: 86_400,
+    description: "seconds for which an ended job, or the answer to an Idempotency-Key, is kept",
+  }),
+  callbackSecret: secrets,
+  callbackPrivate: choice(["refuse", "allow"], {
+    flag: "callback-private",
+    default: "refuse",
+    description: "whether callbacks may go to addresses that are not public",
+  }),
+  drainSeconds: integer(0, 86_400, {
+    flag: "drain-seconds",
+    default: 30,
+    description: "how long a stop waits for requests under way",
+  }),
+  apiKeys: {
+    flag: "api-keys",
+    value: "none|LIST",
+    expected: keyListForm,
+    parse: (given) => (given === "none" ? given : parseKeyList(given)),
+    default: "none",
+    description: "API keys, KEY or NAME=KEY, separated by commas; none: everybody may call",
+    secret: true,
+  } satisfies Setting<readonly Key[] | "none"> as Setting<readonly Key[] | "none">,
+  apiKeysFile: text(
+    "none|FILE",
+    {
+      flag: "api-keys-file",
+      default: "none",
+      description: "instead a JSON file of keys and their limits, read again when it changes",
+    },
+    (given) => (given === "none" ? given : resolve(given)),
+  ),
+  corsOrigins: {
+    flag: "cors-origins",
+    value: "none|*|LIST",
+    expected: corsOriginsForm,
+    parse: parseCorsOrigins,
+    default: "none",
+    description: "origins whose pages may call, separated by commas; * is all",
+  } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
+  logLevel: choice(["error", "warn", "info", "debug"], {
+    flag: "log-level",
+    default: "info",
+    description: "the least severity that is logged",
+  }),
+  logFormat: choice(["text", "json"], {
+    flag: "log-format",
+    default: "text",
+    description: "lines to read, or one JSON object a line",
+  }),
+  logPrompts: choice(["on", "off"], {
+    flag: "log-prompts",
+    default: "on",
+    description: "whether lines quote prompts, their first 50 characters; off: nor anything else of a body",
+  }),
+};
+
+type Settings = typeof settings;
+export type Config = {
+  readonly [Name in keyof Settings]: Settings[Name] extends Setting<infer T> ? T : never;
+};
+
+export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
+
+/** What other commands read. */
+const otherNames = ["JAI_API_KEY"];
+
+/** A line for each `JAI_…` of the environment that no setting reads, with the setting that may have been meant. */
+export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.values(settings).map(({ flag }) => environmentName(flag));
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("JAI_") && ![...known, ...otherNames].includes(name))
+    .map((name) => {
+      const meant = nearest(name, known, Math.ceil((name.length - "JAI_".length) / 3));
+      return `${name}: no such setting${meant === null ? "" : `; did you mean ${meant}?`}`;
+    });
+}
+
+/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`; null is a secret. */
+export function expectation(name: string, expected: string, got: string | null): ConfigError {
+  const what = got === null ? "something else, which is not shown" : JSON.stringify(got);
+  return new ConfigError(`${name}: expected ${expected}, got ${what}`);
+}
+
+/** A setting's value as somebody wrote it, and what they know it by: `JAI_PORT`, `--port` or `port`. */
+interface Given {
+  name: string;
+  text: string;
+}
+
+/**
+ * Reads the settings: a flag wins over its environment variable, which wins over the default. An empty variable counts
+ * as absent, since that is how an environment file leaves a line unset.
+ * @throws UsageError for a flag that isn't there
+ * @throws ConfigError for a value that a setting doesn't take
+ */
+export function readConfig(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Config {
+  const flags = readFlags(args);
+  return readSettings((_key, flag) => {
+    const text = flags[flag];
+    if (text !== undefined) return { name: `--${flag}`, text };
+    const variable = environmentName(flag);
+    // Environment files that were written on Windows leave a carriage return at the end of each value.
+    const value = environment[variable]?.replace(/\r$/, "");
+    return value ? { name: variable, text: value } : null;
+  });
+}
+
+/**
+ * Reads every setting from where `find` finds it; what it doesn't find has its default.
+ * @throws ConfigError for a value that a setting doesn't take
+ */
+export function readSettings(find: (key: keyof Config, flag: string) => Given | null): Config {
+  const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
+    const given = find(key as keyof Config, setting.flag);
+    if (given === null) return [key, setting.default];
+    const value = given.text === "" ? null : setting.parse(given.text);
+    if (value === null) throw expectation(given.name, setting.expected, setting.secret ? null : given.text);
+    return [key, value];
+  });
+  return Object.freeze(Object.fromEntries(entries)) as Config;
+}
+
+function readFlags(args: readonly string[]): Record<string, string | undefined> {
+  const options = Object.fromEntries(
+    Object.values(settings).map(({ flag }) => [flag, { type: "string" as const }]),
+  );
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // Node adds advice on further lines and sentences.
+    const [message] = (error as Error).message.split(/\n|\. /, 1) as [string];
+    const [, unknown] = /^Unknown option '--([^']*)'$/.exec(message) ?? [];
+    const meant = unknown === undefined ? null : nearest(unknown, Object.keys(options), 2);
+    throw new UsageError(meant === null ? message : `${message} (did you mean --${meant}?)`);
+  }
+}
+
+/** The flags, one line each, with their environment variables and defaults. */
+export function describeSettings(): string {
+  const rows = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => ({
+    left: `  --${setting.flag} ${setting.value}`,
+    right: `${setting.description} (${environmentName(setting.flag)}; ${shortDefault(setting)})`,
+  }));
+  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
+  return rows.map(({ left, right }) => `${left.padEnd(width)}${right}`).join("\n");
+}
+
+function shortDefault(setting: Setting<unknown>): string {
+  return String(setting.default).replace(`${packageRoot}/`, "");
+}

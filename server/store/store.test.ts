@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ClassicLevel } from "classic-level";
+import { asNobody } from "../../ops/as-nobody.js";
+import { temporaryFolder } from "../jobs/fixture.js";
+import { Store } from "./store.js";
+
+async function all(store: Store, prefix: string): Promise<[string, unknown][]> {
+  const found: [string, unknown][] = [];
+  for await (const entry of store.entries(prefix)) found.push(entry);
+  return found;
+}
+
+test("what was written is there after a restart, in the order of the keys", async (context) => {
+  const folder = join(temporaryFolder(context), "made", "here");
+  const store = await Store.open(folder);
+  await store.write([
+    ["b/2", '{"n":2}'],
+    ["b/1", '{"n":1}'],
+    ["c/1", "3"],
+  ]);
+  await store.close();
+  const again = await Store.open(folder);
+  assert.deepEqual(await all(again, "b/"), [
+    ["b/1", { n: 1 }],
+    ["b/2", { n: 2 }],
+  ]);
+  assert.equal(await again.get("c/1"), 3);
+  assert.equal(await again.get("c/2"), undefined);
+  await again.close();
+});
+
+test("a first start that was ended before it wrote anything leaves a store that the next one takes", async (context) => {
+  const folder = temporaryFolder(context);
+  const level = new ClassicLevel(join(folder, "jobs"));
+  await level.open();
+  await level.close();
+  const store = await Store.open(folder);
+  await store.write([["n", "1"]]);
+  await store.close();
+  const again = await Store.open(folder);
+  assert.equal(await again.get("n"), 1);
+  await again.close();
+});
+
+test("writes take effect in the order in which they are asked for", async (context) => {
+  const store = await Store.open(temporaryFolder(context));
+  const writes = Array.from({ length: 500 }, (_, n) => store.write([["n", String(n)]]));
+  writes.push(store.write([["gone", "1"]]), store.write([["gone", null]]));
+  await Promise.all(writes);
+  assert.equal(await store.get("n"), 499);
+  assert.equal(await store.get("gone"), undefined);
+  await store.close();
+});
+
+test("closing waits for what is being written, and what comes after is refused", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  void store.write([["n", "1"]]);
+  await store.close();
+  await assert.rejects(store.write([["n", "2"]]), { name: "StoreError", message: "the store is closed" });
+  const again = await Store.open(folder);
+  assert.equal(await again.get("n"), 1);
+  await again.close();
+});
+
+test("a folder that another uses is refused in one line", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  await assert.rejects(Store.open(folder), {
+    name: "StoreError",
+    message: `cannot keep jobs in ${folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
+  });
+  await store.close();
+});
+
+for (const [what, reason, make] of [
+  ["a file", "it is not a folder", (path: string) => writeFileSync(path, "")],
+  ["below a file", "it is not a folder", (path: string) => writeFileSync(join(path, ".."), "")],
+  [
+    "read-only",
+    "no permission to write there",
+    (path: string) => {
+      mkdirSync(path);
+      chmodSync(path, 0o500);
+    },
+  ],
+] as const) {
+  const skip = what === "read-only" && process.platform === "win32" && "needs POSIX";
+  test(`a folder that is ${what} is refused in one line`, { skip }, async (context) => {
+    const root = temporaryFolder(context);
+    const folder = join(root, "parent", "folder");
+    mkdirSync(join(folder, "..", ".."), { recursive: true });
+    if (what === "below a file") writeFileSync(join(folder, ".."), "");
+    else {
+      mkdirSync(join(folder, ".."));
+      make(folder);
+    }
+    const message = `cannot keep jobs in ${folder}: ${reason}; JAI_DATA_DIR names another folder`;
+    const refused = () => assert.rejects(Store.open(folder), { name: "StoreError", message });
+    await (what === "read-only" ? asNobody([root, folder], refused) : refused());
+  });
+}
+
+const noProc = process.platform !== "linux" && "needs Linux's /proc";
+test("a folder that can't be made is refused, and not tried for ever", { skip: noProc }, () => {
+  const script = `import { Store } from ${JSON.stringify(new URL("store.js", import.meta.url))};
+    await Store.open("/proc/jai").catch((error) => console.log(error.message));`;
+  const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+    timeout: 10_000,
+  });
+  assert.equal(said, "cannot keep jobs in /proc/jai: it cannot be made; JAI_DATA_DIR names another folder\n");
+});
+
+for (const [what, damage] of [
+  ["cut off", (file: string) => truncateSync(file, 10)],
+  ["overwritten", (file: string) => writeFileSync(file, "something else entirely")],
+  ["gone", (file: string) => rmSync(file)],
+] as const) {
+  for (const kind of ["CURRENT", "MANIFEST"]) {
+    test(`a store whose ${kind} is ${what} is refused in one line`, async (context) => {
+      const folder = temporaryFolder(context);
+      const store = await Store.open(folder);
+      await store.write([["n", "1"]]);
+      await store.close();
+      const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith(kind))!;
+      damage(join(folder, "jobs", name));
+      await assert.rejects(Store.open(folder), (error: Error) => {
+        assert.equal(error.name, "StoreError");
+        assert.match(error.message, /^cannot keep jobs in .*: .* is damaged or not a store \([^\n]+\)$/);
+        return true;
+      });
+    });
+  }
+}
+
+test("somebody else's files are refused, and left as they are", async (context) => {
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, "jobs"));
+  writeFileSync(join(folder, "jobs", "thesis.txt"), "mine");
+  await assert.rejects(Store.open(folder), { name: "StoreError" });
+  assert.ok(!readdirSync(join(folder, "jobs")).includes("CURRENT"));
+});

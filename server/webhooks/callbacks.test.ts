@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { jobRequest, openJobs, TestClock, temporaryFolder } from "../jobs/fixture.js";
+import type { Job } from "../jobs/job.js";
+import type { CallbackRequest } from "./callback-request.js";
+import { Callbacks } from "./callbacks.js";
+import { signedHeaders } from "./signature.js";
+
+const secrets = [Buffer.alloc(32, 1)];
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Callbacks whose receiver answers when, and what, the test says. */
+async function start(context: TestContext, folder = temporaryFolder(context), clock = new TestClock()) {
+  const opened = await openJobs(context, folder, { now: clock.now, ttlMs: 1e9 });
+  const requests: CallbackRequest[] = [];
+  const waiting: { url: string; answer: (status: number | Error) => Promise<void> }[] = [];
+  const lines: string[] = [];
+  const note = (line: string) => void lines.push(line);
+  new Callbacks({
+    jobs: opened.jobs,
+    secrets,
+    document: async ({ id, state }: Job) => ({ id, state }),
+    send: (request) => {
+      requests.push(request);
+      return new Promise((resolve, reject) => {
+        const answer = async (status: number | Error) => {
+          if (typeof status === "number") resolve(status);
+          else reject(status);
+          await turn();
+        };
+        waiting.push({ url: request.url, answer });
+      });
+    },
+    log: { info: note, warn: note },
+    now: clock.now,
+    after: clock.after,
+    random: () => 0.5,
+  });
+  const end = async (callbackUrl: string) => {
+    const job = await opened.jobs.accept(jobRequest({ callbackUrl }));
+    opened.jobs.next();
+    await opened.jobs.finish(job, { answer: {}, sequences: [] });
+    clock.advance(0);
+    await turn();
+    return job;
+  };
+  return { ...opened, folder, clock, requests, waiting, lines, end };
+}
+
+test("a job's end is told at once, signed", async (context) => {
+  const { end, requests, waiting, clock } = await start(context);
+  const job = await end("https://example.com/hook");
+  const body = JSON.stringify({ id: job.id, state: "done" });
+  const seconds = Math.floor(clock.now() / 1000);
+  const headers = signedHeaders(secrets, { id: job.id, seconds, body });
+  assert.deepEqual(requests, [{ url: "https://example.com/hook", body, headers }]);
+  await waiting[0]!.answer(200);
+  assert.equal(job.callback?.state, "delivered");
+  assert.equal(job.callback?.attempts, 1);
+  assert.deepEqual(clock.pending, []);
+});
+
+test("whatever isn't 2xx is sent again, after pauses that double up to an hour, for a day", async (context) => {
+  const { end, waiting, clock, lines } = await start(context);
+  const job = await end("https://example.com/");
+  const pauses: number[] = [];
+  const answers = [500, new Error("connect ECONNREFUSED"), 302, 404];
+  while (job.callback?.state === "pending") {
+    await waiting.pop()!.answer(answers[pauses.length % answers.length]!);
+    const [pause] = clock.pending;
+    if (pause === undefined) break;
+    pauses.push(pause / 1000);
+    clock.advance(pause);
+    await turn();
+  }
+  assert.deepEqual(pauses.slice(0, 5), [5, 10, 20, 40, 80]);
+  assert.equal(Math.max(...pauses), 3600);
+  const total = pauses.reduce((sum, pause) => sum + pause, 0);
+  assert.ok(total <= 86_400 && total > 82_000, `${total} s`);
+  assert.equal(job.callback?.state, "failed");
+  assert.equal(lines[1], `${job.id} - callback 2: connect ECONNREFUSED`);
+});
+
+test("a receiver that says 410 Gone is not asked again", async (context) => {
+  const { end, waiting, clock } = await start(context);
+  const job = await end("https://example.com/");
+  await waiting[0]!.answer(410);
+  assert.equal(job.callback?.state, "failed");
+  assert.deepEqual(clock.pending, []);
+});
+
+test("what was not delivered goes on after a restart, when it is due", async (context) => {
+  const first = await start(context);
+  const job = await first.end("https://example.com/");
+  await first.waiting[0]!.answer(503);
+  await first.end("https://example.org/");
+  await first.close();
+  // The second was under way when the process ended, so nobody knows whether it arrived.
+  const again = await start(context, first.folder, first.clock);
+  again.clock.advance(0);
+  await turn();
+  assert.deepEqual(
+    again.requests.map(({ url }) => url),
+    ["https://example.org/"],
+  );
+  again.clock.advance(5000);
+  await turn();
+  const [, second] = again.requests;
+  assert.equal(second?.headers["webhook-id"], job.id);
+  await again.waiting[1]!.answer(200);
+  assert.equal(again.jobs.find("anna", job.id)?.callback?.attempts, 2);
+});
+
+test("the slowest receiver keeps nobody else waiting", async (context) => {
+  const { end, waiting } = await start(context);
+  for (let n = 0; n < 20; n++) await end("https://slow.example/");
+  await end("https://fast.example/");
+  const urls = waiting.map(({ url }) => url);
+  assert.deepEqual(urls, [...Array(4).fill("https://slow.example/"), "https://fast.example/"]);
+  await waiting[0]!.answer(200);
+  assert.equal(waiting.length, 6, "the next has its turn");
+});
+
+test("a job that is removed is told of no more", async (context) => {
+  const { end, jobs, waiting, clock, requests } = await start(context);
+  const job = await end("https://example.com/");
+  await waiting[0]!.answer(500);
+  await jobs.forget(job);
+  clock.advance(60_000);
+  await turn();
+  assert.equal(requests.length, 1);
+});
