@@ -31,6 +31,7 @@ export interface Exit {
  * with a data folder of its own: for benchmarks and end-to-end tests.
  */
 export class ServerProcess {
+  static readonly #running = new Set<ServerProcess>();
   /** Settles when the process has ended. */
   readonly exit: Promise<Exit>;
   readonly #child: ChildProcess;
@@ -72,7 +73,9 @@ export class ServerProcess {
         if (address) listening(Number(address[1]));
       });
     }
+    ServerProcess.#running.add(this);
     this.exit = once(this.#child, "close").then(([code, signal]) => {
+      ServerProcess.#running.delete(this);
       rmSync(data, { recursive: true, force: true });
       return { code, signal, output: this.#output };
     });
@@ -174,6 +177,11 @@ export class ServerProcess {
       );
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
+  }
+
+  /** Ends what a failed test left: a test process waits for its children. */
+  static killAll(): void {
+    for (const server of ServerProcess.#running) server.kill("SIGKILL");
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { type ErrorCode, errors, HttpError } from "./errors/errors.js";
+import { type ErrorCode, errors, PublicError } from "./errors/errors.js";
 import { isOpenAiPath, openAiStatus } from "./errors/openai-error.js";
 import { Contract } from "./fixtures/contract.js";
 import { type Asked, exchange } from "./fixtures/exchange.js";
@@ -306,7 +306,7 @@ function requestOf(operation: string, { headers, fields, body, bytes }: Change):
 
 function statusOf(operation: string, code: ErrorCode | undefined): number {
   if (code === undefined) return contract.statuses(operation)[0]!;
-  return isOpenAiPath(operation.split(" ")[1]!) ? openAiStatus(new HttpError(code)) : errors[code].status;
+  return isOpenAiPath(operation.split(" ")[1]!) ? openAiStatus(new PublicError(code)) : errors[code].status;
 }
 
 test("every operation of openapi.yaml is asked for", () => {

@@ -30,7 +30,10 @@ interface Job {
 const folder = mkdtempSync(join(tmpdir(), "jai-restart-"));
 const model = join(folder, "model");
 before(() => writeFixtureModel(model, "int8"));
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  ServerProcess.killAll();
+  rmSync(folder, { recursive: true });
+});
 
 /** The `index`-th body: every third with a seed of its own, every seventh with two texts, every tenth fails. */
 function bodyOf(index: number): Record<string, unknown> {
@@ -268,7 +271,9 @@ test("an upgrade takes the jobs along that wait in the package's own folder, and
   const script = copyPackage(installed);
   const state = join(folder, "upgraded");
   const old = await start("installed/data", { JAI_CONCURRENCY: "1" });
-  const running = await clientOf(old).create({ prompt: "x", max_tokens: 4000, ignore_eos: true }, "running");
+  // Longer than all that follows takes.
+  const endless = { prompt: "x", max_tokens: 4000, ignore_eos: true, n: 32 };
+  const running = await clientOf(old).create(endless, "running");
   const waiting = await clientOf(old).create(
     { prompt: "y", max_tokens: 5, ignore_eos: true, seed: 1 },
     "waiting",

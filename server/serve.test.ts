@@ -33,7 +33,10 @@ const model = (precision: "fp32" | "int8") => join(folder, precision);
 before(async () => {
   for (const precision of ["fp32", "int8"] as const) await writeFixtureModel(model(precision), precision);
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  ServerProcess.killAll();
+  rmSync(folder, { recursive: true });
+});
 
 /** How many requests at once. */
 const MANY = randomCases(24, 64);

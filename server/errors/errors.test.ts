@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readDocument } from "../http/document.js";
-import { type ErrorCode, errors, HttpError, invalidBody } from "./errors.js";
+import { type ErrorCode, errors, invalidBody, PublicError } from "./errors.js";
 import { type OpenAiError, openAiError, openAiStatus } from "./openai-error.js";
 
 interface Response {
@@ -50,7 +50,7 @@ test("the table of errors and openapi.yaml say the same", () => {
       const error =
         code === "invalid_body"
           ? invalidBody({ loc: ["body", "messages"], msg: "Field required", type: "missing" })
-          : new HttpError(code as ErrorCode);
+          : new PublicError(code as ErrorCode);
       assert.deepEqual([openAiStatus(error), openAiError(error)], [status, value], code);
       documented[code] ??= { status, detail: value.error.message };
     }
@@ -62,7 +62,7 @@ test("the table of errors and openapi.yaml say the same", () => {
 });
 
 test("an error's body is FastAPI's", () => {
-  assert.deepEqual(new HttpError("full", { "Retry-After": "3" }).body, { detail: "The queue is full" });
+  assert.deepEqual(new PublicError("full", { retryAfter: 3 }).body, { detail: "The queue is full" });
   const field = { loc: ["body", "prompt"], msg: "Field required", type: "missing" };
   assert.deepEqual(invalidBody(field).body, { detail: [field] });
 });

@@ -54,30 +54,63 @@ export interface FieldError {
   ctx?: Record<string, unknown>;
 }
 
-/** What a route throws to answer with an error; whatever else is thrown becomes `internal`. */
-export class HttpError extends Error {
-  override name = "HttpError";
-  readonly status: number;
-  /** The body. */
-  readonly body: { detail: string | FieldError[] };
+export interface PublicErrorOptions {
+  /** In place of the table's: more of it, or the wrong fields for `invalid_body`. */
+  detail?: string | FieldError[];
+  /** Whole seconds after which it may go well; becomes `Retry-After`. */
+  retryAfter?: number;
+  headers?: Readonly<Record<string, string>>;
+  /** Told to the operator alone, in the log. */
+  inner?: string;
+}
 
-  constructor(
-    readonly code: ErrorCode,
-    readonly headers: Readonly<Record<string, string>> = {},
-    /** In place of the table's: more of it, or for `invalid_body` the fields. */
-    detail: string | FieldError[] = errors[code].detail,
-  ) {
-    super(typeof detail === "string" ? detail : errors[code].detail);
+/** An error that a client is told by its code. Whatever else is thrown becomes `internal`. */
+export class PublicError extends Error {
+  override name = "PublicError";
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly retryAfter: number | undefined;
+  /** The response's body. */
+  readonly body: { detail: string | FieldError[] };
+  readonly inner: string;
+
+  constructor(code: ErrorCode, options: PublicErrorOptions = {}) {
+    const { detail = errors[code].detail, retryAfter, headers = {}, inner = "" } = options;
+    super(
+      inner || (typeof detail === "string" ? detail : detail.map(({ msg }) => withoutKind(msg)).join("; ")),
+    );
+    this.code = code;
     this.status = errors[code].status;
+    this.headers = { ...headers, ...(retryAfter !== undefined && { "Retry-After": String(retryAfter) }) };
+    this.retryAfter = retryAfter;
     this.body = { detail };
+    this.inner = inner;
   }
 }
 
-export function invalidBody(...fields: FieldError[]): HttpError {
-  return new HttpError("invalid_body", {}, fields);
+/** pydantic's own word before the message. */
+const withoutKind = (message: string) => message.replace(/^Value error, /, "");
+
+/** The error that a client is told of when this was thrown. */
+export function publicError(thrown: unknown): PublicError {
+  return thrown instanceof PublicError ? thrown : new PublicError("internal");
+}
+
+export function invalidBody(...fields: FieldError[]): PublicError {
+  return new PublicError("invalid_body", { detail: fields });
+}
+
+/**
+ * An error that openapi.yaml can't find in a body.
+ * @param path of the field in the body
+ * @param message what was expected of it, and what came
+ */
+export function invalidField(path: (string | number)[], message: string): PublicError {
+  return invalidBody({ loc: ["body", ...path], msg: `Value error, ${message}`, type: "value_error" });
 }
 
 /** @param reason why no text can have the form that a request asks for */
-export function invalidGrammar(reason: string): HttpError {
-  return new HttpError("invalid_grammar", {}, `${errors.invalid_grammar.detail}: ${reason}`);
+export function invalidGrammar(reason: string): PublicError {
+  return new PublicError("invalid_grammar", { detail: `${errors.invalid_grammar.detail}: ${reason}` });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FieldError, HttpError, invalidBody } from "./errors.js";
+import { type FieldError, invalidBody, PublicError } from "./errors.js";
 import { isOpenAiPath, openAiError, openAiStatus } from "./openai-error.js";
 
 test("what is under /v1 is of OpenAI's API, and nothing else", () => {
@@ -68,8 +68,8 @@ test("several wrong fields are all named, and many not without end", () => {
 });
 
 test("a caller's own limits are rate limits, and what the server can't do now is its own error", () => {
-  const typeAndCode = (error: HttpError) => [openAiError(error).error.type, openAiError(error).error.code];
-  assert.deepEqual(typeAndCode(new HttpError("caller_full")), ["rate_limit_error", "rate_limit_exceeded"]);
-  assert.deepEqual(typeAndCode(new HttpError("full")), ["server_error", "full"]);
-  assert.deepEqual(typeAndCode(new HttpError("not_found")), ["invalid_request_error", "unknown_url"]);
+  const typeAndCode = (error: PublicError) => [openAiError(error).error.type, openAiError(error).error.code];
+  assert.deepEqual(typeAndCode(new PublicError("caller_full")), ["rate_limit_error", "rate_limit_exceeded"]);
+  assert.deepEqual(typeAndCode(new PublicError("full")), ["server_error", "full"]);
+  assert.deepEqual(typeAndCode(new PublicError("not_found")), ["invalid_request_error", "unknown_url"]);
 });

@@ -1,4 +1,4 @@
-import type { ErrorCode, FieldError, HttpError } from "./errors.js";
+import type { ErrorCode, FieldError, PublicError } from "./errors.js";
 
 /** The body of an error as OpenAI words it. */
 export interface OpenAiError {
@@ -11,18 +11,18 @@ export function isOpenAiPath(path: string): boolean {
 }
 
 /** An error as whoever called this path is told. */
-export function worded(error: HttpError, path: string): { status: number; body: object } {
+export function worded(error: PublicError, path: string): { status: number; body: object } {
   return isOpenAiPath(path)
     ? { status: openAiStatus(error), body: openAiError(error) }
     : { status: error.status, body: error.body };
 }
 
 /** OpenAI's API has no 422. */
-export function openAiStatus({ status }: HttpError): number {
+export function openAiStatus({ status }: PublicError): number {
   return status === 422 ? 400 : status;
 }
 
-export function openAiError(error: HttpError): OpenAiError {
+export function openAiError(error: PublicError): OpenAiError {
   const { detail } = error.body;
   if (Array.isArray(detail)) return { error: { ...ofFields(detail), type: "invalid_request_error" } };
   const type = types[error.status] ?? (error.status < 500 ? "invalid_request_error" : "server_error");

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders } from "node:http";
 import type { RequestHandler } from "express";
-import { type ErrorCode, HttpError, invalidBody } from "../errors/errors.js";
+import { type ErrorCode, invalidBody, PublicError } from "../errors/errors.js";
 import { jsonErrorAt } from "../json-error.js";
 
 const decoder = new TextDecoder();
@@ -16,13 +16,13 @@ export function readBody(maxBodyBytes: number): RequestHandler {
     // Whatever type it has: nothing is of no type.
     if (!hasBody(req.headers)) throw noBody();
     const refusal = refuse(req.headers, maxBodyBytes);
-    if (refusal !== null) throw new HttpError(refusal);
+    if (refusal !== null) throw new PublicError(refusal);
     // The validator compiles the schema again for every spelling of this header that it meets, and keeps it for ever.
     req.headers["content-type"] = "application/json";
     const chunks: Buffer[] = [];
     let size = 0;
     let ended = false;
-    const end = (error?: HttpError) => {
+    const end = (error?: PublicError) => {
       if (ended) return;
       ended = true;
       next(error);
@@ -30,15 +30,15 @@ export function readBody(maxBodyBytes: number): RequestHandler {
     // What comes after the end is still read, and dropped: a client that sends sees no answer until it has sent.
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > maxBodyBytes) end(new HttpError("body_too_large"));
+      if (size > maxBodyBytes) end(new PublicError("body_too_large"));
       else if (!ended) chunks.push(chunk);
     });
-    req.on("error", () => end(new HttpError("unreadable_body")));
+    req.on("error", () => end(new PublicError("unreadable_body")));
     req.on("end", () => {
       if (ended) return;
       if (size === 0) return end(noBody());
       const bytes = Buffer.concat(chunks);
-      if (!isUtf8(bytes)) return end(new HttpError("unreadable_body"));
+      if (!isUtf8(bytes)) return end(new PublicError("unreadable_body"));
       const text = decoder.decode(bytes);
       try {
         req.body = JSON.parse(text);
@@ -55,7 +55,7 @@ function hasBody({ "content-length": length, "transfer-encoding": encoding }: In
   return encoding !== undefined || Number(length ?? 0) > 0;
 }
 
-function noBody(): HttpError {
+function noBody(): PublicError {
   return invalidBody({ loc: ["body"], msg: "Field required", type: "missing" });
 }
 
@@ -72,7 +72,7 @@ function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number): ErrorCode |
   return Number(length ?? 0) > maxBodyBytes ? "body_too_large" : null;
 }
 
-function invalidJson(text: string): HttpError {
+function invalidJson(text: string): PublicError {
   const at = jsonErrorAt(text);
   const error = at === text.length ? "Unexpected end of the text" : "Unexpected token";
   return invalidBody({ loc: ["body", at], msg: "JSON decode error", type: "json_invalid", ctx: { error } });

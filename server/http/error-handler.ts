@@ -1,11 +1,9 @@
 import type { ErrorRequestHandler, Request, Response } from "express";
-import { errors, HttpError, invalidBody, invalidGrammar } from "../errors/errors.js";
+import { invalidBody, type PublicError, publicError } from "../errors/errors.js";
 import { type Finding, fieldError } from "../errors/field-error.js";
 import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
-import { FormRefused, GenerationFailed, WorkerLost } from "../pool/pool.js";
-import { DeadlineExceeded } from "../queue/deadlines.js";
-import { NeverFits, QueueRefusal, Removed } from "../queue/refusal.js";
+import { Removed } from "../queue/refusal.js";
 import { EventStream } from "../streams/event-stream.js";
 import { bounded, refusalLine } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
@@ -15,7 +13,7 @@ const LONGEST_PATH = 100;
 /** The one place where an error becomes a response, and a line of the log. */
 export function answerErrors(log: Log): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
-    const error = toHttpError(thrown, req.body);
+    const error = toPublicError(thrown, req.body);
     logError(log, { thrown, error, req, res });
     const events = EventStream.of(res);
     if (events) return events.fail(error);
@@ -28,7 +26,7 @@ export function answerErrors(log: Log): ErrorRequestHandler {
 
 interface Failure {
   thrown: unknown;
-  error: HttpError;
+  error: PublicError;
   req: Request;
   res: Response;
 }
@@ -41,7 +39,7 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
   }
   const { method } = req;
   const path = bounded(req.path, LONGEST_PATH);
-  const told = refusalLine(error, req.path, log.hidesPrompts, innerMessage(thrown));
+  const told = refusalLine(error, req.path, log.hidesPrompts, error.inner);
   const stack = error.code === "internal" ? ` ${stackOf(thrown, log.hidesPrompts)}` : "";
   log[error.status === 500 ? "error" : "info"](`${id} - ${method} ${path}: ${told}${stack}`, {
     id,
@@ -51,42 +49,12 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
   });
 }
 
-/** What the operator alone is told of what went wrong in a worker. */
-export function innerMessage(thrown: unknown): string {
-  return thrown instanceof WorkerLost || thrown instanceof GenerationFailed ? thrown.message : "";
-}
-
-/** What a client is told of what was thrown at this body. */
-export function toHttpError(thrown: unknown, body?: unknown): HttpError {
-  if (thrown instanceof HttpError) return thrown;
-  if (thrown instanceof QueueRefusal)
-    return new HttpError(thrown.reason, { "Retry-After": String(thrown.retryAfter) });
-  if (thrown instanceof NeverFits)
-    return invalidBody({ loc: ["body"], msg: `Value error, ${thrown.message}`, type: "value_error" });
-  if (thrown instanceof DeadlineExceeded) return deadlineExceeded(thrown);
-  // A client that is still there to read this can only have lost its place to the end of a drain.
-  if (thrown instanceof Removed) return new HttpError("draining", { "Retry-After": "1" });
-  if (thrown instanceof WorkerLost) return new HttpError("worker_lost");
-  if (thrown instanceof FormRefused) return invalidGrammar(thrown.message);
-  if (thrown instanceof GenerationFailed) return new HttpError("generation_failed");
-  const { status, errors: findings } = thrown as ValidationError;
-  if (status === 400 && Array.isArray(findings))
-    return invalidBody(...findings.map((finding) => fieldError(finding, body)));
-  return new HttpError("internal");
-}
-
-function deadlineExceeded({ deadline, seconds }: DeadlineExceeded): HttpError {
-  const what = {
-    queue: "waiting for a slot",
-    firstToken: "the first token",
-    stall: "the next token",
-    total: "the whole answer",
-  }[deadline];
-  return new HttpError(
-    "deadline_exceeded",
-    {},
-    `${errors.deadline_exceeded.detail}: ${seconds} s for ${what}`,
-  );
+/** The error that a client is told of when this was thrown at this body. */
+function toPublicError(thrown: unknown, body: unknown): PublicError {
+  const { status, errors: findings } = (thrown ?? {}) as ValidationError;
+  return status === 400 && Array.isArray(findings)
+    ? invalidBody(...findings.map((finding) => fieldError(finding, body)))
+    : publicError(thrown);
 }
 
 /** What express-openapi-validator throws. */

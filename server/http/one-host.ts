@@ -1,5 +1,5 @@
 import type { RequestHandler } from "express";
-import { HttpError } from "../errors/errors.js";
+import { PublicError } from "../errors/errors.js";
 
 /**
  * Refuses a request with several Host headers, as RFC 9112 (3.2) asks: Node takes the first, a proxy before it may have
@@ -8,7 +8,7 @@ import { HttpError } from "../errors/errors.js";
 export function requireOneHost(): RequestHandler {
   return ({ rawHeaders }, _res, next) => {
     const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host");
-    if (hosts.length > 1) throw new HttpError("malformed_request", { Connection: "close" });
+    if (hosts.length > 1) throw new PublicError("malformed_request", { headers: { Connection: "close" } });
     next();
   };
 }

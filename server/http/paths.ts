@@ -1,13 +1,13 @@
 import type { RequestHandler } from "express";
-import { HttpError } from "../errors/errors.js";
-import { pageAssets } from "../routes/docs.js";
+import { PublicError } from "../errors/errors.js";
 import type { Document } from "./document.js";
 
 /**
  * Answers whatever openapi.yaml has no operation for, before anything else is done for it: 404, 405 with `Allow`, OPTIONS,
  * and FastAPI's redirect from a path with a slash at its end to the one without.
+ * @param pageAssets paths that are served and not in openapi.yaml
  */
-export function knownPaths(document: Document): RequestHandler {
+export function knownPaths(document: Document, pageAssets: readonly string[]): RequestHandler {
   const paths = new PathTable<string[]>();
   for (const [path, operations] of Object.entries(document.paths)) {
     const methods = Object.keys(operations).map((method) => method.toUpperCase());
@@ -17,14 +17,14 @@ export function knownPaths(document: Document): RequestHandler {
   return (req, res, next) => {
     const { path } = req;
     const methods = paths.get(path);
-    if (!isDecodable(path)) throw new HttpError("malformed_url");
+    if (!isDecodable(path)) throw new PublicError("malformed_url");
     if (methods === undefined) {
       const stripped = path.replace(/\/$/, "");
       if (paths.get(stripped)) return res.redirect(307, stripped + req.url.slice(path.length));
-      throw new HttpError("not_found");
+      throw new PublicError("not_found");
     }
     if (!methods.includes(req.method)) {
-      throw new HttpError("method_not_allowed", { Allow: methods.join(", ") });
+      throw new PublicError("method_not_allowed", { headers: { Allow: methods.join(", ") } });
     }
     if (req.method === "OPTIONS") return res.set("Allow", methods.join(", ")).sendStatus(204);
     next();

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorCode, HttpError } from "../errors/errors.js";
+import { type ErrorCode, PublicError } from "../errors/errors.js";
 import { worded } from "../errors/openai-error.js";
 
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -28,7 +28,7 @@ export function answerProtocolErrors(server: Server): void {
     socket.end(answer, () => socket.destroy());
   });
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
-    const { status, body } = worded(new HttpError("expectation_failed"), pathOf(req));
+    const { status, body } = worded(new PublicError("expectation_failed"), pathOf(req));
     // Whether the body still comes is the client's choice, so nothing can follow on this connection.
     res.statusCode = status;
     for (const [name, value] of Object.entries(headers())) res.setHeader(name, value);
@@ -51,7 +51,7 @@ function headers(id: string = randomUUID()): Record<string, string> {
 }
 
 function rawAnswer(code: ErrorCode, response: ServerResponse | null): string {
-  const { status, body } = worded(new HttpError(code), response === null ? "" : pathOf(response.req));
+  const { status, body } = worded(new PublicError(code), response === null ? "" : pathOf(response.req));
   const text = JSON.stringify(body);
   const lines = {
     // The id that the app has given it, which may be in the log.

@@ -1,4 +1,4 @@
-import { errors, type FieldError, type HttpError } from "../errors/errors.js";
+import { errors, type FieldError, type PublicError } from "../errors/errors.js";
 import { worded } from "../errors/openai-error.js";
 import { escapeControls } from "../log.js";
 
@@ -13,7 +13,7 @@ const quoting = new Set(["value_error", "unsupported"]);
  * Bounded, on one line, and with `hidesPrompts` without anything that the request says.
  * @param inner what the client was not told
  */
-export function refusalLine(error: HttpError, path: string, hidesPrompts = false, inner = ""): string {
+export function refusalLine(error: PublicError, path: string, hidesPrompts = false, inner = ""): string {
   const reason = reasonOf(error, hidesPrompts) + (inner === "" || hidesPrompts ? "" : `: ${inner}`);
   return `${worded(error, path).status}, ${bounded(reason, LONGEST)}`;
 }
@@ -24,7 +24,7 @@ export function bounded(text: string, most: number): string {
   return escaped.length > most ? `${escaped.slice(0, most)}…` : escaped;
 }
 
-function reasonOf({ code, body: { detail } }: HttpError, hidesPrompts: boolean): string {
+function reasonOf({ code, body: { detail } }: PublicError, hidesPrompts: boolean): string {
   if (!Array.isArray(detail)) return hidesPrompts ? errors[code].detail : detail;
   const told = detail.slice(0, MOST_FIELDS).map((field) => reasonOfField(field, hidesPrompts));
   return told.join("; ") + (detail.length > MOST_FIELDS ? "; …" : "");

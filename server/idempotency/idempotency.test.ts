@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import express, { type Response as ServerAnswer } from "express";
-import { HttpError } from "../errors/errors.js";
+import { PublicError } from "../errors/errors.js";
 import { TestClock, temporaryFolder } from "../jobs/fixture.js";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
@@ -48,7 +48,7 @@ async function serve(context: TestContext, { folder, clock = new TestClock(), ma
     changed();
   });
   app.use(idempotency.handleError());
-  app.use(((error: HttpError, _req, res, next) => {
+  app.use(((error: PublicError, _req, res, next) => {
     if (res.headersSent) return next(error);
     res.status(error.status ?? 500).json({ detail: error.message });
   }) as express.ErrorRequestHandler);
@@ -185,7 +185,7 @@ test("what is wrong with the request itself is said again", async (context) => {
   const { post, runs, until } = await serve(context);
   const asking = post("key");
   await until(() => runs.length === 1);
-  runs[0]!.fail(new HttpError("invalid_body"));
+  runs[0]!.fail(new PublicError("invalid_body"));
   assert.equal((await asking).status, 422);
   assert.deepEqual((await told(await post("key"))).status, 422);
   assert.equal(runs.length, 1);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
-import { HttpError } from "../errors/errors.js";
-import { bodyText } from "../jobs/body-text.js";
+import { PublicError } from "../errors/errors.js";
+import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
@@ -81,7 +81,7 @@ export class Idempotency {
       for (;;) {
         const known = this.#claims.get(id) ?? this.#fresh(id);
         if (known === undefined) break;
-        if (known.fingerprint !== fingerprint) throw new HttpError("idempotency_conflict");
+        if (known.fingerprint !== fingerprint) throw new PublicError("idempotency_conflict");
         if (!("settled" in known)) {
           const answer = await this.#options.store.get<Answer>(answerKey(id));
           if (answer !== undefined) return replay(res, answer);
@@ -91,7 +91,7 @@ export class Idempotency {
         await known.settled;
         if (req.socket.destroyed) return;
       }
-      if (this.#options.space.full) throw new HttpError("store_full");
+      if (this.#options.space.full) throw new PublicError("store_full");
       this.#claim(res, id, fingerprint);
       next();
     };

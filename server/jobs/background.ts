@@ -1,4 +1,3 @@
-import type { HttpError } from "../errors/errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Callers } from "../keys/callers.js";
@@ -26,8 +25,6 @@ export interface BackgroundOptions {
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
   callers: Pick<Callers, "named">;
-  /** What a client would be told of what was thrown. */
-  describe: (thrown: unknown) => HttpError;
   log: Log;
 }
 

@@ -1,6 +1,6 @@
-import { HttpError } from "../errors/errors.js";
-import { innerMessage } from "../http/error-handler.js";
+import { PublicError, publicError } from "../errors/errors.js";
 import { refusalLine } from "../http/refusal-line.js";
+import { LimitReached } from "../keys/caller.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import { type Outcome, type Task, WorkerLost } from "../pool/pool.js";
@@ -17,8 +17,6 @@ export interface DispatcherOptions {
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
   callers: Pick<Callers, "named">;
-  /** What a client would be told of what was thrown. */
-  describe: (thrown: unknown) => HttpError;
   log: Log;
   /** A clock in milliseconds. */
   now?: () => number;
@@ -95,7 +93,7 @@ export class Dispatcher {
     const { jobs, log } = this.#options;
     const startedAt = this.#now();
     try {
-      if (job.attempts > MOST_ATTEMPTS) throw new HttpError("job_interrupted");
+      if (job.attempts > MOST_ATTEMPTS) throw new PublicError("job_interrupted");
       const body = await this.#bodyOf(job);
       if (!isRunning(job)) return;
       const { generation, answer, sequences } = this.#begin(job, body);
@@ -139,11 +137,11 @@ export class Dispatcher {
 
   #begin(job: Job, body: object) {
     const operation = this.#operations.get(job.endpoint);
-    if (operation === undefined) throw new HttpError("not_found");
+    if (operation === undefined) throw new PublicError("not_found");
     const { queue, callers } = this.#options;
     const caller = callers.named(job.caller);
-    if (caller === null) throw new HttpError("unauthorized");
-    const generation = new Generation({ queue, operation, body, id: job.id, caller });
+    if (caller === null) throw new PublicError("unauthorized");
+    const generation = new Generation({ queue, request: operation.parse(body), id: job.id, caller });
     this.#underWay.set(job, generation);
     const prepared = generation.prepare();
     const sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
@@ -152,17 +150,18 @@ export class Dispatcher {
   }
 
   async #failed(job: Job, thrown: unknown): Promise<void> {
-    const { jobs, log, describe } = this.#options;
+    const { jobs, log } = this.#options;
     if (!isRunning(job)) return;
     if (isPassing(thrown)) {
       job.attempts--;
       jobs.putBack(job);
-      if (!(thrown instanceof Removed)) this.#pause(job.caller, describe(thrown));
+      if (!(thrown instanceof Removed)) this.#pause(job.caller, thrown);
       return;
     }
     if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
-    const { code, status, body } = describe(thrown);
-    const reason = refusalLine(describe(thrown), job.endpoint, log.hidesPrompts, innerMessage(thrown));
+    const error = publicError(thrown);
+    const { code, status, body } = error;
+    const reason = refusalLine(error, job.endpoint, log.hidesPrompts, error.inner);
     log.info(`${job.id} - job failed: ${reason}`, { id: job.id });
     await jobs.fail(job, { code, status, detail: body.detail });
   }
@@ -175,24 +174,28 @@ export class Dispatcher {
     return false;
   }
 
-  #pause(caller: string, { status, headers }: HttpError): void {
-    const isCallers = status === 429;
-    const seconds = isCallers ? Number(headers["Retry-After"] ?? 1) : QUEUE_PAUSE_S;
-    const ms = Math.min(seconds, LONGEST_PAUSE_S) * 1000;
-    const until = this.#now() + ms;
+  #pause(caller: string, thrown: unknown): void {
+    const isCallers = isOwnLimit(thrown);
+    const seconds = isCallers ? Math.min(thrown.retryAfter ?? 1, LONGEST_PAUSE_S) : QUEUE_PAUSE_S;
+    const until = this.#now() + seconds * 1000;
     if (isCallers) this.#pausedCallers.set(caller, until);
     else this.#pausedUntil = until;
-    this.#after(ms, () => this.dispatch());
+    this.#after(seconds * 1000, () => this.dispatch());
   }
 }
 
-/** What a client would be told to try again later: the queue had no place after all, or the caller has no more just now. */
-export function isForNow(thrown: unknown): boolean {
-  return thrown instanceof QueueRefusal || (thrown instanceof HttpError && thrown.status === 429);
+/** The caller has reached a limit of its own, which holds up nobody else's jobs. */
+function isOwnLimit(thrown: unknown): thrown is PublicError {
+  return (
+    thrown instanceof LimitReached || (thrown instanceof QueueRefusal && thrown.reason === "caller_full")
+  );
 }
 
-/** No fault of the job: beside that, it waited for too long in the queue, or the queue gave its places up after a drain. */
+/**
+ * No fault of the job: it found no place or waited too long for a slot, its caller's limit was reached, or a drain gave
+ * its place up.
+ */
 function isPassing(thrown: unknown): boolean {
   const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";
-  return isForNow(thrown) || isLate || thrown instanceof Removed;
+  return isLate || [QueueRefusal, LimitReached, Removed].some((kind) => thrown instanceof kind);
 }

@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
-import { event } from "../requests/operation.js";
 import {
   beginEvents,
   type EventStreamOptions,
   everyUnreferenced,
   STALL_MS,
 } from "../streams/event-stream.js";
+import { event } from "../streams/events.js";
 import type { Job, Written } from "./job.js";
 import type { Jobs } from "./jobs.js";
 

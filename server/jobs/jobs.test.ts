@@ -193,5 +193,5 @@ test("a result that the disk does not take is there for as long as the process",
 test("a body of more levels than can be written is a 422", async (context) => {
   const { jobs } = await openJobs(context, temporaryFolder(context));
   const body = JSON.parse(`{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)}}`) as object;
-  await assert.rejects(jobs.accept(jobRequest({ body })), { name: "HttpError", status: 422 });
+  await assert.rejects(jobs.accept(jobRequest({ body })), { name: "PublicError", status: 422 });
 });

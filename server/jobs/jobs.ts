@@ -1,7 +1,7 @@
+import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
-import { bodyText } from "./body-text.js";
 import {
   type Failure,
   isActive,

@@ -1,35 +1,23 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
-import { type ErrorCode, HttpError } from "../errors/errors.js";
-import { pageAssets } from "../routes/docs.js";
+import { type ErrorCode, PublicError } from "../errors/errors.js";
 import type { Caller } from "./caller.js";
 import type { Callers } from "./callers.js";
 import { rateLimitHeaders } from "./rate-limit-headers.js";
 
-/** What needs no key, to GET and HEAD. */
-const open: ReadonlySet<string> = new Set([
-  "/",
-  "/health",
-  "/docs",
-  "/docs/",
-  "/redoc",
-  "/redoc/",
-  "/openapi.json",
-  ...pageAssets,
-]);
-
 /**
  * Lets nobody pass without a key, where keys are set, whatever the path and method, before anything else is looked at.
  * Sets `res.locals.caller`, counts what is posted against the key's limit, and tells the limits on every answer.
+ * @param open paths that need no key, to GET and HEAD
  */
-export function authenticate(callers: Callers): RequestHandler {
+export function authenticate(callers: Callers, open: ReadonlySet<string>): RequestHandler {
   return (req, res, next) => {
     if ((req.method === "GET" || req.method === "HEAD") && open.has(req.path)) {
       (res.locals as Locals).caller = callers.anonymous;
       return next();
     }
     const caller = callers.identify(presentedKey(req.headers));
-    if (caller === null) throw new HttpError("unauthorized", { "WWW-Authenticate": "Bearer" });
+    if (caller === null) throw new PublicError("unauthorized", { headers: { "WWW-Authenticate": "Bearer" } });
     (res.locals as Locals).caller = caller;
     tellLimits(res, caller);
     if (req.method === "POST") caller.arrive();
@@ -48,7 +36,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Counts requests that are answered with a refusal of their key's limits: a job that meets one is only put off. */
 export function countRefusals(): ErrorRequestHandler {
   return (error, _req, res, next) => {
-    if (error instanceof HttpError && refusals.has(error.code)) callerOf(res).ledger.add({ refused: 1 });
+    if (error instanceof PublicError && refusals.has(error.code)) callerOf(res).ledger.add({ refused: 1 });
     next(error);
   };
 }

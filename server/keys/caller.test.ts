@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HttpError } from "../errors/errors.js";
+import { PublicError } from "../errors/errors.js";
 import { Caller, type Lease } from "./caller.js";
 import { type Limits, unlimited } from "./key.js";
 
@@ -18,7 +18,7 @@ function refusal(attempt: () => unknown): [code: string, retryAfter: string | un
     attempt();
     return null;
   } catch (error) {
-    assert.ok(error instanceof HttpError);
+    assert.ok(error instanceof PublicError);
     return [error.code, error.headers["Retry-After"]];
   }
 }

@@ -1,7 +1,12 @@
-import { type ErrorCode, errors, HttpError } from "../errors/errors.js";
+import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
 import type { Key, Limits } from "./key.js";
 import { Ledger } from "./ledger.js";
 import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";
+
+/** A limit of the caller's key is reached for now. */
+export class LimitReached extends PublicError {
+  override name = "LimitReached";
+}
 
 /** What a generation has used. */
 export interface TokensUsed {
@@ -72,7 +77,7 @@ export class Caller {
       tokensPerDay === null ? null : new DayQuota(tokensPerDay, this.clock, () => this.ledger.tokensToday);
   }
 
-  /** Counts a request as it arrives. @throws HttpError 429 */
+  /** Counts a request as it arrives. @throws PublicError 429 */
   arrive(): void {
     this.ledger.add({ requests: 1 });
     const wait = this.#requestsPerMinute?.msUntilRoom(1, 0) ?? 0;
@@ -82,16 +87,15 @@ export class Caller {
 
   /**
    * Holds the most tokens that a generation can use, prompt included, so that all that run together never exceed a limit.
-   * @throws HttpError 429 with the time until there is room; 403 where there never will be
+   * @throws PublicError 429 with the time until there is room; 403 where there never will be
    */
   admit({ tokens }: { tokens: number }): Lease {
+    this.assertFits({ tokens });
     const { concurrentRequests } = this.#limits;
     const quotas: [ErrorCode, Quota | null][] = [
       ["tokens_limited", this.#tokensPerMinute],
       ["quota_used_up", this.#tokensPerDay],
     ];
-    const least = Math.min(...quotas.map(([, quota]) => quota?.limit ?? Number.POSITIVE_INFINITY));
-    if (tokens > least) throw this.#refusal("over_quota", null, `${tokens} of ${least}`);
     const [code, wait] = quotas
       .map(([code, quota]) => [code, quota?.msUntilRoom(tokens, this.#held) ?? 0] as const)
       .reduce((longest, one) => (one[1] > longest[1] ? one : longest));
@@ -100,6 +104,14 @@ export class Caller {
     if (concurrentRequests !== null && this.#running >= concurrentRequests)
       throw this.#refusal("concurrency_limited", 1);
     return this.#lease(tokens);
+  }
+
+  /** @throws PublicError 403 for a generation that may use more tokens than its limits ever allow */
+  assertFits({ tokens }: { tokens: number }): void {
+    const quotas = [this.#tokensPerMinute, this.#tokensPerDay];
+    const least = Math.min(...quotas.map((quota) => quota?.limit ?? Number.POSITIVE_INFINITY));
+    if (tokens > least)
+      throw new PublicError("over_quota", { detail: `${errors.over_quota.detail}: ${tokens} of ${least}` });
   }
 
   /** Each limit as it stands; null where there is none. */
@@ -140,10 +152,8 @@ export class Caller {
     return limit === null ? null : new MinuteQuota(limit, this.clock, before?.used);
   }
 
-  #refusal(code: ErrorCode, ms: number | null, numbers?: string): HttpError {
-    const headers: Record<string, string> = ms === null ? {} : { "Retry-After": wholeSeconds(ms) };
-    const { detail } = errors[code];
-    return new HttpError(code, headers, numbers === undefined ? detail : `${detail}: ${numbers}`);
+  #refusal(code: ErrorCode, ms: number): LimitReached {
+    return new LimitReached(code, { retryAfter: wholeSeconds(ms) });
   }
 }
 
@@ -154,6 +164,6 @@ function standing(quota: Quota | null, held: number): Allowance | null {
 }
 
 /** The first whole second that is not too early. */
-function wholeSeconds(ms: number): string {
-  return String(Math.max(1, Math.ceil(ms / 1000 - SLACK)));
+function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000 - SLACK));
 }

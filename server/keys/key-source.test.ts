@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Log } from "../log.js";
+import { parseKeyList } from "../settings/key-list.js";
 import { Callers } from "./callers.js";
 import { parseKeyFile } from "./key-file.js";
-import { parseKeyList } from "./key-list.js";
 import { followKeyFile, openCallers } from "./key-source.js";
 
 const file = (...keys: string[]) =>

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { Turns } from "../../workers/turns.js";
+import { publicError } from "../errors/errors.js";
 import { readDocument } from "../http/document.js";
-import { toHttpError } from "../http/error-handler.js";
 import { Callers } from "../keys/callers.js";
 import { Generation, type Listener } from "../requests/generation.js";
 import { nativeOperations } from "../requests/native/native.js";
@@ -168,7 +168,12 @@ class LoadedModel implements Model {
     const leave = () => generation?.cancel();
     signal?.addEventListener("abort", leave);
     try {
-      const taken = new Generation({ queue, operation, body, id: randomUUID(), caller: this.#caller });
+      const taken = new Generation({
+        queue,
+        request: operation.parse(body),
+        id: randomUUID(),
+        caller: this.#caller,
+      });
       generation = taken;
       const prepared = await this.#preparing.take(() => taken.prepare());
       const { outcomes } = await taken.run(push === null ? {} : pieces(push));
@@ -212,7 +217,7 @@ const codes: Record<string, JaiErrorCode> = {
 };
 
 function toJaiError(thrown: unknown): unknown {
-  const { code, body } = toHttpError(thrown);
+  const { code, body } = publicError(thrown);
   const known = codes[code];
   if (known === undefined) return thrown;
   if (known === "closed") return new JaiError(known, "the model is closed");

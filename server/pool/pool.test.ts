@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
-import { FormRefused, GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
+import { invalidGrammar } from "../errors/errors.js";
+import { GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
 
 const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
 
@@ -181,7 +182,7 @@ test("a sequence's failure is its own", async (context) => {
   await pool.ready;
   const held = pool.run(task("hold"));
   await assert.rejects(pool.run(task("fail")).outcome, new GenerationFailed("the sequence failed"));
-  await assert.rejects(pool.run(task("misshape")).outcome, new FormRefused("no text has this form"));
+  await assert.rejects(pool.run(task("misshape")).outcome, invalidGrammar("no text has this form"));
   held.cancel();
   assert.equal((await held.outcome).type, "cancelled");
 });

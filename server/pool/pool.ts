@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../../models/self-test.js";
+import { invalidGrammar, PublicError } from "../errors/errors.js";
 import "../../workers/onnx/telemetry.js";
 import { Halt } from "../../workers/halt.js";
 import { Occupancy } from "../../workers/occupancy.js";
@@ -39,7 +40,7 @@ export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) =
 export interface Job {
   /**
    * Settles when the worker has let go of the task, and so its slot is free again.
-   * Rejects with `WorkerLost`, or with `FormRefused` or `GenerationFailed` and the worker's reason.
+   * Rejects with `WorkerLost`, `GenerationFailed`, or `invalid_grammar` where no text can have the form that was asked for.
    */
   outcome: Promise<Outcome>;
   /** Asks the worker to stop; the outcome tells whether that came in time. */
@@ -47,18 +48,19 @@ export interface Job {
 }
 
 /** The worker died, or was ended, with the task in it. */
-export class WorkerLost extends Error {
+export class WorkerLost extends PublicError {
   override name = "WorkerLost";
+  constructor(inner: string) {
+    super("worker_lost", { inner });
+  }
 }
 
 /** The worker is well, but this task went wrong in it. */
-export class GenerationFailed extends Error {
+export class GenerationFailed extends PublicError {
   override name = "GenerationFailed";
-}
-
-/** The text turned out not to be able to have the form that its request asks for; the message is for whoever sent it. */
-export class FormRefused extends Error {
-  override name = "FormRefused";
+  constructor(inner: string) {
+    super("generation_failed", { inner });
+  }
 }
 
 export interface PoolOptions {
@@ -313,7 +315,7 @@ function lastWord(port: MessagePort): Outcome | null {
   port.close();
   if (received?.message.type === "failed") {
     const { form, message } = received.message;
-    throw form ? new FormRefused(message) : new GenerationFailed(message);
+    throw form ? invalidGrammar(message) : new GenerationFailed(message);
   }
   return received?.message ?? null;
 }

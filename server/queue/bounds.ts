@@ -30,11 +30,9 @@ export class Bounds {
    * @throws NeverFits
    */
   take(caller: string, sequences: number, promptTokens: number): "full" | "caller_full" | null {
+    this.assertFits(sequences);
     const most = this.#most;
     const ofCaller = (this.#byCaller.get(caller) ?? 0) + sequences;
-    // One is no invalid request, whatever the bounds.
-    const mostSequences = Math.max(Math.min(most.sequences, most.sequencesOfCaller), 1);
-    if (sequences > mostSequences) throw new NeverFits("sequences", mostSequences, sequences);
     if (this.#sequences + sequences > most.sequences) return "full";
     if (this.#promptTokens + this.estimate(promptTokens) > most.promptTokens) return "full";
     if (ofCaller > most.sequencesOfCaller) return "caller_full";
@@ -44,6 +42,16 @@ export class Bounds {
     return null;
   }
 
+  /** @throws NeverFits for more than there could ever be a place for */
+  assertFits(sequences: number, promptTokens = 0): void {
+    const most = this.#most;
+    // One sequence is no invalid request, whatever the bounds.
+    const mostSequences = Math.max(Math.min(most.sequences, most.sequencesOfCaller), 1);
+    if (sequences > mostSequences) throw new NeverFits("sequences", mostSequences, sequences);
+    if (promptTokens > most.promptTokens)
+      throw new NeverFits("prompt tokens", most.promptTokens, promptTokens);
+  }
+
   /** As `take` counts it. */
   estimate(promptTokens: number): number {
     return Math.min(promptTokens, this.#most.promptTokens);
@@ -51,8 +59,8 @@ export class Bounds {
 
   /** Counts other prompt tokens in place of an estimate; false: there is no place for so many. @throws NeverFits */
   adjust(from: number, to: number): boolean {
+    this.assertFits(1, to);
     const most = this.#most.promptTokens;
-    if (to > most) throw new NeverFits("prompt tokens", most, to);
     if (to > from && this.#promptTokens - from + to > most) return false;
     this.#promptTokens += to - from;
     return true;

@@ -1,3 +1,4 @@
+import { errors, PublicError } from "../errors/errors.js";
 import type { Clock } from "./clock.js";
 
 /** How long a request may take, in seconds; what is left out may take forever. */
@@ -19,13 +20,21 @@ const deadlines = ["queue", "firstToken", "stall", "total"] as const;
 /** Node's timers wait no longer: one that is to, calls back at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-export class DeadlineExceeded extends Error {
+const awaited: Readonly<Record<Deadline, string>> = {
+  queue: "waiting for a slot",
+  firstToken: "the first token",
+  stall: "the next token",
+  total: "the whole answer",
+};
+
+export class DeadlineExceeded extends PublicError {
   override name = "DeadlineExceeded";
   constructor(
     readonly deadline: Deadline,
     readonly seconds: number,
   ) {
-    super(`the ${deadline} deadline of ${seconds} s has passed`);
+    const { detail } = errors.deadline_exceeded;
+    super("deadline_exceeded", { detail: `${detail}: ${seconds} s for ${awaited[deadline]}` });
   }
 }
 

@@ -141,6 +141,11 @@ export class Queue<T, R> {
     return ticket;
   }
 
+  /** Takes no place. @throws NeverFits for a request that there can't ever be a place for */
+  assertFits({ sequences, promptTokens }: Pick<Request, "sequences" | "promptTokens">): void {
+    this.#bounds.assertFits(sequences, promptTokens);
+  }
+
   /** Starts what waits, as far as slots are free. */
   dispatch(): void {
     while (this.#running < this.#options.capacity()) {

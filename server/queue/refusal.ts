@@ -1,3 +1,5 @@
+import { PublicError } from "../errors/errors.js";
+
 /**
  * Why a request gets no place now: the model is still loading, the server is shutting down, the queue is full, or its
  * caller has as many requests in it as one may have.
@@ -5,30 +7,37 @@
 export type Refusal = "loading" | "draining" | "full" | "caller_full";
 
 /** There is no place for the request now; later there may be. */
-export class QueueRefusal extends Error {
+export class QueueRefusal extends PublicError {
   override name = "QueueRefusal";
+  /** @param retryAfter whole seconds, at least 1 */
   constructor(
     readonly reason: Refusal,
-    /** When to try again, in whole seconds; at least 1. */
-    readonly retryAfter: number,
+    retryAfter: number,
   ) {
-    super(`no place in the queue: ${reason}`);
+    super(reason, { retryAfter });
   }
 }
 
 /** The request is larger than the whole queue: waiting would not help it. */
-export class NeverFits extends Error {
+export class NeverFits extends PublicError {
   override name = "NeverFits";
   constructor(
     readonly what: "sequences" | "prompt tokens",
     readonly most: number,
     readonly got: number,
   ) {
-    super(`expected at most ${most} ${what}, got ${got}`);
+    const msg = `Value error, expected at most ${most} ${what}, got ${got}`;
+    super("invalid_body", { detail: [{ loc: ["body"], msg, type: "value_error" }] });
   }
 }
 
-/** The request was given up before its job came to anything. */
-export class Removed extends Error {
+/**
+ * The request was given up before it was done. A client that is still there to read this lost its place at the end of a
+ * drain.
+ */
+export class Removed extends PublicError {
   override name = "Removed";
+  constructor() {
+    super("draining", { retryAfter: 1 });
+  }
 }

@@ -2,7 +2,7 @@ import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../models/folder.js";
 import { checkGrammar, GrammarError, type GrammarModel } from "../../workers/grammar/index.js";
 import type { GrammarSource } from "../../workers/protocol.js";
-import { invalidBody, invalidGrammar } from "../errors/errors.js";
+import { invalidField, invalidGrammar } from "../errors/errors.js";
 import type { Task } from "../pool/pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
 import { halves, sequenceSeed } from "./seed.js";
@@ -49,7 +49,7 @@ export interface TaskDefaults {
 /** What a task has beside its id and prompt. */
 export type TaskFields = Omit<Task, "id" | "promptIds">;
 
-/** The tasks' fields of a body, for the sequence with this seed. @throws HttpError 422 for what its schema can't say */
+/** The tasks' fields of a body, for the sequence with this seed. @throws PublicError 422 for what its schema can't say */
 export function taskFields(
   fields: GenerationFields,
   { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config" | "tokenizer"> },
@@ -100,7 +100,7 @@ export function readTimeouts({ timeout }: GenerationFields): Timeouts {
   };
 }
 
-/** @throws HttpError 422 where two fields ask for a form, 400 for a form that no text can be held to */
+/** @throws PublicError 422 where two fields ask for a form, 400 for a form that no text can be held to */
 function readGrammar(
   { response_format, regex, grammar }: GenerationFields,
   model: GrammarModel,
@@ -112,7 +112,7 @@ function readGrammar(
   if (regex != null) sources.push({ type: "regex", pattern: regex });
   if (grammar != null) sources.push({ type: "grammar", ebnf: grammar });
   if (sources.length > 1)
-    throw refuse(["grammar"], "expected one of response_format, regex and grammar, got several");
+    throw invalidField(["grammar"], "expected one of response_format, regex and grammar, got several");
   const [source = null] = sources;
   try {
     if (source !== null) checkGrammar(source, model);
@@ -123,10 +123,13 @@ function readGrammar(
   return source;
 }
 
-/** @throws HttpError 422 where there is none, 400 where it is nested deeper than it can be written */
+/** @throws PublicError 422 where there is none, 400 where it is nested deeper than it can be written */
 function schemaOf(format: { schema?: object } | undefined): string {
   if (format === undefined)
-    throw refuse(["response_format", "json_schema"], "expected it with the type json_schema, got nothing");
+    throw invalidField(
+      ["response_format", "json_schema"],
+      "expected it with the type json_schema, got nothing",
+    );
   try {
     return JSON.stringify(format.schema ?? {});
   } catch (error) {
@@ -135,19 +138,17 @@ function schemaOf(format: { schema?: object } | undefined): string {
   }
 }
 
-/** @throws HttpError 422 for a token that the model doesn't have */
+/** @throws PublicError 422 for a token that the model doesn't have */
 function readBias(bias: Record<string, number>, vocabulary: number): [number, number][] {
   return Object.entries(bias).map(([token, value]) => {
     const id = /^\d{1,9}$/.test(token) ? Number(token) : vocabulary;
     if (id >= vocabulary)
-      throw refuse(["logit_bias", token], `expected a token id below ${vocabulary}, got ${shown(token)}`);
+      throw invalidField(
+        ["logit_bias", token],
+        `expected a token id below ${vocabulary}, got ${shown(token)}`,
+      );
     return [id, value];
   });
-}
-
-/** An error in a field that its schema could not find. */
-export function refuse(path: (string | number)[], message: string) {
-  return invalidBody({ loc: ["body", ...path], msg: `Value error, ${message}`, type: "value_error" });
 }
 
 /** What came, for an error message: whoever sent it may have sent a lot. */

@@ -3,7 +3,8 @@ import type { Finished, Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import { Removed } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
-import type { Delta, Operation, Prepared } from "./operation.js";
+import type { Delta } from "../streams/events.js";
+import type { GenerationRequest, Prepared } from "./operation.js";
 
 /** Hears of a generation while it is under way. */
 export interface Listener {
@@ -22,9 +23,7 @@ export interface Result {
 
 export interface GenerationParts {
   queue: Queue<Task, Outcome>;
-  operation: Operation;
-  /** Has passed the operation's schema. */
-  body: object;
+  request: GenerationRequest;
   id: string;
   caller: Caller;
 }
@@ -34,8 +33,7 @@ export interface GenerationParts {
  * each by itself. They come to something together: where one fails, the others are cancelled.
  */
 export class Generation {
-  readonly #operation: Operation;
-  readonly #body: object;
+  readonly #request: GenerationRequest;
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
   /** What the caller may use for it. */
@@ -45,15 +43,14 @@ export class Generation {
 
   /**
    * Takes the places.
-   * @throws HttpError if the caller has used what is theirs
+   * @throws PublicError if the caller has used what is theirs
    * @throws QueueRefusal
    */
-  constructor({ queue, operation, body, id, caller }: GenerationParts) {
-    const { sequences, promptChars, maxTokens, priority, timeouts } = operation.measure(body);
-    this.#operation = operation;
-    this.#body = body;
+  constructor({ queue, request, id, caller }: GenerationParts) {
+    const { sequences, promptChars, priority, timeouts } = request;
+    this.#request = request;
     this.#id = id;
-    this.#lease = caller.admit({ tokens: promptChars + sequences * maxTokens });
+    this.#lease = caller.admit({ tokens: mostTokens(request) });
     try {
       this.#ticket = queue.reserve({
         caller: caller.name,
@@ -79,12 +76,11 @@ export class Generation {
     return this.#prepared;
   }
 
-  /** Makes its tasks. @throws HttpError for a body that can't be generated, and its places are given back */
+  /** Makes its tasks. @throws PublicError for a body that can't be generated, and its places are given back */
   prepare(): Prepared {
     try {
-      this.#prepared = this.#operation.prepare(this.#body, this.#id);
-      const prompts = new Set(this.#prepared.tasks.map(({ promptIds }) => promptIds));
-      this.#ticket.adjust([...prompts].reduce((sum, { length }) => sum + length, 0));
+      this.#prepared = this.#request.prepare(this.#id);
+      this.#ticket.adjust(promptTokens(this.#prepared.tasks));
       return this.#prepared;
     } catch (error) {
       this.cancel();
@@ -149,10 +145,30 @@ export class Generation {
   /** Counts each prompt once, however many sequences began with it. */
   #settle(written: readonly number[]): void {
     const { tasks } = this.prepared;
-    const read = new Set(tasks.filter((_, i) => written[i]! > 0).map(({ promptIds }) => promptIds));
     this.#lease.settle({
-      promptTokens: [...read].reduce((sum, { length }) => sum + length, 0),
+      promptTokens: promptTokens(tasks.filter((_, i) => written[i]! > 0)),
       completionTokens: written.reduce((sum, tokens) => sum + tokens, 0),
     });
   }
+}
+
+/**
+ * Throws for a request that no waiting would help, and takes no place.
+ * @throws NeverFits where it is larger than the queue
+ * @throws PublicError where it may use more tokens than its caller ever may
+ */
+export function assertFits({ queue, request, id, caller }: GenerationParts): void {
+  caller.assertFits({ tokens: mostTokens(request) });
+  const { tasks } = request.prepare(id);
+  queue.assertFits({ sequences: request.sequences, promptTokens: promptTokens(tasks) });
+}
+
+/** The most that a request may use, prompt included; most tokenizers make fewer tokens than a text has characters. */
+const mostTokens = ({ promptChars, sequences, maxTokens }: GenerationRequest) =>
+  promptChars + sequences * maxTokens;
+
+/** Of each prompt once, however many sequences begin with it. */
+function promptTokens(tasks: readonly Task[]): number {
+  const prompts = new Set(tasks.map(({ promptIds }) => promptIds));
+  return [...prompts].reduce((sum, { length }) => sum + length, 0);
 }

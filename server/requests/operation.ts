@@ -1,36 +1,42 @@
-import type { TokenLogprob } from "../../workers/protocol.js";
-import type { HttpError } from "../errors/errors.js";
 import type { Finished, Task } from "../pool/pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
-import type { Standing } from "../queue/ticket.js";
+import type { Events } from "../streams/events.js";
 
-/** What a body asks for, known before anything is computed for it. */
-export interface Demand {
+/** A request for text, read from its body. Nothing is computed for it yet, so that it can be refused at no cost. */
+export interface GenerationRequest {
   /** How many sequences are generated for it. */
   sequences: number;
-  /** Characters that all their prompts have together. */
+  /** Characters of all its prompts together. */
   promptChars: number;
-  /** Tokens that a sequence may get. */
+  /** The most tokens that each sequence may write. */
   maxTokens: number;
   stream: boolean;
   /** Higher is sooner; the caller's own where absent. */
   priority?: number | undefined;
   timeouts: Timeouts;
+  /**
+   * Tokenizes the prompts and makes a task for each sequence.
+   * @throws PublicError for what openapi.yaml can't say against a body
+   */
+  prepare(id: string): Prepared;
 }
 
 /**
- * An operation that generates text: what its bodies ask the engine for, and how it words the answer. It knows neither
- * the queue nor a socket, so that a request and a job are the same to it.
+ * An operation that generates text: how its bodies are read, and how it words the answer. It knows neither the queue nor
+ * a socket, so that a request and a job are the same to it.
  */
 export interface Operation {
-  /** Its path in openapi.yaml, whose schema its bodies have passed. */
+  /** Its path in openapi.yaml. */
   readonly path: string;
-  measure(body: object): Demand;
-  /** Makes the sequences' tasks. @throws HttpError for what the schema can't say against a body */
-  prepare(body: object, id: string): Prepared;
+  /**
+   * The one place where a body's fields are read.
+   * @param body has passed openapi.yaml's schema, whose defaults are in it
+   * @throws PublicError for what the schema can't say against it
+   */
+  parse(body: object): GenerationRequest;
 }
 
-/** A body, ready for the engine. */
+/** A request, ready for the engine. */
 export interface Prepared {
   /** A task for each sequence, in their order, with ids that begin with the request's. */
   tasks: Task[];
@@ -38,30 +44,4 @@ export interface Prepared {
   answer(outcomes: readonly Finished[]): object;
   /** Words the response as a stream; made for a single one. */
   events(): Events;
-}
-
-/** Text of one sequence as it comes. */
-export interface Delta {
-  text: string;
-  /** How many tokens it is of. */
-  tokens: number;
-  /** Of those tokens, where the task asked for them. */
-  logprobs: TokenLogprob[];
-}
-
-/** Words a stream of server-sent events. Each returns whole events, or comments, or nothing. */
-export interface Events {
-  begin(): string;
-  queue(standing: Standing): string;
-  delta(sequence: number, delta: Delta): string;
-  /** A sequence has ended, and its deltas have told all of it. */
-  end(sequence: number, outcome: Finished): string;
-  /** All have ended; `answer` is the whole response. */
-  done(answer: object): string;
-  fail(error: HttpError): string;
-}
-
-/** One event. JSON has no line breaks of its own, so one `data` line holds it. */
-export function event(data: object, name?: string): string {
-  return `${name === undefined ? "" : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
 }

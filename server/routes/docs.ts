@@ -51,6 +51,16 @@ const redocAsset = "/redoc/redoc.standalone.js";
 /** What the pages load: served, and not in openapi.yaml. */
 export const pageAssets: readonly string[] = [...swaggerAssets, redocAsset];
 
+/** The pages need no key. */
+export const openPages: readonly string[] = [
+  "/docs",
+  "/docs/",
+  "/redoc",
+  "/redoc/",
+  "/openapi.json",
+  ...pageAssets,
+];
+
 export function docsRoutes(document: Document): Router {
   const swaggerPage = swaggerUi
     .generateHTML(document, swaggerOptions)

@@ -34,10 +34,9 @@ export function generateRoutes({ operations, ...others }: GenerateParts): Router
 function answer(operation: Operation, parts: AnswerParts): RequestHandler {
   const { queue, log, streams, preparing } = parts;
   return async (req: Request, res: Response): Promise<void> => {
-    const body = req.body as object;
     const { socket } = req;
     const id = requestId(res);
-    log.info(`${id} - ${req.path}${quote(body, log)}`, { id, path: req.path });
+    log.info(`${id} - ${req.path}${quote(req.body as object, log)}`, { id, path: req.path });
     let generation: Generation | null = null;
     // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
     const leave = () => generation?.cancel();
@@ -45,15 +44,15 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     socket.setMaxListeners(0);
     socket.once("close", leave);
     try {
-      generation = new Generation({ queue, operation, body, id, caller: callerOf(res) });
+      const request = operation.parse(req.body as object);
+      generation = new Generation({ queue, request, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
       const taken = generation;
       const prepared = await preparing.take(() => taken.prepare());
-      const { stream } = operation.measure(body);
       let events: EventStream | null = null;
       let standing: Standing | null = null;
       const running = generation.run(
-        stream
+        request.stream
           ? {
               onStanding: (now) => {
                 standing = now;
@@ -65,7 +64,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
           : {},
       );
       res.set("X-Queue-Position", String(generation.position));
-      if (stream) {
+      if (request.stream) {
         // Later it would come too late for the headers.
         if (generation.position === 0) res.set("X-Queue-Time", "0.000");
         events = new EventStream(res, prepared.events(), streams);

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
-import { HttpError, invalidBody } from "../errors/errors.js";
+import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
 import { quote } from "../http/quote.js";
 import type { Background } from "../jobs/background.js";
-import { isForNow } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { JobsFull } from "../jobs/jobs.js";
@@ -12,8 +11,7 @@ import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import { QueueRefusal, Removed } from "../queue/refusal.js";
-import { refuse } from "../requests/fields.js";
-import { Generation, type GenerationParts } from "../requests/generation.js";
+import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
 import type { EventStreamOptions } from "../streams/event-stream.js";
@@ -82,7 +80,7 @@ function asEndpoint({ background: { operations, callbacks }, validate }: JobRout
     } = req.body as JobBody;
     const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
     const operation = operations.find((one) => one.path === path);
-    if (operation === undefined) throw refuse(["endpoint"], `expected one of ${paths.join(", ")}`);
+    if (operation === undefined) throw invalidField(["endpoint"], `expected one of ${paths.join(", ")}`);
     if (callback_url != null) checkCallback(callback_url, callbacks);
     // From now on it is a part of what the job is, so that a second run gives the same text.
     const body = { ...rest, seed: rest.seed ?? randomSeed() };
@@ -106,9 +104,12 @@ type Documented = Request & { openapi?: unknown };
 
 function checkCallback(url: string, callbacks: Background["callbacks"]): void {
   if (callbacks === null)
-    throw refuse(["callback_url"], "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET");
+    throw invalidField(
+      ["callback_url"],
+      "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET",
+    );
   const wrong = checkCallbackUrl(url, callbacks.addresses);
-  if (wrong !== null) throw refuse(["callback_url"], wrong);
+  if (wrong !== null) throw invalidField(["callback_url"], wrong);
 }
 
 function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
@@ -128,19 +129,19 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
     try {
       // Before the prompt is tokenized.
       jobs.checkRoom();
-      const { priority, sequences, maxTokens } = operation.measure(body);
-      check({ queue, operation, body, id, caller });
-      const request = {
+      const request = operation.parse(body);
+      assertFits({ queue, request, id, caller });
+      const accepted = {
         id,
         caller: caller.name,
         endpoint: operation.path,
         body,
-        priority: caller.priorityFor(priority),
-        maxTokens: sequences * maxTokens,
+        priority: caller.priorityFor(request.priority),
+        maxTokens: request.sequences * request.maxTokens,
         callbackUrl,
       };
       res.status(202).set("Location", `/jobs/${id}`);
-      await jobs.accept(request, (job) => {
+      await jobs.accept(accepted, (job) => {
         answer = documents.summary(job);
         return idempotency.keep(res, answer);
       });
@@ -149,23 +150,11 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
       if (!(error instanceof JobsFull)) throw error;
       // When something of the store expires is nothing to wait for.
       const isStore = error.reason === "store_full";
-      throw new HttpError(error.reason, isStore ? {} : { "Retry-After": String(background.retryAfter()) });
+      throw new PublicError(error.reason, isStore ? {} : { retryAfter: background.retryAfter() });
     }
     log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
   };
-}
-
-/** Finds what the schema can't say against a body, as its operation would; that there is no room now says nothing. */
-function check(parts: GenerationParts): void {
-  try {
-    const generation = new Generation(parts);
-    generation.prepare();
-    generation.cancel();
-  } catch (error) {
-    if (!isForNow(error)) throw error;
-    parts.operation.prepare(parts.body, parts.id);
-  }
 }
 
 function list({ background: { jobs, documents } }: JobRoutesParts): RequestHandler {
@@ -235,5 +224,5 @@ function find({ background: { jobs } }: JobRoutesParts, req: Request, res: Respo
 }
 
 function notFound(): never {
-  throw new HttpError("job_not_found");
+  throw new PublicError("job_not_found");
 }

@@ -1,6 +1,6 @@
 import { toUSVString } from "node:util";
 import { Router } from "express";
-import { refuse } from "../requests/fields.js";
+import { invalidField } from "../errors/errors.js";
 import { type ChatMessage, conversationChars, renderConversation } from "../requests/openai/conversation.js";
 import { checkIds } from "../requests/openai/prompts.js";
 import { checkLength, checkModel, type Limits, type OpenAiModel } from "../requests/openai/request.js";
@@ -37,7 +37,7 @@ export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
   };
   const readText = ({ prompt, messages }: TokenizeBody) => {
     if ((prompt === undefined) === (messages === undefined))
-      throw refuse(
+      throw invalidField(
         [],
         `expected either prompt or messages, got ${prompt === undefined ? "neither" : "both"}`,
       );

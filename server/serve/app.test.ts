@@ -4,9 +4,9 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
-import { errors } from "../errors/errors.js";
+import { errors, invalidGrammar } from "../errors/errors.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
-import { FormRefused, GenerationFailed, WorkerLost } from "../pool/pool.js";
+import { GenerationFailed, WorkerLost } from "../pool/pool.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
 const read = (response: Response): Promise<any> => response.json();
@@ -269,7 +269,7 @@ test("a form that turns out too hard to keep is the request's fault", async (con
   const { post, jobs, until } = await serveStandIn(context, { hold: true });
   const answer = post("/generate", { prompt: "x", regex: "[ab]+" });
   await until(() => jobs.length > 0);
-  jobs[0]!.fail(new FormRefused("expected less"));
+  jobs[0]!.fail(invalidGrammar("expected less"));
   const response = await answer;
   const { invalid_grammar } = errors;
   assert.deepEqual(

@@ -1,7 +1,7 @@
 import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import type { ModelFolder } from "../../models/folder.js";
-import { HttpError } from "../errors/errors.js";
+import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
 import { boundedLists } from "../http/bounded-lists.js";
 import { crossOrigin } from "../http/cross-origin.js";
@@ -20,7 +20,7 @@ import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import type { Operation } from "../requests/operation.js";
-import { docsRoutes } from "../routes/docs.js";
+import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
 import { generateRoutes } from "../routes/generate.js";
 import { type HealthParts, healthRoutes } from "../routes/health.js";
 import { jobRoutes } from "../routes/jobs.js";
@@ -70,8 +70,8 @@ export function createApp({
   app.use(securityHeaders());
   app.use(requireOneHost());
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
-  app.use(authenticate(callers));
-  app.use(knownPaths(document));
+  app.use(authenticate(callers, new Set(["/", "/health", ...openPages])));
+  app.use(knownPaths(document, pageAssets));
   app.post(/.*/, readBody(config.maxBodyBytes));
   app.use(misspelledFields(document, operations, log));
   const validate = requestValidation(document, validateResponses ?? false);
@@ -85,7 +85,7 @@ export function createApp({
   app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {
-    throw new HttpError("not_found");
+    throw new PublicError("not_found");
   });
   app.use(background.idempotency.handleError());
   app.use(countRefusals());

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { readDocument } from "../http/document.js";
-import { toHttpError } from "../http/error-handler.js";
 import { answerHalfClosed } from "../http/half-close.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Background } from "../jobs/background.js";
@@ -77,7 +76,6 @@ export class JaiServer {
         operations,
         queue: runtime.queue,
         callers,
-        describe: toHttpError,
         log,
       });
       runtime.on("free", () => background.dispatch());

@@ -4,9 +4,9 @@ import { parseArgs } from "node:util";
 import type { Device } from "../../workers/protocol.js";
 import { corsOriginsForm, parseCorsOrigins } from "../http/cross-origin.js";
 import type { Key } from "../keys/key.js";
-import { keyListForm, parseKeyList } from "../keys/key-list.js";
 import { nearest } from "../nearest.js";
 import { readSecrets } from "../webhooks/signature.js";
+import { keyListForm, parseKeyList } from "./key-list.js";
 
 /** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server/settings. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { EventReader } from "../../ops/server-sent-events.js";
-import { HttpError } from "../errors/errors.js";
+import { PublicError } from "../errors/errors.js";
 import { finished } from "../fixtures/finished.js";
 import { NativeEvents } from "../requests/native/native-events.js";
 import { EventStream } from "./event-stream.js";
@@ -145,7 +145,7 @@ test("each of several sequences is told by itself, and its index with it", async
 test("an error comes after the text so far, and is the last event", async () => {
   const { stream, res, beats, events } = await openStream();
   stream.delta(0, delta("ab", 2));
-  stream.fail(new HttpError("generation_failed"));
+  stream.fail(new PublicError("generation_failed"));
   assert.deepEqual(await events(), [
     ["message", { text: "ab", tokens: 2 }],
     ["error", { detail: "The generation failed" }],
@@ -217,7 +217,7 @@ test("a client that is gone is written nothing, and its beats end", async () => 
   stream.delta(0, delta("a", 1));
   beat();
   stream.queue({ position: 1, expectedWait: 1 });
-  stream.fail(new HttpError("internal"));
+  stream.fail(new PublicError("internal"));
   assert.equal(socket.writableLength, 0);
 });
 

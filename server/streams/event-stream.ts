@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { HttpError } from "../errors/errors.js";
+import type { PublicError } from "../errors/errors.js";
 import type { Finished } from "../pool/pool.js";
 import type { Standing } from "../queue/ticket.js";
-import type { Delta, Events } from "../requests/operation.js";
+import type { Delta, Events } from "./events.js";
 
 /** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
 export type Every = (ms: number, callback: () => void) => () => void;
@@ -109,7 +109,7 @@ export class EventStream {
     this.#close(this.#events.done(answer));
   }
 
-  fail(error: HttpError): void {
+  fail(error: PublicError): void {
     this.#close(this.#events.fail(error));
   }
 

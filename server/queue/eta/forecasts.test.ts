@@ -87,7 +87,7 @@ async function run({ slots, workers, limit, requests, callers, load, burst }: Lo
     } catch (error) {
       if (!(error instanceof QueueRefusal)) throw error;
       // It would have started next after the last of its caller.
-      const foretold = error.retryAfter * 1000;
+      const foretold = error.retryAfter! * 1000;
       last.get(caller)?.push((started) => retries.push({ foretold, actual: started - at }));
       return;
     }

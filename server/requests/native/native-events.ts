@@ -1,6 +1,6 @@
-import type { HttpError } from "../../errors/errors.js";
+import type { PublicError } from "../../errors/errors.js";
 import type { Standing } from "../../queue/ticket.js";
-import { type Delta, type Events, event } from "../operation.js";
+import { type Delta, type Events, event } from "../../streams/events.js";
 
 /** The stream that openapi.yaml's GenerationEvents describe. */
 export class NativeEvents implements Events {
@@ -30,7 +30,7 @@ export class NativeEvents implements Events {
     return event(answer, "done");
   }
 
-  fail({ body }: HttpError): string {
+  fail({ body }: PublicError): string {
     return event(body, "error");
   }
 }

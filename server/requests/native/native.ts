@@ -1,8 +1,9 @@
 import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../../models/folder.js";
+import { invalidField } from "../../errors/errors.js";
 import type { Finished, Task } from "../../pool/pool.js";
-import { choices, type GenerationFields, readTimeouts, refuse, taskFields } from "../fields.js";
-import type { Operation } from "../operation.js";
+import { choices, type GenerationFields, readTimeouts, taskFields } from "../fields.js";
+import type { Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { NativeEvents } from "./native-events.js";
 
@@ -42,7 +43,7 @@ function operation(model: NativeModel, { path, frame, defaultStop }: Framing): O
   const framing = frame("x").length - 1;
   return {
     path,
-    measure(body) {
+    parse(body) {
       const fields = body as NativeFields;
       return {
         sequences: fields.n ?? 1,
@@ -51,30 +52,32 @@ function operation(model: NativeModel, { path, frame, defaultStop }: Framing): O
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(fields),
-      };
-    },
-    prepare(body, id) {
-      const fields = body as NativeFields;
-      const prompt = frame(toUSVString(fields.prompt));
-      const promptIds = model.tokenizer.encode(prompt);
-      // Spaces alone, to a tokenizer that drops them.
-      if (promptIds.length === 0) throw refuse(["prompt"], "expected a text that has tokens for this model");
-      const { max_tokens: maxTokens, temperature, top_k: topK } = fields;
-      const defaults = { maxTokens, temperature, topK, stop: defaultStop };
-      const task: Task = {
-        id,
-        promptIds,
-        ...taskFields(fields, { defaults, model }),
-      };
-      const seed = fields.seed ?? randomSeed();
-      const tasks = choices(task, seed, fields.n ?? 1);
-      return {
-        tasks,
-        answer: (outcomes) => answer({ id, prompt, seed }, outcomes),
-        events: () => new NativeEvents(tasks.length),
+        prepare: (id) => prepare(fields, id),
       };
     },
   };
+
+  function prepare(fields: NativeFields, id: string): Prepared {
+    const prompt = frame(toUSVString(fields.prompt));
+    const promptIds = model.tokenizer.encode(prompt);
+    // Spaces alone, to a tokenizer that drops them.
+    if (promptIds.length === 0)
+      throw invalidField(["prompt"], "expected a text that has tokens for this model");
+    const { max_tokens: maxTokens, temperature, top_k: topK } = fields;
+    const defaults = { maxTokens, temperature, topK, stop: defaultStop };
+    const task: Task = {
+      id,
+      promptIds,
+      ...taskFields(fields, { defaults, model }),
+    };
+    const seed = fields.seed ?? randomSeed();
+    const tasks = choices(task, seed, fields.n ?? 1);
+    return {
+      tasks,
+      answer: (outcomes) => answer({ id, prompt, seed }, outcomes),
+      events: () => new NativeEvents(tasks.length),
+    };
+  }
 }
 
 function answer(request: { id: string; prompt: string; seed: number }, outcomes: readonly Finished[]) {

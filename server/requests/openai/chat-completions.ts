@@ -1,7 +1,9 @@
 import type { ChatTemplate } from "../../../models/chat-template.js";
+import { invalidField } from "../../errors/errors.js";
 import type { Finished, Task } from "../../pool/pool.js";
-import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
-import type { Delta, Operation } from "../operation.js";
+import type { Delta } from "../../streams/events.js";
+import { choices, readTimeouts, taskFields } from "../fields.js";
+import type { Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { type ChatMessage, conversationChars, renderConversation } from "./conversation.js";
 import { chatLogprobs } from "./logprobs.js";
@@ -42,7 +44,7 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
   const framing = framingChars(chatTemplate);
   return {
     path: "/v1/chat/completions",
-    measure(body) {
+    parse(body) {
       const fields = body as ChatFields;
       checkModel(fields.model, config.name);
       checkFields(fields);
@@ -55,65 +57,66 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(openAiSampling(fields)),
-      };
-    },
-    prepare(body, id) {
-      const fields = body as ChatFields;
-      const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
-      if (promptIds.length === 0)
-        throw refuse(["messages"], "expected texts that have tokens for this model");
-      const context = config.n_positions;
-      const maxTokens = tokenBudget({
-        promptTokens: promptIds.length,
-        what: "messages",
-        ...askedTokens(fields),
-        usual: context,
-        context,
-        limits,
-      });
-      const sampling = openAiSampling(fields);
-      const plain = taskFields(sampling, {
-        defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-        model,
-      });
-      const { terminator } = chatTemplate;
-      const task: Task = {
-        ...plain,
-        id,
-        promptIds,
-        // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
-        stop:
-          terminator === null || plain.grammar !== null
-            ? plain.stop
-            : [...new Set([...plain.stop, terminator])],
-        logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
-      };
-      const seed = fields.seed ?? randomSeed();
-      const tasks = choices(task, seed, fields.n ?? 1);
-      const created = Math.floor(Date.now() / 1000);
-      const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
-      return {
-        tasks,
-        answer: (outcomes) => ({
-          ...head("chat.completion"),
-          choices: outcomes.map((outcome, index) => ({
-            index,
-            message: { role: "assistant", content: outcome.generated, refusal: null },
-            logprobs: fields.logprobs ? logprobsOf(outcome, model) : null,
-            finish_reason: outcome.reason,
-          })),
-          usage: usageOf(outcomes, outcomes.length),
-          seed,
-        }),
-        events: () =>
-          new OpenAiEvents({
-            head: head("chat.completion.chunk"),
-            choices: tasks.map(() => new ChatChoiceEvents(model, fields.logprobs ?? false)),
-            includeUsage: fields.stream_options?.include_usage ?? false,
-          }),
+        prepare: (id) => prepare(fields, id),
       };
     },
   };
+
+  function prepare(fields: ChatFields, id: string): Prepared {
+    const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
+    if (promptIds.length === 0)
+      throw invalidField(["messages"], "expected texts that have tokens for this model");
+    const context = config.n_positions;
+    const maxTokens = tokenBudget({
+      promptTokens: promptIds.length,
+      what: "messages",
+      ...askedTokens(fields),
+      usual: context,
+      context,
+      limits,
+    });
+    const sampling = openAiSampling(fields);
+    const plain = taskFields(sampling, {
+      defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
+      model,
+    });
+    const { terminator } = chatTemplate;
+    const task: Task = {
+      ...plain,
+      id,
+      promptIds,
+      // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
+      stop:
+        terminator === null || plain.grammar !== null
+          ? plain.stop
+          : [...new Set([...plain.stop, terminator])],
+      logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
+    };
+    const seed = fields.seed ?? randomSeed();
+    const tasks = choices(task, seed, fields.n ?? 1);
+    const created = Math.floor(Date.now() / 1000);
+    const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
+    return {
+      tasks,
+      answer: (outcomes) => ({
+        ...head("chat.completion"),
+        choices: outcomes.map((outcome, index) => ({
+          index,
+          message: { role: "assistant", content: outcome.generated, refusal: null },
+          logprobs: fields.logprobs ? logprobsOf(outcome, model) : null,
+          finish_reason: outcome.reason,
+        })),
+        usage: usageOf(outcomes, outcomes.length),
+        seed,
+      }),
+      events: () =>
+        new OpenAiEvents({
+          head: head("chat.completion.chunk"),
+          choices: tasks.map(() => new ChatChoiceEvents(model, fields.logprobs ?? false)),
+          includeUsage: fields.stream_options?.include_usage ?? false,
+        }),
+    };
+  }
 }
 
 /** About what the template writes around a message. */
@@ -122,7 +125,7 @@ function framingChars({ render }: ChatTemplate): number {
   return render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
 }
 
-/** @throws HttpError for what the model can't do, and what the schema can't say */
+/** @throws PublicError for what the model can't do, and what the schema can't say */
 function checkFields(fields: ChatFields): void {
   const { tool_choice: toolChoice, function_call: functionCall, modalities } = fields;
   const calls = "the model calls no tools";
@@ -136,7 +139,10 @@ function checkFields(fields: ChatFields): void {
   checkUnsupported({ modalities: others, audio: fields.audio }, "the model writes text alone");
   checkUnsupported({ web_search_options: fields.web_search_options }, "the model searches nothing");
   if (fields.top_logprobs && !fields.logprobs)
-    throw refuse(["top_logprobs"], `expected logprobs to be true with it, got ${shown(fields.logprobs)}`);
+    throw invalidField(
+      ["top_logprobs"],
+      `expected logprobs to be true with it, got ${shown(fields.logprobs)}`,
+    );
 }
 
 function askedTokens({ max_completion_tokens: now, max_tokens: before }: ChatFields) {

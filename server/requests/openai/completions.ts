@@ -1,6 +1,8 @@
+import { invalidField } from "../../errors/errors.js";
 import type { Finished, Task } from "../../pool/pool.js";
-import { choices, readTimeouts, refuse, taskFields } from "../fields.js";
-import type { Delta, Operation } from "../operation.js";
+import type { Delta } from "../../streams/events.js";
+import { choices, readTimeouts, taskFields } from "../fields.js";
+import type { Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { completionLogprobs } from "./logprobs.js";
 import { type ChoiceEvents, OpenAiEvents } from "./openai-events.js";
@@ -36,7 +38,7 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
   const { config } = model;
   return {
     path: "/v1/completions",
-    measure(body) {
+    parse(body) {
       const fields = body as CompletionFields;
       checkModel(fields.model, config.name);
       checkFields(fields);
@@ -50,53 +52,54 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(openAiSampling(fields)),
-      };
-    },
-    prepare(body, id) {
-      const fields = body as CompletionFields;
-      const seed = fields.seed ?? randomSeed();
-      const n = fields.n ?? 1;
-      const perPrompt = generatedFor(fields);
-      const tasks = readPrompts(fields.prompt).flatMap((prompt, index) => {
-        const task = { ...taskFor(prompt, fields, model, limits), id };
-        return choices(task, seed, perPrompt, index * perPrompt);
-      });
-      const created = Math.floor(Date.now() / 1000);
-      const head = { id: `cmpl-${id}`, object: "text_completion", created, model: config.name };
-      return {
-        tasks,
-        answer: (outcomes) => {
-          const chosen = outcomes.flatMap((_, at) => {
-            if (at % perPrompt !== 0) return [];
-            return best(outcomes.slice(at, at + perPrompt), n).map((outcome) => ({
-              task: tasks[at]!,
-              outcome,
-            }));
-          });
-          return {
-            ...head,
-            choices: chosen.map(({ task, outcome }, index) => ({
-              index,
-              text: fields.echo ? outcome.fullText : outcome.generated,
-              logprobs: fields.logprobs == null ? null : logprobsOf(task, outcome, fields, model),
-              finish_reason: outcome.reason,
-            })),
-            usage: usageOf(outcomes, perPrompt),
-            seed,
-          };
-        },
-        events: () =>
-          new OpenAiEvents({
-            head,
-            choices: tasks.map((task) => new CompletionChoiceEvents(task, fields, model)),
-            includeUsage: fields.stream_options?.include_usage ?? false,
-          }),
+        prepare: (id) => prepare(fields, prompts, id),
       };
     },
   };
+
+  function prepare(fields: CompletionFields, prompts: readonly Prompt[], id: string): Prepared {
+    const seed = fields.seed ?? randomSeed();
+    const n = fields.n ?? 1;
+    const perPrompt = generatedFor(fields);
+    const tasks = prompts.flatMap((prompt, index) => {
+      const task = { ...taskFor(prompt, fields, model, limits), id };
+      return choices(task, seed, perPrompt, index * perPrompt);
+    });
+    const created = Math.floor(Date.now() / 1000);
+    const head = { id: `cmpl-${id}`, object: "text_completion", created, model: config.name };
+    return {
+      tasks,
+      answer: (outcomes) => {
+        const chosen = outcomes.flatMap((_, at) => {
+          if (at % perPrompt !== 0) return [];
+          return best(outcomes.slice(at, at + perPrompt), n).map((outcome) => ({
+            task: tasks[at]!,
+            outcome,
+          }));
+        });
+        return {
+          ...head,
+          choices: chosen.map(({ task, outcome }, index) => ({
+            index,
+            text: fields.echo ? outcome.fullText : outcome.generated,
+            logprobs: fields.logprobs == null ? null : logprobsOf(task, outcome, fields, model),
+            finish_reason: outcome.reason,
+          })),
+          usage: usageOf(outcomes, perPrompt),
+          seed,
+        };
+      },
+      events: () =>
+        new OpenAiEvents({
+          head,
+          choices: tasks.map((task) => new CompletionChoiceEvents(task, fields, model)),
+          includeUsage: fields.stream_options?.include_usage ?? false,
+        }),
+    };
+  }
 }
 
-/** @throws HttpError for what the model can't do, and what the schema can't say */
+/** @throws PublicError for what the model can't do, and what the schema can't say */
 function checkFields(fields: CompletionFields): void {
   checkUnsupported(
     { suffix: fields.suffix },
@@ -104,11 +107,11 @@ function checkFields(fields: CompletionFields): void {
   );
   const { n, best_of: bestOf, max_tokens: maxTokens } = fields;
   if (bestOf != null && bestOf < (n ?? 1))
-    throw refuse(["best_of"], `expected at least n, which is ${n ?? 1}, got ${bestOf}`);
+    throw invalidField(["best_of"], `expected at least n, which is ${n ?? 1}, got ${bestOf}`);
   if (bestOf != null && bestOf > (n ?? 1) && fields.stream)
-    throw refuse(["best_of"], "expected n with stream, since the best are known at the end");
+    throw invalidField(["best_of"], "expected n with stream, since the best are known at the end");
   if (maxTokens === 0 && !fields.echo)
-    throw refuse(["max_tokens"], "expected at least 1 where the prompt is not to be echoed, got 0");
+    throw invalidField(["max_tokens"], "expected at least 1 where the prompt is not to be echoed, got 0");
 }
 
 function generatedFor({ n, best_of: bestOf }: CompletionFields): number {

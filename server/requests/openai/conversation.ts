@@ -1,8 +1,7 @@
 import { toUSVString } from "node:util";
 import type { ChatTemplate, Message } from "../../../models/chat-template.js";
 import { ModelError } from "../../../models/errors.js";
-import { invalidBody } from "../../errors/errors.js";
-import { refuse } from "../fields.js";
+import { invalidBody, invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 
 /** A message as a client writes it; its schema says no more than this. */
@@ -24,7 +23,7 @@ export function conversationChars(messages: readonly ChatMessage[]): number {
   return readConversation(messages).reduce((sum, { content }) => sum + content.length, 0);
 }
 
-/** The text that the model sees of a conversation. @throws HttpError with the words of a template that refuses it */
+/** The text that the model sees of a conversation. @throws PublicError with the words of a template that refuses it */
 export function renderConversation(messages: readonly ChatMessage[], { render }: ChatTemplate): string {
   const conversation = readConversation(messages);
   try {
@@ -32,11 +31,11 @@ export function renderConversation(messages: readonly ChatMessage[], { render }:
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     const reason = error.message.replace(/^chat_template: cannot render this conversation: /, "");
-    throw refuse(["messages"], `the model's chat template refuses these messages: ${reason}`);
+    throw invalidField(["messages"], `the model's chat template refuses these messages: ${reason}`);
   }
 }
 
-/** @throws HttpError for messages that no template of texts can take */
+/** @throws PublicError for messages that no template of texts can take */
 function readConversation(messages: readonly ChatMessage[]): Message[] {
   return messages.map((message, index) => {
     const { role, name } = message;
@@ -58,7 +57,7 @@ function readContent({ role, content }: ChatMessage, path: (string | number)[]):
   if (typeof content === "string") return content;
   if (content == null) {
     if (role === "assistant") return "";
-    throw refuse([...path, "content"], "expected a string or a list of parts, got none");
+    throw invalidField([...path, "content"], "expected a string or a list of parts, got none");
   }
   const texts = content.map(({ type, text }, index) => {
     const part = [...path, "content", index];
@@ -67,7 +66,8 @@ function readContent({ role, content }: ChatMessage, path: (string | number)[]):
         [...part, "type"],
         `expected "text", which is all that the model reads, got ${shown(type)}`,
       );
-    if (typeof text !== "string") throw refuse([...part, "text"], `expected a string, got ${shown(text)}`);
+    if (typeof text !== "string")
+      throw invalidField([...part, "text"], `expected a string, got ${shown(text)}`);
     return text;
   });
   return texts.join("\n");

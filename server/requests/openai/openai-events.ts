@@ -1,8 +1,8 @@
-import type { HttpError } from "../../errors/errors.js";
+import type { PublicError } from "../../errors/errors.js";
 import { openAiError } from "../../errors/openai-error.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Standing } from "../../queue/ticket.js";
-import { type Delta, type Events, event } from "../operation.js";
+import { type Delta, type Events, event } from "../../streams/events.js";
 
 /** Words one choice of a streamed response. Each returns the choice as the chunks have it, one after the other. */
 export interface ChoiceEvents {
@@ -53,7 +53,7 @@ export class OpenAiEvents implements Events {
     return `${last}data: [DONE]\n\n`;
   }
 
-  fail(error: HttpError): string {
+  fail(error: PublicError): string {
     return event(openAiError(error));
   }
 

@@ -1,6 +1,6 @@
 import { toUSVString } from "node:util";
 import type { Tokenizer } from "../../../models/tokenizer.js";
-import { refuse } from "../fields.js";
+import { invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 
 /** A text, or its tokens. */
@@ -16,26 +16,27 @@ export function readPrompts(prompt: string | (string | number | number[])[]): Pr
   const first = prompt[0]!;
   const different = prompt.findIndex((one) => typeof one !== typeof first);
   if (different >= 0)
-    throw refuse(
+    throw invalidField(
       ["prompt", different],
       `expected ${FORMS}, got ${shown(prompt[different])} beside ${shown(first)}`,
     );
   if (typeof first === "number") return [prompt as number[]];
   if (prompt.length > MOST_PROMPTS)
-    throw refuse(["prompt"], `expected at most ${MOST_PROMPTS} prompts, got ${prompt.length}`);
+    throw invalidField(["prompt"], `expected at most ${MOST_PROMPTS} prompts, got ${prompt.length}`);
   return prompt as Prompt[];
 }
 
-/** @throws HttpError for tokens that the model doesn't have, and for a prompt without any */
+/** @throws PublicError for tokens that the model doesn't have, and for a prompt without any */
 export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
   const ids = typeof prompt === "string" ? tokenizer.encode(toUSVString(prompt)) : prompt;
-  if (ids.length === 0) throw refuse(["prompt"], "expected a prompt that has tokens for this model");
+  if (ids.length === 0) throw invalidField(["prompt"], "expected a prompt that has tokens for this model");
   if (typeof prompt !== "string") checkIds(ids, "prompt", tokenizer);
   return ids;
 }
 
-/** @throws HttpError for tokens that the model doesn't have */
+/** @throws PublicError for tokens that the model doesn't have */
 export function checkIds(ids: readonly number[], field: string, { size }: Tokenizer): void {
   const wrong = ids.find((id) => id < 0 || id >= size);
-  if (wrong !== undefined) throw refuse([field], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
+  if (wrong !== undefined)
+    throw invalidField([field], `expected token ids from 0 to ${size - 1}, got ${wrong}`);
 }

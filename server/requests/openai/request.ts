@@ -1,6 +1,6 @@
 import type { ModelFolder } from "../../../models/folder.js";
-import { errors, HttpError, invalidBody } from "../../errors/errors.js";
-import { type GenerationFields, refuse } from "../fields.js";
+import { errors, invalidBody, invalidField, PublicError } from "../../errors/errors.js";
+import type { GenerationFields } from "../fields.js";
 
 /** What both of OpenAI's generating operations take beside what all take. */
 export interface OpenAiFields extends Partial<GenerationFields> {
@@ -23,14 +23,16 @@ export function openAiSampling(fields: OpenAiFields): GenerationFields {
   return { ...fields, temperature: temperature ?? 1, top_k: topK == null || topK < 0 ? 0 : topK };
 }
 
-/** A body that names no model means the one that is served. @throws HttpError for another */
+/** A body that names no model means the one that is served. @throws PublicError for another */
 export function checkModel(asked: string | null | undefined, served: string): void {
   if (!asked || asked === served) return;
   const { detail } = errors.model_not_found;
-  throw new HttpError("model_not_found", {}, `${detail}: expected ${shown(served)}, got ${shown(asked)}`);
+  throw new PublicError("model_not_found", {
+    detail: `${detail}: expected ${shown(served)}, got ${shown(asked)}`,
+  });
 }
 
-/** @throws HttpError for a field that asks for what there isn't; each of `fields` is one whose value asks for nothing */
+/** @throws PublicError for a field that asks for what there isn't; each of `fields` is one whose value asks for nothing */
 export function checkUnsupported(fields: Record<string, unknown>, why: string): void {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === null || isEmpty(value)) continue;
@@ -38,7 +40,7 @@ export function checkUnsupported(fields: Record<string, unknown>, why: string): 
   }
 }
 
-/** @throws HttpError for texts that are longer, together, than the server takes */
+/** @throws PublicError for texts that are longer, together, than the server takes */
 export function checkLength(field: string, chars: number, { maxPromptChars }: Limits): void {
   if (chars <= maxPromptChars) return;
   const msg = `Expected at most ${maxPromptChars} characters, got ${chars}`;
@@ -58,19 +60,17 @@ export interface BudgetQuestion {
   limits: Limits;
 }
 
-/** How many tokens may follow a prompt. @throws HttpError where these are more than the context, or the server, has room for */
+/** How many tokens may follow a prompt. @throws PublicError where these are more than the context, or the server, has room for */
 export function tokenBudget(question: BudgetQuestion): number {
   const { promptTokens, what, field, asked, usual, context, limits } = question;
   if (asked !== null && asked > limits.maxTokens)
-    throw refuse([field], `expected at most ${limits.maxTokens}, got ${asked}`);
+    throw invalidField([field], `expected at most ${limits.maxTokens}, got ${asked}`);
   const requested = promptTokens + (asked ?? 1);
   if (requested > context) {
     const parts = `${promptTokens} in the ${what}, ${asked ?? "at least 1"} in the completion`;
-    throw new HttpError(
-      "context_length_exceeded",
-      {},
-      `${errors.context_length_exceeded.detail}: This model's maximum context length is ${context} tokens. However, you requested ${requested} tokens (${parts}). Please reduce the length of the ${what} or the completion.`,
-    );
+    throw new PublicError("context_length_exceeded", {
+      detail: `${errors.context_length_exceeded.detail}: This model's maximum context length is ${context} tokens. However, you requested ${requested} tokens (${parts}). Please reduce the length of the ${what} or the completion.`,
+    });
   }
   return asked ?? Math.min(usual, limits.maxTokens, context - promptTokens);
 }

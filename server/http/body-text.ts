@@ -1,6 +1,6 @@
 import { invalidBody } from "../errors/errors.js";
 
-/** A body as JSON. @throws HttpError 422 for one of so many levels that it can be read, but not written */
+/** A body as JSON. @throws PublicError 422 for one of so many levels that it can be read, but not written */
 export function bodyText(body: unknown): string {
   try {
     return JSON.stringify(body ?? null);
