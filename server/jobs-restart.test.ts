@@ -272,7 +272,7 @@ test("an upgrade takes the jobs along that wait in the package's own folder, and
   const state = join(folder, "upgraded");
   const old = await start("installed/data", { JAI_CONCURRENCY: "1" });
   // Longer than all that follows takes.
-  const endless = { prompt: "x", max_tokens: 4000, ignore_eos: true, n: 32 };
+  const endless = { prompt: "x", max_tokens: 4000, ignore_eos: true, n: 8 };
   const running = await clientOf(old).create(endless, "running");
   const waiting = await clientOf(old).create(
     { prompt: "y", max_tokens: 5, ignore_eos: true, seed: 1 },
