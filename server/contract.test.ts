@@ -13,8 +13,8 @@ import { readDocument } from "./http/document.js";
 import type { Job } from "./jobs/job.js";
 import type { Lease } from "./keys/caller.js";
 import { Callers } from "./keys/callers.js";
-import { hashKey, type Limits } from "./keys/key.js";
 import { GenerationFailed, WorkerLost } from "./pool/pool.js";
+import { hashKey, type Limits } from "./settings/key.js";
 
 const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
 
@@ -72,7 +72,7 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
   const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
   const server = await serveStandIn(context, parts);
   const job = await newJob(server);
-  await server.background.cancel(job);
+  await server.assembly.parts.dispatcher.cancel(job);
   if (!options.loading) server.queue.open();
   const ask = (asked: Partial<Asked> & { path: string }) =>
     exchange(server.port, {
@@ -87,10 +87,10 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
 
 let ids = 0;
 
-function newJob({ background }: Pick<Server, "background">): Promise<Job> {
+function newJob({ assembly }: Pick<Server, "assembly">): Promise<Job> {
   const body = { prompt: "x", max_tokens: 2, temperature: 0, top_k: 0, seed: 1 };
   const request = { caller: "test", endpoint: "/generate", priority: 0, maxTokens: 2, callbackUrl: null };
-  return background.jobs.accept({ ...request, id: `job-${++ids}`, body });
+  return assembly.parts.jobs.accept({ ...request, id: `job-${++ids}`, body });
 }
 
 async function doneJob(server: Server): Promise<Job> {
@@ -257,20 +257,20 @@ const situations: Situation[] = [
   },
   {
     when: "enough jobs wait",
-    options: { background: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
+    options: { config: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
     before: async (server) => void (await newJob(server)),
     errors: { jobs_full: jobs, deadline_exceeded: generating },
   },
   {
     when: "the store is full",
-    options: { background: { dataBytes: 1 } },
+    options: { config: { dataBytes: 1 } },
     headers: { "idempotency-key": "another" },
     errors: { store_full: posts },
   },
   {
     when: "the store is gone",
     options: {},
-    before: ({ background }) => background.close(),
+    before: ({ assembly }) => assembly.close(),
     errors: { internal: jobs },
   },
   {
@@ -422,7 +422,7 @@ test("a job that is done is there, and then removed", async (context) => {
 test("a job that is done and whose store is gone can neither be told nor removed", async (context) => {
   const server = await serve(context);
   const { id } = await doneJob(server);
-  await server.background.close();
+  await server.assembly.close();
   for (const method of ["GET", "DELETE"])
     contract.hold(`${method} /jobs/{id}`, await server.ask({ method, path: `/jobs/${id}` }), "internal");
 });
@@ -430,9 +430,9 @@ test("a job that is done and whose store is gone can neither be told nor removed
 test("a job that took the server down too often says so", async (context) => {
   const server = await serve(context, { loading: true });
   const job = await newJob(server);
-  for (let run = 0; run < 5; run++) server.background.jobs.putBack(server.background.jobs.next()!);
+  for (let run = 0; run < 5; run++) server.assembly.parts.jobs.putBack(server.assembly.parts.jobs.next()!);
   server.queue.open();
-  server.background.dispatch();
+  server.assembly.dispatch();
   while (job.state !== "failed") await new Promise((resolve) => setImmediate(resolve));
   const answer = await server.ask({ path: `/jobs/${job.id}` });
   contract.hold("GET /jobs/{id}", answer);

@@ -5,8 +5,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { EventReader } from "../ops/server-sent-events.js";
 import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
 import { Callers } from "./keys/callers.js";
-import { hashKey, unlimited } from "./keys/key.js";
 import { WorkerLost } from "./pool/pool.js";
+import { hashKey, unlimited } from "./settings/key.js";
 
 interface Job {
   id: string;
@@ -159,7 +159,7 @@ test("numbers written as texts are taken where the endpoint takes them", async (
 
 test("callbacks to addresses inside are refused when the job is made", async (context) => {
   const callbackSecret = `whsec_${Buffer.alloc(32).toString("base64")}`;
-  const { ask, create } = await serve(context, { background: { callbackSecret } });
+  const { ask, create } = await serve(context, { config: { callbackSecret } });
   const post = async (callback_url: string) =>
     (await ask("POST", "/jobs", { prompt: "x", callback_url })).status;
   assert.equal(await post("http://127.0.0.1/"), 422);
@@ -231,7 +231,7 @@ test("DELETE cancels what waits or runs, again and again, and removes what is do
 });
 
 test("what a worker has still to say of a job that is over, or runs anew, is nothing to it", async (context) => {
-  const { ask, create, jobs, until, get, background } = await serve(context, { slots: 1 });
+  const { ask, create, jobs, until, get, assembly } = await serve(context, { slots: 1 });
   const [over, anew] = [await create({ prompt: "x" }), await create({ prompt: "y" })];
   await until(() => jobs.length === 1);
   jobs[0]!.say("a", 1);
@@ -243,7 +243,7 @@ test("what a worker has still to say of a job that is over, or runs anew, is not
   jobs[1]!.say("late", 4);
   jobs[2]!.say("c", 1);
   assert.equal((await get(anew.id)).progress?.tokens, 1);
-  assert.equal(background.jobs.find("anonymous", anew.id)?.sequences[0]?.text, "c");
+  assert.equal(assembly.parts.jobs.find("anonymous", anew.id)?.sequences[0]?.text, "c");
 });
 
 test("jobs belong to their callers, and nobody else finds them", async (context) => {
@@ -272,12 +272,12 @@ test("a caller who has used what is theirs for now keeps nobody else's jobs wait
     limits: { ...unlimited, concurrentRequests },
   });
   const callers = new Callers([key("anna", 1), key("ben", null)]);
-  const { create, jobs, until, background } = await serve(context, { callers, slots: 4 });
+  const { create, jobs, until, assembly } = await serve(context, { callers, slots: 4 });
   for (let n = 1; n <= 3; n++) await create({ prompt: "x", max_tokens: n }, { "x-api-key": "anna" });
   await create({ prompt: "x", max_tokens: 9 }, { "x-api-key": "ben" });
   await until(() => jobs.length === 2);
   assert.deepEqual(jobs.map(({ task }) => task.maxTokens).sort(), [1, 9]);
-  assert.equal(background.jobs.line.size, 2);
+  assert.equal(assembly.parts.jobs.line.size, 2);
   for (const maxTokens of [1, 2]) {
     jobs.find(({ task }) => task.maxTokens === maxTokens)!.finish();
     await until(() => jobs.length === maxTokens + 2);
@@ -289,14 +289,14 @@ test("a caller who has used what is theirs for now keeps nobody else's jobs wait
 test("the job of a key that is gone fails", async (context) => {
   const anna = { name: "anna", hash: hashKey("anna"), priority: 0, limits: unlimited };
   const callers = new Callers([anna]);
-  const { create, queue, background } = await serve(context, { callers, loading: true });
+  const { create, queue, assembly } = await serve(context, { callers, loading: true });
   const { id } = await create({ prompt: "x" }, { "x-api-key": "anna" });
   callers.replace([]);
-  const ended = new Promise<void>((resolve) => background.jobs.onEnd(() => resolve()));
+  const ended = new Promise<void>((resolve) => assembly.parts.jobs.onEnd(() => resolve()));
   queue.open();
-  background.dispatch();
+  assembly.dispatch();
   await ended;
-  const job = background.jobs.find("anna", id)!;
+  const job = assembly.parts.jobs.find("anna", id)!;
   assert.deepEqual([job.state, job.failure?.code], ["failed", "unauthorized"]);
 });
 
@@ -388,7 +388,7 @@ test("a job's events are what openapi.yaml says, and can be asked for again from
 });
 
 test("jobs leave requests the slots: they fill what is free, and wait while requests do", async (context) => {
-  const { ask, create, jobs, until, queue, background } = await serve(context, { slots: 2, limit: 8 });
+  const { ask, create, jobs, until, queue, assembly } = await serve(context, { slots: 2, limit: 8 });
   for (let n = 0; n < 6; n++) await create({ prompt: "job", max_tokens: 1 });
   await until(() => jobs.length === 2);
   assert.equal(queue.waiting, 0, "the others wait in the store");
@@ -409,15 +409,15 @@ test("jobs leave requests the slots: they fill what is free, and wait while requ
   assert.deepEqual(order.slice(0, 2), [1, 1]);
   const positions = order.flatMap((kind, index) => (kind === 2 ? [index] : []));
   assert.ok(positions.at(-1)! <= 6, `requests ran as ${positions}`);
-  assert.equal(background.jobs.line.size, 0);
+  assert.equal(assembly.parts.jobs.line.size, 0);
 });
 
 test("jobs are taken while the model loads, and run when it is there", async (context) => {
-  const { create, jobs, until, queue, background, get } = await serve(context, { loading: true });
+  const { create, jobs, until, queue, assembly, get } = await serve(context, { loading: true });
   const { id } = await create({ prompt: "x" });
   assert.equal((await get(id)).state, "queued");
   queue.open();
-  background.dispatch();
+  assembly.dispatch();
   await until(() => jobs.length === 1);
 });
 
@@ -428,9 +428,9 @@ test("too many jobs, a full store and a server that stops refuse with their reas
     assert.equal(response.headers.get("location"), null);
     return (await server.json<{ detail: string }>(response)).detail;
   };
-  const full = await serve(context, { background: { jobLimit: 0 } });
+  const full = await serve(context, { config: { jobLimit: 0 } });
   assert.equal(await reasonOf(full, 503), "Too many jobs are waiting");
-  const stored = await serve(context, { background: { dataBytes: 0 } });
+  const stored = await serve(context, { config: { dataBytes: 0 } });
   assert.equal(await reasonOf(stored, 507), "The store of jobs and answers is full");
   void stored.queue.drain();
   assert.equal(await reasonOf(stored, 503), "The server is shutting down");

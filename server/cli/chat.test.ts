@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
-import { hashKey, unlimited } from "../keys/key.js";
+import { hashKey, unlimited } from "../settings/key.js";
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 

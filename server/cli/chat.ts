@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { isKey, keyForm } from "../keys/key.js";
 import { UsageError } from "../settings/config.js";
+import { isKey, keyForm } from "../settings/key.js";
 
 export const usage = [
   "Usage: jai chat [FLAGS]",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
-import { hashKey, unlimited } from "../keys/key.js";
+import { hashKey, unlimited } from "../settings/key.js";
 
 const origin = "https://app.example";
 const key = { name: "a", hash: hashKey("one"), priority: 0, limits: { ...unlimited, requestsPerMinute: 60 } };

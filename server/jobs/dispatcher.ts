@@ -80,6 +80,11 @@ export class Dispatcher {
     return Math.round((position * this.#meanRunMs) / slots / 100) / 10;
   }
 
+  /** Until the next job that came now would start, in whole seconds. */
+  retryAfter(): number {
+    return Math.max(Math.ceil(this.expectedWait(1) ?? 1), 1);
+  }
+
   get #room(): number {
     const { state, capacity, running, waiting } = this.#options.queue;
     if (state !== "open" || capacity === 0) return 0;

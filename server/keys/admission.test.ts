@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
+import { hashKey, type Limits, unlimited } from "../settings/key.js";
 import { Callers } from "./callers.js";
-import { hashKey, type Limits, unlimited } from "./key.js";
 
 async function serve(context: TestContext, limits: Partial<Limits>, options: StandInOptions = {}) {
   const clock = { now: Date.parse("2026-01-31T12:00:00Z") };

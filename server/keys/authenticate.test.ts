@@ -6,8 +6,8 @@ import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { pageAssets } from "../routes/docs.js";
+import { hashKey, type Limits, unlimited } from "../settings/key.js";
 import { Callers } from "./callers.js";
-import { hashKey, type Limits, unlimited } from "./key.js";
 
 const KEY = "a-key-of-the-test";
 const bearer = { authorization: `Bearer ${KEY}` };

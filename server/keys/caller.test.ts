@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PublicError } from "../errors/errors.js";
+import { type Limits, unlimited } from "../settings/key.js";
 import { Caller, type Lease } from "./caller.js";
-import { type Limits, unlimited } from "./key.js";
 
 const start = Date.parse("2026-01-31T12:00:00Z");
 

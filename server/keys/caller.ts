@@ -1,5 +1,5 @@
 import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
-import type { Key, Limits } from "./key.js";
+import type { Key, Limits } from "../settings/key.js";
 import { Ledger } from "./ledger.js";
 import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";
 

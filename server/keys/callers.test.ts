@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Callers } from "./callers.js";
-import { hashKey, type Key, unlimited } from "./key.js";
 
 const key = (name: string, text: string, more: Partial<Key> = {}): Key => ({
   name,

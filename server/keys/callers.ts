@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { PRIORITIES } from "../queue/lanes.js";
+import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Caller } from "./caller.js";
-import { hashKey, type Key, unlimited } from "./key.js";
 import type { Clock } from "./quota.js";
 
 /** Everybody who may call. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { packageRoot } from "../settings/config.js";
-import { hashKey, unlimited } from "./key.js";
+import { hashKey, unlimited } from "../settings/key.js";
 import { KeyFileError, parseKeyFile, readKeyFile } from "./key-file.js";
 
 const parse = (text: string) => parseKeyFile(Buffer.from(text));

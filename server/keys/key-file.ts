@@ -2,7 +2,16 @@ import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { jsonErrorAt } from "../json-error.js";
 import { PRIORITIES } from "../queue/lanes.js";
-import { firstRepeated, hashKey, isKey, isName, type Key, keyForm, type Limits, unlimited } from "./key.js";
+import {
+  firstRepeated,
+  hashKey,
+  isKey,
+  isName,
+  type Key,
+  keyForm,
+  type Limits,
+  unlimited,
+} from "../settings/key.js";
 
 const MAX_BYTES = 1024 * 1024;
 

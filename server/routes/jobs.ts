@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
 import { quote } from "../http/quote.js";
-import type { Background } from "../jobs/background.js";
+import type { Idempotency } from "../idempotency/idempotency.js";
+import type { Dispatcher } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
+import type { JobDocuments } from "../jobs/job-documents.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
-import { JobsFull } from "../jobs/jobs.js";
+import { type Jobs, JobsFull } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
@@ -15,10 +17,16 @@ import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
 import type { EventStreamOptions } from "../streams/event-stream.js";
-import { checkCallbackUrl } from "../webhooks/callback-request.js";
+import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-request.js";
 
 export interface JobRoutesParts {
-  background: Background;
+  operations: readonly Operation[];
+  jobs: Jobs;
+  documents: JobDocuments;
+  dispatcher: Dispatcher;
+  idempotency: Idempotency;
+  /** Null: this server sends no callbacks. */
+  callbackAddresses: PrivateAddresses | null;
   queue: Queue<Task, Outcome>;
   /** Holds a request to openapi.yaml, by its URL. */
   validate: RequestHandler;
@@ -51,7 +59,7 @@ export function jobRoutes(parts: JobRoutesParts): Router {
   router.post("/jobs", asEndpoint(parts), accept(parts));
   router.get("/jobs", list(parts));
   router.get("/jobs/:id", async (req, res) => {
-    res.json((await parts.background.documents.whole(find(parts, req, res))) ?? notFound());
+    res.json((await parts.documents.whole(find(parts, req, res))) ?? notFound());
   });
   router.delete("/jobs/:id", cancel(parts));
   router.get("/jobs/:id/events", stream(parts));
@@ -68,7 +76,7 @@ interface Call {
 const calls = new WeakMap<Request, Call>();
 
 /** Holds the body to what the operation that it is for takes, with its defaults, as if it had come there. */
-function asEndpoint({ background: { operations, callbacks }, validate }: JobRoutesParts): RequestHandler {
+function asEndpoint({ operations, callbackAddresses, validate }: JobRoutesParts): RequestHandler {
   const paths = operations.map(({ path }) => path);
   return (req, res, next) => {
     const {
@@ -81,7 +89,7 @@ function asEndpoint({ background: { operations, callbacks }, validate }: JobRout
     const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
     const operation = operations.find((one) => one.path === path);
     if (operation === undefined) throw invalidField(["endpoint"], `expected one of ${paths.join(", ")}`);
-    if (callback_url != null) checkCallback(callback_url, callbacks);
+    if (callback_url != null) checkCallback(callback_url, callbackAddresses);
     // From now on it is a part of what the job is, so that a second run gives the same text.
     const body = { ...rest, seed: rest.seed ?? randomSeed() };
     const { url, originalUrl } = req;
@@ -102,18 +110,18 @@ function asEndpoint({ background: { operations, callbacks }, validate }: JobRout
 /** What the validator notes at a request. */
 type Documented = Request & { openapi?: unknown };
 
-function checkCallback(url: string, callbacks: Background["callbacks"]): void {
-  if (callbacks === null)
+function checkCallback(url: string, addresses: PrivateAddresses | null): void {
+  if (addresses === null)
     throw invalidField(
       ["callback_url"],
       "this server sends no callbacks, since it has no JAI_CALLBACK_SECRET",
     );
-  const wrong = checkCallbackUrl(url, callbacks.addresses);
+  const wrong = checkCallbackUrl(url, addresses);
   if (wrong !== null) throw invalidField(["callback_url"], wrong);
 }
 
-function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
-  const { jobs, documents, idempotency } = background;
+function accept(parts: JobRoutesParts): RequestHandler {
+  const { jobs, documents, dispatcher, idempotency, queue, log } = parts;
   return async (req, res) => {
     const caller = callerOf(res);
     // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
@@ -150,14 +158,14 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
       if (!(error instanceof JobsFull)) throw error;
       // When something of the store expires is nothing to wait for.
       const isStore = error.reason === "store_full";
-      throw new PublicError(error.reason, isStore ? {} : { retryAfter: background.retryAfter() });
+      throw new PublicError(error.reason, isStore ? {} : { retryAfter: dispatcher.retryAfter() });
     }
     log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
   };
 }
 
-function list({ background: { jobs, documents } }: JobRoutesParts): RequestHandler {
+function list({ jobs, documents }: JobRoutesParts): RequestHandler {
   return (req, res) => {
     const { state, endpoint, since, cursor, limit = 20 } = req.query as unknown as JobQuery;
     const found = jobs.list(callerOf(res).name, {
@@ -176,12 +184,11 @@ function list({ background: { jobs, documents } }: JobRoutesParts): RequestHandl
 }
 
 function cancel(parts: JobRoutesParts): RequestHandler {
-  const { background, log } = parts;
-  const { jobs, documents } = background;
+  const { jobs, documents, dispatcher, log } = parts;
   return async (req, res) => {
     const job = find(parts, req, res);
     if (isActive(job) || job.state === "cancelled") {
-      await background.cancel(job);
+      await dispatcher.cancel(job);
       log.info(`${job.id} - job cancelled`, { id: job.id });
       res.json(documents.summary(job));
     } else {
@@ -193,8 +200,7 @@ function cancel(parts: JobRoutesParts): RequestHandler {
 }
 
 function stream(parts: JobRoutesParts): RequestHandler {
-  const { background, streams } = parts;
-  const { jobs, documents } = background;
+  const { jobs, documents, streams } = parts;
   return (req, res) => {
     const job = find(parts, req, res);
     const last = req.get("Last-Event-ID");
@@ -219,7 +225,7 @@ function stream(parts: JobRoutesParts): RequestHandler {
   };
 }
 
-function find({ background: { jobs } }: JobRoutesParts, req: Request, res: Response): Job {
+function find({ jobs }: JobRoutesParts, req: Request, res: Response): Job {
   return jobs.find(callerOf(res).name, req.params.id as string) ?? notFound();
 }
 

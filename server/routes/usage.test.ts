@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
-import { hashKey, unlimited } from "../keys/key.js";
+import { hashKey, unlimited } from "../settings/key.js";
 
 test("a key is told its own usage, its limits and what is left", async (context) => {
   let now = Date.parse("2026-01-31T12:00:00Z");

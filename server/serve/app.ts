@@ -1,6 +1,5 @@
 import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
-import type { ModelFolder } from "../../models/folder.js";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
 import { boundedLists } from "../http/bounded-lists.js";
@@ -13,54 +12,21 @@ import { requireOneHost } from "../http/one-host.js";
 import { expressPath, knownPaths } from "../http/paths.js";
 import { giveRequestId } from "../http/request-id.js";
 import { securityHeaders } from "../http/security-headers.js";
-import type { Background } from "../jobs/background.js";
 import { authenticate, countRefusals } from "../keys/authenticate.js";
-import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
-import type { Outcome, Task } from "../pool/pool.js";
-import type { Queue } from "../queue/queue.js";
 import type { Operation } from "../requests/operation.js";
 import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
 import { generateRoutes } from "../routes/generate.js";
-import { type HealthParts, healthRoutes } from "../routes/health.js";
+import { healthRoutes } from "../routes/health.js";
 import { jobRoutes } from "../routes/jobs.js";
 import { modelRoutes } from "../routes/models.js";
 import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
-import type { Config } from "../settings/config.js";
-import type { EventStreamOptions } from "../streams/event-stream.js";
-
-export interface AppParts {
-  config: Pick<Config, "maxBodyBytes" | "maxTokens" | "maxPromptChars" | "corsOrigins">;
-  document: Document;
-  model: Pick<ModelFolder, "config" | "tokenizer" | "chatTemplate">;
-  operations: readonly Operation[];
-  plan: HealthParts["plan"];
-  selfTest: HealthParts["selfTest"];
-  queue: Queue<Task, Outcome>;
-  callers: Callers;
-  background: Background;
-  log: Log;
-  streams?: EventStreamOptions;
-  /** Holds every response to openapi.yaml; for tests. */
-  validateResponses?: boolean;
-}
+import type { AssemblyParts } from "./assembly.js";
 
 /** Builds the HTTP side from its parts, without a socket. */
-export function createApp({
-  config,
-  document,
-  model,
-  operations,
-  plan,
-  selfTest,
-  queue,
-  callers,
-  background,
-  log,
-  streams,
-  validateResponses,
-}: AppParts): Express {
+export function createApp(parts: AssemblyParts & { document: Document }): Express {
+  const { config, document, model, operations, callers, idempotency, log } = parts;
   const app = express();
   app.disable("x-powered-by");
   // A digest of every response, which no client of these operations asks about.
@@ -74,20 +40,20 @@ export function createApp({
   app.use(knownPaths(document, pageAssets));
   app.post(/.*/, readBody(config.maxBodyBytes));
   app.use(misspelledFields(document, operations, log));
-  const validate = requestValidation(document, validateResponses ?? false);
+  const validate = requestValidation(document, parts.validateResponses ?? false);
   app.use(validate);
-  app.post(/.*/, background.idempotency.handle());
-  app.use(generateRoutes({ operations, queue, log, streams }));
-  app.use(jobRoutes({ background, queue, validate, log, streams }));
+  app.post(/.*/, idempotency.handle());
+  app.use(generateRoutes(parts));
+  app.use(jobRoutes({ ...parts, validate }));
   app.use(modelRoutes(model));
   app.use(toolRoutes(model, config));
-  app.use(healthRoutes({ model, plan, queue, selfTest, version: document.info.version }));
+  app.use(healthRoutes({ ...parts, version: document.info.version }));
   app.use(usageRoutes());
   app.use(docsRoutes(document));
   app.use(() => {
     throw new PublicError("not_found");
   });
-  app.use(background.idempotency.handleError());
+  app.use(idempotency.handleError());
   app.use(countRefusals());
   app.use(answerErrors(log));
   return app;

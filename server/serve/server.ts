@@ -1,17 +1,11 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { readDocument } from "../http/document.js";
-import { answerHalfClosed } from "../http/half-close.js";
-import { answerProtocolErrors } from "../http/protocol-errors.js";
-import { Background } from "../jobs/background.js";
-import type { Callers } from "../keys/callers.js";
+import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
-import { generatingOperations } from "../requests/index.js";
-import type { Operation } from "../requests/operation.js";
 import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
+import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import { describe, LAST_MS, Runtime } from "./runtime.js";
 import { within } from "./within.js";
@@ -19,11 +13,9 @@ import { within } from "./within.js";
 interface Parts {
   config: Config;
   log: Log;
-  callers: Callers;
   runtime: Runtime;
-  operations: readonly Operation[];
   data: DataFolder;
-  background: Background;
+  assembly: Assembly;
   /** Ends what follows files. */
   following: AbortController;
 }
@@ -49,9 +41,7 @@ export class JaiServer {
     // Nobody is obliged to await it.
     this.closed.catch(() => {});
     const { queue } = parts.runtime;
-    this.#http = createServer();
-    answerProtocolErrors(this.#http);
-    answerHalfClosed(this.#http);
+    this.#http = parts.assembly.createHttpServer();
     // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
     this.#http.keepAliveTimeout = 75_000;
     this.#http.prependListener("request", (_req, res) => {
@@ -69,17 +59,13 @@ export class JaiServer {
     try {
       const callers = await openCallers(config, log, following.signal);
       const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
-      const operations = generatingOperations(runtime.model, config);
       const data = await openDataFolder(config, log);
-      const background = await Background.open({
-        config: { ...config, dataDir: data.path },
-        operations,
-        queue: runtime.queue,
-        callers,
-        log,
-      });
-      runtime.on("free", () => background.dispatch());
-      return new JaiServer({ config, log, callers, runtime, operations, data, background, following });
+      const { model, plan, queue } = runtime;
+      const selfTest = () => runtime.selfTest;
+      const base = { config, dataDir: data.path, model, plan, selfTest, queue, callers, log };
+      const assembly = await Assembly.open(base);
+      runtime.on("free", () => assembly.dispatch());
+      return new JaiServer({ config, log, runtime, data, assembly, following });
     } catch (error) {
       following.abort();
       throw error;
@@ -133,33 +119,17 @@ export class JaiServer {
   }
 
   async #load(): Promise<void> {
-    const { config, callers, runtime, operations, background, log } = this.#parts;
-    const { model, plan, queue } = runtime;
+    const { runtime, assembly, log } = this.#parts;
     const startedAt = performance.now();
+    // The model loads in threads of its own meanwhile.
     const loaded = runtime.load();
-    // The routes take as long to load as the model, which loads in its own thread meanwhile.
-    const app = import("./app.js").then(({ createApp }) => {
-      const document = readDocument(config);
-      const selfTest = () => runtime.selfTest;
-      return createApp({
-        config,
-        document,
-        model,
-        operations,
-        plan,
-        selfTest,
-        queue,
-        callers,
-        background,
-        log,
-      });
-    });
+    const app = assembly.loadApp();
     // In the turn in which the server began to listen: no request can have come.
     this.#http.on("request", (req, res) => void app.then((answer) => answer(req, res)));
     runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
     await Promise.all([loaded, app]);
-    queue.open();
-    background.dispatch();
+    runtime.queue.open();
+    assembly.dispatch();
     log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   }
 
@@ -180,12 +150,12 @@ export class JaiServer {
   }
 
   async #release(): Promise<void> {
-    const { runtime, data, background, following, log } = this.#parts;
+    const { runtime, data, assembly, following, log } = this.#parts;
     following.abort();
     await within(LAST_MS, runtime.close());
-    await within(LAST_MS, background.close());
+    await within(LAST_MS, assembly.close());
     if (!data.temporary) return;
-    if (background.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
+    if (assembly.parts.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
     else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);
   }
 }

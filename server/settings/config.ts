@@ -1,12 +1,11 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Device } from "../../workers/protocol.js";
-import { corsOriginsForm, parseCorsOrigins } from "../http/cross-origin.js";
-import type { Key } from "../keys/key.js";
 import { nearest } from "../nearest.js";
-import { readSecrets } from "../webhooks/signature.js";
+import { corsOriginsForm, parseCorsOrigins } from "./cors-origins.js";
+import type { Key } from "./key.js";
 import { keyListForm, parseKeyList } from "./key-list.js";
+import { readSecrets } from "./webhook-secrets.js";
 
 /** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server/settings. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -104,7 +103,7 @@ export const settings = {
     default: 8000,
     description: "the port to listen on; 0 takes any free one",
   }),
-  device: choice<"auto" | Device>(["auto", "cpu", "cuda", "webgpu"], {
+  device: choice(["auto", "cpu", "cuda", "webgpu"], {
     flag: "device",
     default: "auto",
     description: "where the model runs",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hashKey, unlimited } from "../keys/key.js";
+import { hashKey, unlimited } from "./key.js";
 import { parseKeyList } from "./key-list.js";
 
 const read = (text: string) => parseKeyList(text)?.map(({ name, hash }) => [name, hash.toString("hex")]);

@@ -1,4 +1,4 @@
-import { firstRepeated, hashKey, isKey, isName, type Key, unlimited } from "../keys/key.js";
+import { firstRepeated, hashKey, isKey, isName, type Key, unlimited } from "./key.js";
 
 export const keyListForm =
   "none, or keys separated by commas, each KEY or NAME=KEY (a name of 1 to 64 letters, digits and ._-, a key of printable ASCII), none of them twice";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
-import { readSecrets, signedHeaders } from "./signature.js";
+import { readSecrets } from "../settings/webhook-secrets.js";
+import { signedHeaders } from "./signature.js";
 
 // The example of Standard Webhooks' own libraries.
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

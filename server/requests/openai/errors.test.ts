@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type StandInOptions, serveStandIn } from "../../fixtures/stand-in.js";
 import { Callers } from "../../keys/callers.js";
-import { hashKey, type Limits, unlimited } from "../../keys/key.js";
 import { GenerationFailed, WorkerLost } from "../../pool/pool.js";
+import { hashKey, type Limits, unlimited } from "../../settings/key.js";
 
 const PATH = "/v1/chat/completions";
 const body = JSON.stringify({ messages: [{ role: "user", content: "x" }], max_tokens: 5 });

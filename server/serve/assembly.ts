@@ -1,0 +1,148 @@
+import { createServer, type Server, type ServerOptions } from "node:http";
+import type { Express } from "express";
+import { type Document, readDocument } from "../http/document.js";
+import { answerHalfClosed } from "../http/half-close.js";
+import { answerProtocolErrors } from "../http/protocol-errors.js";
+import { Idempotency } from "../idempotency/idempotency.js";
+import { Dispatcher } from "../jobs/dispatcher.js";
+import { JobDocuments } from "../jobs/job-documents.js";
+import { Jobs } from "../jobs/jobs.js";
+import { callerOf } from "../keys/authenticate.js";
+import type { Callers } from "../keys/callers.js";
+import type { Log } from "../log.js";
+import type { Outcome, Task } from "../pool/pool.js";
+import type { Queue } from "../queue/queue.js";
+import { generatingOperations } from "../requests/index.js";
+import type { OpenAiModel } from "../requests/openai/request.js";
+import type { Operation } from "../requests/operation.js";
+import type { HealthParts } from "../routes/health.js";
+import type { Config } from "../settings/config.js";
+import { readSecrets } from "../settings/webhook-secrets.js";
+import { Space } from "../store/space.js";
+import { Store } from "../store/store.js";
+import type { EventStreamOptions } from "../streams/event-stream.js";
+import { callbackSender, type PrivateAddresses } from "../webhooks/callback-request.js";
+import { Callbacks } from "../webhooks/callbacks.js";
+
+export type AssemblyConfig = Pick<
+  Config,
+  | "maxBodyBytes"
+  | "maxTokens"
+  | "maxPromptChars"
+  | "corsOrigins"
+  | "dataBytes"
+  | "jobLimit"
+  | "jobTtl"
+  | "callbackSecret"
+  | "callbackPrivate"
+>;
+
+/** What the rest is made of. */
+export interface AssemblyBase {
+  config: AssemblyConfig;
+  /** Folder of jobs and answers. */
+  dataDir: string;
+  model: OpenAiModel;
+  plan: HealthParts["plan"];
+  selfTest: HealthParts["selfTest"];
+  queue: Queue<Task, Outcome>;
+  callers: Callers;
+  log: Log;
+  streams?: EventStreamOptions;
+  /** openapi.yaml with this server's limits, where a test has read it already. */
+  document?: Document;
+  /** Holds every response to openapi.yaml; for tests. */
+  validateResponses?: boolean;
+}
+
+/** Everything between the sockets and the workers. */
+export interface AssemblyParts extends AssemblyBase {
+  operations: readonly Operation[];
+  store: Store;
+  jobs: Jobs;
+  dispatcher: Dispatcher;
+  documents: JobDocuments;
+  idempotency: Idempotency;
+  /** Which addresses callbacks may go to; null without a secret to sign them. */
+  callbackAddresses: PrivateAddresses | null;
+}
+
+/** An expired record leaves the disk after so long at the latest. */
+const LONGEST_SWEEP_MS = 60_000;
+
+/**
+ * Wires everything between the sockets and the workers, once for all: `jai serve`, the library, and the tests, which
+ * bring a queue without workers.
+ */
+export class Assembly {
+  readonly parts: AssemblyParts;
+  readonly #sweeping: NodeJS.Timeout;
+
+  private constructor(parts: AssemblyParts) {
+    this.parts = parts;
+    const { config, jobs, idempotency, log } = parts;
+    const sweep = () => {
+      for (const swept of [jobs.sweep(), idempotency.sweep()])
+        swept.catch((error: Error) => log.error(`expired records cannot be removed: ${error.message}`));
+    };
+    sweep();
+    this.#sweeping = setInterval(sweep, Math.min(config.jobTtl * 500, LONGEST_SWEEP_MS)).unref();
+  }
+
+  /** Opens the data folder. @throws StoreError */
+  static async open(base: AssemblyBase): Promise<Assembly> {
+    const { config, dataDir, model, queue, callers, log } = base;
+    const operations = generatingOperations(model, config);
+    const store = await Store.open(dataDir);
+    try {
+      const ttlMs = config.jobTtl * 1000;
+      const space = new Space(config.dataBytes);
+      const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
+      const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
+      const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
+      const dispatcher = new Dispatcher({ jobs, operations, queue, callers, log });
+      const documents = new JobDocuments({
+        jobs,
+        expectedWait: (position) => dispatcher.expectedWait(position),
+      });
+      const secrets = readSecrets(config.callbackSecret);
+      const addresses = config.callbackPrivate;
+      if (secrets !== null) {
+        const send = callbackSender({ addresses });
+        new Callbacks({ jobs, secrets, document: (job) => documents.forCallback(job), send, log });
+      }
+      const callbackAddresses = secrets && addresses;
+      const made = { operations, store, jobs, dispatcher, documents, idempotency, callbackAddresses };
+      return new Assembly({ ...base, ...made });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** The routes, which take as long to load as a small model. */
+  async loadApp(): Promise<Express> {
+    const { createApp } = await import("./app.js");
+    const { config, document = readDocument(config) } = this.parts;
+    return createApp({ ...this.parts, document });
+  }
+
+  /** A server without a handler, which refuses what is no valid HTTP in the API's own words. */
+  createHttpServer(options: ServerOptions = {}): Server {
+    const server = createServer(options);
+    answerProtocolErrors(server);
+    answerHalfClosed(server);
+    return server;
+  }
+
+  /** Starts waiting jobs; to be called whenever a slot may have become free. */
+  dispatch(): void {
+    this.parts.dispatcher.dispatch();
+  }
+
+  /** Closes the data folder. Jobs that still run run again when it is opened the next time. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    await this.parts.store.close();
+  }
+}

@@ -1,0 +1,14 @@
+const PREFIX = "whsec_";
+const [LEAST_BYTES, MOST_BYTES] = [24, 64];
+
+/** Reads secrets as Standard Webhooks writes them, with a space between several. Null: not such a text. */
+export function readSecrets(text: string): Buffer[] | null {
+  const keys = text.split(" ").map(readSecret);
+  return keys.every((key) => key !== null) ? keys : null;
+}
+
+function readSecret(text: string): Buffer | null {
+  if (!/^whsec_[A-Za-z0-9+/]+={0,2}$/.test(text)) return null;
+  const key = Buffer.from(text.slice(PREFIX.length), "base64");
+  return key.length >= LEAST_BYTES && key.length <= MOST_BYTES ? key : null;
+}
