@@ -1,7 +1,13 @@
 import { createLogger, format, transports } from "winston";
-import type { Config } from "./settings/config.js";
 
-type Level = Config["logLevel"];
+type Level = "error" | "warn" | "info" | "debug";
+
+export interface LogOptions {
+  logLevel: Level;
+  logFormat: "text" | "json";
+  /** Whether lines may quote prompts. */
+  logPrompts: "on" | "off";
+}
 
 /** One line per event. What a line says about a request comes in the fields too, for the JSON format. */
 export type Log = Record<Level, (message: string, fields?: Readonly<Record<string, unknown>>) => void> & {
@@ -13,7 +19,7 @@ export type Log = Record<Level, (message: string, fields?: Readonly<Record<strin
 const names: Record<string, string> = { error: "ERROR", warn: "WARNING", info: "INFO", debug: "DEBUG" };
 
 /** Logs to standard output. */
-export function createLog(options: Pick<Config, "logLevel" | "logFormat" | "logPrompts">): Log {
+export function createLog(options: LogOptions): Log {
   const logger = createLogger({
     level: options.logLevel,
     format: format.printf((entry) => render(entry, options.logFormat)),
@@ -30,7 +36,7 @@ export function createLog(options: Pick<Config, "logLevel" | "logFormat" | "logP
 /** `2026-01-31 12:00:00 - jai-server - INFO - message`, or one JSON object. */
 export function render(
   entry: { level: string; message: unknown; fields?: unknown },
-  style: Config["logFormat"],
+  style: LogOptions["logFormat"],
   now = new Date(),
 ): string {
   const level = names[entry.level] ?? entry.level;

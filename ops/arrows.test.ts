@@ -1,0 +1,183 @@
+// The rooms of the code, and which rooms each may import. Imports run one way; a room that is not listed fails.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { test } from "node:test";
+
+/** By room, those that it may import, beside itself. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  models: ["models/tokenizer"],
+  "models/tokenizer": ["models"],
+  "models/import": ["models", "workers/engine", "workers/onnx"],
+  "models/recipe": [],
+
+  workers: ["models", "workers/engine", "workers/grammar", "workers/onnx"],
+  "workers/engine": ["models", "workers"],
+  "workers/grammar": ["models", "workers", "workers/engine"],
+  "workers/onnx": ["models", "workers", "workers/engine"],
+
+  // Leaves: the log, and helpers without a subject.
+  server: [],
+  "server/settings": ["server"],
+  "server/errors": [],
+  "server/plan": ["server/settings", "models", "workers"],
+  "server/queue": ["server/errors"],
+  "server/pool": ["server/errors", "models", "workers", "workers/engine", "workers/onnx"],
+  "server/keys": ["server", "server/errors", "server/queue", "server/settings"],
+  "server/streams": ["server/errors", "server/pool", "server/queue", "workers"],
+  "server/http": ["server", "server/errors", "server/settings", "server/streams"],
+  "server/requests": [
+    "server/errors",
+    "server/keys",
+    "server/pool",
+    "server/queue",
+    "server/streams",
+    "models",
+    "models/tokenizer",
+    "workers",
+    "workers/grammar",
+  ],
+  "server/store": ["server", "server/settings"],
+  "server/idempotency": ["server", "server/errors", "server/http", "server/store"],
+  "server/jobs": [
+    "server",
+    "server/errors",
+    "server/http",
+    "server/keys",
+    "server/pool",
+    "server/queue",
+    "server/requests",
+    "server/store",
+    "server/streams",
+  ],
+  "server/webhooks": ["server", "server/jobs"],
+  "server/routes": [
+    "server",
+    "server/errors",
+    "server/http",
+    "server/idempotency",
+    "server/jobs",
+    "server/keys",
+    "server/plan",
+    "server/pool",
+    "server/queue",
+    "server/requests",
+    "server/settings",
+    "server/streams",
+    "server/webhooks",
+    "models",
+    "workers",
+  ],
+  "server/serve": [
+    "server",
+    "server/errors",
+    "server/http",
+    "server/idempotency",
+    "server/jobs",
+    "server/keys",
+    "server/plan",
+    "server/pool",
+    "server/queue",
+    "server/requests",
+    "server/routes",
+    "server/settings",
+    "server/store",
+    "server/streams",
+    "server/webhooks",
+    "models",
+  ],
+  "server/library": [
+    "server/errors",
+    "server/http",
+    "server/keys",
+    "server/requests",
+    "server/serve",
+    "server/settings",
+    "models/import",
+    "workers",
+  ],
+  "server/cli": ["server", "server/library", "server/serve", "server/settings", "ops/bench"],
+};
+
+const root = resolve(".");
+/** Tests, and what they are made with, may import anything. */
+const isTest = (file: string) =>
+  /\.test\.ts$|fixture|^ops\/|checkpoint-writer|byte-level-file|random-schema|wanderer/.test(file);
+
+const files = ["server", "workers", "models"].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => join(folder, name).replaceAll("\\", "/"))
+    .filter((file) => file.endsWith(".ts") && !file.includes("node_modules") && !isTest(file)),
+);
+
+function roomOf(file: string): string {
+  if (file === "server/cli.ts") return "server/cli";
+  return dirname(file).split("/").slice(0, 2).join("/");
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g)].map(([, specifier]) =>
+    relative(root, resolve(dirname(file), specifier!))
+      .replaceAll("\\", "/")
+      .replace(/\.js$/, ".ts"),
+  );
+}
+
+test("rooms import only those that they may", () => {
+  const wrong = files.flatMap((file) => {
+    const allowed = arrows[roomOf(file)];
+    if (allowed === undefined) return [`${file}: expected a room of the table, got ${roomOf(file)}`];
+    return importsOf(file)
+      .filter((imported) => roomOf(imported) !== roomOf(file) && !allowed.includes(roomOf(imported)))
+      .map((imported) => `${file} → ${imported}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("no arrow is listed that nobody needs", () => {
+  const needed = new Set(
+    files.flatMap((file) => importsOf(file).map((imported) => `${roomOf(file)} → ${roomOf(imported)}`)),
+  );
+  const listed = Object.entries(arrows).flatMap(([room, others]) =>
+    others.map((other) => `${room} → ${other}`),
+  );
+  assert.deepEqual(
+    listed.filter((arrow) => !needed.has(arrow)),
+    [],
+  );
+});
+
+/** What each node leads to; whatever leads back to itself, as one path. */
+function circle(nodes: readonly string[], next: (node: string) => readonly string[]): string[] | null {
+  const finished = new Set<string>();
+  const path: string[] = [];
+  const visit = (node: string): string[] | null => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
+    if (finished.has(node)) return null;
+    path.push(node);
+    for (const one of next(node)) {
+      const found = visit(one);
+      if (found) return found;
+    }
+    path.pop();
+    finished.add(node);
+    return null;
+  };
+  for (const node of nodes) {
+    const found = visit(node);
+    if (found) return found;
+  }
+  return null;
+}
+
+test("rooms import one another one way", () => {
+  assert.equal(
+    circle(Object.keys(arrows), (room) => (arrows[room] ?? []).filter((one) => one !== room)),
+    null,
+  );
+});
+
+test("files import one another one way", () => {
+  assert.equal(circle(files, importsOf), null);
+});
