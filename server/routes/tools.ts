@@ -5,19 +5,19 @@ import { type ChatMessage, conversationChars, renderConversation } from "../requ
 import { checkIds } from "../requests/openai/prompts.js";
 import { checkLength, checkModel, type Limits, type OpenAiModel } from "../requests/openai/request.js";
 
-interface TokenizeBody {
+export interface TokenizeBody {
   model?: string | null;
   prompt?: string;
   messages?: ChatMessage[];
   return_token_strs?: boolean | null;
 }
 
-interface DetokenizeBody {
+export interface DetokenizeBody {
   model?: string | null;
   tokens: number[];
 }
 
-interface RenderBody {
+export interface RenderBody {
   model?: string | null;
   messages: ChatMessage[];
 }

@@ -8,11 +8,13 @@ import { randomSeed } from "../seed.js";
 import { NativeEvents } from "./native-events.js";
 
 /** A body that has been validated: the defaults of the schema are in it. */
-interface NativeFields extends GenerationFields {
+export interface NativeFields extends GenerationFields {
   prompt: string;
   max_tokens: number;
   temperature: number;
   top_k: number;
+  ignore_eos?: boolean;
+  stream?: boolean;
 }
 
 /** Where the two operations differ. */

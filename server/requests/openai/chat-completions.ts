@@ -23,7 +23,7 @@ import { TokenRows } from "./token-rows.js";
 import { usageOf } from "./usage.js";
 
 /** A body that has been validated. */
-interface ChatFields extends OpenAiFields {
+export interface ChatFields extends OpenAiFields {
   messages: ChatMessage[];
   max_completion_tokens?: number | null;
   max_tokens?: number | null;
@@ -31,9 +31,13 @@ interface ChatFields extends OpenAiFields {
   top_logprobs?: number | null;
   tools?: unknown;
   tool_choice?: unknown;
+  modalities?: unknown;
+}
+
+/** Fields of OpenAI's API that openapi.yaml doesn't have: they are refused by name, where another unknown one is ignored. */
+interface RefusedFields {
   functions?: unknown;
   function_call?: unknown;
-  modalities?: unknown;
   audio?: unknown;
   web_search_options?: unknown;
 }
@@ -126,7 +130,7 @@ function framingChars({ render }: ChatTemplate): number {
 }
 
 /** @throws PublicError for what the model can't do, and what the schema can't say */
-function checkFields(fields: ChatFields): void {
+function checkFields(fields: ChatFields & RefusedFields): void {
   const { tool_choice: toolChoice, function_call: functionCall, modalities } = fields;
   const calls = "the model calls no tools";
   // Not to be called, they ask for nothing.

@@ -21,7 +21,7 @@ import { TokenRows } from "./token-rows.js";
 import { usageOf } from "./usage.js";
 
 /** A body that has been validated. */
-interface CompletionFields extends OpenAiFields {
+export interface CompletionFields extends OpenAiFields {
   prompt: string | (string | number | number[])[];
   max_tokens?: number | null;
   best_of?: number | null;
