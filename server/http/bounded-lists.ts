@@ -1,4 +1,3 @@
-import type { RequestHandler } from "express";
 import { invalidBody } from "../errors/errors.js";
 import { fieldError } from "../errors/field-error.js";
 import { type Document, requestSchema, resolve, type Schema } from "./document.js";
@@ -6,13 +5,11 @@ import { type Document, requestSchema, resolve, type Schema } from "./document.j
 /**
  * Refuses a list that is too long, or has an entry of a wrong type, before its entries are looked at one by one: the
  * validator goes on to collect an error for each of them, and a body has room for half a million.
+ * @throws PublicError 422
  */
-export function boundedLists(document: Document, path: string): RequestHandler {
+export function listBounds(document: Document, path: string): (body: unknown) => void {
   const check = checker(requestSchema(document, path), document);
-  return (req, _res, next) => {
-    check?.(req.body, "/body", req.body);
-    next();
-  };
+  return (body) => check?.(body, "/body", body);
 }
 
 /** `pointer` is where in the `body` the value is. */

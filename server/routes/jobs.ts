@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
+import type { BodySchemas } from "../http/body-schemas.js";
 import { quote } from "../http/quote.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
@@ -28,8 +29,7 @@ export interface JobRoutesParts {
   /** Null: this server sends no callbacks. */
   callbackAddresses: PrivateAddresses | null;
   queue: Queue<Task, Outcome>;
-  /** Holds a request to openapi.yaml, by its URL. */
-  validate: RequestHandler;
+  bodies: BodySchemas;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
@@ -56,7 +56,7 @@ interface JobQuery {
 
 export function jobRoutes(parts: JobRoutesParts): Router {
   const router = Router();
-  router.post("/jobs", asEndpoint(parts), accept(parts));
+  router.post("/jobs", accept(parts));
   router.get("/jobs", list(parts));
   router.get("/jobs/:id", async (req, res) => {
     res.json((await parts.documents.whole(find(parts, req, res))) ?? notFound());
@@ -66,49 +66,26 @@ export function jobRoutes(parts: JobRoutesParts): Router {
   return router;
 }
 
-/** The operation's path, and the body as that takes it. */
+/** What a job is for, and the body as that operation takes it. */
 interface Call {
   operation: Operation;
   body: object;
   callbackUrl: string | null;
 }
 
-const calls = new WeakMap<Request, Call>();
-
-/** Holds the body to what the operation that it is for takes, with its defaults, as if it had come there. */
-function asEndpoint({ operations, callbackAddresses, validate }: JobRoutesParts): RequestHandler {
+/** @throws PublicError where the operation itself would refuse the body */
+function readCall(given: JobBody, { operations, callbackAddresses, bodies }: JobRoutesParts): Call {
+  const { endpoint, callback_url, stream: _stream, stream_options: _options, ...rest } = given;
   const paths = operations.map(({ path }) => path);
-  return (req, res, next) => {
-    const {
-      endpoint,
-      callback_url,
-      stream: _stream,
-      stream_options: _options,
-      ...rest
-    } = req.body as JobBody;
-    const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
-    const operation = operations.find((one) => one.path === path);
-    if (operation === undefined) throw invalidField(["endpoint"], `expected one of ${paths.join(", ")}`);
-    if (callback_url != null) checkCallback(callback_url, callbackAddresses);
-    // From now on it is a part of what the job is, so that a second run gives the same text.
-    const body = { ...rest, seed: rest.seed ?? randomSeed() };
-    const { url, originalUrl } = req;
-    const documented = (req as Documented).openapi;
-    req.url = req.originalUrl = path;
-    req.body = body;
-    validate(req, res, (error?: unknown) => {
-      req.url = url;
-      req.originalUrl = originalUrl;
-      (req as Documented).openapi = documented;
-      if (error) return next(error);
-      calls.set(req, { operation, body: req.body, callbackUrl: callback_url ?? null });
-      next();
-    });
-  };
+  const path = endpoint ?? (rest.messages === undefined ? "/generate" : "/v1/chat/completions");
+  const operation = operations.find((one) => one.path === path);
+  if (operation === undefined) throw invalidField(["endpoint"], `expected one of ${paths.join(", ")}`);
+  if (callback_url != null) checkCallback(callback_url, callbackAddresses);
+  // The seed is a part of the job, so that a second run gives the same text.
+  const body = { ...rest, seed: rest.seed ?? randomSeed() };
+  bodies.hold(path, body);
+  return { operation, body, callbackUrl: callback_url ?? null };
 }
-
-/** What the validator notes at a request. */
-type Documented = Request & { openapi?: unknown };
 
 function checkCallback(url: string, addresses: PrivateAddresses | null): void {
   if (addresses === null)
@@ -124,6 +101,7 @@ function accept(parts: JobRoutesParts): RequestHandler {
   const { jobs, documents, dispatcher, idempotency, queue, log } = parts;
   return async (req, res) => {
     const caller = callerOf(res);
+    const { operation, body, callbackUrl } = readCall(req.body as JobBody, parts);
     // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
     if (req.socket.destroyed) throw new Removed();
     if (queue.state === "draining")
@@ -131,7 +109,6 @@ function accept(parts: JobRoutesParts): RequestHandler {
         "draining",
         queue.retryAfter({ caller: caller.name, priority: caller.priority }),
       );
-    const { operation, body, callbackUrl } = calls.get(req)!;
     const id = randomUUID();
     let answer: object | null = null;
     try {

@@ -2,11 +2,12 @@ import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
-import { boundedLists } from "../http/bounded-lists.js";
+import { BodySchemas } from "../http/body-schemas.js";
+import { listBounds } from "../http/bounded-lists.js";
 import { crossOrigin } from "../http/cross-origin.js";
 import { bodyProperties, type Document } from "../http/document.js";
 import { answerErrors } from "../http/error-handler.js";
-import { lenientNumbers } from "../http/lenient-numbers.js";
+import { takesNumbersAsTexts } from "../http/lenient-numbers.js";
 import { warnOfMisspelledFields } from "../http/misspelled-fields.js";
 import { requireOneHost } from "../http/one-host.js";
 import { expressPath, knownPaths } from "../http/paths.js";
@@ -40,11 +41,10 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(knownPaths(document, pageAssets));
   app.post(/.*/, readBody(config.maxBodyBytes));
   app.use(misspelledFields(document, operations, log));
-  const validate = requestValidation(document, parts.validateResponses ?? false);
-  app.use(validate);
+  app.use(requestValidation(document, parts.validateResponses ?? false));
   app.post(/.*/, idempotency.handle());
   app.use(generateRoutes(parts));
-  app.use(jobRoutes({ ...parts, validate }));
+  app.use(jobRoutes({ ...parts, bodies: new BodySchemas(document) }));
   app.use(modelRoutes(model));
   app.use(toolRoutes(model, config));
   app.use(healthRoutes({ ...parts, version: document.info.version }));
@@ -74,10 +74,13 @@ function misspelledFields(document: Document, operations: readonly Operation[], 
 /** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */
 function requestValidation(document: Document, validateResponses: boolean): Router {
   const router = Router({ caseSensitive: true });
-  // The server before took numbers that were written as texts; others' clients have never seen one that does.
-  for (const path of ["/generate", "/chat"]) router.post(path, lenientNumbers(document, path));
-  for (const path of Object.keys(document.paths))
-    router.post(expressPath(path), boundedLists(document, path));
+  for (const path of Object.keys(document.paths)) {
+    const checks = [takesNumbersAsTexts(document, path), listBounds(document, path)];
+    router.post(expressPath(path), (req, _res, next) => {
+      for (const check of checks) check(req.body);
+      next();
+    });
+  }
   router.use(validator(document, validateResponses));
   return router;
 }

@@ -1,5 +1,6 @@
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
-import type { Document } from "../../http/document.js";
+import type { ErrorObject } from "ajv/dist/2020.js";
+import { BodySchemas } from "../../http/body-schemas.js";
+import { bodyProperties, type Document } from "../../http/document.js";
 import { JaiError } from "../error.js";
 import type { GenerateOptions } from "../generate-options.js";
 import { camelCase, snakeCase } from "./camel-case.js";
@@ -12,16 +13,14 @@ type Fields = Record<string, unknown>;
 
 /** Makes bodies of `POST /generate` of options, and holds them to openapi.yaml, whose defaults are in them then. */
 export class GenerateBodies {
-  readonly #validate;
+  readonly #schemas: BodySchemas;
   /** In camel case. */
   readonly #names: readonly string[];
   readonly #timeouts: readonly string[];
 
   constructor(document: Document) {
-    const ajv = new Ajv2020({ strict: false, validateFormats: false, useDefaults: true, verbose: true });
-    ajv.addSchema({ ...document, $id: "openapi.json" });
-    this.#validate = ajv.getSchema("openapi.json#/components/schemas/GenerationRequest")!;
-    const properties = document.components.schemas.GenerationRequest!.properties!;
+    this.#schemas = new BodySchemas(document);
+    const properties = bodyProperties(document, "/generate");
     this.#names = [...fieldNames(properties).filter((name) => name !== "stream"), ...own];
     this.#timeouts = fieldNames(properties.timeout!.properties!);
   }
@@ -35,7 +34,8 @@ export class GenerateBodies {
     const body = renamed(others);
     if (timeout !== undefined)
       body.timeout = isObject(timeout) ? renamed(fieldsOf(timeout, this.#timeouts, "timeout.")) : timeout;
-    if (!this.#validate(body)) throw invalidField(this.#validate.errors![0]!);
+    const [error] = this.#schemas.errors("/generate", body);
+    if (error) throw invalidField(error);
     return body;
   }
 }
