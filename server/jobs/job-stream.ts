@@ -1,11 +1,5 @@
 import type { ServerResponse } from "node:http";
-import {
-  beginEvents,
-  type EventStreamOptions,
-  everyUnreferenced,
-  STALL_MS,
-} from "../streams/event-stream.js";
-import { event } from "../streams/events.js";
+import { EventResponse, type EventStreamOptions, event } from "../streams/event-response.js";
 import type { Job, Written } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
@@ -44,7 +38,7 @@ export interface JobStreamOptions extends EventStreamOptions {
 }
 
 const TICK_MS = 1000;
-const QUIET_TICKS = 10;
+const QUIET_TICKS = 9;
 
 /**
  * A response of a job's events. It keeps no events, only how much of the text it has sent: a slow reader costs no memory,
@@ -53,8 +47,8 @@ const QUIET_TICKS = 10;
 export class JobStream {
   readonly #options: JobStreamOptions;
   readonly #position: { characters: number; tokens: number }[];
-  readonly #stop: () => void;
-  #quietTicks = 0;
+  readonly #response: EventResponse;
+  readonly #unwatch: () => void;
   /** The last event about the job's state. */
   #told = "";
   #ending = false;
@@ -62,48 +56,38 @@ export class JobStream {
   constructor(options: JobStreamOptions) {
     this.#options = options;
     this.#position = options.from.map((one) => ({ ...one }));
-    const { res, job, stallMs = STALL_MS, every = everyUnreferenced } = options;
-    beginEvents(res, stallMs);
+    const { res, job } = options;
     const pump = () => this.#pump();
-    const stopTicking = every(TICK_MS, () => this.#tick());
-    this.#stop = () => {
-      stopTicking();
-      job.watchers.delete(pump);
-    };
+    this.#response = new EventResponse(res, {
+      ...options,
+      beatMs: TICK_MS,
+      quietBeats: QUIET_TICKS,
+      onRoom: pump,
+    });
     job.watchers.add(pump);
-    res.on("drain", pump);
-    res.once("close", this.#stop);
+    this.#unwatch = () => job.watchers.delete(pump);
+    res.once("close", this.#unwatch);
     pump();
-  }
-
-  get #open(): boolean {
-    const { res } = this.#options;
-    return !res.writableNeedDrain && !res.destroyed;
-  }
-
-  #tick(): void {
-    this.#pump();
-    if (++this.#quietTicks >= QUIET_TICKS && this.#open && !this.#ending) this.#write(": waiting\n\n");
   }
 
   #pump(): void {
     const { job, standing } = this.#options;
-    if (!this.#open || this.#ending) return;
+    if (!this.#response.isOpen || this.#ending) return;
     if (job.state === "queued") {
       this.#tell("queued", standing());
     } else if (job.state === "running") {
       this.#tell("running", { attempt: job.attempts });
-      this.#write(this.#newText(job.sequences));
+      this.#response.write(this.#newText(job.sequences));
     } else {
       void this.#finish();
     }
   }
 
   #tell(name: string, data: object): void {
-    const told = event(data, name);
+    const told = event(data, { name });
     if (told === this.#told) return;
     this.#told = told;
-    this.#write(told);
+    this.#response.write(told);
   }
 
   /** What the client doesn't have. A job that runs again is for a while behind what the client has. */
@@ -119,7 +103,7 @@ export class JobStream {
         tokens: tokens - had.tokens,
       };
       this.#position[index] = { characters: Math.max(text.length, had.characters), tokens };
-      events += `id: ${eventId(this.#position)}\ndata: ${JSON.stringify(data)}\n\n`;
+      events += event(data, { id: eventId(this.#position) });
     }
     return events;
   }
@@ -127,21 +111,15 @@ export class JobStream {
   async #finish(): Promise<void> {
     const { res, jobs, job, document } = this.#options;
     this.#ending = true;
-    this.#stop();
+    this.#unwatch();
+    this.#response.stop();
     try {
       const result = job.state === "done" ? await jobs.resultOf(job) : undefined;
       const text = result === undefined ? "" : this.#newText(result.sequences);
-      const last = `event: ${job.state}\nid: ${END}\ndata: ${JSON.stringify(await document())}\n\n`;
-      if (!res.destroyed) res.end(text + last);
+      this.#response.end(text + event(await document(), { name: job.state, id: END }));
     } catch {
       // The client sees that the end is missing, and may ask again.
       res.destroy();
     }
-  }
-
-  #write(text: string): void {
-    if (text === "") return;
-    this.#quietTicks = 0;
-    this.#options.res.write(text);
   }
 }

@@ -9,7 +9,8 @@ import type { Queue } from "../queue/queue.js";
 import type { Standing } from "../queue/ticket.js";
 import { Generation, type Result } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
-import { EventStream, type EventStreamOptions } from "../streams/event-stream.js";
+import type { EventStreamOptions } from "../streams/event-response.js";
+import { EventStream } from "../streams/event-stream.js";
 
 export interface GenerateParts {
   operations: readonly Operation[];

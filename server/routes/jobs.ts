@@ -17,7 +17,7 @@ import { QueueRefusal, Removed } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
-import type { EventStreamOptions } from "../streams/event-stream.js";
+import type { EventStreamOptions } from "../streams/event-response.js";
 import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-request.js";
 
 export interface JobRoutesParts {

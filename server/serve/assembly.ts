@@ -20,7 +20,7 @@ import type { Config } from "../settings/config.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
-import type { EventStreamOptions } from "../streams/event-stream.js";
+import type { EventStreamOptions } from "../streams/event-response.js";
 import { callbackSender, type PrivateAddresses } from "../webhooks/callback-request.js";
 import { Callbacks } from "../webhooks/callbacks.js";
 

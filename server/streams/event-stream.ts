@@ -2,21 +2,12 @@ import type { ServerResponse } from "node:http";
 import type { PublicError } from "../errors/errors.js";
 import type { Finished } from "../pool/pool.js";
 import type { Standing } from "../queue/ticket.js";
+import { EventResponse, type EventStreamOptions } from "./event-response.js";
 import type { Delta, Events } from "./events.js";
-
-/** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
-export type Every = (ms: number, callback: () => void) => () => void;
-
-export interface EventStreamOptions {
-  /** A client whose connection takes not one byte for so many milliseconds is given up. */
-  stallMs?: number;
-  /** Makes the heartbeats; for tests. */
-  every?: Every;
-}
 
 /** A comment goes out after two to three of these without an event. */
 const BEAT_MS = 5000;
-export const STALL_MS = 60_000;
+const QUIET_BEATS = 2;
 
 /** What a sequence has written. */
 interface Told {
@@ -30,22 +21,6 @@ interface Told {
   outcome: Finished | null;
 }
 
-/** Makes a response one of server-sent events, which gives up a client that takes nothing for `stallMs`. */
-export function beginEvents(res: ServerResponse, stallMs: number): void {
-  res.writeHead(200, {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    // A proxy that compresses would hold the events back until its buffer is full.
-    "Cache-Control": "no-cache, no-transform",
-    // nginx would collect the events, else.
-    "X-Accel-Buffering": "no",
-  });
-  res.flushHeaders();
-  // It counts what leaves the socket; heartbeats make sure that something does. Node's own handler destroys the socket.
-  res.setTimeout(stallMs);
-  // Before Node's own listener, which sets the time for which an idle connection is kept.
-  res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
-}
-
 const streams = new WeakMap<ServerResponse, EventStream>();
 
 /**
@@ -54,26 +29,17 @@ const streams = new WeakMap<ServerResponse, EventStream>();
  * left out.
  */
 export class EventStream {
-  readonly #res: ServerResponse;
   readonly #events: Events;
-  readonly #stopBeat: () => void;
+  readonly #response: EventResponse;
   readonly #told = new Map<number, Told>();
-  #quietBeats = 0;
 
   /** Sends the headers: from here on errors are events too. */
-  constructor(
-    res: ServerResponse,
-    events: Events,
-    { stallMs = STALL_MS, every = everyUnreferenced }: EventStreamOptions = {},
-  ) {
-    this.#res = res;
+  constructor(res: ServerResponse, events: Events, options: EventStreamOptions = {}) {
     this.#events = events;
     streams.set(res, this);
-    beginEvents(res, stallMs);
-    res.on("drain", () => this.#flush());
-    this.#stopBeat = every(BEAT_MS, () => this.#beat());
-    res.once("close", this.#stopBeat);
-    this.#write(events.begin());
+    const onRoom = () => this.#flush();
+    this.#response = new EventResponse(res, { ...options, beatMs: BEAT_MS, quietBeats: QUIET_BEATS, onRoom });
+    this.#response.write(events.begin());
   }
 
   /** The stream that a response has become, if it has. */
@@ -84,12 +50,12 @@ export class EventStream {
   /** Sends text of a sequence as it comes. */
   delta(sequence: number, delta: Delta): void {
     this.#take(this.#of(sequence), delta);
-    if (this.#open) this.#flush();
+    this.#flush();
   }
 
   /** Says where the request stands in the queue, if there is room to say it. */
   queue(standing: Standing): void {
-    if (this.#open) this.#write(this.#events.queue(standing));
+    if (this.#response.isOpen) this.#response.write(this.#events.queue(standing));
   }
 
   /** Tells what a sequence's text has beyond its deltas, and that it has ended. */
@@ -101,7 +67,7 @@ export class EventStream {
       logprobs: outcome.logprobs?.slice(told.logprobs) ?? [],
     });
     told.outcome = outcome;
-    if (this.#open) this.#flush();
+    this.#flush();
   }
 
   /** Ends the stream with the whole answer. */
@@ -111,11 +77,6 @@ export class EventStream {
 
   fail(error: PublicError): void {
     this.#close(this.#events.fail(error));
-  }
-
-  /** Whether what is written goes out now. */
-  get #open(): boolean {
-    return !this.#res.writableNeedDrain && !this.#res.destroyed;
   }
 
   #of(sequence: number): Told {
@@ -137,16 +98,11 @@ export class EventStream {
   }
 
   #close(last: string): void {
-    this.#stopBeat();
-    if (!this.#res.destroyed) this.#res.end(this.#takePending() + last);
-  }
-
-  #beat(): void {
-    if (++this.#quietBeats > 2 && this.#open) this.#write(": waiting\n\n");
+    this.#response.end(this.#takePending() + last);
   }
 
   #flush(): void {
-    this.#write(this.#takePending());
+    if (this.#response.isOpen) this.#response.write(this.#takePending());
   }
 
   #takePending(): string {
@@ -163,20 +119,8 @@ export class EventStream {
     }
     return text;
   }
-
-  #write(text: string): void {
-    if (text === "") return;
-    this.#quietBeats = 0;
-    this.#res.write(text);
-  }
 }
 
 function nothing(): Delta {
   return { text: "", tokens: 0, logprobs: [] };
-}
-
-/** By a timer that doesn't keep the process alive. */
-export function everyUnreferenced(ms: number, callback: () => void): () => void {
-  const timer = setInterval(callback, ms).unref();
-  return () => clearInterval(timer);
 }

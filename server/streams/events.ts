@@ -23,8 +23,3 @@ export interface Events {
   done(answer: object): string;
   fail(error: PublicError): string;
 }
-
-/** One event. JSON has no line breaks of its own, so one `data` line holds it. */
-export function event(data: object, name?: string): string {
-  return `${name === undefined ? "" : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`;
-}

@@ -1,6 +1,7 @@
 import type { PublicError } from "../../errors/errors.js";
 import type { Standing } from "../../queue/ticket.js";
-import { type Delta, type Events, event } from "../../streams/events.js";
+import { event } from "../../streams/event-response.js";
+import type { Delta, Events } from "../../streams/events.js";
 
 /** The stream that openapi.yaml's GenerationEvents describe. */
 export class NativeEvents implements Events {
@@ -15,7 +16,7 @@ export class NativeEvents implements Events {
   }
 
   queue({ position, expectedWait }: Standing): string {
-    return event({ position, expected_wait: expectedWait }, "queue");
+    return event({ position, expected_wait: expectedWait }, { name: "queue" });
   }
 
   delta(sequence: number, { text, tokens }: Delta): string {
@@ -27,10 +28,10 @@ export class NativeEvents implements Events {
   }
 
   done(answer: object): string {
-    return event(answer, "done");
+    return event(answer, { name: "done" });
   }
 
   fail({ body }: PublicError): string {
-    return event(body, "error");
+    return event(body, { name: "error" });
   }
 }

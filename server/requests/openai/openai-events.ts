@@ -2,7 +2,8 @@ import type { PublicError } from "../../errors/errors.js";
 import { openAiError } from "../../errors/openai-error.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Standing } from "../../queue/ticket.js";
-import { type Delta, type Events, event } from "../../streams/events.js";
+import { event } from "../../streams/event-response.js";
+import type { Delta, Events } from "../../streams/events.js";
 
 /** Words one choice of a streamed response. Each returns the choice as the chunks have it, one after the other. */
 export interface ChoiceEvents {
