@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
-import { ModelError } from "./errors.js";
+import { ModelError } from "./files/error.js";
+import { tokenContent } from "./tokenizer/token-content.js";
 
 export interface Message {
   role: "system" | "user" | "assistant";
@@ -65,13 +66,6 @@ export function compileChatTemplate(
   };
   render([{ role: "user", content: "question" }], { addGenerationPrompt: true });
   return { terminator: findTerminator(render), render };
-}
-
-/** A token in tokenizer_config.json is its text, or an object that holds it. */
-export function tokenContent(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  if (value !== null && typeof value === "object" && "content" in value) return tokenContent(value.content);
-  return null;
 }
 
 function findTerminator(render: ChatTemplate["render"]): string | null {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { ModelError } from "./errors.js";
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
+import { ModelError } from "./files/error.js";
 import {
   compare,
   readSelfTest,

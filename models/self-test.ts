@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readFields, unexpected } from "./fields.js";
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
+import { readFields, unexpected } from "./files/fields.js";
 
 /** The file's name in a model folder. */
 export const SELF_TEST_FILE = "self_test.json";

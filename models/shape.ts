@@ -1,4 +1,4 @@
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
 
 /** The sizes that a step graph is made for, beside its weights. */
 export interface ModelShape {

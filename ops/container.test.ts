@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { DockerfileParser, type Instruction } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import { parse } from "yaml";
-import { writeFixtureModel } from "../models/fixture.js";
+import { writeFixtureModel } from "../models/fixtures/model.js";
 import { environmentName, packageRoot, settings } from "../server/settings/config.js";
 import { copyPackage } from "./installation.js";
 import { ServerProcess } from "./server-process.js";

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { writeFixtureModel } from "../models/fixture.js";
+import { writeFixtureModel } from "../models/fixtures/model.js";
 import { copyPackage } from "../ops/installation.js";
 import { ServerProcess } from "../ops/server-process.js";
 import { uniform } from "../workers/engine/philox.js";

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { type TestContext, test } from "node:test";
 import { deflateRawSync } from "node:zlib";
+import { type ZipEntry, zip } from "../fixtures/checkpoint-writer.js";
+import { temporaryFile } from "../fixtures/gpt.js";
 import { Archive } from "./archive.js";
-import { type ZipEntry, zip } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { temporaryFile } from "./fixture.js";
 
 const entries: ZipEntry[] = [
   { name: "ckpt/data.pkl", data: Buffer.from("pickle") },

@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openCheckpoint } from "./checkpoint.js";
 import {
   type CheckpointOptions,
   checkpoint,
@@ -14,9 +13,10 @@ import {
   type Plain,
   RawPickle,
   tensor,
-} from "./checkpoint-writer.js";
+} from "../fixtures/checkpoint-writer.js";
+import { callOf, gpt, mulberry32, temporaryFile } from "../fixtures/gpt.js";
+import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
-import { callOf, gpt, mulberry32, temporaryFile } from "./fixture.js";
 import { Tuple, type Value } from "./pickle.js";
 import { Tensor } from "./tensor.js";
 import { readWeights } from "./weights.js";

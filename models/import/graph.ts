@@ -1,4 +1,4 @@
-import type { ModelConfig } from "../folder.js";
+import type { ModelConfig } from "../config.js";
 import { capacityDimension, LOGIT_BLOCK } from "../shape.js";
 import {
   type Attribute,

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { decodeText } from "../decode-text.js";
-import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
-import { createTokenizer } from "../tokenizer.js";
+import type { ModelConfig } from "../config.js";
+import { decodeText } from "../files/decode-text.js";
+import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
+import { createTokenizer } from "../tokenizer/tokenizer.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import type { Quality } from "./judge.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeTuple, pickle } from "./checkpoint-writer.js";
+import { FakeTuple, pickle } from "../fixtures/checkpoint-writer.js";
+import { callOf } from "../fixtures/gpt.js";
 import { ImportError } from "./error.js";
-import { callOf } from "./fixture.js";
 import { Global, Tuple, unpickle, type Value } from "./pickle.js";
 
 const called: Value[][] = [];

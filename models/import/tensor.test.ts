@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { checkpoint, FakeStorage, FakeTensor, type Plain, tensor } from "../fixtures/checkpoint-writer.js";
+import { temporaryFile } from "../fixtures/gpt.js";
 import { openCheckpoint } from "./checkpoint.js";
-import { checkpoint, FakeStorage, FakeTensor, type Plain, tensor } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { temporaryFile } from "./fixture.js";
 import { type Dtype, Tensor } from "./tensor.js";
 
 async function load(t: TestContext, fakes: { [name: string]: Plain }): Promise<(name: string) => Tensor> {

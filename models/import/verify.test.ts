@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StepSession } from "../../workers/engine/runner.js";
-import { fixtureConfig, randomWeights } from "../fixture.js";
+import { fixtureConfig, randomWeights } from "../fixtures/model.js";
 import { ImportError } from "./error.js";
 import { verify } from "./verify.js";
 

@@ -1,6 +1,6 @@
 import { readPrompt } from "../../workers/engine/reader.js";
 import type { StepSession } from "../../workers/engine/runner.js";
-import type { ModelConfig } from "../folder.js";
+import type { ModelConfig } from "../config.js";
 import { modelShape } from "../shape.js";
 import { ImportError } from "./error.js";
 import { forward } from "./forward.js";

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
+import {
+  checkpoint,
+  FakeState,
+  FakeStorage,
+  FakeTensor,
+  type Plain,
+  tensor,
+} from "../fixtures/checkpoint-writer.js";
+import { type FakeGpt, gpt, temporaryFile, valuesOf } from "../fixtures/gpt.js";
 import { openCheckpoint } from "./checkpoint.js";
-import { checkpoint, FakeState, FakeStorage, FakeTensor, type Plain, tensor } from "./checkpoint-writer.js";
 import { ImportError } from "./error.js";
-import { type FakeGpt, gpt, temporaryFile, valuesOf } from "./fixture.js";
 import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
 
 const SIZES = { vocab: 11, context: 6, layers: 2, heads: 2, width: 8, hidden: 32 };

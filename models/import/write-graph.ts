@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
-import type { ModelConfig } from "../folder.js";
+import type { ModelConfig } from "../config.js";
 import {
   GREATEST_ERROR,
   relativeError,

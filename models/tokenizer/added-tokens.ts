@@ -1,4 +1,4 @@
-import { isFields, shown } from "../fields.js";
+import { isFields, shown } from "../files/fields.js";
 import { Tokenizer as Library } from "./library.js";
 import { expect } from "./vocabulary.js";
 

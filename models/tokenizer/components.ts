@@ -1,4 +1,4 @@
-import { type Fields, isFields } from "../fields.js";
+import { type Fields, isFields } from "../files/fields.js";
 import { digit, forms, letter, normalize, number, word } from "./unicode.js";
 import { expect } from "./vocabulary.js";
 

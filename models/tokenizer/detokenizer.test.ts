@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { uniform } from "../../workers/engine/philox.js";
-import { byteTokenizer } from "../fixture.js";
-import { createTokenizer } from "../tokenizer.js";
+import { byteTokenizer } from "../fixtures/model.js";
 import { prepareDetokenizer } from "./detokenizer.js";
+import { createTokenizer } from "./tokenizer.js";
 
 const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 

@@ -1,4 +1,4 @@
-import { type Fields, isFields } from "../fields.js";
+import { type Fields, isFields } from "../files/fields.js";
 import { parseMetaspace, unsupported } from "./components.js";
 import { ByteLevelDecoder, ByteLevelPreTokenizer } from "./library.js";
 

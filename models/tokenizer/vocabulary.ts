@@ -1,5 +1,5 @@
-import { ModelError } from "../errors.js";
-import { type Fields, isFields, shown } from "../fields.js";
+import { ModelError } from "../files/error.js";
+import { type Fields, isFields, shown } from "../files/fields.js";
 
 /** @throws ModelError with what was expected of tokenizer.json and what it has, unless it `holds` */
 export function expect(holds: boolean, expected: string, got: unknown): asserts holds {

@@ -1,4 +1,4 @@
-import { byteLevelFile } from "../../models/tokenizer/byte-level-file.js";
+import { byteLevelFile } from "../../models/fixtures/byte-level-file.js";
 import { BYTE_SYMBOLS, byteSymbols } from "./byte-symbols.js";
 
 const SPECIALS = ["[PAD]", "[UNK]", "[BOS]", "[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"];

@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../../models/tokenizer.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
 import { type Constraint, ConstraintError } from "./constraint.js";
 import { Penalties } from "./penalties.js";

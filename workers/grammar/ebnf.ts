@@ -1,4 +1,4 @@
-import { shown } from "../../models/fields.js";
+import { shown } from "../../models/files/fields.js";
 import { characters, complement, type Range } from "./code-points.js";
 import { GrammarError } from "./error.js";
 import type { Node, Nodes, Rule } from "./node.js";

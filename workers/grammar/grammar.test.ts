@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { byteTokenizer } from "../../models/fixture.js";
-import { byteLevelTokenizer, seededRandom, whitespaceTokenizer } from "../../models/tokenizer.fixtures.js";
-import { createTokenizer } from "../../models/tokenizer.js";
+import { byteTokenizer } from "../../models/fixtures/model.js";
+import { byteLevelTokenizer, seededRandom, whitespaceTokenizer } from "../../models/fixtures/tokenizers.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { GrammarSource } from "../protocol.js";
 import { checkGrammar, constraintFor, GrammarError } from "./index.js";
 import { Programs } from "./programs.js";

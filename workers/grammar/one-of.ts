@@ -1,4 +1,4 @@
-import { isFields } from "../../models/fields.js";
+import { isFields } from "../../models/files/fields.js";
 import { GrammarError } from "./error.js";
 
 /** No chain of references of a schema that somebody wrote is as long. */

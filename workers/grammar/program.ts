@@ -1,4 +1,4 @@
-import { shown } from "../../models/fields.js";
+import { shown } from "../../models/files/fields.js";
 import type { GrammarSource } from "../protocol.js";
 import { analyse } from "./analyse.js";
 import { Automaton, type State } from "./automaton.js";

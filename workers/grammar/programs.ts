@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../../models/tokenizer.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Constraint } from "../engine/constraint.js";
 import type { GrammarSource } from "../protocol.js";
 import { GrammarError } from "./error.js";

@@ -1,4 +1,4 @@
-import { type Fields, isFields, shown } from "../../models/fields.js";
+import { type Fields, isFields, shown } from "../../models/files/fields.js";
 import { GrammarError } from "./error.js";
 import { FORMATS } from "./formats.js";
 import { Json, type Member } from "./json.js";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelConfig } from "../../../models/folder.js";
+import type { ModelConfig } from "../../../models/config.js";
 import { cacheBytesPerSlot } from "../../../models/folder.js";
 import { KvCache } from "../../../workers/engine/kv-cache.js";
 import { Sampler } from "../../../workers/engine/sampler.js";

@@ -1,9 +1,9 @@
 import { readFile, rename } from "node:fs/promises";
-import { decodeText } from "../../../models/decode-text.js";
+import { decodeText } from "../../../models/files/decode-text.js";
 import { trimmedVocabulary } from "../../../models/folder.js";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
 import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
-import { createTokenizer } from "../../../models/tokenizer.js";
+import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { byteSymbols, isWholeText } from "../byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 

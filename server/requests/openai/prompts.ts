@@ -1,5 +1,5 @@
 import { toUSVString } from "node:util";
-import type { Tokenizer } from "../../../models/tokenizer.js";
+import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { refuse } from "../fields.js";
 import { shown } from "./request.js";
 

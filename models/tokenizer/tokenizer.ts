@@ -1,16 +1,11 @@
-import { tokenContent } from "./chat-template.js";
-import { ModelError } from "./errors.js";
-import { isFields, shown } from "./fields.js";
-import { divider, parseAddedTokens } from "./tokenizer/added-tokens.js";
-import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./tokenizer/components.js";
-import {
-  type Detokenizer,
-  prepareDetokenizer,
-  prepareTokenBytes,
-  type TokenBytes,
-} from "./tokenizer/detokenizer.js";
-import { Tokenizer as Library } from "./tokenizer/library.js";
-import { expect, parseVocabulary, prepareModel } from "./tokenizer/vocabulary.js";
+import { ModelError } from "../files/error.js";
+import { isFields, shown } from "../files/fields.js";
+import { divider, parseAddedTokens } from "./added-tokens.js";
+import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./components.js";
+import { type Detokenizer, prepareDetokenizer, prepareTokenBytes, type TokenBytes } from "./detokenizer.js";
+import { Tokenizer as Library } from "./library.js";
+import { tokenContent } from "./token-content.js";
+import { expect, parseVocabulary, prepareModel } from "./vocabulary.js";
 
 /**
  * Text to ids and back, exactly as the Rust `tokenizers` library does it, which trained the model. The work is done by

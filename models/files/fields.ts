@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { decodeText } from "./decode-text.js";
-import { ModelError } from "./errors.js";
+import { ModelError } from "./error.js";
 
 /** A JSON object of a model folder, not yet trusted. */
 export type Fields = Record<string, unknown>;
@@ -31,6 +31,10 @@ export function requireFile(dir: string, name: string): { size: number } {
 
 export function isFields(value: unknown): value is Fields {
   return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+export function isIntegerIn(value: unknown, least: number, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }
 
 export function unexpected(file: string, name: string, expected: string, got: unknown): ModelError {

@@ -3,11 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Tokenizer as Rust } from "tokenizers";
-import { randomCases, testSeed } from "../ops/random-cases.js";
-import { ModelError } from "./errors.js";
-import type { Fields } from "./fields.js";
-import { knownPatterns } from "./tokenizer/components.js";
-import { forms } from "./tokenizer/unicode.js";
+import { randomCases, testSeed } from "../../ops/random-cases.js";
+import { ModelError } from "../files/error.js";
+import type { Fields } from "../files/fields.js";
 import {
   addedToken,
   byteLevelTokenizer,
@@ -15,10 +13,12 @@ import {
   seededRandom,
   tinyBpe,
   whitespaceTokenizer,
-} from "./tokenizer.fixtures.js";
+} from "../fixtures/tokenizers.js";
+import { knownPatterns } from "./components.js";
 import { createTokenizer } from "./tokenizer.js";
+import { forms } from "./unicode.js";
 
-const shared = fileURLToPath(new URL("../../../shared/jai/", import.meta.url));
+const shared = fileURLToPath(new URL("../../../../shared/jai/", import.meta.url));
 const controls = { pad_token: "[PAD]", unk_token: "[UNK]", bos_token: "[BOS]", eos_token: "[EOS]" };
 
 function randomTexts(count: number, seed: number): string[] {
