@@ -91,7 +91,7 @@ test("settings, other models, tests and what is installed here stay out of the i
     assert.equal(ignored(path), true, path);
   for (const path of ["node_modules/express", "dist", ".git", "server/clients/node_modules/openai"])
     assert.equal(ignored(path), true, path);
-  for (const path of ["models/shape.ts", "models/import/graph.ts", "models/jai-small/onnx/model.onnx"])
+  for (const path of ["models/shape.ts", "models/import/graph/build.ts", "models/jai-small/onnx/model.onnx"])
     assert.equal(ignored(path), false, path);
 });
 

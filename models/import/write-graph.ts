@@ -13,7 +13,7 @@ import {
 import { modelShape } from "../shape.js";
 import { calibrate } from "./calibrate.js";
 import { ImportError } from "./error.js";
-import { buildGraph, buildObservedGraph } from "./graph.js";
+import { buildGraph, buildObservedGraph } from "./graph/build.js";
 import { judge, type Quality } from "./judge.js";
 import { writeModel } from "./onnx.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
