@@ -13,7 +13,7 @@ import { writeFixtureModel } from "../models/fixtures/model.js";
 import { randomCases } from "../ops/random-cases.js";
 import { ServerProcess } from "../ops/server-process.js";
 import type { ServerSentEvent } from "../ops/server-sent-events.js";
-import { uniform } from "../workers/engine/philox.js";
+import { uniform } from "../workers/engine/sampling/philox.js";
 import { settings } from "./settings/config.js";
 
 interface Generation {

@@ -5,7 +5,7 @@ import { readModelFolder } from "../models/folder.js";
 import { type ModelShape, modelShape } from "../models/shape.js";
 import { agree, ElasticSession } from "./elastic-session.js";
 import { Reader } from "./engine/reader.js";
-import type { StepInputs, StepOutputs, StepSession } from "./engine/runner.js";
+import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
 import { OnnxSession } from "./onnx/session.js";
 
 const inputs = (rows: number) => ({ batch: 1, chunk: rows }) as StepInputs;

@@ -1,8 +1,8 @@
 import type { ModelShape } from "../models/shape.js";
 import { Contest } from "./contest.js";
-import { chunkAt } from "./engine/chunks.js";
+import { chunkAt } from "./engine/cache/chunks.js";
 import { Reader } from "./engine/reader.js";
-import type { StepInputs, StepOutputs, StepSession } from "./engine/runner.js";
+import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
 
 export interface ElasticSessionOptions {
   /** Of one thread. */

@@ -1,8 +1,12 @@
 import type { MessagePort } from "node:worker_threads";
 import type { SelfTestResult } from "../models/self-test.js";
+import type { FinishReason, Outcome } from "./engine/outcome.js";
+import type { TokenLogprob } from "./engine/sampling/logprobs.js";
+import type { Sampling } from "./engine/sampling/sampling.js";
+import type { GrammarSource } from "./grammar/source.js";
+import type { Device } from "./onnx/session.js";
 
-/** Where a session's arithmetic runs. */
-export type Device = "cpu" | "cuda" | "webgpu";
+export type { Device, FinishReason, GrammarSource, Sampling, TokenLogprob };
 
 /** What a worker thread needs to know before it can load the model; the same for every worker of the pool. */
 export interface WorkerSetup {
@@ -48,46 +52,6 @@ export interface Deltas {
 /** A sequence's id, its new text, how many tokens that is, and of each of them what was asked for. */
 export type Delta = [id: string, text: string, tokens: number, logprobs?: TokenLogprob[]];
 
-/** How a sequence's next token is drawn; `sampling.ts` says in which order these apply, and by which formulas. */
-export interface Sampling {
-  /** 0 is greedy. */
-  temperature: number;
-  /** 0 is off. */
-  topK: number;
-  /** 1 is off. */
-  topP: number;
-  /** 0 is off. */
-  minP: number;
-  /** 1 is off. */
-  typicalP: number;
-  /** 1 is off. */
-  repetitionPenalty: number;
-  /** 0 is off. */
-  presencePenalty: number;
-  /** 0 is off. */
-  frequencyPenalty: number;
-  /** Added to these tokens' logits; a token at most once. */
-  logitBias: readonly (readonly [token: number, bias: number])[];
-  /** Two 32-bit halves (low, high) of a 64-bit seed. */
-  seed: readonly [number, number];
-}
-
-/** A form that the text has to have, as its author wrote it. */
-export type GrammarSource =
-  | { type: "json_object" }
-  /** A JSON Schema, as JSON text. */
-  | { type: "json_schema"; schema: string }
-  | { type: "regex"; pattern: string }
-  | { type: "grammar"; ebnf: string };
-
-/** A token's natural log-probability by the model's own distribution: the softmax of its logits, before any sampling parameter. */
-export interface TokenLogprob {
-  id: number;
-  logprob: number;
-  /** The likeliest tokens in falling order, equal ones by their ids; the token itself need not be among them. */
-  top: [id: number, logprob: number][];
-}
-
 /** A sequence's prompt has been read and its first token drawn, on the worker's own channel; not told where its end comes with that. */
 export interface PromptRead {
   type: "read";
@@ -127,30 +91,5 @@ export interface GenerateTask {
 /** Main thread → worker, on the task's port. */
 export type ToSequence = { type: "cancel" };
 
-/** `length`: `maxTokens` were generated. `stop`: the end-of-sequence token, a stop string, or the end of what the grammar allows. */
-export type FinishReason = "stop" | "length";
-
-/** Worker → main thread, on the task's port. Exactly one of `finished`, `cancelled` and `failed` is sent, and is the last. */
-export type FromSequence =
-  | {
-      type: "finished";
-      reason: FinishReason;
-      /** The decoded continuation. */
-      generated: string;
-      /** The decoded prompt and continuation. */
-      fullText: string;
-      promptTokens: number;
-      completionTokens: number;
-      /** Of the prompt's tokens, those that were not computed since the cache still held them. */
-      cachedTokens: number;
-      /** From the worker's receipt of the task to its first token, or to its end where it has none, in milliseconds. */
-      firstTokenMs: number;
-      /** One for each token of the completion, where asked for. */
-      logprobs?: TokenLogprob[];
-      /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
-      promptLogprobs?: (TokenLogprob | null)[];
-    }
-  /** With the tokens that it has written until then. */
-  | { type: "cancelled"; completionTokens: number }
-  /** `form`: it is the request's own fault, whose text can't be held to the form that it asks for. */
-  | { type: "failed"; message: string; form: boolean };
+/** Worker → main thread, on the task's port: exactly one, and the last message. */
+export type FromSequence = Outcome;

@@ -1,10 +1,10 @@
-import { uniform } from "../../workers/engine/philox.js";
 import { Reader } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
-import { Sampler } from "../../workers/engine/sampler.js";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
+import { Sampler } from "../../workers/engine/sampling/sampler.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
-import type { Range } from "./quantize.js";
+import type { Range } from "./graph/quantize.js";
 
 /** Texts that are written side by side, and their greatest length in tokens; more text widens the ranges by little. */
 const TEXTS = 8;

@@ -19,7 +19,7 @@ import { asNobody } from "../../ops/as-nobody.js";
 import { checkpoint } from "../fixtures/checkpoint-writer.js";
 import { gpt } from "../fixtures/gpt.js";
 import { byteTokenizer, FIXTURE_SIZES } from "../fixtures/model.js";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
 import { importCheckpoint } from "./index.js";
 
 const { vocab } = FIXTURE_SIZES;

@@ -4,12 +4,12 @@ import type { ModelConfig } from "../config.js";
 import { decodeText } from "../files/decode-text.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import { openCheckpoint } from "./checkpoint.js";
-import { ImportError } from "./error.js";
+import { openCheckpoint } from "./checkpoint/checkpoint.js";
+import { ImportError } from "./checkpoint/error.js";
+import { type GptWeights, readWeights, type WeightSource } from "./checkpoint/weights.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import type { Verification } from "./verify.js";
-import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 export type { ImportPhase, Quality };

@@ -1,5 +1,5 @@
 import { Reader } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
 import type { Texts } from "./calibrate.js";
 

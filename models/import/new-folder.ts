@@ -12,7 +12,7 @@ import {
 import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -1,10 +1,10 @@
 import { readPrompt } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelConfig } from "../config.js";
 import { modelShape } from "../shape.js";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
 import { forward } from "./forward.js";
-import type { GptWeights } from "./weights.js";
 
 /** Ids that both sides are fed; more only cost time. */
 const IDS = 24;

@@ -9,8 +9,8 @@ import { FIXTURE_SIZES, fixtureConfig, randomWeights, writeFixtureModel } from "
 import { readModelFolder } from "../folder.js";
 import { compare } from "../self-test.js";
 import { modelShape } from "../shape.js";
-import { ImportError } from "./error.js";
-import type { GptWeights } from "./weights.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 function folder(t: TestContext): string {

@@ -12,12 +12,12 @@ import {
 } from "../self-test.js";
 import { modelShape } from "../shape.js";
 import { calibrate } from "./calibrate.js";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
 import { buildGraph, buildObservedGraph } from "./graph/build.js";
+import { writeModel } from "./graph/onnx.js";
 import { judge, type Quality } from "./judge.js";
-import { writeModel } from "./onnx.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
-import type { GptWeights } from "./weights.js";
 
 /** What an import spends its time on, in this order; an fp32 one only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { uniform } from "../../workers/engine/philox.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
 import { byteTokenizer } from "../fixtures/model.js";
 import { prepareDetokenizer } from "./detokenizer.js";
 import { createTokenizer } from "./tokenizer.js";

@@ -14,8 +14,8 @@ const { optionalDependencies } = JSON.parse(readFileSync(join(here, "package.jso
 const UNITS = [
   "models/tokenizer/detokenizer.test.js",
   "server/pool/pool.test.js",
-  "workers/engine/kv-cache.test.js",
-  "workers/engine/sampler.test.js",
+  "workers/engine/cache/kv-cache.test.js",
+  "workers/engine/sampling/sampler.test.js",
   "workers/grammar/grammar.test.js",
 ];
 /** With these it takes half a minute more for each version. */

@@ -9,18 +9,20 @@ import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { randomCases } from "../../ops/random-cases.js";
 import { OnnxSession } from "../onnx/session.js";
-import type { FromSequence, Sampling, TokenLogprob } from "../protocol.js";
+import { KvCache } from "./cache/kv-cache.js";
 import { type Constraint, ConstraintError } from "./constraint.js";
 import { Engine } from "./engine.js";
-import { bitsOf, blockMaxima } from "./fixture.js";
-import { KvCache } from "./kv-cache.js";
-import { uniform } from "./philox.js";
-import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
-import { logSoftmax } from "./sampling.fixture.js";
-import { PLAIN_SAMPLING } from "./sampling.js";
+import type { Outcome } from "./outcome.js";
+import { logSoftmax } from "./sampling/fixtures/reference.js";
+import { bitsOf, blockMaxima } from "./sampling/fixtures/rows.js";
+import type { TokenLogprob } from "./sampling/logprobs.js";
+import { uniform } from "./sampling/philox.js";
+import type { Sampling } from "./sampling/sampling.js";
+import { PLAIN_SAMPLING } from "./sampling/sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
+import type { StepInputs, StepOutputs, StepSession } from "./step-session.js";
 
-type Finished = Extract<FromSequence, { type: "finished" }>;
+type Finished = Extract<Outcome, { type: "finished" }>;
 
 /** Requests that come and go beside one another. */
 const MANY = randomCases(32, 64);
@@ -43,7 +45,7 @@ type Ask = Partial<Omit<SequenceOptions, "sampling">> & { promptIds: number[]; s
 /** Adds a sequence and hands over its outcome, and its ids, when it ends. */
 function ask(engine: Engine, { sampling, ...options }: Ask) {
   let sequence!: Sequence;
-  const outcome = new Promise<FromSequence>((onEnd) => {
+  const outcome = new Promise<Outcome>((onEnd) => {
     sequence = new Sequence({
       maxTokens: 20,
       sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [1, 2], ...sampling },
@@ -157,7 +159,7 @@ for (const precision of ["fp32", "int8"] as const) {
 
       const requests = mixedRequests(MANY);
       const engine = engineOf(24);
-      const outcomes: Promise<FromSequence>[] = [];
+      const outcomes: Promise<Outcome>[] = [];
       // Two join in every step, so that each is in company of another size and depth at each of its tokens.
       for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
         for (const request of requests.slice(next, next + 2)) outcomes.push(ask(engine, request).outcome);

@@ -1,11 +1,12 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
-import type { KvCache } from "./kv-cache.js";
-import type { Row } from "./logit-row.js";
-import { Logprobs } from "./logprobs.js";
-import { type Rows, Runner, type StepSession } from "./runner.js";
-import { Sampler } from "./sampler.js";
+import type { KvCache } from "./cache/kv-cache.js";
+import { type Rows, Runner } from "./runner.js";
+import type { Row } from "./sampling/logit-row.js";
+import { Logprobs } from "./sampling/logprobs.js";
+import { Sampler } from "./sampling/sampler.js";
 import { type Batch, Scheduler } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
+import type { StepSession } from "./step-session.js";
 
 /**
  * Continuous batching: sequences join and leave between steps, and every step runs the model once for all that can

@@ -1,6 +1,6 @@
 import type { ModelShape } from "../../models/shape.js";
-import { KvCache } from "./kv-cache.js";
-import type { StepOutputs, StepSession } from "./runner.js";
+import { KvCache } from "./cache/kv-cache.js";
+import type { StepOutputs, StepSession } from "./step-session.js";
 
 /** Feeds texts of equal length to a step graph, side by side, and keeps their cache. Nothing is scheduled or sampled. */
 export class Reader {

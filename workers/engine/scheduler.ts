@@ -1,6 +1,6 @@
-import { chunkAt, padded } from "./chunks.js";
-import type { KvCache } from "./kv-cache.js";
-import { Prefixes } from "./prefixes.js";
+import { chunkAt, padded } from "./cache/chunks.js";
+import type { KvCache } from "./cache/kv-cache.js";
+import { Prefixes } from "./cache/prefixes.js";
 import type { Sequence } from "./sequence.js";
 
 /**

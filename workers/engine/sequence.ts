@@ -1,8 +1,10 @@
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
-import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
-import { type Constraint, ConstraintError } from "./constraint.js";
-import { Penalties } from "./penalties.js";
-import type { Restraints } from "./sampler.js";
+import type { Constraint } from "./constraint.js";
+import { type FinishReason, failure, type Outcome } from "./outcome.js";
+import type { TokenLogprob } from "./sampling/logprobs.js";
+import { Penalties } from "./sampling/penalties.js";
+import type { Restraints } from "./sampling/sampler.js";
+import type { Sampling } from "./sampling/sampling.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 /** The half of a tokenizer that turns ids into text. */
@@ -38,7 +40,7 @@ export interface SequenceOptions {
   /** Called once, when the prompt has been read and the first token drawn, unless that ends the sequence. */
   onRead?: (() => void) | undefined;
   /** Called once, with the last that is to be said of the sequence. */
-  onEnd(outcome: FromSequence): void;
+  onEnd(outcome: Outcome): void;
 }
 
 /**
@@ -221,16 +223,10 @@ export class Sequence {
     return true;
   }
 
-  #end(outcome: FromSequence): void {
+  #end(outcome: Outcome): void {
     const constraint = this.#constraint;
     this.#constraint = null;
     constraint?.dispose();
     this.#options.onEnd(outcome);
   }
-}
-
-/** What is said of a sequence that this ended. */
-export function failure(error: unknown): FromSequence {
-  const message = error instanceof Error ? error.message : String(error);
-  return { type: "failed", message, form: error instanceof ConstraintError };
 }

@@ -3,10 +3,10 @@ import { describe, it } from "node:test";
 import { byteTokenizer } from "../../models/fixtures/model.js";
 import { byteLevelTokenizer, seededRandom, whitespaceTokenizer } from "../../models/fixtures/tokenizers.js";
 import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
-import type { GrammarSource } from "../protocol.js";
+import { allowedTokens, Wanderer } from "./fixtures/wanderer.js";
 import { checkGrammar, constraintFor, GrammarError } from "./index.js";
 import { Programs } from "./programs.js";
-import { allowedTokens, Wanderer } from "./wanderer.js";
+import type { GrammarSource } from "./source.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 const eosId = tokenizer.eosId!;

@@ -1,9 +1,9 @@
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Constraint } from "../engine/constraint.js";
-import type { GrammarSource } from "../protocol.js";
 import { Programs } from "./programs.js";
+import type { GrammarSource } from "./source.js";
 
-export { GrammarError } from "./error.js";
+export { GrammarError } from "./nodes/error.js";
 
 /** What a grammar has to know of the model that is to follow it. */
 export interface GrammarModel {

@@ -1,15 +1,16 @@
 import { shown } from "../../models/files/fields.js";
-import type { GrammarSource } from "../protocol.js";
-import { analyse } from "./analyse.js";
-import { Automaton, type State } from "./automaton.js";
-import { characters } from "./code-points.js";
-import { parseEbnf } from "./ebnf.js";
-import { GrammarError } from "./error.js";
-import { Json } from "./json.js";
-import { type Node, Nodes } from "./node.js";
-import { parseRegex } from "./regex.js";
-import { parseSchema } from "./schema.js";
-import type { Vocabulary, Walk } from "./vocabulary.js";
+import { Automaton } from "./automaton/automaton.js";
+import type { State, Walk } from "./automaton/state.js";
+import type { Vocabulary } from "./automaton/vocabulary.js";
+import { parseEbnf } from "./languages/ebnf.js";
+import { Json } from "./languages/json.js";
+import { parseRegex } from "./languages/regex.js";
+import { parseSchema } from "./languages/schema.js";
+import { analyse } from "./nodes/analyse.js";
+import { characters } from "./nodes/code-points.js";
+import { GrammarError } from "./nodes/error.js";
+import { type Node, Nodes } from "./nodes/node.js";
+import type { GrammarSource } from "./source.js";
 
 /** In UTF-16 units, which bounds all that is made of it. */
 const MAX_SOURCE = 32_768;

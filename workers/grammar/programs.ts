@@ -1,11 +1,11 @@
 import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Constraint } from "../engine/constraint.js";
-import type { GrammarSource } from "../protocol.js";
-import { GrammarError } from "./error.js";
+import { rehearse } from "./automaton/rehearse.js";
+import { Vocabulary } from "./automaton/vocabulary.js";
+import { GrammarError } from "./nodes/error.js";
 import { Program } from "./program.js";
-import { rehearse } from "./rehearse.js";
+import type { GrammarSource } from "./source.js";
 import { TextConstraint } from "./text-constraint.js";
-import { Vocabulary } from "./vocabulary.js";
 
 export interface ProgramsOptions {
   /** Grammars kept at most. */

@@ -1,6 +1,6 @@
 import type { Constraint } from "../engine/constraint.js";
-import type { State } from "./automaton.js";
-import { GrammarError } from "./error.js";
+import type { State } from "./automaton/state.js";
+import { GrammarError } from "./nodes/error.js";
 import type { Program } from "./program.js";
 
 /** Holds one sequence's text to a grammar. */

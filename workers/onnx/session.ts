@@ -1,8 +1,10 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import "./telemetry.js";
 import { contextOf, type ModelShape } from "../../models/shape.js";
-import type { StepInputs, StepOutputs, StepSession } from "../engine/runner.js";
-import type { Device } from "../protocol.js";
+import type { StepInputs, StepOutputs, StepSession } from "../engine/step-session.js";
+
+/** Where a session's arithmetic runs. */
+export type Device = "cpu" | "cuda" | "webgpu";
 
 export interface SessionOptions {
   device: Device;

@@ -1,5 +1,5 @@
 import type { ModelShape } from "../../shape.js";
-import type { LayerWeights } from "../weights.js";
+import type { LayerWeights } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { AddLinear } from "./linear.js";
 

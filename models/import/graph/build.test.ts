@@ -3,15 +3,15 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { blockMaxima } from "../../../workers/engine/fixture.js";
+import { blockMaxima } from "../../../workers/engine/sampling/fixtures/rows.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { ModelConfig } from "../../config.js";
 import { FIXTURE_SIZES, fixtureConfig, randomWeights } from "../../fixtures/model.js";
 import { modelShape } from "../../shape.js";
-import { writeModel } from "../onnx.js";
+import type { GptWeights, Linear, Norm, Sizes } from "../checkpoint/weights.js";
 import { verify } from "../verify.js";
-import type { GptWeights, Linear, Norm, Sizes } from "../weights.js";
 import { buildGraph } from "./build.js";
+import { writeModel } from "./onnx.js";
 
 const folder = mkdtempSync(join(tmpdir(), "jai-graph-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,8 +1,6 @@
 import type { ModelConfig } from "../../config.js";
 import { capacityDimension, LOGIT_BLOCK, type ModelShape, modelShape } from "../../shape.js";
-import type { Model, ValueInfo } from "../onnx.js";
-import type { Range } from "../quantize.js";
-import type { GptWeights } from "../weights.js";
+import type { GptWeights } from "../checkpoint/weights.js";
 import { addAttention } from "./attention.js";
 import { GraphBuilder } from "./builder.js";
 import { addEmbedding, addPositions } from "./embedding.js";
@@ -12,6 +10,8 @@ import { type AddLinear, floatLinear, observedLinear, quantizedLinear } from "./
 import { addMask, addScoreLengths } from "./mask.js";
 import { addMlp } from "./mlp.js";
 import { layerNorm } from "./norm.js";
+import type { Model, ValueInfo } from "./onnx.js";
+import type { Range } from "./quantize.js";
 
 const OPSET = 20;
 

@@ -1,5 +1,5 @@
-import { type Attribute, type ElementType, encodeNode, type Initializer } from "../onnx.js";
-import type { WeightSource } from "../weights.js";
+import type { WeightSource } from "../checkpoint/weights.js";
+import { type Attribute, type ElementType, encodeNode, type Initializer } from "./onnx.js";
 
 /** Changes a weight's values in place. */
 export type Change = (values: Float32Array) => void;

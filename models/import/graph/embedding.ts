@@ -1,4 +1,4 @@
-import type { GptWeights } from "../weights.js";
+import type { GptWeights } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { Extent } from "./extent.js";
 

@@ -1,5 +1,5 @@
 import { LOGIT_BLOCK } from "../../shape.js";
-import type { GptWeights } from "../weights.js";
+import type { GptWeights } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { AddLinear } from "./linear.js";
 import type { AddNorm } from "./norm.js";

@@ -1,6 +1,6 @@
-import { levelsOf, quantizeRows, type Range } from "../quantize.js";
-import type { Linear } from "../weights.js";
+import type { Linear } from "../checkpoint/weights.js";
 import { type Change, changed, type GraphBuilder } from "./builder.js";
+import { levelsOf, quantizeRows, type Range } from "./quantize.js";
 
 /** Adds a linear layer and returns its output. `change` is for the [out, in] weight and for the bias. */
 export type AddLinear = (name: string, input: string, layer: Linear, change?: Change) => string;

@@ -1,4 +1,4 @@
-import type { LayerWeights } from "../weights.js";
+import type { LayerWeights } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { AddLinear } from "./linear.js";
 

@@ -1,4 +1,4 @@
-import type { Norm } from "../weights.js";
+import type { Norm } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 
 /** Adds a LayerNorm over the width and returns its output. */

@@ -9,7 +9,7 @@ import {
   type Initializer,
   type ValueInfo,
   writeModel,
-} from "../../../models/import/onnx.js";
+} from "../../../models/import/graph/onnx.js";
 
 const OPSET = 20;
 

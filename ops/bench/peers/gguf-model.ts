@@ -1,8 +1,12 @@
 import { readFile, rename } from "node:fs/promises";
 import { decodeText } from "../../../models/files/decode-text.js";
 import { trimmedVocabulary } from "../../../models/folder.js";
-import { openCheckpoint } from "../../../models/import/checkpoint.js";
-import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
+import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
+import {
+  type GptWeights,
+  readWeights,
+  type WeightSource,
+} from "../../../models/import/checkpoint/weights.js";
 import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { byteSymbols, isWholeText } from "../byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";

@@ -1,12 +1,12 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openCheckpoint } from "../../../models/import/checkpoint.js";
+import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
+import { type GptWeights, type Linear, readWeights } from "../../../models/import/checkpoint/weights.js";
 import { GraphBuilder } from "../../../models/import/graph/builder.js";
 import { transpose } from "../../../models/import/graph/linear.js";
 import { layerNorm } from "../../../models/import/graph/norm.js";
-import { type Model, type ValueInfo, writeModel } from "../../../models/import/onnx.js";
-import { quantizeRows } from "../../../models/import/quantize.js";
-import { type GptWeights, type Linear, readWeights } from "../../../models/import/weights.js";
+import { type Model, type ValueInfo, writeModel } from "../../../models/import/graph/onnx.js";
+import { quantizeRows } from "../../../models/import/graph/quantize.js";
 
 const OPSET = 20;
 const MASKED = -1e30;
