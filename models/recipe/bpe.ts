@@ -1,3 +1,5 @@
+import { BYTE_ALPHABET } from "../tokenizer/byte-alphabet.js";
+
 /** The tokens that lay out a conversation; they are never split and take the first ids. */
 export const SPECIAL_TOKENS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"] as const;
 
@@ -22,9 +24,6 @@ export interface Vocabulary {
   /** The pairs that merge, the most urgent first. */
   merges: [string, string][];
 }
-
-/** The printable character that stands for each byte, as in GPT-2. */
-export const BYTE_ALPHABET: readonly string[] = byteAlphabet();
 
 /**
  * Byte-level BPE: starts from the 256 bytes and merges the most frequent pair of neighbours until the vocabulary holds
@@ -127,11 +126,4 @@ class PairIndex {
   piecesWith(key: number): number[] {
     return [...(this.#pieces.get(key) ?? [])];
   }
-}
-
-function byteAlphabet(): string[] {
-  const printable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
 }

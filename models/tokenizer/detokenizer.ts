@@ -1,6 +1,6 @@
 import { type Fields, isFields } from "../files/fields.js";
+import { fromSymbols } from "./byte-alphabet.js";
 import { parseMetaspace, unsupported } from "./components.js";
-import { ByteLevelDecoder, ByteLevelPreTokenizer } from "./library.js";
 
 /** Turns ids into text one at a time. What `push` and `end` return, joined, is the text of all ids. */
 export interface Detokenizer {
@@ -31,12 +31,11 @@ export function prepareDetokenizer(
 ): () => Detokenizer {
   const write = wordWriter(decoder);
   if (write !== null) return () => new WordDetokenizer(tokens, write);
-  const read = byteReader(decoder as object);
   const pieces: Piece[] = [];
   const piece = (id: number) => {
     const token = tokens[id];
     if (token === undefined) return nothing;
-    pieces[id] ??= read(token);
+    pieces[id] ??= readBytes(token);
     return pieces[id];
   };
   return () => new ByteDetokenizer(piece);
@@ -52,13 +51,11 @@ export function prepareTokenBytes(
   names: readonly (string | undefined)[],
 ): (id: number, first: boolean) => TokenBytes {
   const write = wordWriter(decoder);
-  const read = write === null ? byteReader(decoder as object) : null;
-  const encoder = new TextEncoder();
   return (id, first) => {
     const token = tokens[id];
     if (token === undefined) return { bytes: null, text: names[id] ?? "" };
-    if (read !== null) return read(token);
-    const text = write!(token, first);
+    if (write === null) return readBytes(token);
+    const text = write(token, first);
     return { bytes: encoder.encode(text), text };
   };
 }
@@ -105,6 +102,7 @@ interface Piece {
 }
 
 const nothing: Piece = { bytes: new Uint8Array(), text: "" };
+const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictUtf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
@@ -150,17 +148,12 @@ function wholeLength(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-function byteReader(decoder: object): (token: string) => Piece {
-  const { byte_decoder: byteOf } = new ByteLevelDecoder(decoder);
-  const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
-  return (token) => {
-    // Added tokens may hold characters that stand for no byte.
-    const symbols = /^[!-~¡-¬®-Ń]*$/.test(token) ? token : encoder.pre_tokenize(token).join("");
-    const bytes = Uint8Array.from(symbols, (symbol) => Number(byteOf[symbol]));
-    try {
-      return { bytes, text: strictUtf8.decode(bytes) };
-    } catch {
-      return { bytes, text: null };
-    }
-  };
+function readBytes(token: string): Piece {
+  // Added tokens may hold characters that stand for no byte, and are text then.
+  const bytes = fromSymbols(token) ?? encoder.encode(token);
+  try {
+    return { bytes, text: strictUtf8.decode(bytes) };
+  } catch {
+    return { bytes, text: null };
+  }
 }

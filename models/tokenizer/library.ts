@@ -11,12 +11,6 @@ interface Library {
     splitter_unnormalized: { split(text: string): string[] };
   };
   SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
-  ByteLevelPreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
-  /** `byte_decoder`: the byte, in decimal, that each character stands for. */
-  ByteLevelDecoder: new (
-    json: object,
-  ) => { byte_decoder: Record<string, string> };
 }
 
-export const { Tokenizer, SequencePreTokenizer, ByteLevelPreTokenizer, ByteLevelDecoder } =
-  untyped as unknown as Library;
+export const { Tokenizer, SequencePreTokenizer } = untyped as unknown as Library;

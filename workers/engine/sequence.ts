@@ -25,7 +25,7 @@ export interface SequenceOptions {
   logprobs?: number | null;
   /** Those of the prompt's tokens too; not by default. */
   promptLogprobs?: boolean;
-  /** The form that the text has to have; null, the default: any. The sequence disposes of it. */
+  /** The form that the text has to have; null, the default: any. */
   constraint?: Constraint | null;
   /** The window, and how far it slides at once. */
   context: number;
@@ -66,7 +66,7 @@ export class Sequence {
   readonly #detokenizer: ReturnType<Decoder["detokenizer"]>;
   readonly #stops: StopMatcher;
   readonly #penalties: Penalties | null;
-  #constraint: Constraint | null;
+  readonly #constraint: Constraint | null;
   readonly #logprobs: TokenLogprob[] = [];
   /** Of the prompt's first tokens, as far as they have been scored. */
   readonly #promptLogprobs: (TokenLogprob | null)[];
@@ -175,11 +175,11 @@ export class Sequence {
   }
 
   cancel(): void {
-    this.#end({ type: "cancelled", completionTokens: this.#generated });
+    this.#options.onEnd({ type: "cancelled", completionTokens: this.#generated });
   }
 
   fail(error: unknown): void {
-    this.#end(failure(error));
+    this.#options.onEnd(failure(error));
   }
 
   /** Tokens of its own. */
@@ -208,7 +208,7 @@ export class Sequence {
     const fullText = decoder.decode(this.ids);
     const end = cut ?? this.#length;
     const left = generated.length - end;
-    this.#end({
+    this.#options.onEnd({
       type: "finished",
       reason,
       generated: generated.slice(0, end),
@@ -221,12 +221,5 @@ export class Sequence {
       ...(promptLogprobs && { promptLogprobs: this.#promptLogprobs }),
     });
     return true;
-  }
-
-  #end(outcome: Outcome): void {
-    const constraint = this.#constraint;
-    this.#constraint = null;
-    constraint?.dispose();
-    this.#options.onEnd(outcome);
   }
 }

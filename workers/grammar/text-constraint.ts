@@ -50,8 +50,6 @@ export class TextConstraint implements Constraint {
     return !this.#program.vocabulary.complete && isEmpty(this.#program.allowed(this.#state, this.#first));
   }
 
-  dispose(): void {}
-
   /** The end-of-sequence token is one even where it also has a text that the grammar would allow. */
   #withEnd(mask: Int32Array): Int32Array {
     const eosId = this.#eosId;

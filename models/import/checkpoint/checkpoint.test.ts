@@ -14,7 +14,8 @@ import {
   RawPickle,
   tensor,
 } from "../../fixtures/checkpoint-writer.js";
-import { callOf, gpt, mulberry32, temporaryFile } from "../../fixtures/gpt.js";
+import { callOf, gpt, temporaryFile } from "../../fixtures/gpt.js";
+import { mulberry32 } from "../../recipe/random.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { Tuple, type Value } from "./pickle.js";

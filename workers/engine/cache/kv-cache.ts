@@ -242,6 +242,6 @@ export class KvCache {
   }
 }
 
-export function roundUp(value: number, unit: number): number {
+function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }

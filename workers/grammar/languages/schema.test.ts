@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { seededRandom } from "../../../models/fixtures/tokenizers.js";
+import { mulberry32 } from "../../../models/recipe/random.js";
 import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { randomCases } from "../../../ops/random-cases.js";
 import { RandomSchemas } from "../fixtures/random-schema.js";
@@ -19,7 +19,7 @@ const SCHEMAS = Number(process.env.GRAMMAR_SCHEMAS ?? randomCases(60, 300));
 
 describe("a JSON schema", () => {
   it(`of ${SCHEMAS} at random is satisfied by all that a model without sense writes`, (context) => {
-    const random = seededRandom(1);
+    const random = mulberry32(1);
     const schemas = new RandomSchemas(random);
     const wanderer = new Wanderer(tokenizer, eosId, random);
     let finished = 0;

@@ -34,10 +34,6 @@ export function without(ranges: readonly Range[], removed: readonly Range[]): Ra
   return complement([...complement(ranges), ...removed]);
 }
 
-export function contains(ranges: readonly Range[], point: number): boolean {
-  return ranges.some(([first, last]) => first <= point && point <= last);
-}
-
 /** Any one of the characters, in UTF-8. */
 export function characters(nodes: Nodes, ranges: readonly Range[]): Node {
   const [only, another] = ranges;
