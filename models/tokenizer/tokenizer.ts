@@ -1,5 +1,5 @@
 import { ModelError } from "../files/error.js";
-import { isFields, shown } from "../files/fields.js";
+import { type Fields, isFields, shown } from "../files/fields.js";
 import { divider, parseAddedTokens } from "./added-tokens.js";
 import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./components.js";
 import { type Detokenizer, prepareDetokenizer, prepareTokenBytes, type TokenBytes } from "./detokenizer.js";
@@ -49,6 +49,44 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   const added = parseAddedTokens(json.added_tokens, vocabulary, normalize);
   const ids = new Map(vocabulary);
   for (const { content, id } of added) ids.set(content, id);
+  const encodePart = prepareEncoder(json, model, vocabulary);
+  const divide = divider(added, normalize);
+  const postProcess = preparePostProcessors(json.post_processor, ids);
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of ids) tokens[id] = token;
+  for (const { text, id } of added) tokens[id] = text;
+  const tokenId = (content: string) => ids.get(content) ?? null;
+  const control = controlIds(config, tokenId);
+  const size = tokens.length;
+  const names = [...tokens];
+  for (const id of control.values()) if (id !== null) tokens[id] = undefined;
+  const detokenizer = prepareDetokenizer(json.decoder, tokens);
+
+  return {
+    size,
+    eosId: control.get("eos_token") ?? null,
+    tokenId,
+    encode: (text) =>
+      postProcess(
+        divide(text.replace(/\p{Surrogate}/gu, "\ufffd")).flatMap((part) =>
+          typeof part === "number" ? part : encodePart(part),
+        ),
+      ),
+    decode: (ids) => {
+      const text = detokenizer();
+      return ids.map((id) => text.push(id)).join("") + text.end();
+    },
+    detokenizer,
+    tokenBytes: prepareTokenBytes(json.decoder, tokens, names),
+  };
+}
+
+/** Encodes text that holds no added tokens. */
+function prepareEncoder(
+  json: Fields,
+  model: Fields,
+  vocabulary: ReadonlyMap<string, number>,
+): (text: string) => number[] {
   const library = new Library(
     {
       model: prepareModel(model, vocabulary),
@@ -62,21 +100,22 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   );
   const encodeWords = library.model._call.bind(library.model);
   const encodeWord = (word: string) => {
-    // Without an unknown token, what is unknown is left out before the rest is merged, not after.
+    // Without an unknown token, unknown characters are left out before the rest is merged, not after.
     if (model.unk_token != null || (model.ignore_merges === true && vocabulary.has(word)))
       return encodeWords([word]);
     return library.model.bpe([...word].filter((character) => vocabulary.has(character)).join(""));
   };
   // Unknown tokens are fused within a word, not across words.
   library.model._call = (words) => words.flatMap(encodeWord);
+  return (text) => library.encode(text).ids;
+}
 
-  const divide = divider(added, normalize);
-  const postProcess = preparePostProcessors(json.post_processor, ids);
-  const tokens: (string | undefined)[] = [];
-  for (const [token, id] of ids) tokens[id] = token;
-  for (const { text, id } of added) tokens[id] = text;
-  const tokenId = (content: string) => ids.get(content) ?? null;
-  const control = new Map(
+/** Ids of the control tokens that tokenizer_config.json names; null for one that it doesn't name. */
+function controlIds(
+  config: Fields,
+  tokenId: (content: string) => number | null,
+): Map<(typeof controlNames)[number], number | null> {
+  return new Map(
     controlNames.map((name) => {
       const content = tokenContent(config[name]);
       const id = content === null ? null : tokenId(content);
@@ -87,26 +126,4 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
       return [name, id];
     }),
   );
-  const size = tokens.length;
-  const names = [...tokens];
-  for (const id of control.values()) if (id !== null) tokens[id] = undefined;
-  const detokenizer = prepareDetokenizer(json.decoder, tokens);
-
-  return {
-    size,
-    eosId: control.get("eos_token") ?? null,
-    tokenId,
-    encode: (text) =>
-      postProcess(
-        divide(text.replace(/\p{Surrogate}/gu, "\ufffd")).flatMap((part) =>
-          typeof part === "number" ? part : library.encode(part).ids,
-        ),
-      ),
-    decode: (ids) => {
-      const text = detokenizer();
-      return ids.map((id) => text.push(id)).join("") + text.end();
-    },
-    detokenizer,
-    tokenBytes: prepareTokenBytes(json.decoder, tokens, names),
-  };
 }

@@ -109,7 +109,7 @@ class Unpickler {
     return value;
   }
 
-  /** The value that the opcode pushes; undefined for an opcode that pushes none. */
+  /** The value that the opcode pushes; undefined for an opcode that pushes none. One table, so one long function. */
   #make(opcode: number): Value | undefined {
     switch (opcode) {
       case 0x4e: // NONE

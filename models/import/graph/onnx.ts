@@ -110,6 +110,56 @@ async function read(initializer: Initializer): Promise<Uint8Array> {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
+/** An initializer's place in the written model. */
+interface Placed {
+  initializer: Initializer;
+  /** Its `TensorProto` up to the values. */
+  prefix: Buffer;
+  /** Bytes of values in the model itself. */
+  inline: number;
+  /** Where the values begin in the file beside the model; null where they are inline. */
+  offset: number | null;
+}
+
+function place(initializers: readonly Initializer[], external: boolean, location: string): Placed[] {
+  let end = 0;
+  return initializers.map((initializer) => {
+    const { name, type, dims } = initializer;
+    const length = byteLength(initializer);
+    const base = [...dims.map((dim) => int(1, dim)), int(2, ElementType[type]), text(8, name)];
+    const placed = (rest: Uint8Array[], inline: number, offset: number | null): Placed => {
+      const tensor = Buffer.concat([...base, ...rest]);
+      const prefix = Buffer.concat([head(5, tensor.length + inline), tensor]);
+      return { initializer, prefix, inline, offset };
+    };
+    if (!external || length < EXTERNAL_MINIMUM) return placed([head(9, length)], length, null);
+    const offset = Math.ceil(end / EXTERNAL_ALIGNMENT) * EXTERNAL_ALIGNMENT;
+    end = offset + length;
+    const entry = (key: string, value: string) => message(13, text(1, key), text(2, value));
+    const place = [
+      entry("location", location),
+      entry("offset", String(offset)),
+      entry("length", String(length)),
+    ];
+    return placed([...place, int(14, 1)], 0, offset);
+  });
+}
+
+/** The `ModelProto` up to its graph. */
+function modelHead({ opset, metadata }: Model): Buffer {
+  const version = (domain: string, number: number) => message(8, text(1, domain), int(2, number));
+  const properties = Object.entries(metadata).map(([key, value]) =>
+    message(14, text(1, key), text(2, value)),
+  );
+  return Buffer.concat([
+    int(1, 10),
+    text(2, "jai-server"),
+    version("", opset),
+    version("com.microsoft", 1),
+    ...properties,
+  ]);
+}
+
 /**
  * Writes a `ModelProto` (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), one initializer at a time, so that
  * no more than one of them is in memory. Models past `externalBytes` keep their weights in `<file>_data` beside them.
@@ -122,75 +172,32 @@ export async function writeModel(
 ): Promise<void> {
   const total = model.initializers.reduce((sum, initializer) => sum + byteLength(initializer), 0);
   const external = total > externalBytes;
-  const isExternal = (initializer: Initializer) => external && byteLength(initializer) >= EXTERNAL_MINIMUM;
   const dataFile = `${file}_data`;
-
-  let offset = 0;
-  const offsets = new Map<string, number>();
-  const tensorHeads = model.initializers.map((initializer) => {
-    const { name, type, dims } = initializer;
-    const length = byteLength(initializer);
-    const base = [...dims.map((dim) => int(1, dim)), int(2, ElementType[type]), text(8, name)];
-    if (!isExternal(initializer)) return Buffer.concat([...base, head(9, length)]);
-    offset = Math.ceil(offset / EXTERNAL_ALIGNMENT) * EXTERNAL_ALIGNMENT;
-    offsets.set(name, offset);
-    const entry = (key: string, value: string) => message(13, text(1, key), text(2, value));
-    const place = [
-      entry("location", basename(dataFile)),
-      entry("offset", String(offset)),
-      entry("length", String(length)),
-    ];
-    offset += length;
-    return Buffer.concat([...base, ...place, int(14, 1)]);
-  });
-
+  const tensors = place(model.initializers, external, basename(dataFile));
   const graphHead = Buffer.concat([...model.nodes.map((node) => bytes(1, node)), text(2, "jai")]);
   const graphTail = Buffer.concat([
     ...model.inputs.map((input) => encodeValue(11, input)),
     ...model.outputs.map((output) => encodeValue(12, output)),
   ]);
-  const inlineBytes = (index: number) => {
-    const initializer = model.initializers[index]!;
-    return isExternal(initializer) ? 0 : byteLength(initializer);
-  };
-  const tensors = tensorHeads.map((tensorHead, index) => {
-    const length = tensorHead.length + inlineBytes(index);
-    return { prefix: Buffer.concat([head(5, length), tensorHead]), length: inlineBytes(index) };
-  });
-  const graphLength =
-    graphHead.length +
-    graphTail.length +
-    tensors.reduce((sum, { prefix, length }) => sum + prefix.length + length, 0);
+  const graphLength = tensors.reduce(
+    (sum, { prefix, inline }) => sum + prefix.length + inline,
+    graphHead.length + graphTail.length,
+  );
 
   const out = await open(file, "w");
   const data = external ? await open(dataFile, "w") : undefined;
   try {
-    const opset = (domain: string, version: number) => message(8, text(1, domain), int(2, version));
-    const properties = Object.entries(model.metadata).map(([key, value]) =>
-      message(14, text(1, key), text(2, value)),
-    );
-    await out.appendFile(
-      Buffer.concat([
-        int(1, 10),
-        text(2, "jai-server"),
-        opset("", model.opset),
-        opset("com.microsoft", 1),
-        ...properties,
-      ]),
-    );
-    await out.appendFile(Buffer.concat([head(7, graphLength), graphHead]));
+    await out.appendFile(Buffer.concat([modelHead(model), head(7, graphLength), graphHead]));
     let written = 0;
     let dataLength = 0;
-    for (const [index, initializer] of model.initializers.entries()) {
+    for (const { initializer, prefix, offset } of tensors) {
       const values = await read(initializer);
-      await out.appendFile(tensors[index]!.prefix);
-      const place = offsets.get(initializer.name);
-      if (place === undefined) {
-        await out.appendFile(values);
-      } else {
-        await data!.appendFile(new Uint8Array(place - dataLength));
+      await out.appendFile(prefix);
+      if (offset === null) await out.appendFile(values);
+      else {
+        await data!.appendFile(new Uint8Array(offset - dataLength));
         await data!.appendFile(values);
-        dataLength = place + values.length;
+        dataLength = offset + values.length;
       }
       written += values.length;
       onProgress(written / total);
