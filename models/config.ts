@@ -1,6 +1,6 @@
 import { type Fields, isIntegerIn, unexpected } from "./files/fields.js";
 
-/** The part of a model folder's `config.json` that the server stands on; the names are those of Hugging Face's GPT-2. */
+/** The part of a model folder's `config.json` that the server uses, under Hugging Face's names for GPT-2. */
 export interface ModelConfig {
   model_type: "jai";
   /** The name that `/health` and logs show. */

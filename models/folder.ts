@@ -7,7 +7,7 @@ import { type Fields, isIntegerIn, readFields, requireFile, unexpected } from ".
 import { readSelfTest, type SelfTest } from "./self-test.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer/tokenizer.js";
 
-/** A model folder, read and found whole. */
+/** A model folder that was read and checked. */
 export interface ModelFolder {
   dir: string;
   config: ModelConfig;
@@ -15,7 +15,7 @@ export interface ModelFolder {
   eosId: number | null;
   tokenizer: Tokenizer;
   chatTemplate: ChatTemplate;
-  /** The graph; a graph past 1 GiB keeps its weights beside itself in `model.onnx_data`. */
+  /** Path of the graph. A graph past 1 GiB keeps its weights beside it in `model.onnx_data`. */
   graphPath: string;
   /** Size of the graph and its weights on disk. */
   modelBytes: number;
@@ -23,7 +23,7 @@ export interface ModelFolder {
   selfTest: SelfTest | null;
 }
 
-/** What `import` writes beside the graph and tokenizer.json. */
+/** The files that `import` writes beside the graph and tokenizer.json. */
 export interface ConfigFiles {
   "config.json": ModelConfig;
   "generation_config.json": Record<string, unknown>;
@@ -31,7 +31,7 @@ export interface ConfigFiles {
 }
 
 /**
- * Reads and checks everything but the graph's contents, so that a worker that is handed the folder can only fail on those.
+ * Reads and checks everything but the graph's contents, so a worker that gets the folder can fail only on those.
  * @throws ModelError with one line that names the file and field
  */
 export function readModelFolder(dir: string): ModelFolder {
@@ -78,7 +78,7 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
 
 /**
  * The contents of the three JSON files for a model of these sizes: the reverse of `readModelFolder`.
- * @throws ModelError if the sizes or the tokenizer are not such that the folder could be read back
+ * @throws ModelError if a folder of these sizes and this tokenizer could not be read back
  */
 export function renderConfigFiles(
   model: Omit<ModelConfig, "model_type">,
@@ -91,7 +91,7 @@ export function renderConfigFiles(
     tokenizer_class: "PreTrainedTokenizerFast",
     model_max_length: config.n_positions,
     ...names,
-    // Decoded text is what the tokenizer says, without transformers' English touch-ups.
+    // transformers would otherwise touch up English punctuation in decoded text.
     clean_up_tokenization_spaces: false,
     chat_template: chatTemplate,
   };

@@ -1,5 +1,5 @@
-/** Text of a UTF-8 file that a person may have edited: without the byte order mark with which editors on Windows begin it. */
+/** Text of a UTF-8 file, without the byte order mark that editors on Windows write. */
 export function decodeText(bytes: Uint8Array): string {
-  // It drops the mark, which Node's own "utf8" keeps and JSON.parse refuses.
+  // TextDecoder drops the mark. Node's "utf8" keeps it, and JSON.parse refuses it.
   return new TextDecoder().decode(bytes);
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeText } from "./decode-text.js";
 import { ModelError } from "./error.js";
 
-/** A JSON object of a model folder, not yet trusted. */
+/** A JSON object of a model folder, not yet checked. */
 export type Fields = Record<string, unknown>;
 
 /** @throws ModelError if the file is missing, or holds anything but a JSON object */
@@ -48,7 +48,7 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** JSON is parsed at any depth, but written recursively; no more levels show than characters. */
+/** JSON.parse takes any depth, JSON.stringify doesn't. Deeper levels would not show anyway. */
 function upTo(levels: number, value: unknown): unknown {
   if (value === null || typeof value !== "object") return value;
   if (levels === 0) return null;

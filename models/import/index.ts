@@ -78,7 +78,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
       for (const [name, content] of Object.entries(files)) {
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
-      // Its contents, not a copy, which would keep the mode: the source may be readable by its owner alone.
+      // Written, not copied: a copy would keep the source's mode, which may let only its owner read it.
       await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
       folder.keep();
       const { difference, range } = verification;

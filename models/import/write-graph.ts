@@ -19,10 +19,10 @@ import { writeModel } from "./graph/onnx.js";
 import { judge, type Quality } from "./judge.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
 
-/** What an import spends its time on, in this order; an fp32 one only writes and verifies. */
+/** Phases of an import, in this order; an fp32 import only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
-/** What became known of a graph while it was made. */
+/** What writing a graph found out. */
 export interface WrittenGraph {
   /** Of the float32 graph, whatever the model's precision. */
   verification: Verification;
@@ -31,8 +31,8 @@ export interface WrittenGraph {
 }
 
 /**
- * Writes `onnx/model.onnx` and the self-test into a model folder. The float32 graph is held to the checkpoint, since
- * rounding alone can't hide a wrong graph there; an int8 graph is then compared with the float32 one.
+ * Writes `onnx/model.onnx` and the self-test into a model folder. The float32 graph is compared with the checkpoint,
+ * where only rounding may differ and a wrong graph shows. An int8 graph is then compared with the float32 one.
  * @throws ImportError if the float32 graph doesn't run or disagrees with the checkpoint
  */
 export async function writeGraph(
@@ -89,7 +89,7 @@ async function withSession<T>(
 ): Promise<T> {
   let session: OnnxSession;
   try {
-    // The two sessions of an int8 import run in turn: each would spin in the other's way.
+    // An int8 import runs two sessions in turn, and threads of the idle one would spin in the other's way.
     session = await OnnxSession.open(file, modelShape(config), {
       device: "cpu",
       deviceId: 0,
@@ -97,7 +97,7 @@ async function withSession<T>(
       spin: false,
     });
   } catch (error) {
-    // The runtime names the file that it was given, which is gone by the time that anybody reads this.
+    // The runtime's message names a temporary file, which is gone when the user reads it.
     throw doesNotRun(config, (error as Error).message.replaceAll(file, "model.onnx"));
   }
   try {

@@ -5,9 +5,9 @@ export const SPECIAL_TOKENS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]",
 
 /**
  * Cuts text into the pieces that merges stay within. A Hangul word of two syllables or more is cut before its
- * particle, so that a place keeps its tokens in `판교에서`, `판교는` and ` 판교`. The classes are plain ranges, because the
- * Unicode tables of two engines need not be of the same year; the repeats are bounded, because a merge loop over one
- * endless piece is slow.
+ * particle, so that a place keeps its tokens in `판교에서`, `판교는` and ` 판교`. The classes are plain ranges, because two
+ * engines may have different versions of Unicode; the repeats are bounded, because a merge loop over one endless piece
+ * is slow.
  */
 export const PRE_TOKENIZER_PATTERN =
   " ?[가-힣]{2,16}?(?=(?:에서는|에서도|에서|에는|에도|에|은|는|을|를|으로)(?![가-힣]))" +

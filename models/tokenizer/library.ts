@@ -1,6 +1,9 @@
 import * as untyped from "@huggingface/tokenizers";
 
-/** What is used of transformers.js' tokenizer; the package's own declarations don't resolve under Node's rules. */
+/**
+ * The part of transformers.js' tokenizer that is used. The package's own declarations don't resolve under Node's
+ * rules.
+ */
 interface Library {
   Tokenizer: new (
     json: object,

@@ -8,9 +8,9 @@ import { tokenContent } from "./token-content.js";
 import { expect, parseVocabulary, prepareModel } from "./vocabulary.js";
 
 /**
- * Text to ids and back, exactly as the Rust `tokenizers` library does it, which trained the model. The work is done by
- * transformers.js' tokenizer; tokenizer.json is reworded for it where it would read the original otherwise. What cannot
- * be exact is refused when the tokenizer is made: a model that sees other ids than it was trained on answers nonsense.
+ * Text to ids and back, exactly as the Rust `tokenizers` library, with which models are trained. transformers.js'
+ * tokenizer does the work; where it would read tokenizer.json differently, it gets a reworded copy. A tokenizer that
+ * can't be exact is refused: a model that sees other ids than in training answers nonsense.
  */
 export interface Tokenizer {
   /** The highest id plus one, added tokens included. */
@@ -19,13 +19,13 @@ export interface Tokenizer {
   eosId: number | null;
   /** The id of the token that reads exactly `content`. */
   tokenId(content: string): number | null;
-  /** Ids of `text`; lone surrogates count as U+FFFD. What the post-processor adds (none, usually) is part of it. */
+  /** Ids of `text`, with those that the post-processor adds (usually none). Lone surrogates count as U+FFFD. */
   encode(text: string): number[];
   /** Text of `ids`; control tokens (pad, unk, bos and eos of tokenizer_config.json) and unknown ids are dropped. */
   decode(ids: readonly number[]): string;
-  /** For the text of ids that come one at a time; the same as `decode` gives for all of them. */
+  /** Decodes ids that come one at a time, to the same text as `decode`. */
   detokenizer(): Detokenizer;
-  /** What a token is by itself, as the `first` of a text or a later one. */
+  /** A token's own bytes, as the `first` token of a text or a later one. */
   tokenBytes(id: number, first: boolean): TokenBytes;
 }
 

@@ -11,7 +11,7 @@ const READ_AHEAD = 4096;
 
 interface Member {
   entry: yauzl.Entry;
-  /** Where the next member's header, or the file, begins to be somebody else's: no byte of this member lies past it. */
+  /** Where the next member's header begins, or the file ends. No byte of this member lies past it. */
   limit: number;
   /** Offset of the data in the file, once the local header has been read. */
   start?: number;
@@ -94,9 +94,9 @@ interface Block {
 }
 
 /**
- * yauzl's reads, checked against the file's size first: positions come from the file, and one that `fs.read` doesn't
- * take would be thrown inside yauzl's callback, where nobody can catch it. Reads ahead, since yauzl takes the directory
- * in two small reads for each entry.
+ * Serves yauzl's reads, checked against the file's size first. Positions come from the file, and `fs.read` would throw
+ * on a bad one inside yauzl's callback, where nobody can catch it. Reads ahead, since yauzl reads the directory in two
+ * small pieces for each entry.
  */
 class FileReader extends yauzl.RandomAccessReader {
   readonly #handle: FileHandle;
@@ -129,7 +129,7 @@ class FileReader extends yauzl.RandomAccessReader {
     );
   }
 
-  /** Returns the block rather than leaving it in `#ahead`, where a read beside this one may replace it. */
+  /** Returns the block, since a concurrent read may replace `#ahead`. */
   async #block(position: number, length: number): Promise<Block> {
     const { start, bytes } = this.#ahead;
     if (position >= start && position + length <= start + bytes.length) return this.#ahead;
@@ -156,7 +156,9 @@ async function openFile(file: string): Promise<FileHandle> {
   }
 }
 
-/** Tells what lies there instead of an archive, since "not a zip" helps nobody who holds an old or a half-copied checkpoint. */
+/**
+ * Says what the file is if it is no archive: "not a zip" doesn't help somebody with an old or half-copied checkpoint.
+ */
 async function assertZip(file: string, handle: FileHandle): Promise<void> {
   const head = Buffer.alloc(16);
   const { bytesRead } = await attempt(file, () => handle.read(head, 0, head.length, 0));
@@ -204,7 +206,7 @@ async function listMembers(file: string, zip: yauzl.ZipFile, size: number): Prom
   return members;
 }
 
-/** torch.save never compresses; a compressed entry is foreign, and may be a bomb. */
+/** torch.save never compresses. A compressed entry is not its work, and may be a zip bomb. */
 function assertStored(file: string, entry: yauzl.Entry): void {
   const { fileName, compressedSize, uncompressedSize, compressionMethod } = entry;
   if (entry.isEncrypted()) throw new ImportError(file, `the zip entry "${fileName}" is encrypted`);

@@ -21,9 +21,9 @@ const STORAGE_TYPES: Record<string, Dtype> = {
 /** An open PyTorch checkpoint. */
 export interface Checkpoint {
   readonly file: string;
-  /** What `torch.load` would return; its tensors are read when they are asked for. */
+  /** The value that `torch.load` would return. Its tensors are read on demand. */
   readonly root: Value;
-  /** No tensor can be read after it. */
+  /** No tensor can be read afterwards. */
   close(): Promise<void>;
 }
 
@@ -65,7 +65,9 @@ async function assertLittleEndian(archive: Archive): Promise<void> {
     );
 }
 
-/** Storages by key, made once: views that share one stay shared, and keys that contradict each other are found. */
+/**
+ * Makes one storage for each key, so that views of it stay shared, and refuses references that contradict each other.
+ */
 function storageLoader(archive: Archive): (id: Value) => Storage {
   const storages = new Map<string, Storage>();
   return (id) => {
@@ -88,7 +90,7 @@ function storageLoader(archive: Archive): (id: Value) => Storage {
   };
 }
 
-/** All that a state dict and an optimizer's state name. The functions are ours; none does more than put a value together. */
+/** All globals that a state dict and an optimizer's state use. The functions are ours, and only put values together. */
 function torchGlobals(file: string): ReadonlyMap<string, Global> {
   const wrong = (name: string) =>
     new ImportError(file, `data.pkl calls ${name} with other arguments than torch does`);

@@ -1,4 +1,4 @@
-/** The longest message that fits a terminal's few lines; names inside come from the file and may be of any length. */
+/** Longest message. Names in it come from the file and may have any length. */
 const MAX_MESSAGE = 1000;
 
 /** A file that can't be imported. `message` is one line that names the file, and is safe to print: whatever the file put into it is escaped. */

@@ -2,7 +2,7 @@ import { ImportError } from "./error.js";
 import type { Storage, Tensor } from "./tensor.js";
 
 /**
- * What a pickle may hold. A dict is a `Map`, so that no key (`__proto__`) can reach an object's prototype; a list is an
+ * A value in a pickle. A dict is a `Map`, so that no key (`__proto__`) can reach an object's prototype; a list is an
  * array; an int past 2^53 is a bigint.
  */
 export type Value =
@@ -23,7 +23,7 @@ export class Tuple {
   constructor(readonly items: readonly Value[]) {}
 }
 
-/** A Python global that may be named; only one with a `call` may be called, and then it is ours that runs. */
+/** A Python global that a pickle may name. Only one with a `call` may be called, and that function is ours. */
 export class Global {
   constructor(
     readonly name: string,
@@ -174,7 +174,7 @@ class Unpickler {
     }
   }
 
-  /** The opcodes that change what is there already. */
+  /** Runs an opcode that changes existing values. */
   #change(opcode: number): void {
     switch (opcode) {
       case 0x80: // PROTO
@@ -303,7 +303,7 @@ class Unpickler {
     return items;
   }
 
-  /** Counts what takes a hundred times the byte or two that asks for it. */
+  /** Counts objects: each takes a hundred times the memory of the opcode that makes it. */
   #made<T extends Value>(value: T): T {
     if (++this.#objects > MAX_OBJECTS) throw this.#error(`more than ${MAX_OBJECTS} objects`);
     return value;

@@ -5,9 +5,9 @@ import { Tensor } from "./tensor.js";
 
 type Dict = Map<Value, Value>;
 
-/** Where training scripts put the state dict; anywhere else it is the checkpoint itself. */
+/** Keys under which training scripts put the state dict. Without them, the checkpoint itself is the state dict. */
 const STATE_KEYS = ["model", "state_dict", "model_state_dict"];
-/** Where they put the sizes, the most specific first: nanoGPT's `config` is the run's, its `model_args` the model's. */
+/** Keys of the sizes, the most specific first: nanoGPT's `config` is the run's, its `model_args` the model's. */
 const CONFIG_KEYS = ["cfg", "model_args", "config"];
 /** What `torch.compile` and `DistributedDataParallel` put before every name. */
 const WRAPPERS = /^(?:_orig_mod\.|module\.)+/;

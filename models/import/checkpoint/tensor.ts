@@ -64,13 +64,13 @@ export class Storage {
   }
 }
 
-/** A strided view of a storage, read when it is asked for. */
+/** A strided view of a storage, read on demand. */
 export class Tensor {
-  /** Elements that the shape has. */
+  /** Number of elements. */
   readonly elements: number;
 
   /**
-   * Everything comes from the file, so every element is shown to lie within the storage.
+   * All arguments come from the file, so the constructor checks that every element lies within the storage.
    * @throws ImportError
    */
   constructor(
@@ -115,7 +115,7 @@ export class Tensor {
   async read(): Promise<Float32Array<ArrayBuffer>> {
     const { file } = this.storage.archive;
     if (!this.isFloat) throw new ImportError(file, `expected a float tensor, got ${this.dtype}`);
-    // A stride of 0 makes any size out of one element; what a file may make us allocate is bounded by its own size.
+    // A stride of 0 makes any size out of one element. A file must not make us allocate more than its own size.
     if (this.elements > this.storage.length)
       throw new ImportError(
         file,

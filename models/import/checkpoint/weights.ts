@@ -17,7 +17,7 @@ export interface Sizes {
   hidden: number;
 }
 
-/** A weight that stays in the file until it is asked for. */
+/** A weight that stays in the file until it is read. */
 export interface WeightSource {
   /** The tensor's name in the checkpoint, for messages. */
   readonly name: string;
@@ -118,8 +118,8 @@ const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 
 
 /**
  * Finds a GPT's weights in a checkpoint, under the names of the training script, of the server document or of nanoGPT.
- * Every tensor is accounted for and every shape checked, without reading a tensor.
- * The weights take the checkpoint over: it is closed with them, and at once where this throws.
+ * Every tensor is accounted for and every shape checked, without reading a tensor. The weights own the checkpoint: it
+ * is closed with them, and at once if this throws.
  * @throws ImportError that names the tensor that is missing, extra or of another shape, or the size in doubt.
  */
 export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<GptWeights> {
@@ -134,7 +134,7 @@ export async function readWeights(checkpoint: Checkpoint, options: ReadOptions =
 class WeightsReader {
   readonly #checkpoint: Checkpoint;
   readonly #file: string;
-  /** What no one has asked for yet. */
+  /** Tensors that were not taken yet. */
   readonly #tensors: Map<string, Tensor>;
   readonly #config: Config | undefined;
   readonly #outer: OuterNames;
@@ -289,7 +289,7 @@ class WeightsReader {
     return layers;
   }
 
-  /** All biases or none: with only some there, one that is missing could not be told from one that never was. */
+  /** All biases or none: with only some, a missing one could not be told from one that the model never had. */
   #findBias(): boolean {
     const { blocks, finalNorm } = this.#outer;
     const parts = Object.values(this.#inner);
@@ -333,7 +333,7 @@ class WeightsReader {
     throw this.#error(`unexpected tensor "${name}" of shape ${show(tensor.shape)}${more}`);
   }
 
-  /** The names that most tensors have; `*` stands for a layer's index. */
+  /** The dialect whose names most tensors have; `*` stands for a layer's index. */
   #mostUsed<T>(dialects: readonly T[], prefixes: (dialect: T) => string[]): T {
     const keys = [...this.#tensors.keys()].map((name) => `${name.replace(/\.\d+\./, ".*.")}.`);
     const counts = dialects.map(

@@ -13,7 +13,7 @@ export interface Initializer {
   name: string;
   type: ElementType;
   dims: readonly number[];
-  /** Gives the values, little-endian and in row-major order; called once, when their turn to be written comes. */
+  /** Gives the values, little-endian and in row-major order; called once, when they are written. */
   data(): Promise<ArrayBufferView>;
 }
 
@@ -35,9 +35,9 @@ export interface Model {
 
 /** protobuf allows 2 GiB in one message; weights go beside the model well before that. */
 const EXTERNAL_DATA_BYTES = 2 ** 30;
-/** What the format asks of offsets in external data, so that they can be mapped into memory. */
+/** Offsets in external data are multiples of this, so that the data can be mapped into memory. */
 const EXTERNAL_ALIGNMENT = 4096;
-/** Smaller constants stay in the model: shape inference wants to read them. */
+/** Smaller initializers stay in the model, since shape inference reads them. */
 const EXTERNAL_MINIMUM = 1024;
 
 function varint(value: number): Uint8Array {

@@ -2,21 +2,21 @@
 export type Range = readonly [least: number, greatest: number];
 
 /**
- * The 256 levels of an activation: a number x is level round(x / step) + zero, and 0 is a level, so that it stays exact.
- * What lies outside the range becomes its nearer end.
+ * The 256 levels of an activation: a number x is level round(x / step) + zero, and 0 is a level, so that it stays
+ * exact. Numbers outside the range become its nearer end.
  */
 export function levelsOf([least, greatest]: Range): { step: number; zero: number } {
   const [low, high] = [Math.min(least, 0), Math.max(greatest, 0)];
   const step = Math.fround((high - low) / 255);
-  // No spread: every input was zero. No number: the model's check says so, with more to show for it.
+  // A step of 0: every input was zero. A step that is no number: a later check of the model reports that better.
   if (!(step > 0 && step < Number.POSITIVE_INFINITY)) return { step: 1, zero: 0 };
   return { step, zero: Math.min(255, Math.round(-low / step)) };
 }
 
 /**
- * The greatest weight. Without VNNI, x86 CPUs multiply by `vpmaddubsw`, which adds two products of a uint8 activation and
- * an int8 weight in an int16 and saturates: 2 * 255 * 64 = 32,640 fits there, and one weight more doesn't. With this
- * bound the sums are exact on every CPU.
+ * The greatest quantized weight. Without VNNI, x86 CPUs multiply by `vpmaddubsw`, which adds two products of a uint8
+ * activation and an int8 weight in an int16 and saturates: 2 * 255 * 64 = 32,640 fits there, and with a weight of 65
+ * it would not. With this bound the sums are exact on every CPU.
  */
 export const GREATEST_WEIGHT = 64;
 
