@@ -20,7 +20,10 @@ import { spellings } from "./stop-spellings.js";
 import { Turns } from "./turns.js";
 
 const setup = workerData as WorkerSetup;
-/** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
+/**
+ * Loading begins at once, so that the first request finds the model loaded. A failure is reported, and every task then
+ * fails with it.
+ */
 const loading = load();
 loading.then(
   ({ selfTest, remark }) => report({ type: "ready", threadId, selfTest, remark }),
@@ -60,7 +63,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
       contextStride: setup.contextStride,
       constraint,
       decoder: tokenizer,
-      // A stream's first text says it too.
+      // A stream's first text tells the same.
       onRead: task.stream ? undefined : () => report({ type: "read", id: task.id }),
       onText: task.stream ? (...delta) => outbox.add(task.id, ...delta) : undefined,
       onEnd(outcome) {
@@ -92,7 +95,7 @@ async function load() {
   const selfTest = await runSelfTest(model, narrow);
   let session = narrow;
   let remark: string | undefined;
-  // A request that finds all workers idle goes to the first: one more copy of the weights is enough.
+  // A request that finds all workers idle goes to the first one, so only that one needs a second copy of the weights.
   if (index === 0 && setup.threadsAlone > setup.threads) {
     const opened = await open(setup.threadsAlone);
     const wide = haltable(opened);

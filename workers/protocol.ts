@@ -8,7 +8,7 @@ import type { Device } from "./onnx/session.js";
 
 export type { Device, FinishReason, GrammarSource, Sampling, TokenLogprob };
 
-/** What a worker thread needs to know before it can load the model; the same for every worker of the pool. */
+/** Setup of a worker thread; the same for every worker of the pool. */
 export interface WorkerSetup {
   /** Absolute path of the model folder. */
   modelDir: string;
@@ -28,31 +28,34 @@ export interface WorkerSetup {
   slots: number;
   /** Threads of the native runtime in each worker. */
   threads: number;
-  /** The same of the first worker while no other has a sequence; no more than `threads` where it makes no difference. */
+  /** The same for the first worker while no other has a sequence; at most `threads` where that would not differ. */
   threadsAlone: number;
   /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
   contextStride: number;
 }
 
-/** Told once by every worker, on the worker's own channel to the main thread. */
+/** Sent once by every worker, on the worker's own channel to the main thread. */
 export type WorkerStatus =
-  /** `remark`: what is not as planned, for the log. */
+  /** `remark`: something that is not as planned, for the log. */
   | { type: "ready"; threadId: number; selfTest: SelfTestResult; remark?: string | undefined }
   | { type: "failed"; message: string };
 
 /**
- * What the sequences that asked for it have written since the last such message, on the worker's own channel. What the outcome's text has beyond these is told by it alone, and
- * deltas of a sequence may arrive after its outcome.
+ * New text of the sequences that stream, on the worker's own channel. The end of a text may come in the outcome alone,
+ * which has all of it, and deltas may arrive after the outcome.
  */
 export interface Deltas {
   type: "deltas";
   deltas: Delta[];
 }
 
-/** A sequence's id, its new text, how many tokens that is, and of each of them what was asked for. */
+/** A sequence's id, its new text, the number of its tokens and, if asked for, their log-probabilities. */
 export type Delta = [id: string, text: string, tokens: number, logprobs?: TokenLogprob[]];
 
-/** A sequence's prompt has been read and its first token drawn, on the worker's own channel; not told where its end comes with that. */
+/**
+ * A sequence's prompt has been read and its first token drawn. Sent on the worker's own channel, unless that token
+ * ends the sequence.
+ */
 export interface PromptRead {
   type: "read";
   id: string;
@@ -67,22 +70,27 @@ export interface GenerateTask {
   id: string;
   /** Ids of the whole prompt, as tokenized; never empty. */
   promptIds: number[];
-  /** How many tokens to generate at most; 0, which only reads the prompt, goes with `promptLogprobs`. */
+  /** Most tokens to generate. 0 only reads the prompt, for its `promptLogprobs`. */
   maxTokens: number;
-  /** Until there are so many, neither the end-of-sequence token nor a stop string ends it; 0 is off. */
+  /** Until there are this many, neither the end-of-sequence token nor a stop string ends the sequence; 0 is off. */
   minTokens: number;
   sampling: Sampling;
-  /** null: none. A number: of each token its log-probability, and those of so many of the likeliest. */
+  /**
+   * How many of the likeliest tokens to report beside each token's log-probability; null: no log-probabilities at all.
+   */
   logprobs: number | null;
-  /** The log-probability of each of the prompt's tokens. Such a prompt is computed in full, without the cache's help. */
+  /**
+   * Whether to report the log-probability of each token of the prompt, which is then computed in full, without the
+   * cache.
+   */
   promptLogprobs: boolean;
   /** null: any text. */
   grammar: GrammarSource | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
-  /** Go on past the end-of-sequence token. */
+  /** Whether to go on past the end-of-sequence token. */
   ignoreEos: boolean;
-  /** Send its text as it comes, in `Deltas`. */
+  /** Whether to send its text as it comes, in `Deltas`. */
   stream: boolean;
   /** Carries `ToSequence` in and `FromSequence` out; transferred with the task. */
   port: MessagePort;

@@ -52,7 +52,7 @@ export class Engine {
     try {
       while (!this.idle) await this.step();
     } finally {
-      // At once with the loop's end: what is added a moment later has to be stepped by its own call.
+      // Reset right after the loop: a sequence that is added a moment later needs a call of its own.
       this.#running = false;
     }
   }
@@ -96,8 +96,8 @@ export class Engine {
   }
 
   /**
-   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next.
-   * Says whether that ended it.
+   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next. Returns whether that
+   * ended the sequence.
    */
   #take(sequence: Sequence, rows: Row[], read: boolean): boolean {
     try {

@@ -15,18 +15,20 @@ export type Outcome =
       fullText: string;
       promptTokens: number;
       completionTokens: number;
-      /** Of the prompt's tokens, those that were not computed since the cache still held them. */
+      /** Tokens of the prompt that were not computed, since the cache still held them. */
       cachedTokens: number;
-      /** From the worker's receipt of the task to its first token, or to its end where it has none, in milliseconds. */
+      /** From the worker's receipt of the task to its first token, or to its end if it has none, in milliseconds. */
       firstTokenMs: number;
-      /** One for each token of the completion, where asked for. */
+      /** One for each token of the completion, if asked for. */
       logprobs?: TokenLogprob[];
-      /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
+      /**
+       * One for each token of the prompt, if asked for; null for the first, and for those before the context window.
+       */
       promptLogprobs?: (TokenLogprob | null)[];
     }
-  /** With the tokens that it has written until then. */
+  /** With the number of tokens that it had written. */
   | { type: "cancelled"; completionTokens: number }
-  /** `form`: it is the request's own fault, whose text can't be held to the form that it asks for. */
+  /** `form`: the request is at fault, since its text can't be held to the form that it asks for. */
   | { type: "failed"; message: string; form: boolean };
 
 /** The outcome of a sequence that an error ended. */

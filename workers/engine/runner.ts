@@ -8,7 +8,7 @@ export interface Rows extends Pick<StepOutputs, "logits" | "maxima"> {
   counts: number[];
 }
 
-/** Runs a batch through the model and its new rows into the cache. */
+/** Runs a batch through the model and appends its new rows to the cache. */
 export class Runner {
   readonly #session: StepSession;
   readonly #cache: KvCache;
@@ -19,8 +19,8 @@ export class Runner {
   }
 
   /**
-   * Returns a row for each sequence of which nothing is pending after it, and one for each token that it fed of those
-   * whose prompt is scored.
+   * Returns a row for each sequence that has nothing pending afterwards. A sequence whose prompt is scored has a row
+   * for each token that was fed.
    */
   async run({ sequences, chunk, counts }: Batch): Promise<Rows> {
     const cache = this.#cache;
@@ -47,7 +47,7 @@ export class Runner {
       capacity,
       inputIds,
       pastLengths: cache.lengths.subarray(first, first + batch),
-      // The head is the largest product: only a prompt's last chunk goes through it.
+      // The head is the largest product, so only rows whose logits are needed go through it.
       lastRows: Int32Array.from(lastRows),
       past,
     });

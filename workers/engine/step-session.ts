@@ -1,4 +1,4 @@
-/** What the step graph is fed; shapes in `buildGraph`. */
+/** Inputs of the step graph; shapes in `buildGraph`. */
 export interface StepInputs {
   batch: number;
   chunk: number;

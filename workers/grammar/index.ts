@@ -5,14 +5,14 @@ import type { GrammarSource } from "./source.js";
 
 export { GrammarError } from "./nodes/error.js";
 
-/** What a grammar has to know of the model that is to follow it. */
+/** What a grammar needs to know of the model. */
 export interface GrammarModel {
   tokenizer: Tokenizer;
   /** How many logits it has. */
   vocabulary: number;
 }
 
-/** For each tokenizer; made when the first grammar comes. */
+/** By tokenizer; made when the first grammar comes. */
 const made = new WeakMap<Tokenizer, Programs>();
 
 /**

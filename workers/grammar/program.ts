@@ -12,12 +12,12 @@ import { GrammarError } from "./nodes/error.js";
 import { type Node, Nodes } from "./nodes/node.js";
 import type { GrammarSource } from "./source.js";
 
-/** In UTF-16 units, which bounds all that is made of it. */
+/** Longest source, in UTF-16 units. It bounds all that is made of the source. */
 const MAX_SOURCE = 32_768;
-/** What is remembered of one grammar; past it, it forgets and finds out anew. */
+/** Cap on the memory of one grammar's states. Past it they are forgotten, and found anew. */
 const MAX_BYTES = 4 << 20;
 const BYTES_PER_NODE = 200;
-/** Walks over the vocabulary to find whether a text can be ended; past them it is taken that it can. */
+/** Cap on the walks over the vocabulary to find whether a text can end. Past it, the text counts as one that can. */
 const MAX_SEARCH = 100;
 
 /** A grammar compiled for a vocabulary; serves any number of sequences. */
@@ -79,8 +79,8 @@ export class Program {
   }
 
   /**
-   * Whether tokens lead from a state to an end: with tokens that are words, a grammar can allow bytes that none of them
-   * goes on with. Tries the shortest way first.
+   * Whether tokens lead from a state to an end. Where tokens are words, a grammar can allow bytes that no token goes
+   * on with. Tries the shortest way first.
    */
   #canEnd(start: State): boolean {
     if (start.accepts) return true;
@@ -91,7 +91,7 @@ export class Program {
       waiting.sort((a, b) => b.least - a.least);
       const state = waiting.pop();
       if (!state) {
-        // All that can be reached is known, and no end among it.
+        // All reachable states were visited, and none leads to an end.
         for (const reached of reachedFrom.keys()) reached.live = false;
         return false;
       }

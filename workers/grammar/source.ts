@@ -1,4 +1,4 @@
-/** A form that the text has to have, as its author wrote it. */
+/** The form that a text must have, as the request gives it. */
 export type GrammarSource =
   | { type: "json_object" }
   /** A JSON Schema, as JSON text. */

@@ -88,7 +88,7 @@ export class OnnxSession implements StepSession {
     await this.#session.release();
   }
 
-  /** @throws an error that names the first of `expected` that the graph was not made for */
+  /** @throws an error that names the first size that differs */
   #assertShape(expected: ModelShape): void {
     const actual = this.#shape();
     for (const [name, value] of Object.entries(expected) as [keyof ModelShape, number][]) {
@@ -97,7 +97,7 @@ export class OnnxSession implements StepSession {
     }
   }
 
-  /** What the graph says of itself by the shapes of its inputs and outputs. */
+  /** The sizes that the shapes of the graph's inputs and outputs tell. */
   #shape(): ModelShape {
     const { inputNames, inputMetadata, outputNames, outputMetadata } = this.#session;
     const [logits] = outputMetadata;

@@ -1,8 +1,8 @@
 /*
- * Where prompts are cut for prefill. Where a chunk begins decides in which order attention's sums are taken, so the last
- * bits of all its rows. Hence one grid for all prompts, counted from the window's start, whatever else runs: a request's
+ * Where prompts are cut for prefill. A chunk's start decides the order of attention's sums, and so the last bits of
+ * its rows. Hence all prompts are cut by one grid, counted from the window's start, whatever else runs: a request's
  * numbers don't depend on the load, and the rows of a whole chunk are the same whoever computed them. (The row of a
- * generated token is not the same as in a chunk: it was a chunk of its own.)
+ * generated token differs from its row in a chunk, since it was a chunk of its own.)
  */
 
 /**
@@ -20,7 +20,7 @@ export function chunkAt(start: number): number {
   return start < FIRST_CHUNK ? FIRST_CHUNK : CHUNK;
 }
 
-/** Of a prompt's first `tokens`, those in whole chunks. */
+/** How many of a prompt's first `tokens` lie in whole chunks. */
 export function wholeChunks(tokens: number): number {
   return tokens < FIRST_CHUNK ? 0 : tokens - ((tokens - FIRST_CHUNK) % CHUNK);
 }

@@ -6,15 +6,15 @@ export type CacheShape = Omit<ModelShape, "vocabulary">;
 /** Capacities are multiples of this: a vector register of float32, so that a sum over a slot's padding changes no bit. */
 const CAPACITY_UNIT = 16;
 /**
- * The window is cut into so many capacities: a growth copies the rows in use, so few; every step pays for padding, so
- * several. A batch grows fast at first, and then its steps are short: it begins with more than one of them.
+ * The window is divided into this many capacities: few, since each growth copies the rows in use, but several, since
+ * each step pays for padding. A batch begins with more than one: it grows fast at first, while its steps are short.
  */
 const CAPACITIES = 8;
 const FIRST_CAPACITIES = 2;
 
 /**
- * Loose rows are packed for a run by a copy, of at most as many full windows: where few of a window's positions are
- * filled, that costs far less than attention over all of them.
+ * Loose rows are packed for a run by a copy of at most this many full windows. Where few positions of a window are
+ * filled, the copy costs far less than attention over all of them.
  */
 const SCRATCH_WINDOWS = 4;
 
@@ -45,7 +45,7 @@ export class KvCache {
   /** Positions of a loose slot's place. */
   readonly #widest: number;
   readonly #spare: Float32Array;
-  /** As `#arrays`, of a run over loose slots; as large as the largest yet. */
+  /** Copies of loose slots for a run, laid out like `#arrays`; as large as the largest run so far. */
   #scratch: Float32Array[] = [];
   #capacity: number;
   #packed = 0;
@@ -81,9 +81,9 @@ export class KvCache {
     }
   }
 
-  /** Readies a loose slot for another sequence, which goes on from the rows that it holds. */
+  /** Prepares a loose slot for another sequence, which continues from the rows that it holds. */
   take(slot: number): void {
-    // A place that holds rows has been written to, be it by a swap.
+    // A slot that holds rows has been written to, if only by a swap.
     if (this.lengths[slot] === 0) this.#touch(slot);
   }
 
@@ -102,9 +102,9 @@ export class KvCache {
   }
 
   /**
-   * What a run over `count` slots from `first` on, all packed or all loose, looks back at: K and V of every layer in turn,
-   * float32 [count, heads, capacity, head_dim], to be read before the cache changes. Afterwards there is room for `tokens`
-   * positions in each. The first chunk of a prompt looks back at nothing; an empty past saves its attention.
+   * The past of a run over `count` slots from `first` on, all packed or all loose: K and V of every layer in turn,
+   * float32 [count, heads, capacity, head_dim], valid until the cache changes. Afterwards each slot has room for
+   * `tokens` positions. The first chunk of a prompt has an empty past, which saves its attention.
    */
   past(first: number, count: number, tokens: number): { capacity: number; arrays: Float32Array[] } {
     const packed = first < this.#packed;
@@ -152,7 +152,7 @@ export class KvCache {
     for (let i = 0; i < counts.length; i++) this.lengths[first + i]! += counts[i]!;
   }
 
-  /** Adds to slot `to`, which is loose, what the first `rows` of another slot go on with. */
+  /** Extends a loose slot to the first `rows` of another slot, which begins with the same rows. */
   extend(to: number, from: number, rows: number): void {
     const { headDim } = this.shape;
     const first = this.lengths[to]! * headDim;
@@ -212,8 +212,8 @@ export class KvCache {
   }
 
   /**
-   * Lays the slots from `first` to `end` anew, from one capacity to another, in place: outward moves go from the last
-   * block back, inward ones from the first on.
+   * Moves the slots from `first` to `end` from one capacity to another, in place. To a larger one, blocks move from
+   * the last to the first; to a smaller one, from the first to the last.
    */
   #lay(first: number, end: number, from: number, to: number): void {
     if (from === to) return;
@@ -232,7 +232,7 @@ export class KvCache {
 
   /**
    * Makes the system back a slot's place with memory before the slot is first used. Left to the first growth of a wide
-   * batch, that takes twice as long as the copying, and everybody waits for it.
+   * batch, that takes twice as long as the copying, and all sequences wait for it.
    */
   #touch(slot: number): void {
     if (slot < this.#touched) return;

@@ -1,7 +1,7 @@
 import { chunkAt, wholeChunks } from "./chunks.js";
 import type { KvCache } from "./kv-cache.js";
 
-/** What a slot's first rows were computed from. */
+/** The prompt of a slot's first rows. */
 interface Held {
   ids: readonly number[];
   usedAt: number;
@@ -27,7 +27,7 @@ export class Prefixes {
     this.#held[slot] = { ids, usedAt: ++this.#clock };
   }
 
-  /** Of a slot's rows, those that another prompt can begin with. */
+  /** How many of a slot's rows another prompt can begin with. */
   rows(slot: number): number {
     return wholeChunks(Math.min(this.#cache.lengths[slot]!, this.#held[slot]!.ids.length));
   }
@@ -38,8 +38,8 @@ export class Prefixes {
   }
 
   /**
-   * The slot that holds the most of the rows of `ids`, when those are more than `least`. Never all of them: without the
-   * last token's run there are no logits. Of equals the free slots, which lie behind the others, come first.
+   * The slot that holds the most rows of `ids`, if those are more than `least`. The last id's row never counts, since
+   * it has to run to give logits. Among equals a free slot wins: those lie behind the others.
    */
   find(ids: readonly number[], least: number): { slot: number; rows: number } | null {
     let best: { slot: number; rows: number } | null = null;
@@ -52,7 +52,7 @@ export class Prefixes {
     return best;
   }
 
-  /** Whether all that can be reused of a slot are rows of `ids`. */
+  /** Whether all reusable rows of a slot are rows of `ids`. */
   covers(ids: readonly number[], slot: number): boolean {
     const rows = this.rows(slot);
     return commonLength(this.#held[slot]!.ids, ids, rows) === rows;
@@ -66,7 +66,7 @@ export class Prefixes {
     return commonLength(this.ids(a), this.ids(b), end) === end;
   }
 
-  /** Of the slots from `first` on, the one whose rows were not used for the longest time. */
+  /** The slot from `first` on whose rows were unused for the longest time. */
   oldest(first: number): number {
     let oldest = first;
     for (let slot = first; slot < this.#held.length; slot++) {

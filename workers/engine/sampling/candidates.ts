@@ -5,8 +5,8 @@ import { damaged, type Row } from "./logit-row.js";
 import { MassCut } from "./mass-cut.js";
 
 /**
- * The tokens that may yet be drawn, by rising id. Each filter says by a number which of them stay, so that of equally
- * likely tokens all stay or none.
+ * The tokens that may still be drawn, by rising id. Each filter keeps tokens by a threshold, so equally likely tokens
+ * all stay or all go.
  */
 export class Candidates {
   readonly tokens: Int32Array;
@@ -36,16 +36,16 @@ export class Candidates {
   }
 
   /**
-   * Takes the `k` most likely tokens of a row, and all that are as likely as the last of them. Those that have been
-   * ruled out are none.
-   * @throws when a logit that it looks at is no number
+   * Takes the `k` most likely tokens of a row, and all that are as likely as the last of them. Tokens that were ruled
+   * out are not taken.
+   * @throws when it meets a logit that is no number
    */
   collect({ logits, maxima }: Row, k: number): void {
     const { tokens } = this;
     const blocks = maxima.length;
     // At least k tokens reach the k-th greatest block maximum.
     const reach = k < blocks ? kthLargest(maxima, blocks, k, this.#heap) : Number.NEGATIVE_INFINITY;
-    // No float32 lies between the two.
+    // This leaves out -Infinity alone: no float32 lies between the two.
     const floor = Math.max(reach, -Number.MAX_VALUE);
     let count = 0;
     for (let block = 0; block < blocks; block++) {
@@ -54,7 +54,7 @@ export class Candidates {
       for (let token = block * LOGIT_BLOCK; token < end; token++) {
         const logit = logits[token]!;
         if (logit < floor) continue;
-        // It loses every comparison, and would be drawn for that.
+        // A NaN loses every comparison, so it would pass all filters and could be drawn.
         if (Number.isNaN(logit)) throw damaged();
         tokens[count] = token;
         this.logits[count++] = logit;
@@ -76,10 +76,10 @@ export class Candidates {
     this.total = total;
   }
 
-  /** Keeps the most likely, as few as have this share of all the weight. */
+  /** Keeps the fewest of the most likely tokens that have this share of the weight. */
   keepLikeliest(share: number): void {
     const { logits, weights, count, total } = this;
-    // All lighter ones together are but half of what is cut off.
+    // All lighter ones together weigh at most half of what is cut off.
     const negligible = ((1 - share) * total) / count / 2;
     this.#cut.clear();
     for (let i = 0; i < count; i++) if (weights[i]! > negligible) this.#cut.add(-logits[i]!, weights[i]!);
@@ -88,8 +88,8 @@ export class Candidates {
   }
 
   /**
-   * Keeps those whose information, -log p, is nearest to what is expected of a token, the entropy; as few as have this
-   * share of all the weight. That distance is a logit's from the mean logit, divided by the temperature.
+   * Keeps the fewest tokens with this share of the weight whose information, -log p, is nearest to the mean
+   * information, the entropy. That distance is the logit's distance from the mean logit, divided by the temperature.
    */
   keepTypical(share: number): void {
     const { logits, weights, count, total } = this;
@@ -116,7 +116,7 @@ export class Candidates {
     this.#sum();
   }
 
-  /** The token at a place, from 0 to below 1, along a line on which each takes the room of its weight. */
+  /** The token at a place in [0, 1) on a line on which each token takes the room of its weight. */
   at(place: number): number {
     const { tokens, weights, count } = this;
     const target = place * this.total;

@@ -14,7 +14,7 @@ export interface Row {
   maxima: Float32Array;
 }
 
-/** A copy of a row that may be changed; its maxima stay true. */
+/** A copy of a row that may be changed; its maxima are kept up to date. */
 export class LogitRow implements Row {
   readonly logits: Float32Array;
   readonly maxima: Float32Array;
@@ -30,7 +30,7 @@ export class LogitRow implements Row {
   }
 
   /**
-   * Takes of a row only the tokens whose bit is set; the others are ruled out.
+   * Copies a row and rules out the tokens whose bit is not set.
    * @param allowed int32 [vocabulary / 32 rounded up]; a block of logits is a word of it
    * @throws when none is left
    */
@@ -39,7 +39,7 @@ export class LogitRow implements Row {
     for (let block = 0; block < this.maxima.length; block++) {
       const word = allowed[block]!;
       if (word === -1) continue;
-      // Most blocks have few tokens of the lesser kind, and only those are looked at one by one.
+      // Only the kind that a block has fewer of is looked at one by one.
       if (bitCount(word) < LOGIT_BLOCK / 2) this.#admit(block, word, row.logits);
       else this.#exclude(block, ~word);
     }
@@ -59,7 +59,7 @@ export class LogitRow implements Row {
     if (this.#empty) this.#put(token, logit);
   }
 
-  /** Rules out all of a block but some tokens, told by their bits. */
+  /** Rules out all tokens of a block but those whose bits are in `some`. */
   #admit(block: number, some: number, from: Float32Array): void {
     const { logits } = this;
     const start = block * LOGIT_BLOCK;
@@ -77,7 +77,7 @@ export class LogitRow implements Row {
     this.maxima[block] = greatest;
   }
 
-  /** Rules out some tokens of a block, told by their bits. */
+  /** Rules out the tokens of a block whose bits are in `some`. */
   #exclude(block: number, some: number): void {
     const { logits, maxima } = this;
     const start = block * LOGIT_BLOCK;
@@ -136,7 +136,7 @@ export function mostLikely({ logits, maxima }: Row): number {
   for (let i = 1; i < maxima.length; i++) if (maxima[i]! > maxima[block]!) block = i;
   const start = block * LOGIT_BLOCK;
   const token = logits.subarray(start, start + LOGIT_BLOCK).indexOf(maxima[block]!);
-  // A NaN isn't found; infinities are as wrong.
+  // A NaN isn't found. An infinity is as wrong.
   if (token < 0 || !Number.isFinite(maxima[block]!)) throw damaged();
   return start + token;
 }

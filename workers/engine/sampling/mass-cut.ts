@@ -1,9 +1,8 @@
 const BUCKETS = 1024;
 
 /**
- * Finds which of many weighted keys one has to take, in rising order, to gather a given weight. It sorts nothing: keys
- * are thrown into buckets, and those of the bucket in which the weight is reached into finer ones, until they are all
- * the same.
+ * Finds up to which key one has to take weighted keys, in rising order, to gather a given weight. It doesn't sort:
+ * keys go into buckets, and those of the bucket where the weight is reached into finer buckets, until all are equal.
  */
 export class MassCut {
   readonly #keys: Float64Array;
@@ -79,7 +78,7 @@ export class MassCut {
   }
 }
 
-/** 0 for all where they are the same. */
+/** 0 for every key if all are equal. */
 function bucketOf(key: number, least: number, scale: number): number {
   return ((key - least) * scale) | 0;
 }

@@ -1,7 +1,7 @@
 import type { LogitRow } from "./logit-row.js";
 import type { Sampling } from "./sampling.js";
 
-/** What the tokens that a sequence already has do to their logits; formulas in `sampling.ts`. */
+/** Penalties on the tokens that a sequence already has; formulas in `sampling.ts`. */
 export class Penalties {
   readonly #sampling: Sampling;
   /** The tokens that are penalized, and how often each of them was generated. */

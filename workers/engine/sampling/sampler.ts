@@ -4,7 +4,7 @@ import type { Penalties } from "./penalties.js";
 import { uniform } from "./philox.js";
 import type { Sampling } from "./sampling.js";
 
-/** What a sequence's tokens so far, and the form that its text has to have, do to the next. */
+/** Restraints on a sequence's next token, by its tokens so far and the form that its text must have. */
 export interface Restraints {
   penalties: Penalties | null;
   /** A bit for each token that may come: int32 [vocabulary / 32 rounded up]; null: all. */
@@ -37,7 +37,7 @@ export class Sampler {
     return this.#candidates.at(uniform(sampling.seed, position));
   }
 
-  /** What `sample` draws from: the tokens that can come, by rising id, and their probabilities. */
+  /** The distribution that `sample` draws from: the tokens that can come, by rising id, and their probabilities. */
   distribution(row: Row, sampling: Sampling, restraints: Restraints = UNRESTRAINED) {
     this.#narrow(row, sampling, restraints);
     const { tokens, weights, count, total } = this.#candidates;
@@ -63,7 +63,7 @@ export class Sampler {
     if (minP > 0) candidates.keepHeavy(minP);
   }
 
-  /** The row itself where nothing changes it. */
+  /** The given row if nothing changes it. */
   #restrain(given: Row, { logitBias }: Sampling, { penalties, allowed, withheld }: Restraints): Row {
     if (logitBias.length === 0 && penalties === null && allowed === null && withheld === null) return given;
     const row = this.#row;

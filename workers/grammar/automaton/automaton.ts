@@ -2,14 +2,14 @@ import { GrammarError } from "../nodes/error.js";
 import { hasByte, type Node } from "../nodes/node.js";
 import type { Heads, Rest, State } from "./state.js";
 
-/** At once, in one state: a grammar that needs more is ambiguous beyond use. */
+/** Cap on the rests of one state: a grammar that needs more is too ambiguous to use. */
 const MAX_RESTS = 600;
-/** To find what one thing can begin with. */
+/** Cap on the work of finding what one rest can begin with. */
 const MAX_WORK = 5_000;
 
 /**
- * A grammar as a machine over bytes. Its states are sets of what may still come, found when they are first reached and
- * then remembered, so that text that goes on alike costs an array look-up for each byte.
+ * A grammar as an automaton over bytes. Its states are sets of what may still come. They are made when they are first
+ * reached and then remembered, so that known text costs an array look-up for each byte.
  */
 export class Automaton {
   readonly start: State;
@@ -19,7 +19,7 @@ export class Automaton {
   readonly #rests = new Map<string, Rest>();
   readonly #states = new Map<string, State>();
   #restCount = 0;
-  /** Estimate of the memory that what is remembered takes. */
+  /** Estimate of the memory of all that is remembered. */
   #bytes = 0;
 
   /** @param nodes all of the grammar, analysed */
@@ -33,12 +33,12 @@ export class Automaton {
     return this.#bytes;
   }
 
-  /** Counts memory that someone's notes on a state take. */
+  /** Counts the memory of notes on a state. */
   grow(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** Forgets all states but those that somebody holds. */
+  /** Forgets all states. Those that somebody still holds go on working. */
   forget(): void {
     this.#rests.clear();
     this.#states.clear();
@@ -62,7 +62,7 @@ export class Automaton {
     const nexts = rests.map(({ next }) => next);
     const found = nexts.length === 0 ? null : this.#stateAfter(nexts);
     state.next[kind] = found;
-    // As if nothing had been remembered. To look at one of the rests is a fraction of the work of going on from it.
+    // Counted as if nothing had been remembered. To look at a rest is a fraction of the work of going on from it.
     const unfolded = nexts.reduce((sum, next) => sum + 1 + (next?.heads?.rests.length ?? 0), 0);
     state.work[kind] = unfolded + state.rests.length / 16;
     return found;

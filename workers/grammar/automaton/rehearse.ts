@@ -5,7 +5,7 @@ import type { State } from "./state.js";
 
 const TEXTS = 4;
 const BYTES = 128;
-/** In all; what is found out by then has to do. */
+/** Cap on the work of all texts; the rehearsal ends there. */
 const MAX_WORK = 10_000;
 
 /**
@@ -18,7 +18,7 @@ export function rehearse(automaton: Automaton): void {
     let state: State | null = automaton.start;
     for (let i = 0; i < BYTES && state !== null && state.rests.length > 0; i++) {
       const draw = (count: number, part: number) => Math.floor(uniform([text, part], i) * count);
-      // Half of them at random, half as far from their end as they can be.
+      // Half of the texts go on at random, half stay as far from their end as they can.
       const farthest = Math.max(...state.rests.map(({ least }) => least));
       const rests = text % 2 === 0 ? state.rests : state.rests.filter(({ least }) => least === farthest);
       const { node } = rests[draw(rests.length, 0)]!;

@@ -1,6 +1,6 @@
 import type { Node } from "../nodes/node.js";
 
-/** What is still to come: `node`, `min` to `max` times if it is repeated, and then `next`. */
+/** What may still come: `node`, `min` to `max` times if it is repeated, and then `next`. */
 export interface Rest {
   id: number;
   node: Node;
@@ -10,19 +10,19 @@ export interface Rest {
   next: Rest | null;
   /** As `Node.least`. */
   least: number;
-  /** All that it can begin with, each beginning with a byte, once it was asked for. */
+  /** All that it can begin with, each beginning with a byte; null until it is needed. */
   heads: Heads | null;
-  /** The state in which this alone is to come, once it was asked for. */
+  /** The state in which this alone may come; null until it is needed. */
   state: State | null;
 }
 
 export interface Heads {
   rests: readonly Rest[];
-  /** Whether it can be nothing, up to the end. */
+  /** Whether nothing more has to come. */
   ends: boolean;
 }
 
-/** After some text: what may come next. */
+/** The state after some text: what may come next. */
 export interface State {
   /** All that may come, each beginning with a byte. */
   readonly rests: readonly Rest[];
@@ -30,17 +30,17 @@ export interface State {
   readonly accepts: boolean;
   /** The bytes of the shortest text that ends from here. */
   readonly least: number;
-  /** By class of byte; null where such a byte can't come. Those not yet asked for are not there. */
+  /** The next state by class of byte: null if such a byte can't come, undefined until it is needed. */
   readonly next: (State | null | undefined)[];
   /** By class of byte, how much work it was to find `next`, and in which walk that was last counted. */
   readonly work: number[];
   readonly counted: number[];
-  /** What `Program` finds out about it: the tokens that may come, as a text's first and later, and whether it can end. */
+  /** Notes of `Program`: the tokens that may come, as a text's first or later ones, and whether the text can end. */
   walks: { first?: Walk; later?: Walk; firstLive?: Walk; laterLive?: Walk };
   live: boolean | undefined;
 }
 
-/** What a walk finds: the tokens that may come, and the states that they lead to. */
+/** Result of a walk: the tokens that may come, and the states that they lead to. */
 export interface Walk {
   /** A bit for each token. */
   mask: Int32Array;

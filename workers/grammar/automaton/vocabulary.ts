@@ -3,7 +3,7 @@ import { GrammarError } from "../nodes/error.js";
 import type { Automaton } from "./automaton.js";
 import type { State, Walk } from "./state.js";
 
-/** All texts of a vocabulary, in the order of their bytes, each told from the one before by where it differs. */
+/** All texts of a vocabulary, sorted by their bytes. */
 interface Sorted {
   ids: Int32Array;
   bytes: Uint8Array;
@@ -16,12 +16,12 @@ interface Sorted {
 
 const nothing = new Uint8Array();
 
-/** In one walk; a grammar that needs more would hold up the batch for milliseconds at each token. */
+/** Cap on the work of one walk. A grammar that needs more would hold up the batch for milliseconds at each token. */
 const MAX_WORK = 30_000;
 
 /** The texts of a tokenizer's tokens, as grammars see them. */
 export class Vocabulary {
-  /** Every byte of UTF-8 is a token, so that whatever the grammar allows can be written. */
+  /** Whether every byte of UTF-8 is a token, so that all that a grammar allows can be written. */
   readonly complete: boolean;
   /** Words of the mask: a bit for each token that the model has a logit for. */
   readonly words: number;
@@ -37,7 +37,7 @@ export class Vocabulary {
     const count = Math.min(size, tokenizer.size);
     const text = (id: number, first: boolean) => tokenizer.tokenBytes(id, first).bytes ?? nothing;
     const later = Array.from({ length: count }, (_, id) => text(id, false));
-    // It is by its spaces that a text's first token may be written otherwise.
+    // A text's first token may be written differently only in its spaces.
     const first = later.map((bytes, id) => (bytes.includes(0x20) ? text(id, true) : bytes));
     this.#later = sorted(later);
     const isSame = first.every((bytes, id) => bytes === later[id] || Buffer.compare(bytes, later[id]!) === 0);
@@ -53,15 +53,16 @@ export class Vocabulary {
     return this.#first !== this.#later;
   }
 
-  /** What a token adds to a text; nothing for one that is no text. */
+  /** The bytes that a token adds to a text; none for a token that is no text. */
   bytes(token: number, first: boolean): Uint8Array {
     return (first ? this.#firstTexts : this.#laterTexts)[token] ?? nothing;
   }
 
   /**
-   * The tokens whose text can come next; those without a text never do, nor those that lead to a state of `dead`.
-   * @throws GrammarError if that is too much work. Whether it is depends on the grammar and the state alone, not on what
-   * was remembered from other walks: what a sequence may write must not depend on its neighbours.
+   * Finds the tokens whose text can come next. Tokens without a text never do, nor those that lead to a state of
+   * `dead`.
+   * @throws GrammarError if that is too much work. That depends on the grammar and the state alone, not on what other
+   * walks left behind: what a sequence may write must not depend on its neighbours.
    */
   walk(automaton: Automaton, state: State, first: boolean, dead?: ReadonlySet<State>): Walk {
     const { ids, bytes, starts, common, longest } = first ? this.#first : this.#later;
@@ -130,7 +131,7 @@ function sorted(all: readonly Uint8Array[]): Sorted {
   return { ids, bytes, starts, common, longest };
 }
 
-/** Those that can occur in UTF-8. */
+/** The bytes that can occur in UTF-8. */
 function utf8Bytes(): number[] {
   return Array.from({ length: 256 }, (_, byte) => byte).filter(
     (byte) => byte !== 0xc0 && byte !== 0xc1 && byte < 0xf5,

@@ -1,4 +1,4 @@
-/** Texts that are valid in the format; not all of them: no month is thought to have more than 28 days. */
+/** Each matches texts that are valid in its format, but not all of them: no month has more than 28 days. */
 const date = "\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\\d|2[0-8])";
 const time = "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)";
 const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";

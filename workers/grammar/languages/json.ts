@@ -27,7 +27,7 @@ export interface Member {
 export interface ObjectForm {
   /** In the order in which they are written. */
   members: readonly Member[];
-  /** What others may be; null: there are none. */
+  /** The form of other members' values; null: no other members. */
   others: Node | null;
   min: number;
   max: number;
@@ -35,15 +35,15 @@ export interface ObjectForm {
 
 export interface ArrayForm {
   first: readonly Node[];
-  /** What comes after `first`; null: nothing. */
+  /** The form of items after `first`; null: no other items. */
   others: Node | null;
   min: number;
   max: number;
 }
 
 /**
- * JSON, written in one way: each character of a string as itself or by its short escape, and one space or none between
- * things. A model that wanders could fill its context with line breaks.
+ * JSON with little freedom in how it is written: each character of a string as itself or by its short escape, and at
+ * most one space between things. With more, a model could fill its context with line breaks.
  */
 export class Json {
   readonly numbers: Numbers;
@@ -101,7 +101,7 @@ export class Json {
 
   array({ first, others, min, max }: ArrayForm): Node {
     const nodes = this.#nodes;
-    // From the last to the first: what may follow when so many have been written.
+    // What may follow when `written` items have been written.
     const after = (written: number): Node =>
       nodes.choice(
         written >= min ? nodes.empty : nodes.never,
@@ -125,7 +125,7 @@ export class Json {
     const nodes = this.#nodes;
     const lastRequired = members.findLastIndex(({ required }) => required);
     const other = others && nodes.sequence(this.#otherName(members), this.#colon, others);
-    // How many have been written is only told as far as it matters.
+    // Above this, the number of written members makes no difference.
     const enough = max === Number.POSITIVE_INFINITY ? min : max;
     const rules = new Map<string, Rule>();
     const mayEnd = (from: number, written: number) => from > lastRequired && written >= min;
@@ -150,7 +150,7 @@ export class Json {
         const taken = nodes.sequence(key, this.#colon, member.value, after(from + 1, written + 1));
         return member.required ? taken : nodes.choice(taken, more(from + 1, written));
       }
-      // Two of the others may have the same name, and count as one.
+      // Two other members may have the same name, and count as one then.
       if (other === null || written + 1 < min) return nodes.never;
       return nodes.sequence(other, nodes.repeat(nodes.sequence(this.#comma, other), 0, max - written - 1));
     };

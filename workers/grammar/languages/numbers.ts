@@ -1,14 +1,14 @@
 import { GrammarError } from "../nodes/error.js";
 import type { Node, Nodes } from "../nodes/node.js";
 
-/** What a number may be at most or at least. */
+/** The least or the greatest value of a number. */
 export interface Bound {
   value: number;
-  /** The number itself is out of bounds. */
+  /** Whether the value itself is out of bounds. */
   exclusive: boolean;
 }
 
-/** As many digits as a double tells apart, whichever they are. */
+/** A double tells all numbers of this many digits apart. */
 const DIGITS = 15;
 const LARGEST = 10 ** DIGITS - 1;
 
@@ -16,7 +16,7 @@ const LARGEST = 10 ** DIGITS - 1;
 export class Numbers {
   readonly #nodes: Nodes;
   readonly #digit: Node;
-  /** Most numbers of a schema have the same bounds, and theirs are a hundred nodes. */
+  /** Nodes by bounds: most numbers of a schema have the same ones, which take a hundred nodes. */
   readonly #known = new Map<string, Node>();
 
   constructor(nodes: Nodes) {
@@ -88,7 +88,7 @@ export class Numbers {
     return this.#nodes.choice(...options);
   }
 
-  /** Digits as many as `low` and `high` have. */
+  /** Numbers from `low` to `high`, which have equally many digits. */
   #between(low: string, high: string): Node {
     if (low === high) return this.#nodes.text(low);
     const rest = this.#some(low.length - 1, low.length - 1);
@@ -171,7 +171,7 @@ interface Fraction {
   exclusive: boolean;
 }
 
-/** Whether no more digits, that is only zeros, are within both. */
+/** Whether the number may end here, as if only zeros followed. */
 function reaches(least: Fraction | null, most: Fraction | null): boolean {
   const isEnough = least === null || (least.digits === "" && !least.exclusive);
   return isEnough && (most === null || most.digits !== "" || !most.exclusive);

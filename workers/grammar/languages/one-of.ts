@@ -1,10 +1,10 @@
 import { isFields } from "../../../models/files/fields.js";
 import { GrammarError } from "../nodes/error.js";
 
-/** No chain of references of a schema that somebody wrote is as long. */
+/** Cap on a chain of references. No schema that a person writes has one as long. */
 const MAX_REFERENCES = 32;
 
-/** Each is held against each other. */
+/** Cap on the schemas, since each is compared with each other. */
 const MAX_SCHEMAS = 64;
 
 /** Whether no value can satisfy two of the schemas: by their types, their constants, or a required property's. */
@@ -41,7 +41,7 @@ function types(schema: Record<string, unknown>): unknown[] | null {
   return list?.map((name) => (name === "integer" ? "number" : name)) ?? null;
 }
 
-/** As JSON, of those that no other JSON can mean. */
+/** The constants as JSON; null if one of them could be written in another way. */
 function constants(schema: Record<string, unknown>): string[] | null {
   const list = schema.const === undefined ? schema.enum : [schema.const];
   if (!Array.isArray(list) || schema.nullable === true) return null;

@@ -3,7 +3,7 @@ import { complement, normalized, type Range } from "../nodes/code-points.js";
 import { GrammarError } from "../nodes/error.js";
 import type { Node, Nodes } from "../nodes/node.js";
 
-/** How one of some characters is written: as itself, or as it stands within a JSON string. */
+/** Writes one of some characters: as itself, or as it stands within a JSON string. */
 export type Spelling = (ranges: readonly Range[]) => Node;
 
 const MAX_DEPTH = 200;
@@ -39,14 +39,14 @@ const classes: Record<string, Range[]> = {
 const controls: Record<string, number> = { n: 0x0a, r: 0x0d, t: 0x09, v: 0x0b, f: 0x0c, "0": 0x00 };
 
 interface RegexOptions {
-  /** Without `^` or `$`, anything may come before or after, as where JSON Schema's `pattern` is looked for in a string. */
+  /** Without `^` or `$`, anything may come before or after, as with JSON Schema's `pattern`. */
   search: boolean;
   spelling: Spelling;
 }
 
 /**
- * A regular expression of ECMAScript (its `u` flag), without what looks around, ahead or back. `^` and `$` may stand at
- * the ends of the whole or of its alternatives.
+ * A regular expression of ECMAScript (with its `u` flag), without look-around and references to groups. `^` and `$`
+ * may stand at the ends of the whole or of its alternatives.
  * @throws GrammarError
  */
 export function parseRegex(nodes: Nodes, pattern: string, options: RegexOptions): Node {
@@ -80,7 +80,7 @@ class RegexParser {
     return this.#alternatives(true);
   }
 
-  /** What the `u` flag lets through is well formed, so that no syntax has to be checked here. */
+  /** RegExp has accepted the pattern with the `u` flag, so no syntax has to be checked here. */
   #alternatives(outermost: boolean): Node {
     const all = [this.#alternative(outermost)];
     while (this.#skip("|")) all.push(this.#alternative(outermost));
@@ -109,7 +109,7 @@ class RegexParser {
   #quantified(atom: Node): Node {
     const [min, max] = this.#bounds();
     if (min === null) return atom;
-    // Whether it takes few or many first makes no difference to which texts match.
+    // Lazy and greedy quantifiers match the same texts.
     this.#skip("?");
     return this.#nodes.repeat(atom, min, max);
   }
@@ -204,7 +204,7 @@ class RegexParser {
     return 0x10000 + (unit - 0xd800) * 0x400 + (Number.parseInt(rest.slice(2), 16) - 0xdc00);
   }
 
-  /** The same characters are looked for again and again. */
+  /** Remembers nodes, since the same characters come again and again. */
   #spell(ranges: readonly Range[]): Node {
     const key = ranges.join(" ");
     const known = this.#spelled.get(key) ?? this.#options.spelling(ranges);

@@ -7,7 +7,7 @@ import type { Bound } from "./numbers.js";
 import { areDisjoint } from "./one-of.js";
 import { parseRegex } from "./regex.js";
 
-/** Say nothing about which values are valid. */
+/** Keywords that say nothing about which values are valid. */
 const annotations = new Set([
   ..."$schema $id $comment $defs definitions title description default examples deprecated readOnly writeOnly".split(
     " ",
@@ -109,7 +109,7 @@ class SchemaParser {
     return this.#nodes.texts(values.map((value) => JSON.stringify(value)));
   }
 
-  /** The types that are asked for, or else those that the keywords are about. */
+  /** The types that `type` asks for, or else those that the keywords are about. */
   #types(schema: Fields, place: string): string[] {
     const { type, nullable } = schema;
     if (nullable !== undefined && type === undefined) throw refused('"nullable" without "type"', place);
@@ -193,7 +193,7 @@ class SchemaParser {
     if (!Array.isArray(required) || !required.every((name) => typeof name === "string"))
       throw new GrammarError(`expected a list of names as ${place}.required, got ${shown(required)}`);
     const names = new Set([...Object.keys(properties), ...required]);
-    // Validators leave it out, for fear of what it means to JavaScript.
+    // Validators ignore it, because of its meaning in JavaScript.
     if (names.has("__proto__")) throw refused('the property "__proto__"', place);
     const open = Object.keys(properties).length === 0;
     const others = additionalProperties ?? (open ? true : undefined);
@@ -227,7 +227,7 @@ class SchemaParser {
       tuple === undefined ? [] : this.#list(tuple, `${place}.${isTuple ? "items" : "prefixItems"}`);
     const [min, max] = this.#counts(schema, "minItems", "maxItems", place);
     const rest = isTuple ? additionalItems : items;
-    // A tuple says what it is; more comes only where it has to.
+    // A tuple has further items only if `minItems` asks for them.
     const others = rest ?? (first.length === 0 || min > first.length);
     return this.#json.array({
       first: first.map((item, i) => this.node(item, `${place} item ${i}`)),
@@ -276,7 +276,7 @@ class SchemaParser {
     return target;
   }
 
-  /** What stands beside would have to hold as well, and nothing here says when two schemas do. */
+  /** Refuses keywords beside `name`: they would have to hold as well, and schemas can't be combined here. */
   #alone(schema: Fields, name: string, place: string, fine: readonly string[] = []): void {
     const beside = Object.keys(schema).find(
       (key) => key !== name && !annotations.has(key) && !fine.includes(key),
@@ -310,7 +310,7 @@ function typeOf(value: unknown, type: string): boolean {
   return typeof value === type;
 }
 
-/** Which JSON can say, but not write. */
+/** JSON.parse makes an infinity of a number that is too large, and JSON can't write it. */
 function hasInfinity(value: unknown): boolean {
   if (value !== null && typeof value === "object") return Object.values(value).some(hasInfinity);
   return value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;

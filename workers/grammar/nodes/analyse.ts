@@ -1,12 +1,12 @@
 import { GrammarError } from "./error.js";
 import type { Node, Nodes, Rule } from "./node.js";
 
-/** In bytes. No model's context holds more. */
+/** Cap on the shortest text, in bytes. No model's context holds more. */
 const MAX_LEAST = 65_536;
 
 /**
- * Sets every node's `least`, and refuses a grammar that no text has, whose texts are all too long, or that comes back
- * to where it is before it has read anything.
+ * Sets every node's `least`. Refuses a grammar that no text matches, whose texts are all too long, or that has left
+ * recursion.
  * @throws GrammarError
  */
 export function analyse(nodes: Nodes, root: Node): void {
@@ -20,7 +20,7 @@ export function analyse(nodes: Nodes, root: Node): void {
   refuseLeftRecursion(nodes);
 }
 
-/** From each node to those that hold it, until nothing gets shorter. */
+/** Goes from each node to those that hold it, until nothing gets shorter. */
 function setLeast(nodes: Nodes): void {
   const holders = new Map<Node, Node[]>();
   const bodies = new Map<Node, Node[]>();
@@ -68,8 +68,8 @@ function leastOf(node: Node): number {
 }
 
 /**
- * A rule that can begin with itself and has something after that: what is to follow would grow without a byte read.
- * One that can be itself and nothing more is harmless.
+ * Refuses a rule that can begin with itself and has something after that: what is to follow would grow without a byte
+ * read. A rule that can be itself and nothing more is harmless.
  */
 function refuseLeftRecursion(nodes: Nodes): void {
   const followed = new Map<Rule, Set<Rule>>();
@@ -113,7 +113,9 @@ function firstRules(body: Node): [Rule, boolean][] {
   return found;
 }
 
-/** Which rules reach each other: the same number for those that do (Tarjan's algorithm, with a stack of its own). */
+/**
+ * Numbers the rules so that those that reach each other have the same number (Tarjan's algorithm, without recursion).
+ */
 function components(rules: readonly Rule[], edges: ReadonlyMap<Rule, ReadonlySet<Rule>>): Map<Rule, number> {
   const order = new Map<Rule, number>();
   const low = new Map<Rule, number>();

@@ -42,7 +42,10 @@ export function characters(nodes: Nodes, ranges: readonly Range[]): Node {
   return nodes.choice(...normalized(ranges).flatMap(([first, last]) => spans(nodes, first, last)));
 }
 
-/** A range as sequences of ranges of bytes: split where the length changes, and where a byte's successors aren't all. */
+/**
+ * A range of characters as sequences of byte ranges. It is split where the length in UTF-8 changes, and where later
+ * bytes don't have their full range.
+ */
 function spans(nodes: Nodes, first: number, last: number): Node[] {
   for (const limit of [0x7f, 0x7ff, 0xffff])
     if (first <= limit && last > limit)

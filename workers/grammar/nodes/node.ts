@@ -1,6 +1,6 @@
 import { GrammarError } from "./error.js";
 
-/** A rule's name and what it stands for, which is set after it can be referred to. */
+/** A rule's name and what it stands for, which may be set after the first reference to it. */
 export interface Rule {
   name: string;
   body: Node | null;
@@ -28,7 +28,7 @@ export function hasByte(set: ByteSet, byte: number): boolean {
   return ((set[byte >> 5]! >>> (byte & 31)) & 1) === 1;
 }
 
-/** Nodes asked for, known ones included: what it takes to make a grammar. */
+/** Cap on the nodes that a grammar asks for, known ones included. */
 const MAX_WORK = 30_000;
 
 /** Makes the nodes of one grammar. */
@@ -40,7 +40,7 @@ export class Nodes {
   readonly #single: Node[] = [];
   #work = 0;
   readonly empty = this.#node("", { kind: "empty" });
-  /** No text. */
+  /** Matches no text. */
   readonly never = this.#node("|", { kind: "choice", options: [] });
 
   /** One byte out of the ranges, ends included. */
@@ -61,7 +61,7 @@ export class Nodes {
     return this.#tree(sorted, 0, sorted.length, 0);
   }
 
-  /** Those of the texts from `start` to `end` that are the same up to `depth`, from there on. */
+  /** A tree of the texts from `start` to `end`, which are equal up to `depth`, from there on. */
   #tree(sorted: readonly Buffer[], start: number, end: number, depth: number): Node {
     if (end - start === 1)
       return this.sequence(...Array.from(sorted[start]!.subarray(depth), (byte) => this.#byte(byte)));
@@ -85,8 +85,8 @@ export class Nodes {
   }
 
   /**
-   * What begins alike is begun once, so that a thousand words are a tree of letters rather than a thousand
-   * possibilities at once.
+   * Options that begin alike share their beginning, so that a thousand words are a tree of letters rather than a
+   * thousand possibilities at once.
    */
   choice(...nodes: readonly Node[]): Node {
     if (nodes.length === 1) return nodes[0]!;
@@ -138,7 +138,7 @@ export class Nodes {
     return known;
   }
 
-  /** Sets of bytes as one set, and the others as they are. */
+  /** Joins sets of bytes into one. The other nodes stay as they are. */
   #united(nodes: readonly Node[]): Node[] {
     const sets = nodes.filter((node) => node.kind === "bytes");
     if (sets.length < 2) return [...nodes];
@@ -161,7 +161,7 @@ export class Nodes {
     if (first === this.empty) return rest;
     if (rest === this.empty) return first;
     if (first.kind === "sequence") {
-      // To the right, so that what begins alike is found.
+      // Nested to the right, so that equal beginnings are found.
       const parts: Node[] = [];
       let part: Node = first;
       for (; part.kind === "sequence"; part = part.rest) parts.push(part.first);
