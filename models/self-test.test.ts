@@ -70,7 +70,7 @@ describe("a model folder's self-test", () => {
 });
 
 describe("a machine's numbers", () => {
-  /** Logits of which the relative error is `error`: the same number is added to one and taken from another. */
+  /** Logits whose relative error is `error`: the same number is added to one and subtracted from another. */
   const off = (error: number) => {
     const spread = Math.sqrt(
       selfTest.logits.reduce((sum, x) => sum + (x - selfTest.logits.reduce((a, b) => a + b) / 4) ** 2, 0),

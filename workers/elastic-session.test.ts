@@ -10,7 +10,7 @@ import { OnnxSession } from "./onnx/session.js";
 
 const inputs = (rows: number) => ({ batch: 1, chunk: rows }) as StepInputs;
 
-/** Sessions that only say that they were run, and take so long by a clock of their own. */
+/** Sessions that only note their runs, and take their time on a clock of their own. */
 function createElastic(ms: { narrow: number; wide: number }, isAlone = () => true) {
   let now = 0;
   const runs = { narrow: 0, wide: 0 };

@@ -1,6 +1,6 @@
 /*
- * A real checkpoint against what PyTorch makes of it. The files are too large for the repository; where they lie beside
- * it, in `../shared/jai`, these tests run.
+ * Compares a real checkpoint with PyTorch's results for it. The files are too large for the repository: these tests
+ * run where they lie beside it, in `../shared/jai`.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

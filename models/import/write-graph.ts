@@ -22,11 +22,11 @@ import { doesNotRun, type Verification, verify } from "./verify.js";
 /** Phases of an import, in this order; an fp32 import only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
-/** What writing a graph found out. */
+/** Findings of writing a graph. */
 export interface WrittenGraph {
-  /** Of the float32 graph, whatever the model's precision. */
+  /** The comparison of the float32 graph, whatever the model's precision. */
   verification: Verification;
-  /** Of an int8 graph; null for float32. */
+  /** The quality of an int8 graph; null for float32. */
   quality: Quality | null;
 }
 

@@ -10,7 +10,7 @@ import { knownPatterns, prepareNormalizer, preparePreTokenizers } from "./compon
 import { SequencePreTokenizer } from "./library.js";
 import { forms } from "./unicode.js";
 
-/** Every character of the planes that have any, each beside letters, digits and signs, in batches. */
+/** Every character of all planes in use, each beside letters, digits and signs, in batches. */
 function* everyCharacter(): Generator<string> {
   for (const [first, last] of [
     [0x0, 0xd7ff],

@@ -26,7 +26,7 @@ function randomTexts(count: number, seed: number): string[] {
   return Array.from({ length: count }, () => randomText(random));
 }
 
-/** Holds ids of every text, and texts of these ids and of random ones, against the Rust library. */
+/** Compares the ids of every text, and the texts of these ids and of random ones, with the Rust library's. */
 async function assertAgrees(json: Fields, texts: readonly string[], config: Fields = {}): Promise<void> {
   const rust = Rust.fromString(JSON.stringify(json));
   const tokenizer = createTokenizer(json, config);

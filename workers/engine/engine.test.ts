@@ -39,10 +39,10 @@ for (const precision of ["fp32", "int8"] as const) {
   before(() => writeFixtureModel(join(folder, precision), precision));
 }
 
-/** What a test asks of one sequence; the rest has defaults. */
+/** Options of a test's sequence; all others have defaults. */
 type Ask = Partial<Omit<SequenceOptions, "sampling">> & { promptIds: number[]; sampling?: Partial<Sampling> };
 
-/** Adds a sequence and hands over its outcome, and its ids, when it ends. */
+/** Adds a sequence; its outcome comes when it ends. */
 function ask(engine: Engine, { sampling, ...options }: Ask) {
   let sequence!: Sequence;
   const outcome = new Promise<Outcome>((onEnd) => {
@@ -70,7 +70,7 @@ async function generate(engine: Engine, options: Ask): Promise<Finished> {
   return end as Finished;
 }
 
-/** What an outcome says that does not depend on the company. */
+/** The part of an outcome that does not depend on other sequences. */
 function saying({ cachedTokens: _, firstTokenMs: __, ...rest }: Finished) {
   return rest;
 }
@@ -79,7 +79,7 @@ function idsOf(text: string): number[] {
   return text.trim().split(" ").map(Number);
 }
 
-/** Allows of all tokens every third, another third each time, and nothing but the end after `length` of them. */
+/** Allows every third token, another third each time, and nothing but the end after `length` tokens. */
 class Thirds implements Constraint {
   #taken = 0;
   readonly #length: number;
@@ -155,7 +155,7 @@ for (const precision of ["fp32", "int8"] as const) {
       const requests = mixedRequests(MANY);
       const engine = engineOf(24);
       const outcomes: Promise<Outcome>[] = [];
-      // Two join in every step, so that each is in company of another size and depth at each of its tokens.
+      // Two join in every step, so that each runs in a batch of another size and depth at each of its tokens.
       for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
         for (const request of requests.slice(next, next + 2)) outcomes.push(ask(engine, request).outcome);
         next += 2;
@@ -173,7 +173,7 @@ for (const precision of ["fp32", "int8"] as const) {
       const asked: ReturnType<typeof ask>[] = [];
       for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
         if (next < requests.length && engine.size < 9) asked.push(ask(engine, requests[next++]!));
-        // Asks once more after each that is cancelled on its way, so as to begin with what that left.
+        // Asks once more after each that is cancelled on its way, to begin with the rows that it left.
         if (next % 9 === 8 && next < requests.length) asked.at(-2)!.sequence.cancelled = true;
       }
       const ends = await Promise.all(asked.map(({ outcome }) => outcome));
@@ -241,7 +241,7 @@ for (const precision of ["fp32", "int8"] as const) {
   });
 }
 
-/** Requests whose prompts go on from one another's beginnings, and from whole conversations. */
+/** Requests whose prompts continue beginnings of others, and whole conversations. */
 function branchingRequests(count: number): Ask[] {
   const prompts: number[][] = [];
   return Array.from({ length: count }, (_, i) => {
@@ -306,7 +306,7 @@ async function recordLogits(session: StepSession, requests: Ask[]): Promise<stri
   return seen;
 }
 
-/** Holds what an engine says of a token to the logits of the plain forward pass. */
+/** Compares an engine's log-probabilities of a token with the logits of the plain forward pass. */
 function assertScore({ id, logprob, top }: TokenLogprob, token: number, logits: Float32Array, k: number) {
   const expected = logSoftmax(new Map(logits.entries()));
   assert.equal(id, token);
@@ -400,8 +400,8 @@ describe("an engine past the context window", () => {
 });
 
 /**
- * Says after `id` always `id + 1`, and writes the fed ids into the cache, so that a wrong row shows: every text is one of
- * consecutive numbers.
+ * Always continues `id` with `id + 1`, and writes the fed ids into the cache, so that a wrong row shows: every text
+ * consists of consecutive numbers.
  */
 class CountingSession implements StepSession {
   readonly steps: { batch: number; chunk: number }[] = [];
@@ -563,7 +563,7 @@ describe("an engine's bookkeeping", () => {
       if (engine.size < 12) ask(engine, { promptIds: count(2 + (step % 100), 100), maxTokens: 1 });
       await engine.step();
     }
-    // A window is nine chunks, and every other prefill is its.
+    // A window is nine chunks, and it has every other prefill.
     assert.ok(sequence.ids.length - before >= 8, `${sequence.ids.length - before} tokens in 180 steps`);
   });
 

@@ -125,7 +125,7 @@ export class Scheduler {
       this.settle(sequence);
       if (this.#pending(sequence) === 1) continue;
       const rows = padded(this.#count(sequence));
-      // Of sequences whose next chunks are the same, one computes it, and the others copy it in their turn.
+      // If sequences have the same next chunk, one computes it, and the others copy it in their turn.
       const computed =
         !sequence.scoring && sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
       if (computed || (chunk > 0 && rows !== chunk)) continue;

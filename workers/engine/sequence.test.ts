@@ -155,7 +155,7 @@ describe("a sequence", () => {
 });
 
 describe("a sequence that is streamed", () => {
-  /** Feeds it ids and gathers what it tells, with the number of tokens after which it told. */
+  /** Feeds it ids and gathers the texts that it gives, with the number of tokens before each. */
   function stream(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
     const told: { text: string; tokens: number }[] = [];
     const { end } = feed(ids, { ...options, onText: (text, tokens) => told.push({ text, tokens }) });
@@ -216,7 +216,7 @@ describe("a sequence that is streamed", () => {
     for (let seed = 0; seed < 500; seed++) {
       const ids = Array.from({ length: 40 }, (_, i) => {
         const byte = Math.floor(uniform([seed, 9], i) * 300);
-        // Mostly letters and Hangul, so that there are characters and stop strings to find, but any byte.
+        // Any byte, but mostly letters and Hangul, so that there are characters and stop strings to find.
         return byte < 256 ? byte : [...tokenizer.encode("a가")][byte % 4]!;
       });
       const options = {

@@ -367,7 +367,7 @@ describe("hostile grammars", () => {
   });
 
   it("that hold up one sequence only fail that sequence, and a sequence that outgrows what is remembered goes on", () => {
-    // Not the one that was refused above, which is remembered.
+    // Another source than above, whose refusal is remembered.
     const unchecked: GrammarSource = {
       type: "grammar",
       ebnf: `${(ambiguous as { ebnf: string }).ebnf} # again`,

@@ -25,7 +25,7 @@ export function constraintFor(source: GrammarSource, model: GrammarModel, eosId:
 }
 
 /**
- * Says, before a request is queued, whether its grammar can be followed.
+ * Checks, before a request is queued, whether its grammar can be followed.
  * @throws GrammarError with the reason in one line, if not
  */
 export function checkGrammar(source: GrammarSource, model: GrammarModel): void {

@@ -1,6 +1,6 @@
 /*
- * x86 CPUs without VNNI add two products in an int16 that saturates. Which kernel runs depends on the CPU, so these tests
- * hold the sums of the machine at hand to exact integers.
+ * x86 CPUs without VNNI add two products in an int16 that saturates. Which kernel runs depends on the CPU, so these
+ * tests compare this machine's sums with exact integers.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -215,7 +215,7 @@ test("a file that was cut off anywhere is refused", async (t) => {
   const whole = tiny();
   const file = await temporaryFile(t, whole);
   await readAll(file);
-  // The directory byte by byte, and what is before it in steps that fall on every alignment.
+  // The directory byte by byte, and the part before it in steps that meet every alignment.
   const directory = whole.indexOf("PK\x01\x02");
   for (let length = 0; length < whole.length; length += length < directory ? 7 : 1) {
     await writeFile(file, whole.subarray(0, length));
@@ -234,7 +234,7 @@ test("two thousand corrupted files are read or refused, never worse", { timeout:
   let refused = 0;
   for (let round = 0; round < 2000; round++) {
     const bytes = Buffer.from(whole);
-    // The pickle and the directory are where bytes mean something; the rest is weights.
+    // Most bytes are weights; those of the pickle and of the directory have a meaning.
     const [from, length] = [
       [pickleStart, pickleLength],
       [directory, whole.length - directory],

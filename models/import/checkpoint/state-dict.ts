@@ -9,7 +9,7 @@ type Dict = Map<Value, Value>;
 const STATE_KEYS = ["model", "state_dict", "model_state_dict"];
 /** Keys of the sizes, the most specific first: nanoGPT's `config` is the run's, its `model_args` the model's. */
 const CONFIG_KEYS = ["cfg", "model_args", "config"];
-/** What `torch.compile` and `DistributedDataParallel` put before every name. */
+/** Prefixes that `torch.compile` and `DistributedDataParallel` put before every name. */
 const WRAPPERS = /^(?:_orig_mod\.|module\.)+/;
 
 /** A model's tensors by name, without wrappers' prefixes, and what the checkpoint says about its sizes. */

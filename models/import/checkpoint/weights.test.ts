@@ -39,7 +39,7 @@ async function refuses(t: TestContext, root: Plain, message: RegExp, heads?: num
   });
 }
 
-/** Every weight that the model hands on, by its name in the file. */
+/** Every weight of the model, by its name in the file. */
 function sources(weights: GptWeights): Map<string, WeightSource> {
   const parts = [...weights.layers.flatMap((layer) => Object.values(layer)), weights.finalNorm];
   const all = parts.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]));

@@ -7,13 +7,13 @@ export interface AttentionParts {
   graph: GraphBuilder;
   linear: AddLinear;
   shape: ModelShape;
-  /** Of `addMask`. */
+  /** The result of `addMask`. */
   mask: string;
-  /** Of `addScoreLengths`. */
+  /** The result of `addScoreLengths`. */
   scoreLengths: string;
 }
 
-/** What attention adds to the residual stream, and the rows that it adds to the cache. */
+/** The addition to the residual stream, and the new rows of the cache. */
 export interface Attended {
   output: string;
   key: string;

@@ -4,7 +4,7 @@ import { KvCache } from "./kv-cache.js";
 
 const shape = { layers: 2, heads: 3, headDim: 4, context: 200 };
 
-/** Every value of a token's rows says whose they are. */
+/** Every value of a token's rows tells whose they are. */
 const mark = (owner: number, position: number) => owner * 1000 + position;
 
 /** Appends `count` marked tokens to each of `owners`, who lie in the slots from `first` on. */

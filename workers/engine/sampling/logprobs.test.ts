@@ -10,7 +10,7 @@ it("gives the log softmax of the token and of the likeliest, equal ones by their
     const reader = new Logprobs(vocabulary);
     for (let seed = 0; seed < 10; seed++) {
       const random = (salt: number, index: number) => uniform([seed, salt], index);
-      // Half of them on a grid so coarse that the likeliest are many.
+      // Half of them on a coarse grid, so that many tokens are the likeliest.
       const logits = Float32Array.from({ length: vocabulary }, (_, i) =>
         seed % 2 ? Math.round(random(1, i) * 8) : 40 * random(1, i),
       );

@@ -18,7 +18,7 @@ it("finds what a full sort finds", () => {
   for (let seed = 0; seed < 300; seed++) {
     const random = (salt: number, index: number) => uniform([seed, salt], index);
     const count = 1 + Math.floor(random(1, 0) ** 2 * 2999);
-    // Coarse keys, of which many are the same; keys next to one another; and one far from all others.
+    // Coarse keys, many of them equal; keys close to each other; and one far from all others.
     const scale = [10, 1e-12, 1e9, 1e300][seed % 4]!;
     const entries = Array.from({ length: count }, (_, i): [number, number] => {
       const value = random(2, i);

@@ -20,7 +20,7 @@ export class MassCut {
     this.#count = 0;
   }
 
-  /** What weighs nothing changes nothing. */
+  /** A key without weight changes nothing. */
   add(key: number, weight: number): void {
     if (weight === 0) return;
     this.#keys[this.#count] = key;

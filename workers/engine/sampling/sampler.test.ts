@@ -117,7 +117,7 @@ it("keeps the tokens of a plain reference implementation, with its probabilities
       const seed = 1000 * vocabulary + n;
       const logits = mixedLogits(seed, vocabulary);
       const request = mixedCase(seed, vocabulary);
-      // A set that the model itself rules out is another test's.
+      // Another test covers sets that the model itself rules out.
       if (request.allowed && ![...request.allowed].some((id) => logits[id] !== -Infinity)) continue;
       const row = rowOf(logits);
       const actual = sampler.distribution(row, request.sampling, restraintsOf(request));
