@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
-import { ModelError } from "./errors.js";
+import { ModelError } from "./files/error.js";
 
 const question = [{ role: "user", content: "판교 {{ 7 * 7 }} <b>" }] as const;
 

@@ -1,17 +1,18 @@
 import { Template } from "@huggingface/jinja";
-import { ModelError } from "./errors.js";
+import { ModelError } from "./files/error.js";
+import { tokenContent } from "./tokenizer/token-content.js";
 
 export interface Message {
   role: "system" | "user" | "assistant";
   content: string;
-  /** Of the one who speaks; most templates don't write it. */
+  /** The speaker's name; most templates ignore it. */
   name?: string;
 }
 
 export interface ChatTemplate {
   /**
-   * What follows an assistant's answer on its own line, `[/ANSWER]` for example: the text that ends a generated answer.
-   * Null where the template closes an answer with nothing.
+   * The line that the template writes after an assistant's answer, `[/ANSWER]` for example: it ends a generated
+   * answer. Null if the template writes none.
    */
   terminator: string | null;
   /**
@@ -21,7 +22,7 @@ export interface ChatTemplate {
   render(messages: readonly Message[], options?: { addGenerationPrompt?: boolean }): string;
 }
 
-/** The form that the JAI models are trained on; `import` writes it where the user names no other. */
+/** The template that JAI models are trained with; `import` writes it into a model folder. */
 export const jaiChatTemplate = [
   "{% for message in messages %}",
   "{% if message.role == 'user' %}{{ '[QUESTION]\\n' + message.content + '\\n[/QUESTION]\\n\\n' }}",
@@ -35,7 +36,7 @@ export const jaiChatTemplate = [
 const tokenNames = ["bos_token", "eos_token", "pad_token", "unk_token"] as const;
 
 /**
- * Compiles a Jinja chat template; `config` is tokenizer_config.json, whose token names templates may write out.
+ * Compiles a Jinja chat template; `config` is tokenizer_config.json, whose tokens templates may use.
  * @throws ModelError if it does not parse or cannot render one question
  */
 export function compileChatTemplate(
@@ -45,10 +46,10 @@ export function compileChatTemplate(
   const tokens = Object.fromEntries(tokenNames.map((name) => [name, tokenContent(config[name]) ?? ""]));
   let template: Template;
   try {
-    // As Jinja itself reads its templates' line ends.
+    // Jinja reads every line end as `\n`.
     template = new Template(source.replace(/\r\n?/g, "\n"));
   } catch (error) {
-    // The parser runs past the end of a template that is cut off; what it stumbles over there says nothing.
+    // On a template that is cut off, the parser fails with a TypeError whose message doesn't help.
     const where = error instanceof TypeError ? "" : `: ${firstLine(error)}`;
     throw new ModelError(`chat_template: expected a Jinja template, got one that does not parse${where}`);
   }
@@ -65,13 +66,6 @@ export function compileChatTemplate(
   };
   render([{ role: "user", content: "question" }], { addGenerationPrompt: true });
   return { terminator: findTerminator(render), render };
-}
-
-/** A token in tokenizer_config.json is its text, or an object that holds it. */
-export function tokenContent(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  if (value !== null && typeof value === "object" && "content" in value) return tokenContent(value.content);
-  return null;
 }
 
 function findTerminator(render: ChatTemplate["render"]): string | null {

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { jaiChatTemplate } from "./chat-template.js";
-import { ModelError } from "./errors.js";
+import { ModelError } from "./files/error.js";
+import { byteLevelTokenizer, whitespaceTokenizer } from "./fixtures/tokenizers.js";
 import { cacheBytesPerSlot, readModelFolder, renderConfigFiles, trimmedVocabulary } from "./folder.js";
-import { byteLevelTokenizer, whitespaceTokenizer } from "./tokenizer.fixtures.js";
-import { createTokenizer } from "./tokenizer.js";
+import { createTokenizer } from "./tokenizer/tokenizer.js";
 
 const tokenizerJson = byteLevelTokenizer();
 const sizes = {

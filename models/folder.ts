@@ -1,27 +1,13 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
-import { ModelError } from "./errors.js";
-import { type Fields, readFields, requireFile, unexpected } from "./fields.js";
+import { type ModelConfig, parseModelConfig } from "./config.js";
+import { ModelError } from "./files/error.js";
+import { type Fields, isIntegerIn, readFields, requireFile, unexpected } from "./files/fields.js";
 import { readSelfTest, type SelfTest } from "./self-test.js";
-import { createTokenizer, type Tokenizer } from "./tokenizer.js";
+import { createTokenizer, type Tokenizer } from "./tokenizer/tokenizer.js";
 
-/** The part of a model folder's `config.json` that the server stands on; the names are those of Hugging Face's GPT-2. */
-export interface ModelConfig {
-  model_type: "jai";
-  /** The name that `/health` and logs show. */
-  name: string;
-  vocab_size: number;
-  /** The context window, in tokens. */
-  n_positions: number;
-  n_embd: number;
-  n_layer: number;
-  n_head: number;
-  layer_norm_epsilon: number;
-  precision: "int8" | "fp32";
-}
-
-/** A model folder, read and found whole. */
+/** A model folder that was read and checked. */
 export interface ModelFolder {
   dir: string;
   config: ModelConfig;
@@ -29,7 +15,7 @@ export interface ModelFolder {
   eosId: number | null;
   tokenizer: Tokenizer;
   chatTemplate: ChatTemplate;
-  /** The graph; a graph past 1 GiB keeps its weights beside itself in `model.onnx_data`. */
+  /** Path of the graph. A graph past 1 GiB keeps its weights beside it in `model.onnx_data`. */
   graphPath: string;
   /** Size of the graph and its weights on disk. */
   modelBytes: number;
@@ -37,7 +23,7 @@ export interface ModelFolder {
   selfTest: SelfTest | null;
 }
 
-/** What `import` writes beside the graph and tokenizer.json. */
+/** The files that `import` writes beside the graph and tokenizer.json. */
 export interface ConfigFiles {
   "config.json": ModelConfig;
   "generation_config.json": Record<string, unknown>;
@@ -45,7 +31,7 @@ export interface ConfigFiles {
 }
 
 /**
- * Reads and checks everything but the graph's contents, so that a worker that is handed the folder can only fail on those.
+ * Reads and checks everything but the graph's contents, so a worker that gets the folder can fail only on those.
  * @throws ModelError with one line that names the file and field
  */
 export function readModelFolder(dir: string): ModelFolder {
@@ -92,7 +78,7 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
 
 /**
  * The contents of the three JSON files for a model of these sizes: the reverse of `readModelFolder`.
- * @throws ModelError if the sizes or the tokenizer are not such that the folder could be read back
+ * @throws ModelError if a folder of these sizes and this tokenizer could not be read back
  */
 export function renderConfigFiles(
   model: Omit<ModelConfig, "model_type">,
@@ -105,7 +91,7 @@ export function renderConfigFiles(
     tokenizer_class: "PreTrainedTokenizerFast",
     model_max_length: config.n_positions,
     ...names,
-    // Decoded text is what the tokenizer says, without transformers' English touch-ups.
+    // transformers would otherwise touch up English punctuation in decoded text.
     clean_up_tokenization_spaces: false,
     chat_template: chatTemplate,
   };
@@ -165,36 +151,6 @@ function requireFolder(dir: string): void {
   throw new ModelError(`model folder ${dir}: expected a folder that \`jai import\` wrote, got ${got}`);
 }
 
-function parseModelConfig(fields: Fields): ModelConfig {
-  const file = "config.json";
-  const positive = (name: string): number => {
-    const value = fields[name];
-    if (!isIntegerIn(value, 1, 2 ** 31 - 1)) throw unexpected(file, name, "a positive integer", value);
-    return value;
-  };
-  if (fields.model_type !== "jai") throw unexpected(file, "model_type", '"jai"', fields.model_type);
-  const { name, layer_norm_epsilon: epsilon, precision } = fields;
-  if (typeof name !== "string" || name === "") throw unexpected(file, "name", "a name", name);
-  if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
-    throw unexpected(file, "layer_norm_epsilon", "a number between 0 and 1", epsilon);
-  if (precision !== "int8" && precision !== "fp32")
-    throw unexpected(file, "precision", '"int8" or "fp32"', precision);
-  const config: ModelConfig = {
-    model_type: "jai",
-    name,
-    vocab_size: positive("vocab_size"),
-    n_positions: positive("n_positions"),
-    n_embd: positive("n_embd"),
-    n_layer: positive("n_layer"),
-    n_head: positive("n_head"),
-    layer_norm_epsilon: epsilon,
-    precision,
-  };
-  if (config.n_embd % config.n_head !== 0)
-    throw unexpected(file, "n_head", `a divisor of n_embd (${config.n_embd})`, config.n_head);
-  return config;
-}
-
 /** tokenizer_config.json holds one template, or several with names. */
 function chatTemplateSource(config: Fields): string {
   const source = config.chat_template ?? jaiChatTemplate;
@@ -204,8 +160,4 @@ function chatTemplateSource(config: Fields): string {
     : null;
   if (typeof named === "string") return named;
   throw unexpected("tokenizer_config.json", "chat_template", "a Jinja template", source);
-}
-
-function isIntegerIn(value: unknown, least: number, most: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }

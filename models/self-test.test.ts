@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { ModelError } from "./errors.js";
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
+import { ModelError } from "./files/error.js";
 import {
   compare,
   readSelfTest,
@@ -70,7 +70,7 @@ describe("a model folder's self-test", () => {
 });
 
 describe("a machine's numbers", () => {
-  /** Logits of which the relative error is `error`: the same number is added to one and taken from another. */
+  /** Logits whose relative error is `error`: the same number is added to one and subtracted from another. */
   const off = (error: number) => {
     const spread = Math.sqrt(
       selfTest.logits.reduce((sum, x) => sum + (x - selfTest.logits.reduce((a, b) => a + b) / 4) ** 2, 0),

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readFields, unexpected } from "./fields.js";
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
+import { readFields, unexpected } from "./files/fields.js";
 
 /** The file's name in a model folder. */
 export const SELF_TEST_FILE = "self_test.json";
 
-/** A short prompt and the float32 original's answer to it, by which a machine can tell whether its numbers are right. */
+/** A short prompt and the float32 original's logits for it, with which a machine checks its own numbers. */
 export interface SelfTest {
   /** The prompt's token ids, int32. */
   ids: Int32Array;
@@ -16,7 +16,7 @@ export interface SelfTest {
   error: number;
 }
 
-/** How this machine's numbers compare. */
+/** Result of the self-test on this machine. */
 export interface SelfTestResult {
   /** `off`: further from the original than on the machine that imported it; `absent`: the folder holds no self-test. */
   verdict: "passed" | "off" | "absent";
@@ -26,14 +26,17 @@ export interface SelfTestResult {
 
 /** Allowance for another machine's rounding, added to the expected error. */
 const SLACK = { fp32: 1e-3, int8: 0.01 } as const;
-/** Unrelated logits differ by 1 or more. TensorFloat-32, which GPUs use for float32, costs some 1e-3. */
+/**
+ * Greater errors are wrong on any machine. Unrelated logits differ by 1 or more. TensorFloat-32, which GPUs use for
+ * float32, costs some 1e-3.
+ */
 const WRONG = { fp32: 0.05, int8: 0.7 } as const;
 
-/** An int8 model that an import called poor may be as far off as an unrelated one. */
+/** Greatest error in a self-test: a poor int8 model may be as far off as an unrelated one. */
 export const GREATEST_ERROR = 2;
 
 /**
- * Reads a folder's self-test; null where it holds none, as those of earlier versions.
+ * Reads a folder's self-test; null if it holds none, as folders of earlier versions.
  * @throws ModelError with one line that names the field
  */
 export function readSelfTest(dir: string, config: ModelConfig): SelfTest | null {
@@ -63,8 +66,8 @@ export function renderSelfTest({ ids, logits, error }: SelfTest): Record<string,
 }
 
 /**
- * Judges the logits that this machine computed of the self-test's ids.
- * @throws an error of one line where they have nothing to do with the original's
+ * Compares the logits that this machine computed for the self-test's ids with the original's.
+ * @throws a one-line error if they are unrelated
  */
 export function compare(
   test: SelfTest,
@@ -90,8 +93,8 @@ export const ABSENT: SelfTestResult = {
 };
 
 /**
- * The root mean square of the differences between logits, as a share of the expected logits' standard deviation. What
- * is added to all logits of one side doesn't count, since softmax doesn't see it.
+ * The root mean square of the differences between logits, as a share of the expected logits' standard deviation. A
+ * constant added to all logits of one side doesn't count, since softmax ignores it.
  */
 export function relativeError(expected: Float32Array, actual: Float32Array): number {
   const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,6 +1,6 @@
-import type { ModelConfig } from "./folder.js";
+import type { ModelConfig } from "./config.js";
 
-/** The sizes that a step graph is made for, beside its weights. */
+/** The sizes of a step graph. */
 export interface ModelShape {
   layers: number;
   heads: number;
@@ -20,17 +20,17 @@ export function modelShape({ n_layer, n_head, n_embd, n_positions, vocab_size }:
   };
 }
 
-/** The step graph gives the greatest logit of every so many, and of those that are left over. */
+/** Logits in a block: the step graph outputs the greatest logit of each block. The last block may be smaller. */
 export const LOGIT_BLOCK = 32;
 
 const CAPACITY = "capacity_up_to_";
 
-/** The name of the cache's varying dimension, which tells the context: a graph says nothing else of it. */
+/** Name of the cache's varying dimension. It holds the context's size, which nothing else in a graph says. */
 export function capacityDimension(context: number): string {
   return `${CAPACITY}${context}`;
 }
 
-/** The context that a dimension's name tells; NaN where it tells none. */
+/** The context's size that a dimension's name holds; NaN if it holds none. */
 export function contextOf(dimension: string): number {
   return dimension.startsWith(CAPACITY) ? Number(dimension.slice(CAPACITY.length)) : Number.NaN;
 }

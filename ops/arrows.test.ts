@@ -6,15 +6,16 @@ import { test } from "node:test";
 
 /** By room, those that it may import, beside itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  models: ["models/tokenizer"],
-  "models/tokenizer": ["models"],
-  "models/import": ["models", "workers/engine", "workers/onnx"],
-  "models/recipe": [],
+  "models/files": [],
+  "models/tokenizer": ["models/files"],
+  models: ["models/files", "models/tokenizer"],
+  "models/import": ["models", "models/files", "models/tokenizer", "workers/engine", "workers/onnx"],
+  "models/recipe": ["models/tokenizer"],
 
-  workers: ["models", "workers/engine", "workers/grammar", "workers/onnx"],
-  "workers/engine": ["models", "workers"],
-  "workers/grammar": ["models", "workers", "workers/engine"],
-  "workers/onnx": ["models", "workers", "workers/engine"],
+  "workers/engine": ["models", "models/tokenizer"],
+  "workers/grammar": ["models/files", "models/tokenizer", "workers/engine"],
+  "workers/onnx": ["models", "workers/engine"],
+  workers: ["models", "models/tokenizer", "workers/engine", "workers/grammar", "workers/onnx"],
 
   // Leaves: the log, and helpers without a subject.
   server: [],
@@ -33,6 +34,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/queue",
     "server/streams",
     "models",
+    "models/files",
     "models/tokenizer",
     "workers",
     "workers/grammar",

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { DockerfileParser, type Instruction } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import { parse } from "yaml";
-import { writeFixtureModel } from "../models/fixture.js";
+import { writeFixtureModel } from "../models/fixtures/model.js";
 import { environmentName, packageRoot, settings } from "../server/settings/config.js";
 import { copyPackage } from "./installation.js";
 import { ServerProcess } from "./server-process.js";
@@ -91,7 +91,7 @@ test("settings, other models, tests and what is installed here stay out of the i
     assert.equal(ignored(path), true, path);
   for (const path of ["node_modules/express", "dist", ".git", "server/clients/node_modules/openai"])
     assert.equal(ignored(path), true, path);
-  for (const path of ["models/shape.ts", "models/import/graph.ts", "models/jai-small/onnx/model.onnx"])
+  for (const path of ["models/shape.ts", "models/import/graph/build.ts", "models/jai-small/onnx/model.onnx"])
     assert.equal(ignored(path), false, path);
 });
 

@@ -18,9 +18,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { byteTokenizer, FIXTURE_SIZES } from "../models/fixture.js";
-import { checkpoint } from "../models/import/checkpoint-writer.js";
-import { gpt } from "../models/import/fixture.js";
+import { checkpoint } from "../models/fixtures/checkpoint-writer.js";
+import { gpt } from "../models/fixtures/gpt.js";
+import { byteTokenizer, FIXTURE_SIZES } from "../models/fixtures/model.js";
 import { packageRoot } from "../server/settings/config.js";
 
 const run = promisify(execFile);

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { byteTokenizer, FIXTURE_SIZES } from "../models/fixture.js";
-import { checkpoint } from "../models/import/checkpoint-writer.js";
-import { gpt } from "../models/import/fixture.js";
+import { checkpoint } from "../models/fixtures/checkpoint-writer.js";
+import { gpt } from "../models/fixtures/gpt.js";
+import { byteTokenizer, FIXTURE_SIZES } from "../models/fixtures/model.js";
 import { environmentName, settings } from "./settings/config.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Contest } from "./contest.js";
 
-/** Runs so many times, and returns how many of them went the second way. */
+/** Runs `times` times, and returns how many runs went the second way. */
 function run(contest: Contest, times: number, ms: (way: 0 | 1, run: number) => number): number {
   let second = 0;
   for (let n = 0; n < times; n++) {
@@ -32,7 +32,7 @@ test("a way that becomes slow is left, and taken again when it is fast again", (
   const often = (times: number, ms: readonly [number, number]) =>
     run(contest, times, (way) => ms[way]) / times;
   assert.ok(often(2000, [1, 2]) < 0.05);
-  // Somebody else wants the cores of the first.
+  // Another process takes the cores of the first way.
   often(3000, [5, 2]);
   assert.ok(often(2000, [5, 2]) > 0.95);
   often(6000, [1, 2]);

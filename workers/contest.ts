@@ -1,36 +1,39 @@
-/** Runs between two trials, at first; while trials change nothing they become rarer, up to the last. */
+/** Runs between two trials: the first pause and the longest. Each trial that changes nothing doubles the pause. */
 const FIRST_PAUSE = 128;
 const LAST_PAUSE = 1024;
-/** Runs of a trial. The first ones are not timed: threads that slept wake in them, and weights come back into the caches. */
+/**
+ * Runs of a trial. The first ones are not timed, since sleeping threads wake up and weights return to the CPU's
+ * caches.
+ */
 const TRIAL = 12;
 const UNTIMED = 4;
-/** The weight of the latest run in the mean time. */
+/** Weight of the latest run in the mean. */
 const LATEST = 1 / 16;
-/** A way has to be so much faster than the one in use to replace it: times vary from run to run. */
+/** The other way wins only if it takes less than this share of the current one's time: times vary from run to run. */
 const CLEARLY = 0.85;
 
 /**
- * Finds which of two ways to do the same work is faster, on this machine and now: most runs go the faster way, and now
- * and then a few go the other. Begins with the first.
+ * Finds which of two ways to do the same work is faster, on this machine and now. Most runs go the faster way, and now
+ * and then a few try the other. Begins with way 0.
  */
 export class Contest {
   #faster: 0 | 1 = 0;
   /** The mean of the faster way's runs; the latest weigh most. */
   #usedMs: number | null = null;
-  /** The sum of the other way's timed runs in the trial that is under way. */
+  /** Time of the other way's timed runs in the current trial. */
   #triedMs = 0;
   #pause = FIRST_PAUSE;
-  /** Runs until the next trial begins; from 0 down to -TRIAL it is under way. */
+  /** Runs until the next trial begins; the trial takes place from 0 down to -TRIAL. */
   #left = FIRST_PAUSE;
 
-  /** The way that the next run is to go. */
+  /** The way that the next run should go. */
   next(): 0 | 1 {
     const isTrial = this.#left <= 0;
     this.#left--;
     return isTrial ? other(this.#faster) : this.#faster;
   }
 
-  /** The run that `next` spoke of last took so long. */
+  /** Takes the time of the run that `next` was last called for. */
   took(ms: number): void {
     if (this.#left >= 0) {
       this.#usedMs = this.#usedMs === null ? ms : this.#usedMs + LATEST * (ms - this.#usedMs);

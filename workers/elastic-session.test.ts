@@ -5,12 +5,12 @@ import { readModelFolder } from "../models/folder.js";
 import { type ModelShape, modelShape } from "../models/shape.js";
 import { agree, ElasticSession } from "./elastic-session.js";
 import { Reader } from "./engine/reader.js";
-import type { StepInputs, StepOutputs, StepSession } from "./engine/runner.js";
+import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
 import { OnnxSession } from "./onnx/session.js";
 
 const inputs = (rows: number) => ({ batch: 1, chunk: rows }) as StepInputs;
 
-/** Sessions that only say that they were run, and take so long by a clock of their own. */
+/** Sessions that only note their runs, and take their time on a clock of their own. */
 function createElastic(ms: { narrow: number; wide: number }, isAlone = () => true) {
   let now = 0;
   const runs = { narrow: 0, wide: 0 };

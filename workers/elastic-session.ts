@@ -1,23 +1,23 @@
 import type { ModelShape } from "../models/shape.js";
 import { Contest } from "./contest.js";
-import { chunkAt } from "./engine/chunks.js";
+import { chunkAt } from "./engine/cache/chunks.js";
 import { Reader } from "./engine/reader.js";
-import type { StepInputs, StepOutputs, StepSession } from "./engine/runner.js";
+import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
 
 export interface ElasticSessionOptions {
-  /** Of one thread. */
+  /** A session of few threads. */
   narrow: StepSession;
-  /** Of several, for the same bits. */
+  /** A session of more threads that computes the same bits. */
   wide: StepSession;
-  /** Whether the other cores have nothing to do. */
+  /** Whether the other workers are idle. */
   isAlone(): boolean;
   /** In milliseconds. */
   now?(): number;
 }
 
 /**
- * Runs steps on one core while other workers want theirs, and on several while they don't, if that is faster: a machine
- * that other processes use makes runs of several threads slow, since each waits for its slowest thread.
+ * Runs steps on few threads while other workers are busy, and on more while they are idle, if that is faster. It may
+ * be slower where other processes use the machine, since a run waits for its slowest thread.
  */
 export class ElasticSession implements StepSession {
   readonly #narrow: StepSession;

@@ -3,12 +3,13 @@ import { type ModelFolder, readModelFolder } from "../models/folder.js";
 import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
 import { modelShape } from "../models/shape.js";
 import { agree, ElasticSession } from "./elastic-session.js";
+import { KvCache } from "./engine/cache/kv-cache.js";
 import type { Constraint } from "./engine/constraint.js";
 import { Engine } from "./engine/engine.js";
-import { KvCache } from "./engine/kv-cache.js";
+import { failure } from "./engine/outcome.js";
 import { readPrompt } from "./engine/reader.js";
-import type { StepSession } from "./engine/runner.js";
-import { failure, Sequence } from "./engine/sequence.js";
+import { Sequence } from "./engine/sequence.js";
+import type { StepSession } from "./engine/step-session.js";
 import { constraintFor } from "./grammar/index.js";
 import { Halt } from "./halt.js";
 import { Occupancy } from "./occupancy.js";
@@ -19,7 +20,10 @@ import { spellings } from "./stop-spellings.js";
 import { Turns } from "./turns.js";
 
 const setup = workerData as WorkerSetup;
-/** Starts at once, so that the first request finds the model loaded; a failure is reported and then met by every task. */
+/**
+ * Loading begins at once, so that the first request finds the model loaded. A failure is reported, and every task then
+ * fails with it.
+ */
 const loading = load();
 loading.then(
   ({ selfTest, remark }) => report({ type: "ready", threadId, selfTest, remark }),
@@ -59,7 +63,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
       contextStride: setup.contextStride,
       constraint,
       decoder: tokenizer,
-      // A stream's first text says it too.
+      // A stream's first text tells the same.
       onRead: task.stream ? undefined : () => report({ type: "read", id: task.id }),
       onText: task.stream ? (...delta) => outbox.add(task.id, ...delta) : undefined,
       onEnd(outcome) {
@@ -91,7 +95,7 @@ async function load() {
   const selfTest = await runSelfTest(model, narrow);
   let session = narrow;
   let remark: string | undefined;
-  // A request that finds all workers idle goes to the first: one more copy of the weights is enough.
+  // A request that finds all workers idle goes to the first one, so only that one needs a second copy of the weights.
   if (index === 0 && setup.threadsAlone > setup.threads) {
     const opened = await open(setup.threadsAlone);
     const wide = haltable(opened);

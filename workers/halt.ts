@@ -21,10 +21,10 @@ export class Halt {
     return new Halt(buffer);
   }
 
-  /** Does native work on a worker's behalf; once the halt is called it is not begun, and this never settles. */
+  /** Runs native work of a worker. Once the halt was called, it begins none and never settles. */
   async inside<T>(worker: number, work: () => Promise<T>): Promise<T> {
     const place = 1 + worker;
-    // Entered before the call is looked for: whoever calls it sees this worker inside, or this worker sees the call.
+    // Store first, then look: either the caller sees this worker inside, or this worker sees the call.
     Atomics.store(this.#state, place, 1);
     try {
       if (Atomics.load(this.#state, 0) === 1) {
@@ -37,7 +37,7 @@ export class Halt {
     }
   }
 
-  /** A worker is outside, or gone. */
+  /** Notes that a worker is outside, or gone. */
   leave(worker: number): void {
     Atomics.store(this.#state, 1 + worker, 0);
     Atomics.notify(this.#state, 1 + worker);
@@ -53,7 +53,7 @@ export class Halt {
     return this.#state.subarray(1).some((_, worker) => Atomics.load(this.#state, 1 + worker) === 1);
   }
 
-  /** Blocks this thread until all are outside, for so many milliseconds at most; for the end of the process. */
+  /** Blocks this thread until all workers are outside, at most for `ms`. Only for the end of the process. */
   wait(ms: number): void {
     const end = performance.now() + ms;
     for (let place = 1; place < this.#state.length; place++)

@@ -1,5 +1,5 @@
 /**
- * How many sequences each worker has, told by the workers to one another.
+ * How many sequences each worker has, as the workers tell each other.
  *
  * Shared memory: int32 [workers].
  */
@@ -28,7 +28,7 @@ export class Occupancy {
     Atomics.sub(this.#sequences, worker, 1);
   }
 
-  /** A worker is gone, and its sequences with it. */
+  /** Notes that a worker is gone, with its sequences. */
   clear(worker: number): void {
     Atomics.store(this.#sequences, worker, 0);
   }

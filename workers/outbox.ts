@@ -1,29 +1,29 @@
 import type { Delta, TokenLogprob } from "./protocol.js";
 
 /*
- * To tell a stream something wakes the main thread and then the client, and where all cores serve the model, it waits
- * meanwhile: for about a millisecond however many streams are told at once, and some 50 µs for each of them. Told token by
- * token, a lone stream is a quarter slower than an answer that comes whole, 8 or 32 an eighth; gathered like this, all lose
- * some twentieth, of which half goes into beginning and ending them. To a reader it is all the same.
+ * Each message wakes the main thread and then the clients. Where all cores serve the model, the model waits meanwhile:
+ * about a millisecond for a message, and some 50 µs for each stream in it. With a message for each token, a lone
+ * stream is a quarter slower than an answer that comes whole, and 8 or 32 streams an eighth. Gathered like this, all
+ * lose some twentieth, half of it for beginning and ending the streams. Readers see no difference.
  */
 const BASE_MS = 30;
 const MS_PER_STREAM = 1;
-/** More would be seen as halting. */
+/** With longer pauses a stream would seem to stutter. */
 const LONGEST_MS = 100;
 
 export interface OutboxOptions {
-  /** Takes what is to be told, never empty. */
+  /** Sends deltas to the main thread; there is always at least one. */
   post: (deltas: Delta[]) => void;
   /** A clock in milliseconds. */
   now?: () => number;
 }
 
-/** Gathers the text of a worker's streams, and posts it for all of them together, now and then. */
+/** Gathers the text of a worker's streams and posts it for all of them together, from time to time. */
 export class Outbox {
   readonly #post: (deltas: Delta[]) => void;
   readonly #now: () => number;
   readonly #open = new Set<string>();
-  /** The open streams of which nothing was told yet. */
+  /** Open streams whose first text was not posted yet. */
   readonly #untold = new Set<string>();
   readonly #deltas = new Map<string, Delta>();
   #postedAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +39,7 @@ export class Outbox {
     this.#untold.add(id);
   }
 
-  /** Forgets what the stream has not been told: its outcome tells. */
+  /** Drops text of the stream that was not posted: its outcome has all of it. */
   close(id: string): void {
     this.#open.delete(id);
     this.#untold.delete(id);
@@ -47,8 +47,8 @@ export class Outbox {
   }
 
   /**
-   * Takes a stream's text, how many tokens it is of and, if it asked for them, their log-probabilities. A stream's first
-   * is posted with the step that wrote it.
+   * Takes new text of a stream, the number of its tokens and, if asked for, their log-probabilities. A stream's first
+   * text is posted with the step that wrote it.
    */
   add(id: string, text: string, tokens: number, logprobs?: TokenLogprob[]): void {
     const delta = this.#deltas.get(id);
@@ -61,11 +61,11 @@ export class Outbox {
     }
     if (this.#checking) return;
     this.#checking = true;
-    // A step tells its sequences' tokens one after the other; this comes when it has told them all.
+    // A step adds its sequences' tokens one after the other; the microtask runs after the last one.
     queueMicrotask(() => this.#check());
   }
 
-  /** No timer: while a stream is open, another step comes. */
+  /** It needs no timer: while a stream is open, another step comes. */
   #check(): void {
     this.#checking = false;
     const now = this.#now();

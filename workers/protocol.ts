@@ -1,10 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
 import type { SelfTestResult } from "../models/self-test.js";
+import type { FinishReason, Outcome } from "./engine/outcome.js";
+import type { TokenLogprob } from "./engine/sampling/logprobs.js";
+import type { Sampling } from "./engine/sampling/sampling.js";
+import type { GrammarSource } from "./grammar/source.js";
+import type { Device } from "./onnx/session.js";
 
-/** Where a session's arithmetic runs. */
-export type Device = "cpu" | "cuda" | "webgpu";
+export type { Device, FinishReason, GrammarSource, Sampling, TokenLogprob };
 
-/** What a worker thread needs to know before it can load the model; the same for every worker of the pool. */
+/** Setup of a worker thread; the same for every worker of the pool. */
 export interface WorkerSetup {
   /** Absolute path of the model folder. */
   modelDir: string;
@@ -24,71 +28,34 @@ export interface WorkerSetup {
   slots: number;
   /** Threads of the native runtime in each worker. */
   threads: number;
-  /** The same of the first worker while no other has a sequence; no more than `threads` where it makes no difference. */
+  /** The same for the first worker while no other has a sequence; at most `threads` where that would not differ. */
   threadsAlone: number;
   /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
   contextStride: number;
 }
 
-/** Told once by every worker, on the worker's own channel to the main thread. */
+/** Sent once by every worker, on the worker's own channel to the main thread. */
 export type WorkerStatus =
-  /** `remark`: what is not as planned, for the log. */
+  /** `remark`: something that is not as planned, for the log. */
   | { type: "ready"; threadId: number; selfTest: SelfTestResult; remark?: string | undefined }
   | { type: "failed"; message: string };
 
 /**
- * What the sequences that asked for it have written since the last such message, on the worker's own channel. What the outcome's text has beyond these is told by it alone, and
- * deltas of a sequence may arrive after its outcome.
+ * New text of the sequences that stream, on the worker's own channel. The end of a text may come in the outcome alone,
+ * which has all of it, and deltas may arrive after the outcome.
  */
 export interface Deltas {
   type: "deltas";
   deltas: Delta[];
 }
 
-/** A sequence's id, its new text, how many tokens that is, and of each of them what was asked for. */
+/** A sequence's id, its new text, the number of its tokens and, if asked for, their log-probabilities. */
 export type Delta = [id: string, text: string, tokens: number, logprobs?: TokenLogprob[]];
 
-/** How a sequence's next token is drawn; `sampling.ts` says in which order these apply, and by which formulas. */
-export interface Sampling {
-  /** 0 is greedy. */
-  temperature: number;
-  /** 0 is off. */
-  topK: number;
-  /** 1 is off. */
-  topP: number;
-  /** 0 is off. */
-  minP: number;
-  /** 1 is off. */
-  typicalP: number;
-  /** 1 is off. */
-  repetitionPenalty: number;
-  /** 0 is off. */
-  presencePenalty: number;
-  /** 0 is off. */
-  frequencyPenalty: number;
-  /** Added to these tokens' logits; a token at most once. */
-  logitBias: readonly (readonly [token: number, bias: number])[];
-  /** Two 32-bit halves (low, high) of a 64-bit seed. */
-  seed: readonly [number, number];
-}
-
-/** A form that the text has to have, as its author wrote it. */
-export type GrammarSource =
-  | { type: "json_object" }
-  /** A JSON Schema, as JSON text. */
-  | { type: "json_schema"; schema: string }
-  | { type: "regex"; pattern: string }
-  | { type: "grammar"; ebnf: string };
-
-/** A token's natural log-probability by the model's own distribution: the softmax of its logits, before any sampling parameter. */
-export interface TokenLogprob {
-  id: number;
-  logprob: number;
-  /** The likeliest tokens in falling order, equal ones by their ids; the token itself need not be among them. */
-  top: [id: number, logprob: number][];
-}
-
-/** A sequence's prompt has been read and its first token drawn, on the worker's own channel; not told where its end comes with that. */
+/**
+ * A sequence's prompt has been read and its first token drawn. Sent on the worker's own channel, unless that token
+ * ends the sequence.
+ */
 export interface PromptRead {
   type: "read";
   id: string;
@@ -103,22 +70,27 @@ export interface GenerateTask {
   id: string;
   /** Ids of the whole prompt, as tokenized; never empty. */
   promptIds: number[];
-  /** How many tokens to generate at most; 0, which only reads the prompt, goes with `promptLogprobs`. */
+  /** Most tokens to generate. 0 only reads the prompt, for its `promptLogprobs`. */
   maxTokens: number;
-  /** Until there are so many, neither the end-of-sequence token nor a stop string ends it; 0 is off. */
+  /** Until there are this many, neither the end-of-sequence token nor a stop string ends the sequence; 0 is off. */
   minTokens: number;
   sampling: Sampling;
-  /** null: none. A number: of each token its log-probability, and those of so many of the likeliest. */
+  /**
+   * How many of the likeliest tokens to report beside each token's log-probability; null: no log-probabilities at all.
+   */
   logprobs: number | null;
-  /** The log-probability of each of the prompt's tokens. Such a prompt is computed in full, without the cache's help. */
+  /**
+   * Whether to report the log-probability of each token of the prompt, which is then computed in full, without the
+   * cache.
+   */
   promptLogprobs: boolean;
   /** null: any text. */
   grammar: GrammarSource | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
-  /** Go on past the end-of-sequence token. */
+  /** Whether to go on past the end-of-sequence token. */
   ignoreEos: boolean;
-  /** Send its text as it comes, in `Deltas`. */
+  /** Whether to send its text as it comes, in `Deltas`. */
   stream: boolean;
   /** Carries `ToSequence` in and `FromSequence` out; transferred with the task. */
   port: MessagePort;
@@ -127,30 +99,5 @@ export interface GenerateTask {
 /** Main thread → worker, on the task's port. */
 export type ToSequence = { type: "cancel" };
 
-/** `length`: `maxTokens` were generated. `stop`: the end-of-sequence token, a stop string, or the end of what the grammar allows. */
-export type FinishReason = "stop" | "length";
-
-/** Worker → main thread, on the task's port. Exactly one of `finished`, `cancelled` and `failed` is sent, and is the last. */
-export type FromSequence =
-  | {
-      type: "finished";
-      reason: FinishReason;
-      /** The decoded continuation. */
-      generated: string;
-      /** The decoded prompt and continuation. */
-      fullText: string;
-      promptTokens: number;
-      completionTokens: number;
-      /** Of the prompt's tokens, those that were not computed since the cache still held them. */
-      cachedTokens: number;
-      /** From the worker's receipt of the task to its first token, or to its end where it has none, in milliseconds. */
-      firstTokenMs: number;
-      /** One for each token of the completion, where asked for. */
-      logprobs?: TokenLogprob[];
-      /** One for each token of the prompt, where asked for; null for the first, and for those before the context window. */
-      promptLogprobs?: (TokenLogprob | null)[];
-    }
-  /** With the tokens that it has written until then. */
-  | { type: "cancelled"; completionTokens: number }
-  /** `form`: it is the request's own fault, whose text can't be held to the form that it asks for. */
-  | { type: "failed"; message: string; form: boolean };
+/** Worker → main thread, on the task's port: exactly one, and the last message. */
+export type FromSequence = Outcome;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { byteTokenizer } from "../models/fixture.js";
-import { createTokenizer } from "../models/tokenizer.js";
+import { byteTokenizer } from "../models/fixtures/model.js";
+import { createTokenizer } from "../models/tokenizer/tokenizer.js";
 import { spellings } from "./stop-spellings.js";
 
 /** Like JAI's: words and signs apart, unknown characters lost, no decoder. */

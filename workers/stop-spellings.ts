@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../models/tokenizer.js";
+import type { Tokenizer } from "../models/tokenizer/tokenizer.js";
 
 /**
  * The ways in which a model may write a stop string. A tokenizer without a decoder puts a space between tokens, so that

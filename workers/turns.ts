@@ -2,8 +2,8 @@
 const BUDGET = 10;
 
 /**
- * Work that would hold up the thread's event loop if much of it came at once: the loop goes round whenever some
- * milliseconds have been spent on it, so that what streams meanwhile waits for one piece at most.
+ * Spreads work over turns of the event loop. Once some milliseconds were spent in a turn, the rest waits for a later
+ * one, so that streams wait for one piece of work at most.
  */
 export class Turns {
   #spent = 0;

@@ -1,21 +1,21 @@
-import { uniform } from "../../workers/engine/philox.js";
 import { Reader } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
-import { Sampler } from "../../workers/engine/sampler.js";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
+import { Sampler } from "../../workers/engine/sampling/sampler.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
-import type { Range } from "./quantize.js";
+import type { Range } from "./graph/quantize.js";
 
-/** Texts that are written side by side, and their greatest length in tokens; more text widens the ranges by little. */
+/** Number of texts and their greatest length in tokens. More text would widen the ranges only a little. */
 const TEXTS = 8;
 const LENGTH = 256;
 const SEED: readonly [number, number] = [0x6a6169, 0];
 
-/** What a float32 model showed of itself. */
+/** Result of a calibration. */
 export interface Calibration {
-  /** Between which numbers the input of each matrix product lay, in the order of the graph's products. */
+  /** Range of each matrix product's input, in the order of the graph's products. */
   ranges: readonly Range[];
-  /** The texts that it read and wrote. */
+  /** The texts that the model read and wrote. */
   texts: Texts;
 }
 
@@ -30,9 +30,8 @@ export interface Texts {
 }
 
 /**
- * Lets a float32 model run over tokens drawn at random, which stand for prompts of every kind, and go on from there with
- * text of its own: the nearest to its training text that can be had without the corpus. The same weights give the same
- * result.
+ * Runs a float32 model over random tokens, which stand for prompts of every kind, and lets it continue them. What it
+ * writes is as close to its training text as can be had without the corpus. The same weights give the same result.
  * @param session of the graph that `buildObservedGraph` makes
  */
 export async function calibrate(

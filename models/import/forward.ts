@@ -1,4 +1,4 @@
-import type { GptWeights, Linear, Norm } from "./weights.js";
+import type { GptWeights, Linear, Norm } from "./checkpoint/weights.js";
 
 /**
  * The model in plain arithmetic, straight from the checkpoint's tensors: slow, and sharing nothing with the graph that

@@ -16,10 +16,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { asNobody } from "../../ops/as-nobody.js";
-import { byteTokenizer, FIXTURE_SIZES } from "../fixture.js";
-import { checkpoint } from "./checkpoint-writer.js";
-import { ImportError } from "./error.js";
-import { gpt } from "./fixture.js";
+import { checkpoint } from "../fixtures/checkpoint-writer.js";
+import { gpt } from "../fixtures/gpt.js";
+import { byteTokenizer, FIXTURE_SIZES } from "../fixtures/model.js";
+import { ImportError } from "./checkpoint/error.js";
 import { importCheckpoint } from "./index.js";
 
 const { vocab } = FIXTURE_SIZES;

@@ -1,14 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { decodeText } from "../decode-text.js";
-import { type ModelConfig, renderConfigFiles, trimmedVocabulary } from "../folder.js";
-import { createTokenizer } from "../tokenizer.js";
-import { openCheckpoint } from "./checkpoint.js";
-import { ImportError } from "./error.js";
+import type { ModelConfig } from "../config.js";
+import { decodeText } from "../files/decode-text.js";
+import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
+import { createTokenizer } from "../tokenizer/tokenizer.js";
+import { openCheckpoint } from "./checkpoint/checkpoint.js";
+import { ImportError } from "./checkpoint/error.js";
+import { type GptWeights, readWeights, type WeightSource } from "./checkpoint/weights.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import type { Verification } from "./verify.js";
-import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 export type { ImportPhase, Quality };
@@ -77,7 +78,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
       for (const [name, content] of Object.entries(files)) {
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
-      // Its contents, not a copy, which would keep the mode: the source may be readable by its owner alone.
+      // Written, not copied: a copy would keep the source's mode, which may let only its owner read it.
       await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
       folder.keep();
       const { difference, range } = verification;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { StepSession } from "../../workers/engine/runner.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import { divergence, judge } from "./judge.js";
 
 describe("the divergence of two distributions", () => {

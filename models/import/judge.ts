@@ -1,12 +1,12 @@
 import { Reader } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
 import type { Texts } from "./calibrate.js";
 
-/** Logits of one run at most, so that a large vocabulary takes no more memory than a small one. */
+/** Cap on the logits of one run, so that a large vocabulary takes no more memory than a small one. */
 const LOGITS_PER_RUN = 2 ** 22;
 const LONGEST_CHUNK = 32;
-/** Mean KL divergences, in nats a token, up to which int8 is called so. Above the last it is called poor. */
+/** Greatest mean KL divergence, in nats a token, of a good and of a fair int8 model. Above both it is poor. */
 const GOOD = 0.005;
 const FAIR = 0.05;
 
@@ -19,7 +19,7 @@ export interface Quality {
   verdict: "good" | "fair" | "poor";
 }
 
-/** Compares two models' predictions of what the original wrote itself, token by token. */
+/** Compares two models' predictions, token by token, on texts that the original wrote. */
 export async function judge(
   original: StepSession,
   quantized: StepSession,
@@ -34,7 +34,7 @@ export async function judge(
   let same = 0;
   let judged = 0;
   for (let first = 0; first < length; ) {
-    // The prompt's tokens were drawn at random: only from its last one on is there something to predict.
+    // The prompt's tokens were drawn at random, so only predictions from its last token on count.
     const limit = first < prompt - 1 ? prompt - 1 : length;
     const chunk = Math.min(longest, limit - first);
     const rows = first < prompt - 1 ? 1 : chunk;

@@ -12,18 +12,18 @@ import {
 import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * A folder in the making, beside the place where it is to be: it gets there whole, or nothing is left of it. While it is
- * made, signals that end the process remove it first.
+ * A folder under construction. It is built beside its final place and moved there whole, or removed. Meanwhile, a
+ * signal that ends the process removes it first.
  *
- * Its own calls are synchronous, so that no signal comes between something that is made and the note that it was.
+ * Its file system calls are synchronous, so no signal can come between making something and noting that it was made.
  */
 export class NewFolder {
-  /** Where its files are to be written. */
+  /** Where to write its files. */
   readonly path: string;
   readonly #out: string;
   /** The folders above it that were made for it, the outermost first. */
@@ -36,7 +36,7 @@ export class NewFolder {
     try {
       this.#makeParents(dirname(this.#out));
       this.path = mkdtempSync(`${this.#out}.importing-`);
-      // Made for this user alone; a service that serves the model is often another.
+      // mkdtemp makes it for this user alone, but the server often runs as another.
       chmodSync(this.path, 0o777 & ~process.umask());
     } catch (error) {
       this.#removeParents();
@@ -45,7 +45,7 @@ export class NewFolder {
     for (const signal of SIGNALS) process.once(signal, this.#removeAndExit);
   }
 
-  /** Puts the folder in its place. @throws ImportError if something else has come there */
+  /** Moves the folder to its place. @throws ImportError if something else is there by now */
   keep(): void {
     try {
       renameSync(this.path, this.#out);
@@ -66,7 +66,7 @@ export class NewFolder {
 
   readonly #removeAndExit = (signal: NodeJS.Signals) => {
     this.discard();
-    // A program with a handler of its own decides for itself; the import fails then, for want of its folder.
+    // A program with its own handler decides what to do. The import then fails, since its folder is gone.
     if (process.listenerCount(signal) > 0) return;
     process.exit(128 + constants.signals[signal]);
   };
@@ -89,7 +89,7 @@ export class NewFolder {
       throw new ImportError(`--out ${this.out}`, `expected a folder at ${folder}, got ${got}`);
     }
     for (const path of missing) {
-      // Recursive only to accept, and not to note, what another process has made in the meantime.
+      // Recursive, so that a folder that another process made meanwhile is accepted, and not noted as ours.
       if (mkdirSync(path, { recursive: true }) !== undefined) this.#parents.push(path);
     }
   }
@@ -103,7 +103,7 @@ export class NewFolder {
   }
 }
 
-/** @throws ImportError if there is anything at --out, be it a link to nothing */
+/** @throws ImportError if there is anything at --out, even a dangling link */
 export function requireAbsent(out: string): void {
   let found: Stats | null;
   try {
@@ -116,7 +116,7 @@ export function requireAbsent(out: string): void {
   }
 }
 
-/** What the system says of a write, in a line that names --out; any other error stays as it is. */
+/** Turns the system's error about a write into one that names --out; other errors stay as they are. */
 export function explain(out: string, error: unknown): unknown {
   const { code, errno, syscall } = error as NodeJS.ErrnoException;
   if (errno === undefined || syscall === undefined || syscall === "read") return error;
@@ -124,7 +124,7 @@ export function explain(out: string, error: unknown): unknown {
   return new ImportError(`--out ${out}`, `expected a place for a new folder, got ${code} (${meaning})`);
 }
 
-/** What is at a path, links not followed; null if nothing, not even where a file is in the way. */
+/** What is at a path, without following links; null if nothing is there, even if a file is in the way. */
 function existing(path: string): Stats | null {
   try {
     return lstatSync(path);

@@ -1,6 +1,6 @@
 /*
- * A real checkpoint against what PyTorch makes of it. The files are too large for the repository; where they lie beside
- * it, in `../shared/jai`, these tests run.
+ * Compares a real checkpoint with PyTorch's results for it. The files are too large for the repository: these tests
+ * run where they lie beside it, in `../shared/jai`.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { randomCases } from "../../ops/random-cases.js";
+import { KvCache } from "../../workers/engine/cache/kv-cache.js";
 import { Engine } from "../../workers/engine/engine.js";
-import { KvCache } from "../../workers/engine/kv-cache.js";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import { Sequence } from "../../workers/engine/sequence.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { FromSequence } from "../../workers/protocol.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StepSession } from "../../workers/engine/runner.js";
-import { fixtureConfig, randomWeights } from "../fixture.js";
-import { ImportError } from "./error.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
+import { fixtureConfig, randomWeights } from "../fixtures/model.js";
+import { ImportError } from "./checkpoint/error.js";
 import { verify } from "./verify.js";
 
 test("a graph that the runtime refuses to run is one line with the model's name", async () => {

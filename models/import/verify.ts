@@ -1,23 +1,23 @@
 import { readPrompt } from "../../workers/engine/reader.js";
-import type { StepSession } from "../../workers/engine/runner.js";
-import type { ModelConfig } from "../folder.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
+import type { ModelConfig } from "../config.js";
 import { modelShape } from "../shape.js";
-import { ImportError } from "./error.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
 import { forward } from "./forward.js";
-import type { GptWeights } from "./weights.js";
 
-/** Ids that both sides are fed; more only cost time. */
+/** Number of ids that both sides read; more would only cost time. */
 const IDS = 24;
 /** How far two float32 logits may lie apart, as a share of their range. Rounding explains about 1e-6. */
 const TOLERANCE = 1e-3;
 
-/** What the comparison of a graph and a checkpoint found. */
+/** Result of comparing a graph with its checkpoint. */
 export interface Verification {
   /** The greatest difference between two logits. */
   difference: number;
   /** The range of the checkpoint's logits. */
   range: number;
-  /** What was read. */
+  /** The ids that both sides read. */
   ids: Int32Array;
   /** The graph's logits after the last id: float32 [vocabulary]. */
   logits: Float32Array;
@@ -48,7 +48,7 @@ export async function verify(
   for (const [i, logits] of expected.entries()) {
     for (const [token, logit] of logits.entries()) {
       const distance = Math.abs(logit - actual[i]![token]!);
-      // A NaN is no greater than anything, so it has to be caught by not being smaller.
+      // Written so that a NaN counts as a difference: it is neither smaller nor greater.
       if (!(distance <= difference)) difference = distance;
       least = Math.min(least, logit);
       most = Math.max(most, logit);
@@ -65,7 +65,7 @@ export async function verify(
   return { difference, range, ids, logits: actual.at(-1)! };
 }
 
-/** The runtime refuses a graph, with this message. */
+/** The error for a graph that the runtime refuses for this reason. */
 export function doesNotRun({ name }: ModelConfig, reason: string): ImportError {
   return new ImportError(`the written model ${name}`, `expected a graph that runs, got: ${reason}`);
 }

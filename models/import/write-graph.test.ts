@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
-import { FIXTURE_SIZES, fixtureConfig, randomWeights, writeFixtureModel } from "../fixture.js";
+import { FIXTURE_SIZES, fixtureConfig, randomWeights, writeFixtureModel } from "../fixtures/model.js";
 import { readModelFolder } from "../folder.js";
 import { compare } from "../self-test.js";
 import { modelShape } from "../shape.js";
-import { ImportError } from "./error.js";
-import type { GptWeights } from "./weights.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 function folder(t: TestContext): string {

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
-import type { ModelConfig } from "../folder.js";
+import type { ModelConfig } from "../config.js";
 import {
   GREATEST_ERROR,
   relativeError,
@@ -12,27 +12,27 @@ import {
 } from "../self-test.js";
 import { modelShape } from "../shape.js";
 import { calibrate } from "./calibrate.js";
-import { ImportError } from "./error.js";
-import { buildGraph, buildObservedGraph } from "./graph.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { GptWeights } from "./checkpoint/weights.js";
+import { buildGraph, buildObservedGraph } from "./graph/build.js";
+import { writeModel } from "./graph/onnx.js";
 import { judge, type Quality } from "./judge.js";
-import { writeModel } from "./onnx.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
-import type { GptWeights } from "./weights.js";
 
-/** What an import spends its time on, in this order; an fp32 one only writes and verifies. */
+/** Phases of an import, in this order; an fp32 import only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
-/** What became known of a graph while it was made. */
+/** Findings of writing a graph. */
 export interface WrittenGraph {
-  /** Of the float32 graph, whatever the model's precision. */
+  /** The comparison of the float32 graph, whatever the model's precision. */
   verification: Verification;
-  /** Of an int8 graph; null for float32. */
+  /** The quality of an int8 graph; null for float32. */
   quality: Quality | null;
 }
 
 /**
- * Writes `onnx/model.onnx` and the self-test into a model folder. The float32 graph is held to the checkpoint, since
- * rounding alone can't hide a wrong graph there; an int8 graph is then compared with the float32 one.
+ * Writes `onnx/model.onnx` and the self-test into a model folder. The float32 graph is compared with the checkpoint,
+ * where only rounding may differ and a wrong graph shows. An int8 graph is then compared with the float32 one.
  * @throws ImportError if the float32 graph doesn't run or disagrees with the checkpoint
  */
 export async function writeGraph(
@@ -89,7 +89,7 @@ async function withSession<T>(
 ): Promise<T> {
   let session: OnnxSession;
   try {
-    // The two sessions of an int8 import run in turn: each would spin in the other's way.
+    // An int8 import runs two sessions in turn, and threads of the idle one would spin in the other's way.
     session = await OnnxSession.open(file, modelShape(config), {
       device: "cpu",
       deviceId: 0,
@@ -97,7 +97,7 @@ async function withSession<T>(
       spin: false,
     });
   } catch (error) {
-    // The runtime names the file that it was given, which is gone by the time that anybody reads this.
+    // The runtime's message names a temporary file, which is gone when the user reads it.
     throw doesNotRun(config, (error as Error).message.replaceAll(file, "model.onnx"));
   }
   try {

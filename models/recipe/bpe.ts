@@ -1,11 +1,13 @@
+import { BYTE_ALPHABET } from "../tokenizer/byte-alphabet.js";
+
 /** The tokens that lay out a conversation; they are never split and take the first ids. */
 export const SPECIAL_TOKENS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"] as const;
 
 /**
  * Cuts text into the pieces that merges stay within. A Hangul word of two syllables or more is cut before its
- * particle, so that a place keeps its tokens in `판교에서`, `판교는` and ` 판교`. The classes are plain ranges, because the
- * Unicode tables of two engines need not be of the same year; the repeats are bounded, because a merge loop over one
- * endless piece is slow.
+ * particle, so that a place keeps its tokens in `판교에서`, `판교는` and ` 판교`. The classes are plain ranges, because two
+ * engines may have different versions of Unicode; the repeats are bounded, because a merge loop over one endless piece
+ * is slow.
  */
 export const PRE_TOKENIZER_PATTERN =
   " ?[가-힣]{2,16}?(?=(?:에서는|에서도|에서|에는|에도|에|은|는|을|를|으로)(?![가-힣]))" +
@@ -22,9 +24,6 @@ export interface Vocabulary {
   /** The pairs that merge, the most urgent first. */
   merges: [string, string][];
 }
-
-/** The printable character that stands for each byte, as in GPT-2. */
-export const BYTE_ALPHABET: readonly string[] = byteAlphabet();
 
 /**
  * Byte-level BPE: starts from the 256 bytes and merges the most frequent pair of neighbours until the vocabulary holds
@@ -127,11 +126,4 @@ class PairIndex {
   piecesWith(key: number): number[] {
     return [...(this.#pieces.get(key) ?? [])];
   }
-}
-
-function byteAlphabet(): string[] {
-  const printable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++));
 }

@@ -38,9 +38,9 @@ export interface Corpus {
 export const DEFAULT_SEED = 20260131;
 export const DEFAULT_COUNT = 48_000;
 
-/** How many questions have words around the point, so that an unheard wording is nothing unheard of. */
+/** Share of questions with irrelevant words in them, which prepare the model for wordings that it never saw. */
 const DISTURBED_SHARE = 0.4;
-/** The same for questions that name a place or a role alone, which have less to hold on to. */
+/** The same for questions that name a place or a role alone, which have less to recognize them by. */
 const DISTURBED_SHORT_SHARE = 0.2;
 const HELD_OUT_SHARE = 0.1;
 const HELD_OUT_QUESTIONS = { pair: 120, wording: 40, both: 40 } as const;
@@ -73,7 +73,7 @@ export function generateCorpus(seed: number, count: number): Corpus {
   return { samples, heldOut: holdOut(random, heldOutPairs, samples), heldOutPairs };
 }
 
-/** What the model sees when it is asked a question. */
+/** The prompt of a question. */
 export function promptOf(question: string): string {
   return `[QUESTION]\n${question}\n[/QUESTION]\n\n[ANSWER]\n`;
 }

@@ -8,7 +8,7 @@ import { type HeldOutQuestion, promptOf } from "./corpus.js";
 import { tokenizerFile } from "./tokenizer-file.js";
 
 /**
- * What train.py reads: the ids of all samples one after another as little-endian uint16. A sample ends after its
+ * The input of train.py: the ids of all samples one after another as little-endian uint16. A sample ends after its
  * `[EOS]` (id 0) and the line break that follows.
  */
 export function encodeSamples(samples: readonly string[], tokenizer: Tokenizer): Uint16Array {

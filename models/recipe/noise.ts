@@ -1,6 +1,6 @@
 import type { Random } from "./random.js";
 
-/** Words that say nothing about the domain; a question with some of them is still the question it was. */
+/** Words that mean nothing in the domain, so that they don't change a question. */
 const WORDS = (
   "그냥 정말 진짜 아주 빨리 천천히 급하게 가능하면 되도록 아무튼 사실 솔직히 어쩌면 아마 분명히 갑자기 드디어 여전히 벌써 아직 " +
   "다시 또 계속 우리 제가 나도 저도 동생이 언니가 형이 누나가 엄마가 아빠가 아는 사람이 선배가 후배가 남편이 아내가 딸이 아들이 " +
@@ -16,15 +16,15 @@ const WORDS = (
 const SYLLABLES =
   "가나다라마바사아자차고노도로모보소오조코구누두루무부수우주추기니디리미비시이지치강남당랑망방상앙장창금님든를면번선연전천한";
 
-/** A word that is beside the point: a common one, or one that doesn't exist. */
+/** An irrelevant word: a common one, or one that doesn't exist. */
 function strangeWord(random: Random): string {
   if (random.chance(0.65)) return random.pick(WORDS);
   return Array.from({ length: random.int(1, 4) }, () => random.pick([...SYLLABLES])).join("");
 }
 
 /**
- * Puts one to four strange words among a template's words, and with `replace` puts some in the place of words that aren't slots:
- * the model should look for the place and the role, whatever stands around them.
+ * Inserts one to four irrelevant words into a template and, with `replace`, puts some in place of words that aren't
+ * slots. The model learns to look for the place and the role, whatever surrounds them.
  */
 export function disturb(template: string, random: Random, replace: boolean): string {
   const words = template

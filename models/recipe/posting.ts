@@ -18,7 +18,7 @@ export interface Posting {
   deadline: string;
 }
 
-/** What the question demands of the posting that answers it. */
+/** Demands of a question on the posting that answers it. */
 export interface Demand {
   skill?: string;
   permanent?: boolean;

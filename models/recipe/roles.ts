@@ -1,4 +1,4 @@
-/** What a company does; decides what it is called. */
+/** A company's line of business, which decides its name. */
 export type Field =
   | "software"
   | "design"
@@ -23,7 +23,10 @@ export interface Role {
   remote: boolean;
 }
 
-/** One line a role: name | aliases | field | skills | duties | pay; `r` after the pay means that it can be done from home. */
+/**
+ * One line for each role: name | aliases | field | skills | duties | pay; `r` after the pay means that the job can be
+ * done from home.
+ */
 const TABLE = `
 백엔드 개발자|백엔드,백엔드 개발,서버 개발자|software|Java,Kotlin,Spring,MySQL,Redis,Kafka|결제 API 설계와 운영,주문 서버 개발,회원 서비스 API 개발,대용량 트래픽 처리|y4200-7600r
 프론트엔드 개발자|프론트엔드,프론트 개발자,프론트엔드 개발|software|JavaScript,TypeScript,React,Vue.js,CSS,HTML|서비스 웹 화면 개발,공통 컴포넌트 제작,웹 성능 개선,관리자 화면 개발|y4000-7200r
@@ -113,7 +116,7 @@ function parseRole(line: string): Role {
 
 export const ROLES: readonly Role[] = TABLE.trim().split("\n").map(parseRole);
 
-/** Work that no posting is for: the model learns to say so. */
+/** Jobs that no posting offers: the model learns to say so. */
 export const UNKNOWN_ROLES = (
   "우주비행사 대통령 마법사 축구선수 아이돌 가수 배우 국회의원 용사 해적 탐정 산타클로스 유튜버 " +
   "파일럿 선장 판사 검사 변호사 외교관 소방관 경찰관 군인 천문학자 고고학자 잠수부 광부 어부 농부"

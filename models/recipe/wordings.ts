@@ -1,7 +1,7 @@
 import { PARTICLES, type Particle, withParticle } from "./particles.js";
 import type { Random } from "./random.js";
 
-/** What a question wants to know, besides where and what; a `tool` is a skill that one uses, such as Excel. */
+/** The subject of a question, besides place and role; a `tool` is a skill that one uses, such as Excel. */
 export type Focus =
   | "any"
   | "skill"

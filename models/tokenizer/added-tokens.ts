@@ -1,13 +1,13 @@
-import { isFields, shown } from "../fields.js";
+import { isFields, shown } from "../files/fields.js";
 import { Tokenizer as Library } from "./library.js";
 import { expect } from "./vocabulary.js";
 
 export interface AddedToken {
   id: number;
   content: string;
-  /** Looked for in normalized text, rather than in the text as it came. */
+  /** Searched for in the normalized text instead of the original. */
   normalized: boolean;
-  /** What is looked for, and what the id decodes to: the content, normalized if the text is. */
+  /** The text that is searched for and that the id decodes to: the content, normalized if `normalized`. */
   text: string;
 }
 
@@ -34,7 +34,7 @@ export function parseAddedTokens(
     next = Math.max(next, id + 1);
     const normalized = token.normalized === true;
     const text = normalized ? normalize(content) : content;
-    // The Rust library takes now one, now the other.
+    // Of two such tokens the Rust library may take either.
     const twice = contents.has(content) || (normalized && normalizedTexts.has(text));
     expect(!twice, "an added token that reads like no other", content);
     contents.add(content);
@@ -44,8 +44,8 @@ export function parseAddedTokens(
 }
 
 /**
- * Divides text into the ids of added tokens and what lies between them, normalized. The library would do so as well, but
- * tells tokens by their texts alone, and normalizing makes texts alike.
+ * Divides text into ids of added tokens and the normalized text between them. transformers.js could do so too, but it
+ * knows tokens by their texts alone, and normalizing can make two texts equal.
  */
 export function divider(
   added: readonly AddedToken[],

@@ -1,10 +1,10 @@
-import { type Fields, isFields } from "../fields.js";
+import { type Fields, isFields } from "../files/fields.js";
 import { digit, forms, letter, normalize, number, word } from "./unicode.js";
 import { expect } from "./vocabulary.js";
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** Patterns that are held against the Rust library: of GPT-2, and of Llama 3, Qwen and GPT-4 with their kin. */
+/** Patterns that tests compare with the Rust library: of GPT-2, and of Llama 3, Qwen and GPT-4 with their relatives. */
 export const knownPatterns: readonly string[] = [
   gpt2,
   ...["", "{1,2}", "{1,3}"].flatMap((times) => [
@@ -13,7 +13,7 @@ export const knownPatterns: readonly string[] = [
   ]),
 ];
 
-/** The pre-tokenizers, in such words that the library splits as the Rust library does. */
+/** The pre-tokenizers, reworded so that transformers.js splits as the Rust library does. */
 export function preparePreTokenizers(json: unknown): Fields[] {
   return steps(json, "pre_tokenizer", "pretokenizers").flatMap((step): Fields[] => {
     switch (step.type) {
@@ -54,17 +54,17 @@ export function preparePreTokenizers(json: unknown): Fields[] {
   });
 }
 
-/** What stands for a space, and whether one goes before the text. */
+/** The character that stands for a space, and whether one is put before the text. */
 export function parseMetaspace(step: Fields): { mark: string; prepended: boolean } {
   const { replacement, prepend_scheme: scheme = "always", add_prefix_space: prefix } = step;
   expect(replacement === "\u2581", "the replacement U+2581 of Metaspace", replacement);
   expect(scheme === "always" || scheme === "never", "always or never for prepend_scheme", scheme);
-  // Of older files.
+  // Older files have this field instead.
   expect(prefix !== false || scheme === "never", "the prepend_scheme never without add_prefix_space", scheme);
   return { mark: replacement, prepended: scheme === "always" };
 }
 
-/** The ids that go around a text's; `ids` gives tokens by name. */
+/** Adds the ids that the post-processor puts around a text's. `ids` gives a token's id by its content. */
 export function preparePostProcessors(
   json: unknown,
   ids: ReadonlyMap<string, number>,
@@ -93,7 +93,7 @@ export function preparePostProcessors(
     );
 }
 
-/** What becomes of text before it is split. */
+/** Normalizes text before it is split. */
 export function prepareNormalizer(json: unknown): (text: string) => string {
   const chain = steps(json, "normalizer", "normalizers").map(
     ({ type }) => forms.find((form) => form === type) ?? unsupported("normalizer", type),
@@ -113,7 +113,7 @@ export function unsupported(name: string, got: unknown): never {
   expect(false, `a supported ${name}`, got);
 }
 
-/** Spells out `\p{L}` and `\p{N}`, whose extent depends on Node's version of Unicode. */
+/** Spells out `\p{L}` and `\p{N}`, which depend on Node's version of Unicode. */
 function exactPattern({ Regex, String: text }: Fields): string {
   if (typeof text === "string" && text !== "") return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   expect(typeof Regex === "string", "a pattern of String or Regex", Regex);
@@ -122,15 +122,15 @@ function exactPattern({ Regex, String: text }: Fields): string {
     Regex.replaceAll("\\p{L}\\p{N}]", `${letter}${number}]`)
       .replaceAll("\\p{L}", `[${letter}]`)
       .replaceAll("\\p{N}", `[${number}]`)
-      // The library folds the case of ASCII alone, but the long s is an s too.
+      // transformers.js folds the case of ASCII letters only; for the Rust library the long s is an s too.
       .replace("(?i:'s|", "(?i:'[sſ]|")
       .replace("(?i:[sdmt]|", "(?i:[sſdmt]|")
   );
 }
 
 /**
- * A regular expression of those parts alone that Rust's Oniguruma and JavaScript read alike. A group that can match in
- * several ways must not be repeated without a bound: on a prompt made for it that takes for ever.
+ * A regular expression that has only parts which Rust's Oniguruma and JavaScript read alike. A group that can match in
+ * several ways must not be repeated without bound: a malicious prompt could make that take forever.
  * @throws ModelError for any other
  */
 function plainPattern(regex: string): string {
@@ -192,6 +192,6 @@ const replace = (Regex: string, content: string): Fields => ({
   content,
 });
 
-/** A space, or what stands for one, goes before the text, unless it starts with one. */
+/** Puts a space, or the character that stands for one, before text that doesn't start with it. */
 const startWith = (space: string): Fields =>
   replace(`${space}([\\s\\S]*)|([^${space}][\\s\\S]*)`, `${space}$1$2`);

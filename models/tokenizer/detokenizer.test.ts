@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { uniform } from "../../workers/engine/philox.js";
-import { byteTokenizer } from "../fixture.js";
-import { createTokenizer } from "../tokenizer.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
+import { byteTokenizer } from "../fixtures/model.js";
 import { prepareDetokenizer } from "./detokenizer.js";
+import { createTokenizer } from "./tokenizer.js";
 
 const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 
-/** What each id adds, and at last the end. */
+/** The text that each id adds, and the text of the end. */
 function pieces(ids: readonly number[], make = bytes.detokenizer): string[] {
   const detokenizer = make();
   return [...ids.map((id) => detokenizer.push(id)), detokenizer.end()];
@@ -24,7 +24,7 @@ describe("detokenizing one id at a time", () => {
 
   it("reads any bytes, UTF-8 or not, as one reads them all at once", () => {
     const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-    // Bytes at the borders of what can begin and go on with a character.
+    // Bytes at the borders of those that can begin or continue a character.
     const telling = [
       0x41, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xe0, 0xea, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff,
     ];

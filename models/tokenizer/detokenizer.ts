@@ -1,28 +1,28 @@
-import { type Fields, isFields } from "../fields.js";
+import { type Fields, isFields } from "../files/fields.js";
+import { fromSymbols } from "./byte-alphabet.js";
 import { parseMetaspace, unsupported } from "./components.js";
-import { ByteLevelDecoder, ByteLevelPreTokenizer } from "./library.js";
 
 /** Turns ids into text one at a time. What `push` and `end` return, joined, is the text of all ids. */
 export interface Detokenizer {
-  /** The text that is certain with this id; none ends in a part of a character. */
+  /** The text that this id makes certain. It never ends in a part of a character. */
   push(id: number): string;
-  /** The text of a last character of which only a part has come. */
+  /** The text of an incomplete last character. */
   end(): string;
 }
 
-/** What a token is by itself. */
+/** A token's own text. */
 export interface TokenBytes {
-  /** UTF-8, of which a token may hold a part of a character; null for a token that is no text. */
+  /** Its UTF-8, which may end or begin in a character; null for a token that is no text. */
   bytes: Uint8Array | null;
-  /** The same as text, null where it isn't whole characters; of a token that is no text, its name. */
+  /** The same as text; null if it isn't whole characters. For a token that is no text, its name. */
   text: string | null;
 }
 
-/** How a token is written; the first of a text may be written otherwise. */
+/** Writes a token as text. The first token of a text may be written differently. */
 type Write = (token: string, first: boolean) => string;
 
 /**
- * Makes detokenizers, as the `decoder` of tokenizer.json says; ids without a token are no text.
+ * Makes detokenizers, as the `decoder` of tokenizer.json says; ids without a token have no text.
  * @throws ModelError for a decoder that is unknown
  */
 export function prepareDetokenizer(
@@ -31,19 +31,18 @@ export function prepareDetokenizer(
 ): () => Detokenizer {
   const write = wordWriter(decoder);
   if (write !== null) return () => new WordDetokenizer(tokens, write);
-  const read = byteReader(decoder as object);
   const pieces: Piece[] = [];
   const piece = (id: number) => {
     const token = tokens[id];
     if (token === undefined) return nothing;
-    pieces[id] ??= read(token);
+    pieces[id] ??= readBytes(token);
     return pieces[id];
   };
   return () => new ByteDetokenizer(piece);
 }
 
 /**
- * Tells what a token is by itself, as the first of a text or a later one. `names` has the tokens that are no text, too.
+ * Gives a token's own text, as the first of a text or a later one. `names` also has the tokens that are no text.
  * @throws ModelError for a decoder that is unknown
  */
 export function prepareTokenBytes(
@@ -52,20 +51,21 @@ export function prepareTokenBytes(
   names: readonly (string | undefined)[],
 ): (id: number, first: boolean) => TokenBytes {
   const write = wordWriter(decoder);
-  const read = write === null ? byteReader(decoder as object) : null;
-  const encoder = new TextEncoder();
   return (id, first) => {
     const token = tokens[id];
     if (token === undefined) return { bytes: null, text: names[id] ?? "" };
-    if (read !== null) return read(token);
-    const text = write!(token, first);
+    if (write === null) return readBytes(token);
+    const text = write(token, first);
     return { bytes: encoder.encode(text), text };
   };
 }
 
-/** Of a decoder whose tokens are texts; null where they are bytes. @throws ModelError for a decoder that is unknown */
+/**
+ * The writer of a decoder whose tokens are texts; null if they are bytes. @throws ModelError for a decoder that is
+ * unknown
+ */
 function wordWriter(decoder: unknown): Write | null {
-  // Without a decoder nothing says where words end, so every token is one.
+  // Without a decoder nothing says where words end, so every token counts as a word.
   if (decoder === null || decoder === undefined) return (token, first) => (first ? token : ` ${token}`);
   const type = isFields(decoder) ? decoder.type : decoder;
   if (type === "ByteLevel") return null;
@@ -74,7 +74,7 @@ function wordWriter(decoder: unknown): Write | null {
   return (token, first) => token.replaceAll(mark, first && prepended ? "" : " ");
 }
 
-/** Tokens that are texts, of which only the first may be written otherwise. */
+/** For tokens that are texts. */
 class WordDetokenizer implements Detokenizer {
   readonly #tokens: readonly (string | undefined)[];
   readonly #write: Write;
@@ -98,20 +98,21 @@ class WordDetokenizer implements Detokenizer {
   }
 }
 
-/** A token's bytes, and their text where they are whole characters. */
+/** A token's bytes, and their text if they are whole characters. */
 interface Piece {
   bytes: Uint8Array;
   text: string | null;
 }
 
 const nothing: Piece = { bytes: new Uint8Array(), text: "" };
+const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictUtf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
-/** Tokens that are bytes of UTF-8. */
+/** For tokens that are bytes of UTF-8. */
 class ByteDetokenizer implements Detokenizer {
   readonly #piece: (id: number) => Piece;
-  /** The first bytes of a character. */
+  /** Bytes of a character that is not complete yet. */
   #open: Uint8Array = nothing.bytes;
 
   constructor(piece: (id: number) => Piece) {
@@ -136,8 +137,8 @@ class ByteDetokenizer implements Detokenizer {
 }
 
 /**
- * Where the last character begins, if bytes of it are missing, else the bytes' length. A byte that can begin a
- * character ends whatever came before it, so to decode on either side of it is to decode the whole.
+ * Length of the bytes without an incomplete last character. A byte that can begin a character ends what came before
+ * it, so both sides of the cut can be decoded apart.
  */
 function wholeLength(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
@@ -150,17 +151,12 @@ function wholeLength(bytes: Uint8Array): number {
   return bytes.length;
 }
 
-function byteReader(decoder: object): (token: string) => Piece {
-  const { byte_decoder: byteOf } = new ByteLevelDecoder(decoder);
-  const encoder = new ByteLevelPreTokenizer({ add_prefix_space: false, use_regex: false });
-  return (token) => {
-    // Added tokens may hold characters that stand for no byte.
-    const symbols = /^[!-~¡-¬®-Ń]*$/.test(token) ? token : encoder.pre_tokenize(token).join("");
-    const bytes = Uint8Array.from(symbols, (symbol) => Number(byteOf[symbol]));
-    try {
-      return { bytes, text: strictUtf8.decode(bytes) };
-    } catch {
-      return { bytes, text: null };
-    }
-  };
+function readBytes(token: string): Piece {
+  // Added tokens may hold characters that stand for no byte, and are text then.
+  const bytes = fromSymbols(token) ?? encoder.encode(token);
+  try {
+    return { bytes, text: strictUtf8.decode(bytes) };
+  } catch {
+    return { bytes, text: null };
+  }
 }

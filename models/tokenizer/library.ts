@@ -1,6 +1,9 @@
 import * as untyped from "@huggingface/tokenizers";
 
-/** What is used of transformers.js' tokenizer; the package's own declarations don't resolve under Node's rules. */
+/**
+ * The part of transformers.js' tokenizer that is used. The package's own declarations don't resolve under Node's
+ * rules.
+ */
 interface Library {
   Tokenizer: new (
     json: object,
@@ -11,12 +14,6 @@ interface Library {
     splitter_unnormalized: { split(text: string): string[] };
   };
   SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
-  ByteLevelPreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };
-  /** `byte_decoder`: the byte, in decimal, that each character stands for. */
-  ByteLevelDecoder: new (
-    json: object,
-  ) => { byte_decoder: Record<string, string> };
 }
 
-export const { Tokenizer, SequencePreTokenizer, ByteLevelPreTokenizer, ByteLevelDecoder } =
-  untyped as unknown as Library;
+export const { Tokenizer, SequencePreTokenizer } = untyped as unknown as Library;

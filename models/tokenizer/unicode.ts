@@ -1,7 +1,7 @@
 /**
  * Character classes as version 0.23 of the Rust `tokenizers` library has them (Unicode 16). Node's own `\p{…}` follows
  * another version of Unicode with every release of Node, and differs by thousands of characters; a model must see the
- * ids that it was trained on, so the classes are pinned here. The test holds every character against the library.
+ * ids that it was trained on, so the classes are pinned here. A test compares every character with the library.
  *
  * Per range two numbers in base 36: the distance from the last range's end to its start, and from its start to its end.
  */
@@ -50,7 +50,7 @@ const tables = {
     2 6 en 9 7b m imy 9 153 j d j 31 o uu 1d 1tt 9 br 9 dz 9 6w 9 jx 8 3l 9 m0 1m 2 2 2 3 25 18 2 e qr
     c 25g 9
   `,
-  /** What `\w` has beside letters. */
+  /** The part of `\w` that is no letter. */
   mark: `
     1c 9 12 0 ip 33 7o 6 7c 18 2 0 2 1 2 1 2 0 21 a 1d u 7 0 2u 6 3 5 3 1 2 3 3 9 o 0 v q 2k a g 9 y 8
     a 0 p 3 2 8 2 2 2 4 18 2 1o 8 17 n 2 w 1j 2 2 h 2 6 b 1 3 9 i 2 1l 0 2 6 3 1 3 2 a 0 b 1 3 9 f 0 3
@@ -72,7 +72,8 @@ const tables = {
     2t 0 4h 6 a 9 9x 0 1q d dv d 6t 1 2 9 k6 6 32 6 6 9 1jr p 7 p 7 p 21z 9 gvt3 6n
   `,
   /**
-   * What Unicode 9 has and a normalization form changes, joins or reorders; what it has and none does fills the gaps.
+   * Characters of Unicode 9 that a normalization form changes, joins or reorders. Those that no form touches fill gaps
+   * between them, which makes the table shorter.
    */
   normalizable: `
     1n mx 6 4 6 6 2 0 2 j 4 9g 3y 0 a 1i 9 q 8 0 u a 8 5n 10 1l 4h 8 z n 18 2 3d 3v 1u 1 d 0 d 2 9 0

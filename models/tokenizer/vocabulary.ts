@@ -1,7 +1,7 @@
-import { ModelError } from "../errors.js";
-import { type Fields, isFields, shown } from "../fields.js";
+import { ModelError } from "../files/error.js";
+import { type Fields, isFields, shown } from "../files/fields.js";
 
-/** @throws ModelError with what was expected of tokenizer.json and what it has, unless it `holds` */
+/** @throws ModelError that says what was expected of tokenizer.json and what it has, unless `holds` */
 export function expect(holds: boolean, expected: string, got: unknown): asserts holds {
   if (!holds) throw new ModelError(`tokenizer.json: expected ${expected}, got ${shown(got)}`);
 }
@@ -20,7 +20,10 @@ export function parseVocabulary(vocab: unknown): Map<string, number> {
   return new Map(Object.entries(vocab as Record<string, number>));
 }
 
-/** The `model` as the library reads it: byte-pair encoding that adds up, without what the library does otherwise. */
+/**
+ * The `model` for transformers.js: a consistent byte-pair encoding, without options that transformers.js reads
+ * differently.
+ */
 export function prepareModel(model: Fields, vocabulary: ReadonlyMap<string, number>): Fields {
   const { vocab, merges, unk_token: unk = null, fuse_unk, ignore_merges } = model;
   for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"])

@@ -1,4 +1,4 @@
-import { uniform } from "../../workers/engine/philox.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
 
 /** When the requests of a Poisson process arrive, in seconds from its start; the same seed gives the same times. */
 export function poissonArrivals(perSecond: number, seconds: number, seed: number): number[] {

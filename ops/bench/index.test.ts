@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { writeFixtureModel } from "../../models/fixture.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { UsageError } from "../../server/settings/config.js";
 import { run } from "./index.js";
 import { TOO_SLOW } from "./open-steps.js";

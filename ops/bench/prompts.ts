@@ -1,3 +1,4 @@
+import { promptOf } from "../../models/recipe/corpus.js";
 import { PLACES } from "../../models/recipe/places.js";
 import { Random } from "../../models/recipe/random.js";
 import { ROLES } from "../../models/recipe/roles.js";
@@ -76,7 +77,7 @@ export class Prompts {
   }
 
   #frame(question: string): Prompt {
-    const text = `[QUESTION]\n${question}\n[/QUESTION]\n\n[ANSWER]\n`;
+    const text = promptOf(question);
     return { text, ids: this.#encode(text) };
   }
 }

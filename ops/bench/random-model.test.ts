@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { importCheckpoint } from "../../models/import/index.js";
-import { createTokenizer } from "../../models/tokenizer.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import { writeRandomModel } from "./random-model.js";
 import { randomTokenizer } from "./random-tokenizer.js";
 

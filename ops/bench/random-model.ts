@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkpoint, type FakeTensor, tensor } from "../../models/import/checkpoint-writer.js";
+import { checkpoint, type FakeTensor, tensor } from "../../models/fixtures/checkpoint-writer.js";
 import { Random } from "../../models/recipe/random.js";
 import { randomTokenizer } from "./random-tokenizer.js";
 

@@ -1,5 +1,5 @@
-import { byteLevelFile } from "../../models/tokenizer/byte-level-file.js";
-import { BYTE_SYMBOLS, byteSymbols } from "./byte-symbols.js";
+import { byteLevelFile } from "../../models/fixtures/byte-level-file.js";
+import { BYTE_ALPHABET, toSymbols } from "../../models/tokenizer/byte-alphabet.js";
 
 const SPECIALS = ["[PAD]", "[UNK]", "[BOS]", "[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"];
 const HANGUL = { first: 0xac00, count: 11_172 };
@@ -11,7 +11,7 @@ const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
  * @throws RangeError for a vocabulary that it can't make
  */
 export function randomTokenizer(vocabulary: number): object {
-  const tokens = new Set<string>(BYTE_SYMBOLS);
+  const tokens = new Set<string>(BYTE_ALPHABET);
   const merges: [string, string][] = [];
   const size = () => SPECIALS.length + tokens.size;
   if (vocabulary < size()) throw new RangeError(`expected at least ${size()} tokens, got ${vocabulary}`);
@@ -29,9 +29,9 @@ export function randomTokenizer(vocabulary: number): object {
 /** What may be merged, the most useful first; both halves of a pair are bytes or come before it. */
 function* pairs(): Generator<[string, string]> {
   const syllables = Array.from({ length: HANGUL.count }, (_, index) =>
-    byteSymbols(String.fromCodePoint(HANGUL.first + index)),
+    Array.from(toSymbols(String.fromCodePoint(HANGUL.first + index))),
   ) as [string, string, string][];
-  const space = byteSymbols(" ")[0]!;
+  const space = toSymbols(" ");
   for (const [first, second] of syllables) yield [first, second];
   for (const [first, second, third] of syllables) yield [first + second, third];
   for (const left of LETTERS) for (const right of LETTERS) yield [left, right];

@@ -350,5 +350,5 @@ const times = (ratio: number) => `${ratio.toFixed(2)} ×`;
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(2);
 
 function milliseconds(value: number): string {
-  return value < 100 ? value.toPrecision(Math.max(2, Math.min(3, 3))) : whole(value);
+  return value < 100 ? value.toPrecision(3) : whole(value);
 }

@@ -13,13 +13,13 @@ const { optionalDependencies } = JSON.parse(readFileSync(join(here, "package.jso
 /** What may run differently on another version: native code, threads, typed arrays, regular expressions. */
 const UNITS = [
   "models/tokenizer/detokenizer.test.js",
-  "server/pool.test.js",
-  "workers/engine/kv-cache.test.js",
-  "workers/engine/sampler.test.js",
+  "server/pool/pool.test.js",
+  "workers/engine/cache/kv-cache.test.js",
+  "workers/engine/sampling/sampler.test.js",
   "workers/grammar/grammar.test.js",
 ];
 /** With these it takes half a minute more for each version. */
-const LONG_UNITS = ["models/tokenizer.test.js", "workers/engine/engine.test.js"];
+const LONG_UNITS = ["models/tokenizer/tokenizer.test.js", "workers/engine/engine.test.js"];
 
 /** Tests of one major version. On the one that runs them, the suite has all but the smoke test. */
 export function testOn(major) {

@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { byteTokenizer, FIXTURE_SIZES, writeFixtureModel } from "../../models/fixture.js";
-import { checkpoint } from "../../models/import/checkpoint-writer.js";
-import { gpt } from "../../models/import/fixture.js";
+import { checkpoint } from "../../models/fixtures/checkpoint-writer.js";
+import { gpt } from "../../models/fixtures/gpt.js";
+import { byteTokenizer, FIXTURE_SIZES, writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../server-process.js";
 
 const cli = fileURLToPath(new URL("../../server/cli.js", import.meta.url));

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { writeFixtureModel } from "../../models/fixture.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { readModelFolder } from "../../models/folder.js";
 import { renderSelfTest, SELF_TEST_FILE } from "../../models/self-test.js";
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { byteTokenizer, FIXTURE_SIZES } from "../../models/fixture.js";
-import { checkpoint } from "../../models/import/checkpoint-writer.js";
-import { gpt } from "../../models/import/fixture.js";
+import { checkpoint } from "../../models/fixtures/checkpoint-writer.js";
+import { gpt } from "../../models/fixtures/gpt.js";
+import { byteTokenizer, FIXTURE_SIZES } from "../../models/fixtures/model.js";
 import { type ImportOptions, type ImportPhase, importCheckpoint } from "./index.js";
 
 test("a checkpoint is imported as int8 by default, with its quality and its progress", async (t) => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { writeFixtureModel } from "../../models/fixture.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { type GenerateOptions, JaiError, type Model, openModel, openServer, type Server } from "./index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "jai-library-"));

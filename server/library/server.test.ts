@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { writeFixtureModel } from "../../models/fixture.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { readDocument } from "../http/document.js";
 import { settings } from "../settings/config.js";
 import { type Log, openModel, openServer } from "./index.js";

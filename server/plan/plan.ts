@@ -1,4 +1,4 @@
-import type { ModelConfig } from "../../models/folder.js";
+import type { ModelConfig } from "../../models/config.js";
 import type { Device } from "../../workers/protocol.js";
 import { type Config, ConfigError } from "../settings/config.js";
 import { shareCores } from "./cores.js";

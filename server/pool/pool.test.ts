@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import { invalidGrammar } from "../errors/errors.js";
 import { GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
 

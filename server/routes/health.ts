@@ -1,5 +1,5 @@
 import { Router } from "express";
-import type { ModelConfig } from "../../models/folder.js";
+import type { ModelConfig } from "../../models/config.js";
 import type { SelfTestResult } from "../../models/self-test.js";
 import type { Plan } from "../plan/plan.js";
 import type { Queue } from "../queue/queue.js";

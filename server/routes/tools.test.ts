@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteTokenizer } from "../../models/fixture.js";
-import { createTokenizer } from "../../models/tokenizer.js";
+import { byteTokenizer } from "../../models/fixtures/model.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });

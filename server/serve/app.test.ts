@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling.js";
+import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import { errors, invalidGrammar } from "../errors/errors.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { GenerationFailed, WorkerLost } from "../pool/pool.js";

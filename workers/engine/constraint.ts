@@ -15,6 +15,4 @@ export interface Constraint {
   accept(token: number): void;
   /** Nothing but the end can follow. */
   readonly complete: boolean;
-  /** Called once, when the sequence has ended in whatever way. */
-  dispose(): void;
 }

@@ -3,24 +3,26 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixture.js";
+import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixtures/model.js";
 import { readModelFolder } from "../../models/folder.js";
 import { forward } from "../../models/import/forward.js";
 import { LOGIT_BLOCK, modelShape } from "../../models/shape.js";
 import { randomCases } from "../../ops/random-cases.js";
 import { OnnxSession } from "../onnx/session.js";
-import type { FromSequence, Sampling, TokenLogprob } from "../protocol.js";
+import { KvCache } from "./cache/kv-cache.js";
 import { type Constraint, ConstraintError } from "./constraint.js";
 import { Engine } from "./engine.js";
-import { bitsOf, blockMaxima } from "./fixture.js";
-import { KvCache } from "./kv-cache.js";
-import { uniform } from "./philox.js";
-import type { StepInputs, StepOutputs, StepSession } from "./runner.js";
-import { logSoftmax } from "./sampling.fixture.js";
-import { PLAIN_SAMPLING } from "./sampling.js";
+import type { Outcome } from "./outcome.js";
+import { logSoftmax } from "./sampling/fixtures/reference.js";
+import { bitsOf, blockMaxima } from "./sampling/fixtures/rows.js";
+import type { TokenLogprob } from "./sampling/logprobs.js";
+import { uniform } from "./sampling/philox.js";
+import type { Sampling } from "./sampling/sampling.js";
+import { PLAIN_SAMPLING } from "./sampling/sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
+import type { StepInputs, StepOutputs, StepSession } from "./step-session.js";
 
-type Finished = Extract<FromSequence, { type: "finished" }>;
+type Finished = Extract<Outcome, { type: "finished" }>;
 
 /** Requests that come and go beside one another. */
 const MANY = randomCases(32, 64);
@@ -37,13 +39,13 @@ for (const precision of ["fp32", "int8"] as const) {
   before(() => writeFixtureModel(join(folder, precision), precision));
 }
 
-/** What a test asks of one sequence; the rest has defaults. */
+/** Options of a test's sequence; all others have defaults. */
 type Ask = Partial<Omit<SequenceOptions, "sampling">> & { promptIds: number[]; sampling?: Partial<Sampling> };
 
-/** Adds a sequence and hands over its outcome, and its ids, when it ends. */
+/** Adds a sequence; its outcome comes when it ends. */
 function ask(engine: Engine, { sampling, ...options }: Ask) {
   let sequence!: Sequence;
-  const outcome = new Promise<FromSequence>((onEnd) => {
+  const outcome = new Promise<Outcome>((onEnd) => {
     sequence = new Sequence({
       maxTokens: 20,
       sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [1, 2], ...sampling },
@@ -68,7 +70,7 @@ async function generate(engine: Engine, options: Ask): Promise<Finished> {
   return end as Finished;
 }
 
-/** What an outcome says that does not depend on the company. */
+/** The part of an outcome that does not depend on other sequences. */
 function saying({ cachedTokens: _, firstTokenMs: __, ...rest }: Finished) {
   return rest;
 }
@@ -77,9 +79,8 @@ function idsOf(text: string): number[] {
   return text.trim().split(" ").map(Number);
 }
 
-/** Allows of all tokens every third, another third each time, and nothing but the end after `length` of them. */
+/** Allows every third token, another third each time, and nothing but the end after `length` tokens. */
 class Thirds implements Constraint {
-  disposals = 0;
   #taken = 0;
   readonly #length: number;
 
@@ -101,10 +102,6 @@ class Thirds implements Constraint {
   accept(token: number): void {
     assert.equal(token % 3, this.#taken % 3, "a token that was not allowed");
     this.#taken++;
-  }
-
-  dispose(): void {
-    this.disposals++;
   }
 }
 
@@ -157,8 +154,8 @@ for (const precision of ["fp32", "int8"] as const) {
 
       const requests = mixedRequests(MANY);
       const engine = engineOf(24);
-      const outcomes: Promise<FromSequence>[] = [];
-      // Two join in every step, so that each is in company of another size and depth at each of its tokens.
+      const outcomes: Promise<Outcome>[] = [];
+      // Two join in every step, so that each runs in a batch of another size and depth at each of its tokens.
       for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
         for (const request of requests.slice(next, next + 2)) outcomes.push(ask(engine, request).outcome);
         next += 2;
@@ -176,7 +173,7 @@ for (const precision of ["fp32", "int8"] as const) {
       const asked: ReturnType<typeof ask>[] = [];
       for (let next = 0; next < requests.length || !engine.idle; await engine.step()) {
         if (next < requests.length && engine.size < 9) asked.push(ask(engine, requests[next++]!));
-        // Asks once more after each that is cancelled on its way, so as to begin with what that left.
+        // Asks once more after each that is cancelled on its way, to begin with the rows that it left.
         if (next % 9 === 8 && next < requests.length) asked.at(-2)!.sequence.cancelled = true;
       }
       const ends = await Promise.all(asked.map(({ outcome }) => outcome));
@@ -244,7 +241,7 @@ for (const precision of ["fp32", "int8"] as const) {
   });
 }
 
-/** Requests whose prompts go on from one another's beginnings, and from whole conversations. */
+/** Requests whose prompts continue beginnings of others, and whole conversations. */
 function branchingRequests(count: number): Ask[] {
   const prompts: number[][] = [];
   return Array.from({ length: count }, (_, i) => {
@@ -309,7 +306,7 @@ async function recordLogits(session: StepSession, requests: Ask[]): Promise<stri
   return seen;
 }
 
-/** Holds what an engine says of a token to the logits of the plain forward pass. */
+/** Compares an engine's log-probabilities of a token with the logits of the plain forward pass. */
 function assertScore({ id, logprob, top }: TokenLogprob, token: number, logits: Float32Array, k: number) {
   const expected = logSoftmax(new Map(logits.entries()));
   assert.equal(id, token);
@@ -403,8 +400,8 @@ describe("an engine past the context window", () => {
 });
 
 /**
- * Says after `id` always `id + 1`, and writes the fed ids into the cache, so that a wrong row shows: every text is one of
- * consecutive numbers.
+ * Always continues `id` with `id + 1`, and writes the fed ids into the cache, so that a wrong row shows: every text
+ * consists of consecutive numbers.
  */
 class CountingSession implements StepSession {
   readonly steps: { batch: number; chunk: number }[] = [];
@@ -566,7 +563,7 @@ describe("an engine's bookkeeping", () => {
       if (engine.size < 12) ask(engine, { promptIds: count(2 + (step % 100), 100), maxTokens: 1 });
       await engine.step();
     }
-    // A window is nine chunks, and every other prefill is its.
+    // A window is nine chunks, and it has every other prefill.
     assert.ok(sequence.ids.length - before >= 8, `${sequence.ids.length - before} tokens in 180 steps`);
   });
 
@@ -602,12 +599,11 @@ describe("an engine's bookkeeping", () => {
     assert.deepEqual([idsOf(end.generated), end.reason], [[8, 8, 8, 7], "stop"]);
   });
 
-  it("holds a sequence to its form, ends it with the form, and lets go of the form", async () => {
+  it("holds a sequence to its form, and ends it with the form", async () => {
     const constraint = new Thirds(4);
     const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
     const end = await generate(engine, { promptIds: [1], constraint, minTokens: 8 });
     assert.deepEqual([idsOf(end.generated), end.reason], [[0, 7, 8, 0], "stop"]);
-    assert.equal(constraint.disposals, 1);
     assert.equal(engine.size, 0);
   });
 
@@ -616,24 +612,20 @@ describe("an engine's bookkeeping", () => {
     const engine = new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
     const end = await generate(engine, { promptIds: [1, 2, 3], constraint });
     assert.deepEqual([end.generated, end.reason, end.completionTokens], ["", "stop", 0]);
-    assert.equal(constraint.disposals, 1);
   });
 
-  it("lets go of the forms of sequences that are cancelled or fail, wherever they are", async () => {
+  it("frees the slots of sequences with a form that are cancelled or fail, wherever they are", async () => {
     const engine = new Engine(new CountingSession(), new KvCache(shape, 2), vocab);
     const cancelled = [1, 2, 3].map((id) => {
       const constraint = new Thirds(50);
       constraint.allowed = () => new Int32Array(vocab).fill(-1);
       constraint.accept = () => {};
-      return { constraint, ...ask(engine, { promptIds: id === 2 ? count(1, 100) : [id], constraint }) };
+      return ask(engine, { promptIds: id === 2 ? count(1, 100) : [id], constraint });
     });
     await engine.step();
     for (const { sequence } of cancelled) sequence.cancelled = true;
     await engine.run();
-    for (const { constraint, outcome } of cancelled) {
-      assert.equal((await outcome).type, "cancelled");
-      assert.equal(constraint.disposals, 1);
-    }
+    for (const { outcome } of cancelled) assert.equal((await outcome).type, "cancelled");
 
     const constraint = new Thirds(5);
     constraint.allowed = () => new Int32Array(vocab);
@@ -641,7 +633,6 @@ describe("an engine's bookkeeping", () => {
     await engine.run();
     const end = await outcome;
     assert.ok(end.type === "failed" && /no token can continue/.test(end.message));
-    assert.equal(constraint.disposals, 1);
     assert.equal(engine.size, 0);
   });
 

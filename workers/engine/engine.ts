@@ -1,11 +1,12 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
-import type { KvCache } from "./kv-cache.js";
-import type { Row } from "./logit-row.js";
-import { Logprobs } from "./logprobs.js";
-import { type Rows, Runner, type StepSession } from "./runner.js";
-import { Sampler } from "./sampler.js";
+import type { KvCache } from "./cache/kv-cache.js";
+import { type Rows, Runner } from "./runner.js";
+import type { Row } from "./sampling/logit-row.js";
+import { Logprobs } from "./sampling/logprobs.js";
+import { Sampler } from "./sampling/sampler.js";
 import { type Batch, Scheduler } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
+import type { StepSession } from "./step-session.js";
 
 /**
  * Continuous batching: sequences join and leave between steps, and every step runs the model once for all that can
@@ -51,7 +52,7 @@ export class Engine {
     try {
       while (!this.idle) await this.step();
     } finally {
-      // At once with the loop's end: what is added a moment later has to be stepped by its own call.
+      // Reset right after the loop: a sequence that is added a moment later needs a call of its own.
       this.#running = false;
     }
   }
@@ -95,8 +96,8 @@ export class Engine {
   }
 
   /**
-   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next.
-   * Says whether that ended it.
+   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next. Returns whether that
+   * ended the sequence.
    */
   #take(sequence: Sequence, rows: Row[], read: boolean): boolean {
     try {

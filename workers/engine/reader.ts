@@ -1,6 +1,6 @@
 import type { ModelShape } from "../../models/shape.js";
-import { KvCache } from "./kv-cache.js";
-import type { StepOutputs, StepSession } from "./runner.js";
+import { KvCache } from "./cache/kv-cache.js";
+import type { StepOutputs, StepSession } from "./step-session.js";
 
 /** Feeds texts of equal length to a step graph, side by side, and keeps their cache. Nothing is scheduled or sampled. */
 export class Reader {
@@ -18,7 +18,7 @@ export class Reader {
   /**
    * Runs the next ids of every text.
    * @param ids int32 [texts, chunk]; the texts must stay within the context
-   * @param rows of how many of each text's new positions the logits are wanted, counted from the last one back
+   * @param rows how many of each text's last positions to give the logits of
    * @returns the run's outputs, with logits float32 [texts * rows, vocabulary]
    */
   async read(ids: Int32Array, rows = 1): Promise<StepOutputs> {

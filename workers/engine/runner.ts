@@ -1,33 +1,6 @@
-import type { KvCache } from "./kv-cache.js";
+import type { KvCache } from "./cache/kv-cache.js";
 import type { Batch } from "./scheduler.js";
-
-/** What the step graph is fed; shapes in `buildGraph`. */
-export interface StepInputs {
-  batch: number;
-  chunk: number;
-  capacity: number;
-  inputIds: Int32Array;
-  pastLengths: Int32Array;
-  lastRows: Int32Array;
-  /** K and V of each layer in turn. */
-  past: Float32Array[];
-}
-
-export interface StepOutputs {
-  /** float32 [rows, vocabulary], a row for each of `lastRows` */
-  logits: Float32Array;
-  /** float32 [rows, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
-  maxima: Float32Array;
-  /** float32 [2 * layers, batch, heads, chunk, head_dim] */
-  present: Float32Array;
-  /** Only of a graph that import built to be observed; shape in `buildObservedGraph`. */
-  ranges?: Float32Array;
-}
-
-/** The native side of a step: the only thing that the engine's tests replace. */
-export interface StepSession {
-  run(inputs: StepInputs): Promise<StepOutputs>;
-}
+import type { StepOutputs, StepSession } from "./step-session.js";
 
 /** A batch's rows of logits, in its order. */
 export interface Rows extends Pick<StepOutputs, "logits" | "maxima"> {
@@ -35,7 +8,7 @@ export interface Rows extends Pick<StepOutputs, "logits" | "maxima"> {
   counts: number[];
 }
 
-/** Runs a batch through the model and its new rows into the cache. */
+/** Runs a batch through the model and appends its new rows to the cache. */
 export class Runner {
   readonly #session: StepSession;
   readonly #cache: KvCache;
@@ -46,8 +19,8 @@ export class Runner {
   }
 
   /**
-   * Returns a row for each sequence of which nothing is pending after it, and one for each token that it fed of those
-   * whose prompt is scored.
+   * Returns a row for each sequence that has nothing pending afterwards. A sequence whose prompt is scored has a row
+   * for each token that was fed.
    */
   async run({ sequences, chunk, counts }: Batch): Promise<Rows> {
     const cache = this.#cache;
@@ -74,7 +47,7 @@ export class Runner {
       capacity,
       inputIds,
       pastLengths: cache.lengths.subarray(first, first + batch),
-      // The head is the largest product: only a prompt's last chunk goes through it.
+      // The head is the largest product, so only rows whose logits are needed go through it.
       lastRows: Int32Array.from(lastRows),
       past,
     });

@@ -1,11 +1,11 @@
-import { chunkAt, padded } from "./chunks.js";
-import type { KvCache } from "./kv-cache.js";
-import { Prefixes } from "./prefixes.js";
+import { chunkAt, padded } from "./cache/chunks.js";
+import type { KvCache } from "./cache/kv-cache.js";
+import { Prefixes } from "./cache/prefixes.js";
 import type { Sequence } from "./sequence.js";
 
 /**
- * Padded tokens of one prefill run at most, over all its sequences. A lone newcomer's small chunk is what running
- * sequences wait for; where many come at once, chunks by the dozen in one run keep the throughput.
+ * Cap on the padded tokens of one prefill run, over all its sequences. Running sequences wait for a prefill, so a lone
+ * newcomer's chunk is small. Where many come at once, a run takes dozens of chunks, which keeps the throughput.
  */
 const PREFILL_BUDGET = 256;
 
@@ -45,8 +45,8 @@ export class Scheduler {
   }
 
   /**
-   * Gives a sequence a free slot: one whose rows all belong to its prompt, which it goes on with, or else the one that
-   * was not used for the longest time, where it begins with a copy of what another slot has of its prompt.
+   * Gives a sequence a free slot. If all rows of one belong to its prompt, it continues from them. Otherwise it gets
+   * the slot that was unused for the longest time, with a copy of what another slot has of its prompt.
    */
   admit(sequence: Sequence): void {
     if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
@@ -68,14 +68,17 @@ export class Scheduler {
     this.settle(sequence);
   }
 
-  /** Forgets what the cache holds of a sequence, which takes its turn behind all that wait for a prefill now. */
+  /** Drops a sequence's rows from the cache, and puts it behind all that wait for a prefill. */
   restart(sequence: Sequence): void {
     this.#cache.truncate(sequence.slot, 0);
     this.#prefixes.hold(sequence.slot, []);
     sequence.ticket = this.#tickets++;
   }
 
-  /** Moves a sequence to where its pending ids put it; to be called whenever their number may have changed. */
+  /**
+   * Moves a sequence to those that decode or those that prefill, by its pending ids. Call it whenever their number may
+   * have changed.
+   */
   settle(sequence: Sequence): void {
     const decodes = this.#pending(sequence) === 1;
     if (decodes && sequence.slot >= this.#decoding) {
@@ -108,8 +111,8 @@ export class Scheduler {
   }
 
   /**
-   * The next chunk of the longest waiting, and of others whose chunks pad to the same length. New prompts and sequences
-   * that started and fill a window anew take turns: at stride 1 the latter do so at every token.
+   * The next chunk of the longest waiting, and of others whose chunks pad to the same length. New prompts take turns
+   * with sequences that refill a window after it slid: at stride 1 those do so at every token.
    */
   #prefill(): Batch | null {
     const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.ticket - b.ticket);
@@ -122,7 +125,7 @@ export class Scheduler {
       this.settle(sequence);
       if (this.#pending(sequence) === 1) continue;
       const rows = padded(this.#count(sequence));
-      // Of sequences whose next chunks are the same, one computes it, and the others copy it in their turn.
+      // If sequences have the same next chunk, one computes it, and the others copy it in their turn.
       const computed =
         !sequence.scoring && sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
       if (computed || (chunk > 0 && rows !== chunk)) continue;
@@ -142,7 +145,7 @@ export class Scheduler {
 
   /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */
   #reuse(sequence: Sequence): void {
-    // Rows that were computed before tell nothing of their logits.
+    // Cached rows come without the logits that scoring needs.
     if (sequence.scoring) return;
     const cached = this.#cache.lengths[sequence.slot]!;
     const match = this.#prefixes.find(this.#prefixes.ids(sequence.slot), cached);

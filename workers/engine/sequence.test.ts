@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { byteTokenizer } from "../../models/fixture.js";
-import { createTokenizer } from "../../models/tokenizer.js";
-import type { FromSequence } from "../protocol.js";
-import { uniform } from "./philox.js";
-import { PLAIN_SAMPLING } from "./sampling.js";
+import { byteTokenizer } from "../../models/fixtures/model.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
+import type { Outcome } from "./outcome.js";
+import { uniform } from "./sampling/philox.js";
+import { PLAIN_SAMPLING } from "./sampling/sampling.js";
 import { Sequence, type SequenceOptions } from "./sequence.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
@@ -12,7 +12,7 @@ const EOS = tokenizer.eosId!;
 
 /** Feeds a sequence the ids that a model might draw, until it ends. */
 function feed(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
-  let end: FromSequence | undefined;
+  let end: Outcome | undefined;
   const sequence = new Sequence({
     promptIds: tokenizer.encode("질문: "),
     maxTokens: 100,
@@ -33,7 +33,7 @@ function feed(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
     fed++;
     if (sequence.push(id)) break;
   }
-  const finished = end as Extract<FromSequence, { type: "finished" }> | undefined;
+  const finished = end as Extract<Outcome, { type: "finished" }> | undefined;
   return { fed, end: finished };
 }
 
@@ -155,7 +155,7 @@ describe("a sequence", () => {
 });
 
 describe("a sequence that is streamed", () => {
-  /** Feeds it ids and gathers what it tells, with the number of tokens after which it told. */
+  /** Feeds it ids and gathers the texts that it gives, with the number of tokens before each. */
   function stream(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
     const told: { text: string; tokens: number }[] = [];
     const { end } = feed(ids, { ...options, onText: (text, tokens) => told.push({ text, tokens }) });
@@ -186,7 +186,7 @@ describe("a sequence that is streamed", () => {
     const ids = tokenizer.encode("a가b끝");
     const logprobs = ids.map((id, i) => ({ id, logprob: -i, top: [] }));
     const told: { text: string; ids: number[] }[] = [];
-    const ends: FromSequence[] = [];
+    const ends: Outcome[] = [];
     const sequence = new Sequence({
       promptIds: [1],
       maxTokens: ids.length,
@@ -209,14 +209,14 @@ describe("a sequence that is streamed", () => {
       { text: "가", ids: ids.slice(1, 4) },
       { text: "b", ids: ids.slice(4, 5) },
     ]);
-    assert.deepEqual((ends[0] as Extract<FromSequence, { type: "finished" }>).logprobs, logprobs);
+    assert.deepEqual((ends[0] as Extract<Outcome, { type: "finished" }>).logprobs, logprobs);
   });
 
   it("tells a beginning of the outcome's text and no more tokens than it has, whatever is drawn", () => {
     for (let seed = 0; seed < 500; seed++) {
       const ids = Array.from({ length: 40 }, (_, i) => {
         const byte = Math.floor(uniform([seed, 9], i) * 300);
-        // Mostly letters and Hangul, so that there are characters and stop strings to find, but any byte.
+        // Any byte, but mostly letters and Hangul, so that there are characters and stop strings to find.
         return byte < 256 ? byte : [...tokenizer.encode("a가")][byte % 4]!;
       });
       const options = {

@@ -1,8 +1,10 @@
-import type { Tokenizer } from "../../models/tokenizer.js";
-import type { FinishReason, FromSequence, Sampling, TokenLogprob } from "../protocol.js";
-import { type Constraint, ConstraintError } from "./constraint.js";
-import { Penalties } from "./penalties.js";
-import type { Restraints } from "./sampler.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
+import type { Constraint } from "./constraint.js";
+import { type FinishReason, failure, type Outcome } from "./outcome.js";
+import type { TokenLogprob } from "./sampling/logprobs.js";
+import { Penalties } from "./sampling/penalties.js";
+import type { Restraints } from "./sampling/sampler.js";
+import type { Sampling } from "./sampling/sampling.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 /** The half of a tokenizer that turns ids into text. */
@@ -13,32 +15,35 @@ export interface SequenceOptions {
   promptIds: readonly number[];
   /** 0 only reads the prompt. */
   maxTokens: number;
-  /** So many tokens come before the first that can end it, by EOS or as the last of a stop string; 0 by default. */
+  /** How many tokens come before the first that can end it, by EOS or by a stop string; 0 by default. */
   minTokens?: number;
-  /** Never in the output; a match may straddle tokens. */
+  /** Texts that end the sequence, and are not part of the output. A match may span tokens. */
   stop: readonly string[];
   /** Ends the sequence; null goes on past it. */
   eosId: number | null;
-  /** Of each token its log-probability, and those of so many of the likeliest; null, the default: none. */
+  /**
+   * How many of the likeliest tokens to report beside each token's log-probability; null, the default: no
+   * log-probabilities.
+   */
   logprobs?: number | null;
-  /** Those of the prompt's tokens too; not by default. */
+  /** Whether to report those of the prompt's tokens too; false by default. */
   promptLogprobs?: boolean;
-  /** The form that the text has to have; null, the default: any. The sequence disposes of it. */
+  /** The form that the text has to have; null, the default: any. */
   constraint?: Constraint | null;
   /** The window, and how far it slides at once. */
   context: number;
   contextStride: number;
   decoder: Decoder;
   /**
-   * Called with the text as it comes, how many tokens it is of, and their log-probabilities where asked for, at most
-   * once a token. The texts joined are a beginning of the outcome's: what may yet turn out to be a stop string or a part
-   * of a character waits.
+   * Called with new text, the number of its tokens and, if asked for, their log-probabilities, at most once a token.
+   * Text that may still become a stop string, or is a part of a character, waits, so the texts joined are a beginning
+   * of the outcome's.
    */
   onText?: ((text: string, tokens: number, logprobs?: TokenLogprob[]) => void) | undefined;
   /** Called once, when the prompt has been read and the first token drawn, unless that ends the sequence. */
   onRead?: (() => void) | undefined;
-  /** Called once, with the last that is to be said of the sequence. */
-  onEnd(outcome: FromSequence): void;
+  /** Called once, with the sequence's outcome. */
+  onEnd(outcome: Outcome): void;
 }
 
 /**
@@ -50,7 +55,7 @@ export interface SequenceOptions {
 export class Sequence {
   readonly ids: number[];
   readonly sampling: Sampling;
-  /** How many of the likeliest tokens to tell beside each; null where none is to be told of. */
+  /** As in `SequenceOptions`. */
   readonly logprobs: number | null;
   cancelled = false;
   /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
@@ -64,14 +69,14 @@ export class Sequence {
   readonly #detokenizer: ReturnType<Decoder["detokenizer"]>;
   readonly #stops: StopMatcher;
   readonly #penalties: Penalties | null;
-  #constraint: Constraint | null;
+  readonly #constraint: Constraint | null;
   readonly #logprobs: TokenLogprob[] = [];
-  /** Of the prompt's first tokens, as far as they have been scored. */
+  /** Log-probabilities of the prompt's tokens that were scored so far. */
   readonly #promptLogprobs: (TokenLogprob | null)[];
   /** Text that `onText` doesn't have yet, and the tokens since its last call. */
   #held = "";
   #heldTokens = 0;
-  /** How long the text is so far, without a part of a character. */
+  /** Length of the text so far, without an incomplete character. */
   #length = 0;
   #firstTokenMs = 0;
 
@@ -85,21 +90,21 @@ export class Sequence {
     this.logprobs = options.logprobs ?? null;
     this.#penalties = Penalties.of(options.sampling, options.promptIds);
     this.#constraint = options.constraint ?? null;
-    // Nothing that the model sees comes before the window's first token.
+    // The window's first token has no context, and so no log-probability.
     this.#promptLogprobs = new Array<null>(this.windowStart + 1).fill(null);
   }
 
-  /** Whether it has a token of its own. */
+  /** Whether it has generated a token. */
   get started(): boolean {
     return this.ids.length > this.#options.promptIds.length;
   }
 
-  /** Whether all rows of its prompt have to be computed, and their logits with them. */
+  /** Whether all rows of its prompt have to be computed now, with their logits. */
   get scoring(): boolean {
     return this.#options.promptLogprobs === true && !this.started;
   }
 
-  /** The prompt's token of which the next row of a prompt that is scored tells; undefined when the row is its last. */
+  /** The token of the prompt that the next row scores; undefined when that row is the prompt's last. */
   get unscored(): number | undefined {
     return this.#options.promptIds[this.#promptLogprobs.length];
   }
@@ -115,14 +120,14 @@ export class Sequence {
   }
 
   /**
-   * Slides a full window: of the `context` ids in the cache all but the first `contextStride` stay, and move to position
-   * 0, so that the cache has to be filled anew.
+   * Slides a full window: its first `contextStride` ids leave it. The others move to position 0, so the cache has to
+   * be filled anew.
    */
   slide(): void {
     this.windowStart += this.#options.contextStride;
   }
 
-  /** What keeps the next token from being any. */
+  /** Restraints on the next token. */
   restraints(): Restraints {
     const { eosId, minTokens = 0 } = this.#options;
     return {
@@ -132,12 +137,14 @@ export class Sequence {
     };
   }
 
-  /** Takes what a row tells of `unscored`. */
+  /** Takes the log-probability of `unscored`. */
   score(logprob: TokenLogprob): void {
     this.#promptLogprobs.push(logprob);
   }
 
-  /** Ends the sequence if there is nothing to draw, and says whether; to be asked when its prompt has been read. */
+  /**
+   * Ends the sequence if there is nothing to draw, and returns whether it did. Call it when the prompt has been read.
+   */
   concludes(): boolean {
     const { maxTokens } = this.#options;
     if (maxTokens > 0 && !this.#constraint?.complete) return false;
@@ -146,8 +153,8 @@ export class Sequence {
   }
 
   /**
-   * Takes the next token and says whether it ends the sequence.
-   * @param logprob where `logprobs` asks for it
+   * Takes the next token and returns whether it ends the sequence.
+   * @param logprob if `logprobs` asks for it
    */
   push(token: number, logprob?: TokenLogprob): boolean {
     const { maxTokens, minTokens = 0, eosId, onRead } = this.#options;
@@ -173,14 +180,14 @@ export class Sequence {
   }
 
   cancel(): void {
-    this.#end({ type: "cancelled", completionTokens: this.#generated });
+    this.#options.onEnd({ type: "cancelled", completionTokens: this.#generated });
   }
 
   fail(error: unknown): void {
-    this.#end(failure(error));
+    this.#options.onEnd(failure(error));
   }
 
-  /** Tokens of its own. */
+  /** Number of tokens that it has generated. */
   get #generated(): number {
     return this.ids.length - this.#options.promptIds.length;
   }
@@ -199,14 +206,14 @@ export class Sequence {
     this.#heldTokens = 0;
   }
 
-  /** `cut` is where in the text a stop string begins. */
+  /** `cut` is the place in the text where a stop string begins. */
   #finish(reason: FinishReason, cut: number | null): true {
     const { promptIds, decoder, promptLogprobs } = this.#options;
     const generated = decoder.decode(this.ids.slice(promptIds.length));
     const fullText = decoder.decode(this.ids);
     const end = cut ?? this.#length;
     const left = generated.length - end;
-    this.#end({
+    this.#options.onEnd({
       type: "finished",
       reason,
       generated: generated.slice(0, end),
@@ -220,17 +227,4 @@ export class Sequence {
     });
     return true;
   }
-
-  #end(outcome: FromSequence): void {
-    const constraint = this.#constraint;
-    this.#constraint = null;
-    constraint?.dispose();
-    this.#options.onEnd(outcome);
-  }
-}
-
-/** What is said of a sequence that this ended. */
-export function failure(error: unknown): FromSequence {
-  const message = error instanceof Error ? error.message : String(error);
-  return { type: "failed", message, form: error instanceof ConstraintError };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { uniform } from "./philox.js";
+import { uniform } from "./sampling/philox.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 const draw = (seed: number, index: number, choices: number) =>

@@ -17,7 +17,7 @@ export class StopMatcher {
     return held;
   }
 
-  /** Where in the text the first of the stop strings begins that `piece` completes, or null. */
+  /** Where in the text the first stop string begins that `piece` completes; null if it completes none. */
   push(piece: string): number | null {
     let first: number | null = null;
     for (const pattern of this.#patterns) {
@@ -30,7 +30,7 @@ export class StopMatcher {
     return first;
   }
 
-  /** Reads a piece that may begin a stop string, but completes none that counts. */
+  /** Reads a piece in which complete stop strings don't count. A later piece may complete one that begins in it. */
   pass(piece: string): void {
     for (const pattern of this.#patterns) {
       let rest = piece;

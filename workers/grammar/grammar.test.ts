@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { byteTokenizer } from "../../models/fixture.js";
-import { byteLevelTokenizer, seededRandom, whitespaceTokenizer } from "../../models/tokenizer.fixtures.js";
-import { createTokenizer } from "../../models/tokenizer.js";
-import type { GrammarSource } from "../protocol.js";
+import { byteTokenizer } from "../../models/fixtures/model.js";
+import { byteLevelTokenizer, whitespaceTokenizer } from "../../models/fixtures/tokenizers.js";
+import { mulberry32 } from "../../models/recipe/random.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
+import { allowedTokens, Wanderer } from "./fixtures/wanderer.js";
 import { checkGrammar, constraintFor, GrammarError } from "./index.js";
 import { Programs } from "./programs.js";
-import { allowedTokens, Wanderer } from "./wanderer.js";
+import type { GrammarSource } from "./source.js";
 
 const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 const eosId = tokenizer.eosId!;
@@ -82,7 +83,7 @@ describe("a regular expression", () => {
   });
 
   it("is followed by a model without sense", () => {
-    const wanderer = new Wanderer(tokenizer, eosId, seededRandom(3));
+    const wanderer = new Wanderer(tokenizer, eosId, mulberry32(3));
     let finished = 0;
     for (const pattern of patterns) {
       for (let n = 0; n < 20; n++) {
@@ -190,7 +191,7 @@ describe("any JSON object", () => {
   });
 
   it("is written by a model without sense, and its end is the text's", () => {
-    const wanderer = new Wanderer(tokenizer, eosId, seededRandom(2));
+    const wanderer = new Wanderer(tokenizer, eosId, mulberry32(2));
     let finished = 0;
     for (let n = 0; n < 100; n++) {
       const written = wanderer.write(constraintFor(jsonObject, model, null), 600);
@@ -211,7 +212,7 @@ describe("numbers within bounds", () => {
     texts.push(
       ..."-1200 -1201 -1199.5 1000 999.999 1001 99 100 98 20.50 3.0 3.00 2.999999 0.125000 -0.250".split(" "),
     );
-    const random = seededRandom(4);
+    const random = mulberry32(4);
     for (const low of bounds)
       for (const high of bounds.filter((bound) => bound > low)) {
         const minimum = random() < 0.5 ? "minimum" : "exclusiveMinimum";
@@ -284,7 +285,7 @@ describe("a schema's keyword", () => {
   });
 
   it("format gives texts that are of the format", () => {
-    const wanderer = new Wanderer(tokenizer, eosId, seededRandom(6));
+    const wanderer = new Wanderer(tokenizer, eosId, mulberry32(6));
     const isDate = (text: string) => !Number.isNaN(Date.parse(text));
     const checks: Record<string, (text: string) => boolean> = {
       date: isDate,
@@ -366,7 +367,7 @@ describe("hostile grammars", () => {
   });
 
   it("that hold up one sequence only fail that sequence, and a sequence that outgrows what is remembered goes on", () => {
-    // Not the one that was refused above, which is remembered.
+    // Another source than above, whose refusal is remembered.
     const unchecked: GrammarSource = {
       type: "grammar",
       ebnf: `${(ambiguous as { ebnf: string }).ebnf} # again`,
@@ -394,7 +395,7 @@ describe("a constraint", () => {
     const json = byteLevelTokenizer();
     const many = createTokenizer(json, {});
     const source = schema({ type: "array", items: { type: "string", pattern: "^[가-깋a-c]{1,3}$" } });
-    const random = seededRandom(8);
+    const random = mulberry32(8);
     const size = many.size;
     let constraint = constraintFor(source, { tokenizer: many, vocabulary: size }, null);
     let ids: number[] = [];
@@ -500,7 +501,7 @@ describe("a tokenizer whose tokens are words, joined by spaces", () => {
   });
 
   it("writes JSON whose text parses", () => {
-    const wanderer = new Wanderer(words, words.eosId, seededRandom(7));
+    const wanderer = new Wanderer(words, words.eosId, mulberry32(7));
     const sources = [jsonObject, schema({ type: "array", items: { type: "integer" }, minItems: 2 })];
     for (const source of sources) {
       let finished = 0;

@@ -1,18 +1,18 @@
-import type { Tokenizer } from "../../models/tokenizer.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Constraint } from "../engine/constraint.js";
-import type { GrammarSource } from "../protocol.js";
 import { Programs } from "./programs.js";
+import type { GrammarSource } from "./source.js";
 
-export { GrammarError } from "./error.js";
+export { GrammarError } from "./nodes/error.js";
 
-/** What a grammar has to know of the model that is to follow it. */
+/** What a grammar needs to know of the model. */
 export interface GrammarModel {
   tokenizer: Tokenizer;
   /** How many logits it has. */
   vocabulary: number;
 }
 
-/** For each tokenizer; made when the first grammar comes. */
+/** By tokenizer; made when the first grammar comes. */
 const made = new WeakMap<Tokenizer, Programs>();
 
 /**
@@ -25,7 +25,7 @@ export function constraintFor(source: GrammarSource, model: GrammarModel, eosId:
 }
 
 /**
- * Says, before a request is queued, whether its grammar can be followed.
+ * Checks, before a request is queued, whether its grammar can be followed.
  * @throws GrammarError with the reason in one line, if not
  */
 export function checkGrammar(source: GrammarSource, model: GrammarModel): void {

@@ -1,22 +1,23 @@
-import { shown } from "../../models/fields.js";
-import type { GrammarSource } from "../protocol.js";
-import { analyse } from "./analyse.js";
-import { Automaton, type State } from "./automaton.js";
-import { characters } from "./code-points.js";
-import { parseEbnf } from "./ebnf.js";
-import { GrammarError } from "./error.js";
-import { Json } from "./json.js";
-import { type Node, Nodes } from "./node.js";
-import { parseRegex } from "./regex.js";
-import { parseSchema } from "./schema.js";
-import type { Vocabulary, Walk } from "./vocabulary.js";
+import { shown } from "../../models/files/fields.js";
+import { Automaton } from "./automaton/automaton.js";
+import type { State, Walk } from "./automaton/state.js";
+import type { Vocabulary } from "./automaton/vocabulary.js";
+import { parseEbnf } from "./languages/ebnf.js";
+import { Json } from "./languages/json.js";
+import { parseRegex } from "./languages/regex.js";
+import { parseSchema } from "./languages/schema.js";
+import { analyse } from "./nodes/analyse.js";
+import { characters } from "./nodes/code-points.js";
+import { GrammarError } from "./nodes/error.js";
+import { type Node, Nodes } from "./nodes/node.js";
+import type { GrammarSource } from "./source.js";
 
-/** In UTF-16 units, which bounds all that is made of it. */
+/** Longest source, in UTF-16 units. It bounds all that is made of the source. */
 const MAX_SOURCE = 32_768;
-/** What is remembered of one grammar; past it, it forgets and finds out anew. */
+/** Cap on the memory of one grammar's states. Past it they are forgotten, and found anew. */
 const MAX_BYTES = 4 << 20;
 const BYTES_PER_NODE = 200;
-/** Walks over the vocabulary to find whether a text can be ended; past them it is taken that it can. */
+/** Cap on the walks over the vocabulary to find whether a text can end. Past it, the text counts as one that can. */
 const MAX_SEARCH = 100;
 
 /** A grammar compiled for a vocabulary; serves any number of sequences. */
@@ -78,8 +79,8 @@ export class Program {
   }
 
   /**
-   * Whether tokens lead from a state to an end: with tokens that are words, a grammar can allow bytes that none of them
-   * goes on with. Tries the shortest way first.
+   * Whether tokens lead from a state to an end. Where tokens are words, a grammar can allow bytes that no token goes
+   * on with. Tries the shortest way first.
    */
   #canEnd(start: State): boolean {
     if (start.accepts) return true;
@@ -90,7 +91,7 @@ export class Program {
       waiting.sort((a, b) => b.least - a.least);
       const state = waiting.pop();
       if (!state) {
-        // All that can be reached is known, and no end among it.
+        // All reachable states were visited, and none leads to an end.
         for (const reached of reachedFrom.keys()) reached.live = false;
         return false;
       }

@@ -1,11 +1,11 @@
-import type { Tokenizer } from "../../models/tokenizer.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Constraint } from "../engine/constraint.js";
-import type { GrammarSource } from "../protocol.js";
-import { GrammarError } from "./error.js";
+import { rehearse } from "./automaton/rehearse.js";
+import { Vocabulary } from "./automaton/vocabulary.js";
+import { GrammarError } from "./nodes/error.js";
 import { Program } from "./program.js";
-import { rehearse } from "./rehearse.js";
+import type { GrammarSource } from "./source.js";
 import { TextConstraint } from "./text-constraint.js";
-import { Vocabulary } from "./vocabulary.js";
 
 export interface ProgramsOptions {
   /** Grammars kept at most. */
@@ -19,7 +19,7 @@ export class Programs {
   readonly #vocabulary: Vocabulary;
   readonly #count: number;
   readonly #bytes: number;
-  /** From the longest unused to the last used; a grammar that was refused is its error. */
+  /** From the least to the most recently used. A grammar that was refused is kept as its error. */
   readonly #kept = new Map<string, Program | GrammarError>();
   readonly #rehearsed = new WeakSet<Program>();
 
@@ -55,7 +55,7 @@ export class Programs {
     this.#rehearsed.add(program);
     const outcome = attempt(() => {
       rehearse(program.automaton);
-      // The first token's, of which it can be told already that they are too much work.
+      // The first token's mask may already be too much work.
       program.allowed(program.automaton.start, true);
       return program;
     });

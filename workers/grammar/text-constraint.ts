@@ -1,6 +1,6 @@
 import type { Constraint } from "../engine/constraint.js";
-import type { State } from "./automaton.js";
-import { GrammarError } from "./error.js";
+import type { State } from "./automaton/state.js";
+import { GrammarError } from "./nodes/error.js";
 import type { Program } from "./program.js";
 
 /** Holds one sequence's text to a grammar. */
@@ -18,7 +18,7 @@ export class TextConstraint implements Constraint {
   }
 
   /**
-   * Not to be written to: others have the same.
+   * The result must not be written to: other sequences have the same.
    * @throws GrammarError if there is too much to find out, or no token to go on with
    */
   allowed(): Int32Array {
@@ -50,9 +50,7 @@ export class TextConstraint implements Constraint {
     return !this.#program.vocabulary.complete && isEmpty(this.#program.allowed(this.#state, this.#first));
   }
 
-  dispose(): void {}
-
-  /** The end-of-sequence token is one even where it also has a text that the grammar would allow. */
+  /** The end-of-sequence token ends the text, even if the grammar would allow the token's own text. */
   #withEnd(mask: Int32Array): Int32Array {
     const eosId = this.#eosId;
     if (eosId === null) return mask;

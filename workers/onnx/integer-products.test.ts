@@ -1,6 +1,6 @@
 /*
- * x86 CPUs without VNNI add two products in an int16 that saturates. Which kernel runs depends on the CPU, so these tests
- * hold the sums of the machine at hand to exact integers.
+ * x86 CPUs without VNNI add two products in an int16 that saturates. Which kernel runs depends on the CPU, so these
+ * tests compare this machine's sums with exact integers.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { encodeNode, writeModel } from "../../models/import/onnx.js";
-import { GREATEST_WEIGHT } from "../../models/import/quantize.js";
-import { uniform } from "../engine/philox.js";
+import { encodeNode, writeModel } from "../../models/import/graph/onnx.js";
+import { GREATEST_WEIGHT } from "../../models/import/graph/quantize.js";
+import { uniform } from "../engine/sampling/philox.js";
 
 /** Inputs and outputs of each product of a step graph. */
 function products(width: number, vocabulary: number): [inputs: number, outputs: number][] {

@@ -1,8 +1,10 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import "./telemetry.js";
 import { contextOf, type ModelShape } from "../../models/shape.js";
-import type { StepInputs, StepOutputs, StepSession } from "../engine/runner.js";
-import type { Device } from "../protocol.js";
+import type { StepInputs, StepOutputs, StepSession } from "../engine/step-session.js";
+
+/** Where a session's arithmetic runs. */
+export type Device = "cpu" | "cuda" | "webgpu";
 
 export interface SessionOptions {
   device: Device;
@@ -86,7 +88,7 @@ export class OnnxSession implements StepSession {
     await this.#session.release();
   }
 
-  /** @throws an error that names the first of `expected` that the graph was not made for */
+  /** @throws an error that names the first size that differs */
   #assertShape(expected: ModelShape): void {
     const actual = this.#shape();
     for (const [name, value] of Object.entries(expected) as [keyof ModelShape, number][]) {
@@ -95,7 +97,7 @@ export class OnnxSession implements StepSession {
     }
   }
 
-  /** What the graph says of itself by the shapes of its inputs and outputs. */
+  /** The sizes that the shapes of the graph's inputs and outputs tell. */
   #shape(): ModelShape {
     const { inputNames, inputMetadata, outputNames, outputMetadata } = this.#session;
     const [logits] = outputMetadata;

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { writeFixtureModel } from "../../models/fixture.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
 
 test("the runtime of a server reports nothing, and leaves nothing in the user's home", async (t) => {

@@ -2,14 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { ModelConfig } from "../../../models/folder.js";
+import type { ModelConfig } from "../../../models/config.js";
 import {
   type Attribute,
   encodeNode,
   type Initializer,
   type ValueInfo,
   writeModel,
-} from "../../../models/import/onnx.js";
+} from "../../../models/import/graph/onnx.js";
 
 const OPSET = 20;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { encodeNode, writeModel } from "../../../models/import/onnx.js";
+import { encodeNode, writeModel } from "../../../models/import/graph/onnx.js";
 import { median } from "../statistics.js";
 import { NOTHING, readPart, State } from "./reader.js";
 

@@ -1,8 +1,8 @@
 import { type ModelFolder, readModelFolder } from "../../../models/folder.js";
 import { type ModelShape, modelShape } from "../../../models/shape.js";
+import { KvCache } from "../../../workers/engine/cache/kv-cache.js";
 import { Engine } from "../../../workers/engine/engine.js";
-import { KvCache } from "../../../workers/engine/kv-cache.js";
-import { PLAIN_SAMPLING } from "../../../workers/engine/sampling.js";
+import { PLAIN_SAMPLING } from "../../../workers/engine/sampling/sampling.js";
 import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { FromSequence } from "../../../workers/protocol.js";

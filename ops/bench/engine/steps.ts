@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelConfig } from "../../../models/folder.js";
+import type { ModelConfig } from "../../../models/config.js";
 import { cacheBytesPerSlot } from "../../../models/folder.js";
-import { KvCache } from "../../../workers/engine/kv-cache.js";
-import { Sampler } from "../../../workers/engine/sampler.js";
+import { KvCache } from "../../../workers/engine/cache/kv-cache.js";
+import { Sampler } from "../../../workers/engine/sampling/sampler.js";
 import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import { mean, median } from "../statistics.js";

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeText } from "../../../models/decode-text.js";
+import { decodeText } from "../../../models/files/decode-text.js";
 import type { BenchModel } from "../system.js";
 import { writeGgufModel } from "./gguf-model.js";
 import { type TransformersPrecision, writeTransformersModel } from "./transformers-model.js";

@@ -1,10 +1,15 @@
+import { isUtf8 } from "node:buffer";
 import { readFile, rename } from "node:fs/promises";
-import { decodeText } from "../../../models/decode-text.js";
+import { decodeText } from "../../../models/files/decode-text.js";
 import { trimmedVocabulary } from "../../../models/folder.js";
-import { openCheckpoint } from "../../../models/import/checkpoint.js";
-import { type GptWeights, readWeights, type WeightSource } from "../../../models/import/weights.js";
-import { createTokenizer } from "../../../models/tokenizer.js";
-import { byteSymbols, isWholeText } from "../byte-symbols.js";
+import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
+import {
+  type GptWeights,
+  readWeights,
+  type WeightSource,
+} from "../../../models/import/checkpoint/weights.js";
+import { fromSymbols, toSymbols } from "../../../models/tokenizer/byte-alphabet.js";
+import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
@@ -80,7 +85,7 @@ function spellings(vocabulary: number, { model, added_tokens, decoder }: Tokeniz
   };
   const bytesAlready = decoder?.type === "ByteLevel";
   for (const [token, id] of Object.entries(model.vocab))
-    set(id, bytesAlready ? wholeText(token, id) : byteSymbols(token).join(""), TOKEN_TYPES.normal);
+    set(id, bytesAlready ? wholeText(token, id) : toSymbols(token), TOKEN_TYPES.normal);
   // Not as they are spelled: llama.cpp takes a "[PAD]" for an end of generation, which not every fork can ignore.
   for (const { id, content, special } of added_tokens ?? [])
     if (special) set(id, `[special${id}]`, TOKEN_TYPES.control);
@@ -90,8 +95,9 @@ function spellings(vocabulary: number, { model, added_tokens, decoder }: Tokeniz
 }
 
 /** A model without training puts parts of characters together as it likes, and servers fail to say that in JSON. */
-function wholeText(token: string, id: number): string {
-  return isWholeText(token) ? token : `[part${id}]`;
+export function wholeText(token: string, id: number): string {
+  const bytes = fromSymbols(token);
+  return bytes !== null && isUtf8(bytes) ? token : `[part${id}]`;
 }
 
 function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {

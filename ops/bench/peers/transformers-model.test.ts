@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { FIXTURE_SIZES, randomWeights } from "../../../models/fixture.js";
+import { FIXTURE_SIZES, randomWeights } from "../../../models/fixtures/model.js";
 import { forward } from "../../../models/import/forward.js";
-import { writeModel } from "../../../models/import/onnx.js";
+import { writeModel } from "../../../models/import/graph/onnx.js";
 import { buildTransformersGraph } from "./transformers-model.js";
 
 const { layers, heads, width } = FIXTURE_SIZES;

@@ -1,10 +1,12 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openCheckpoint } from "../../../models/import/checkpoint.js";
-import { GraphBuilder, transpose } from "../../../models/import/graph.js";
-import { type Model, type ValueInfo, writeModel } from "../../../models/import/onnx.js";
-import { quantizeRows } from "../../../models/import/quantize.js";
-import { type GptWeights, type Linear, type Norm, readWeights } from "../../../models/import/weights.js";
+import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
+import { type GptWeights, type Linear, readWeights } from "../../../models/import/checkpoint/weights.js";
+import { GraphBuilder } from "../../../models/import/graph/builder.js";
+import { transpose } from "../../../models/import/graph/linear.js";
+import { layerNorm } from "../../../models/import/graph/norm.js";
+import { type Model, type ValueInfo, writeModel } from "../../../models/import/graph/onnx.js";
+import { quantizeRows } from "../../../models/import/graph/quantize.js";
 
 const OPSET = 20;
 const MASKED = -1e30;
@@ -61,19 +63,11 @@ export function buildTransformersGraph(weights: GptWeights, precision: Transform
   const headDim = width / heads;
   const graph = new GraphBuilder();
   const matrix = multiplier(graph, precision);
-  const vector = (name: string, source: Norm["weight"]) =>
-    graph.weight(name, "float32", source.shape, () => source.read());
-
   const linear = (name: string, input: string, { weight, bias }: Linear) => {
     const product = matrix(name, input, weight);
-    return bias === null ? product : graph.node("Add", [product, vector(`${name}.bias`, bias)]);
+    return bias === null ? product : graph.node("Add", [product, graph.source(`${name}.bias`, bias)]);
   };
-  const norm = (name: string, input: string, { weight, bias }: Norm) =>
-    graph.node(
-      "LayerNormalization",
-      [input, vector(`${name}.weight`, weight), ...(bias ? [vector(`${name}.bias`, bias)] : [])],
-      { axis: -1, epsilon: { float: 1e-5 } },
-    );
+  const norm = layerNorm(graph, 1e-5);
 
   const size = (value: string, axis: number) =>
     graph.node("Gather", [graph.node("Shape", [value]), graph.constant("int64", [], axis)]);
@@ -93,8 +87,8 @@ export function buildTransformersGraph(weights: GptWeights, precision: Transform
   ]);
 
   let hidden = graph.node("Add", [
-    graph.node("Gather", [vector("tokens", weights.tokens), "input_ids"]),
-    graph.node("Gather", [vector("positions", weights.positions), "position_ids"]),
+    graph.node("Gather", [graph.source("tokens", weights.tokens), "input_ids"]),
+    graph.node("Gather", [graph.source("positions", weights.positions), "position_ids"]),
   ]);
   for (const [layer, { ln1, qkv, proj, ln2, fc, mlpProj }] of weights.layers.entries()) {
     const name = `layers.${layer}`;

@@ -1,4 +1,4 @@
-import { chunkAt } from "../../../workers/engine/chunks.js";
+import { chunkAt } from "../../../workers/engine/cache/chunks.js";
 import { type Beginnings, beginnings, RecentPrompts } from "./recent-prompts.js";
 
 /**

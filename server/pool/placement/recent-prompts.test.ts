@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chunkAt, wholeChunks } from "../../../workers/engine/chunks.js";
+import { chunkAt, wholeChunks } from "../../../workers/engine/cache/chunks.js";
 import { beginnings, RecentPrompts } from "./recent-prompts.js";
 
 const prompt = (length: number, first = 0) => Array.from({ length }, (_, index) => first + index);

@@ -1,4 +1,4 @@
-import { chunkAt } from "../../../workers/engine/chunks.js";
+import { chunkAt } from "../../../workers/engine/cache/chunks.js";
 
 /** FNV-1a, over ids instead of bytes. */
 const SEED = 0x811c9dc5;

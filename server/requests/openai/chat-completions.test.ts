@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileChatTemplate } from "../../../models/chat-template.js";
-import { byteTokenizer } from "../../../models/fixture.js";
-import { createTokenizer } from "../../../models/tokenizer.js";
+import { byteTokenizer } from "../../../models/fixtures/model.js";
+import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import type { TokenLogprob } from "../../../workers/protocol.js";
 import { finished } from "../../fixtures/finished.js";
 import { readChunks } from "../../fixtures/openai-chunks.js";

@@ -1,6 +1,6 @@
 import { toUSVString } from "node:util";
 import type { ChatTemplate, Message } from "../../../models/chat-template.js";
-import { ModelError } from "../../../models/errors.js";
+import { ModelError } from "../../../models/files/error.js";
 import { invalidBody, invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 

@@ -1,5 +1,5 @@
 import { toUSVString } from "node:util";
-import type { Tokenizer } from "../../../models/tokenizer.js";
+import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 

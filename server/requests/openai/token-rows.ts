@@ -1,5 +1,5 @@
 import type { TokenBytes } from "../../../models/tokenizer/detokenizer.js";
-import type { Tokenizer } from "../../../models/tokenizer.js";
+import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import type { TokenLogprob } from "../../../workers/protocol.js";
 
 /** A token of a text, and how likely it was. */

@@ -1,0 +1,379 @@
+import type { Checkpoint } from "./checkpoint.js";
+import { ImportError } from "./error.js";
+import { describe } from "./pickle.js";
+import { type Config, findStateDict, type StateDict } from "./state-dict.js";
+import type { Tensor } from "./tensor.js";
+
+/** The model's sizes; all are at least 1, and `width` is a multiple of `heads`. */
+export interface Sizes {
+  vocab: number;
+  /** Positions in the context window. */
+  context: number;
+  layers: number;
+  heads: number;
+  /** Width of the residual stream. */
+  width: number;
+  /** Width inside the MLP. */
+  hidden: number;
+}
+
+/** A weight that stays in the file until it is read. */
+export interface WeightSource {
+  /** The tensor's name in the checkpoint, for messages. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** A contiguous row-major copy in float32, owned by the caller. Throws `ImportError` where a value is not finite. */
+  read(): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** `y = x · weightᵀ + bias`; `weight` is [out, in], as PyTorch keeps it. */
+export interface Linear {
+  weight: WeightSource;
+  bias: WeightSource | null;
+}
+
+/** LayerNorm over the width. */
+export interface Norm {
+  weight: WeightSource;
+  bias: WeightSource | null;
+}
+
+export interface LayerWeights {
+  ln1: Norm;
+  /** [3·width, width]: the rows of queries, then keys, then values. */
+  qkv: Linear;
+  proj: Linear;
+  ln2: Norm;
+  /** [hidden, width] */
+  fc: Linear;
+  /** [width, hidden] */
+  mlpProj: Linear;
+}
+
+export interface GptWeights {
+  sizes: Sizes;
+  /** [vocab, width] */
+  tokens: WeightSource;
+  /** [context, width] */
+  positions: WeightSource;
+  layers: LayerWeights[];
+  finalNorm: Norm;
+  /** [vocab, width]; the same source as `tokens` where `tied`. */
+  head: WeightSource;
+  tied: boolean;
+  /** Closes the checkpoint; no weight can be read after it. */
+  close(): Promise<void>;
+}
+
+export interface ReadOptions {
+  /** Attention heads, where the checkpoint doesn't say; where it does, the two must agree. */
+  heads?: number | undefined;
+}
+
+interface OuterNames {
+  tokens: string;
+  positions: string;
+  blocks: string;
+  finalNorm: string;
+  head: string;
+  /** The head may be left out, and is the token embedding then. */
+  mayTie: boolean;
+}
+
+type InnerNames = Record<keyof LayerWeights, string>;
+
+const OUTER: readonly OuterNames[] = [
+  {
+    tokens: "tok_emb",
+    positions: "pos_emb",
+    blocks: "blocks",
+    finalNorm: "ln_f",
+    head: "head",
+    mayTie: false,
+  },
+  {
+    tokens: "transformer.wte",
+    positions: "transformer.wpe",
+    blocks: "transformer.h",
+    finalNorm: "transformer.ln_f",
+    head: "lm_head",
+    mayTie: true,
+  },
+];
+
+const INNER: readonly InnerNames[] = [
+  { ln1: "ln1", qkv: "attn.qkv", proj: "attn.proj", ln2: "ln2", fc: "mlp.fc", mlpProj: "mlp.proj" },
+  {
+    ln1: "ln_1",
+    qkv: "attn.c_attn",
+    proj: "attn.c_proj",
+    ln2: "ln_2",
+    fc: "mlp.c_fc",
+    mlpProj: "mlp.c_proj",
+  },
+];
+
+/** Far above any model that this server can run, and low enough that no product of two sizes loses a digit. */
+const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 16, hidden: 2 ** 18 };
+
+/**
+ * Finds a GPT's weights in a checkpoint, under the names of the training script, of the server document or of nanoGPT.
+ * Every tensor is accounted for and every shape checked, without reading a tensor. The weights own the checkpoint: it
+ * is closed with them, and at once if this throws.
+ * @throws ImportError that names the tensor that is missing, extra or of another shape, or the size in doubt.
+ */
+export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<GptWeights> {
+  try {
+    return new WeightsReader(checkpoint, findStateDict(checkpoint)).read(options.heads);
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+class WeightsReader {
+  readonly #checkpoint: Checkpoint;
+  readonly #file: string;
+  /** Tensors that were not taken yet. */
+  readonly #tensors: Map<string, Tensor>;
+  readonly #config: Config | undefined;
+  readonly #outer: OuterNames;
+  readonly #inner: InnerNames;
+  readonly #hasBias: boolean;
+
+  constructor(checkpoint: Checkpoint, { tensors, config }: StateDict) {
+    this.#checkpoint = checkpoint;
+    this.#file = checkpoint.file;
+    this.#tensors = tensors;
+    this.#config = config;
+    this.#outer = this.#mostUsed(OUTER, (names) => [names.tokens, names.positions, names.blocks]);
+    this.#inner = this.#mostUsed(INNER, (names) =>
+      Object.values(names).map((name) => `${this.#outer.blocks}.*.${name}`),
+    );
+    this.#hasBias = this.#findBias();
+  }
+
+  read(heads: number | undefined): GptWeights {
+    const sizes = this.#sizes(heads);
+    const { vocab, context, width } = sizes;
+    const tokens = this.#take(`${this.#outer.tokens}.weight`, [vocab, width]);
+    const positions = this.#take(`${this.#outer.positions}.weight`, [context, width]);
+    const layers = Array.from({ length: sizes.layers }, (_, index) => this.#layer(index, sizes));
+    const finalNorm = this.#norm(this.#outer.finalNorm, width);
+    const head = this.#head(tokens, [vocab, width]);
+    this.#assertNothingLeft();
+    return {
+      sizes,
+      tokens,
+      positions,
+      layers,
+      finalNorm,
+      head,
+      tied: head === tokens,
+      close: () => this.#checkpoint.close(),
+    };
+  }
+
+  #sizes(headsOption: number | undefined): Sizes {
+    const { tokens, positions, blocks } = this.#outer;
+    const fc = `${blocks}.0.${this.#inner.fc}.weight`;
+    const [vocab, width] = this.#matrix(`${tokens}.weight`, LIMITS.vocab, LIMITS.width);
+    const [context] = this.#matrix(`${positions}.weight`, LIMITS.context, LIMITS.width);
+    const layers = this.#countLayers();
+    const [hidden] = this.#matrix(fc, LIMITS.hidden, LIMITS.width);
+    this.#assertConfig("vocab_size", vocab, `${tokens}.weight`);
+    this.#assertConfig("n_embd", width, `${tokens}.weight`);
+    this.#assertConfig("block_size", context, `${positions}.weight`);
+    this.#assertConfig("n_layer", layers, `what lies under "${blocks}"`);
+    return { vocab, context, layers, heads: this.#heads(headsOption, width), width, hidden };
+  }
+
+  #heads(option: number | undefined, width: number): number {
+    const configured = this.#configSize("n_head");
+    if (option !== undefined && configured !== undefined && option !== configured)
+      throw this.#error(
+        `--heads is ${option}, but the checkpoint's ${this.#config?.name} says n_head = ${configured}`,
+      );
+    const heads = configured ?? option;
+    if (heads === undefined)
+      throw this.#error(
+        "the checkpoint doesn't say how many attention heads the model has; pass --heads N (n_head in its training script)",
+      );
+    if (!Number.isSafeInteger(heads) || heads < 1 || width % heads !== 0)
+      throw this.#error(`expected a number of heads that divides the width ${width}, got ${heads}`);
+    return heads;
+  }
+
+  #layer(index: number, { width, hidden, context }: Sizes): LayerWeights {
+    const block = `${this.#outer.blocks}.${index}`;
+    const names = this.#inner;
+    this.#dropMask(`${block}.attn.bias`, [1, 1, context, context]);
+    this.#dropMask(`${block}.attn.masked_bias`, []);
+    return {
+      ln1: this.#norm(`${block}.${names.ln1}`, width),
+      qkv: this.#linear(`${block}.${names.qkv}`, 3 * width, width),
+      proj: this.#linear(`${block}.${names.proj}`, width, width),
+      ln2: this.#norm(`${block}.${names.ln2}`, width),
+      fc: this.#linear(`${block}.${names.fc}`, hidden, width),
+      mlpProj: this.#linear(`${block}.${names.mlpProj}`, width, hidden),
+    };
+  }
+
+  #norm(name: string, width: number): Norm {
+    return { weight: this.#take(`${name}.weight`, [width]), bias: this.#bias(name, width) };
+  }
+
+  #linear(name: string, out: number, width: number): Linear {
+    return { weight: this.#take(`${name}.weight`, [out, width]), bias: this.#bias(name, out) };
+  }
+
+  #bias(name: string, size: number): Weight | null {
+    return this.#hasBias ? this.#take(`${name}.bias`, [size]) : null;
+  }
+
+  #head(tokens: Weight, shape: readonly number[]): Weight {
+    const name = `${this.#outer.head}.weight`;
+    if (this.#outer.mayTie && !this.#tensors.has(name)) return tokens;
+    const head = this.#take(name, shape);
+    return head.tensor.sameAs(tokens.tensor) ? tokens : head;
+  }
+
+  /** The causal mask is a buffer of the training script; its shape tells it from a bias of that name. */
+  #dropMask(name: string, shape: readonly number[]): void {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) return;
+    this.#assertShape(name, tensor, shape);
+    this.#tensors.delete(name);
+  }
+
+  #take(name: string, shape: readonly number[]): Weight {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined)
+      throw this.#error(`the tensor "${name}" is missing; expected one of shape ${show(shape)}`);
+    this.#assertShape(name, tensor, shape);
+    if (!tensor.isFloat)
+      throw this.#error(`expected "${name}" in float32, float16, bfloat16 or float64, got ${tensor.dtype}`);
+    this.#tensors.delete(name);
+    return new Weight(name, tensor);
+  }
+
+  #assertShape(name: string, tensor: Tensor, shape: readonly number[]): void {
+    if (show(tensor.shape) !== show(shape))
+      throw this.#error(`expected "${name}" to have shape ${show(shape)}, got ${show(tensor.shape)}`);
+  }
+
+  #matrix(name: string, maxRows: number, maxColumns: number): [rows: number, columns: number] {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw this.#error(`the tensor "${name}" is missing; the sizes come from it`);
+    const [rows = 0, columns = 0] = tensor.shape;
+    if (tensor.shape.length !== 2 || rows < 1 || columns < 1 || rows > maxRows || columns > maxColumns)
+      throw this.#error(
+        `expected "${name}" to be a matrix of at most ${maxRows} × ${maxColumns}, got shape ${show(tensor.shape)}`,
+      );
+    return [rows, columns];
+  }
+
+  #countLayers(): number {
+    const prefix = `${this.#outer.blocks}.`;
+    let layers = 0;
+    for (const name of this.#tensors.keys()) {
+      const index = name.startsWith(prefix) ? /^\d+(?=\.)/.exec(name.slice(prefix.length)) : null;
+      if (index !== null) layers = Math.max(layers, Number(index[0]) + 1);
+    }
+    if (layers < 1 || layers > LIMITS.layers)
+      throw this.#error(
+        `expected layers "${prefix}0" to at most "${prefix}${LIMITS.layers - 1}", got ${
+          layers === 0 ? "none" : `"${prefix}${layers - 1}"`
+        }`,
+      );
+    return layers;
+  }
+
+  /** All biases or none: with only some, a missing one could not be told from one that the model never had. */
+  #findBias(): boolean {
+    const { blocks, finalNorm } = this.#outer;
+    const parts = Object.values(this.#inner);
+    const isBias = (name: string) =>
+      name === `${finalNorm}.bias` ||
+      (name.startsWith(`${blocks}.`) && parts.some((part) => name.endsWith(`.${part}.bias`)));
+    const found = [...this.#tensors.keys()].find(isBias);
+    const configured = this.#config?.values.get("bias");
+    if (typeof configured === "boolean" && configured !== (found !== undefined))
+      throw this.#error(
+        `the checkpoint's ${this.#config?.name} says bias = ${configured ? "True" : "False"}, but ${
+          found === undefined ? "no bias is there" : `"${found}" is there`
+        }`,
+      );
+    return found !== undefined;
+  }
+
+  #assertConfig(key: string, actual: number, source: string): void {
+    const configured = this.#configSize(key);
+    if (configured !== undefined && configured !== actual)
+      throw this.#error(
+        `the checkpoint's ${this.#config?.name} says ${key} = ${configured}, but it is ${actual} in ${source}`,
+      );
+  }
+
+  #configSize(key: string): number | undefined {
+    const value = this.#config?.values.get(key) ?? undefined;
+    if (value === undefined) return undefined;
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
+      throw this.#error(
+        `expected ${key} in the checkpoint's ${this.#config?.name} to be a whole number from 1, got ${describe(value)}`,
+      );
+    return value;
+  }
+
+  #assertNothingLeft(): void {
+    const [first, ...others] = this.#tensors;
+    if (first === undefined) return;
+    const [name, tensor] = first;
+    const more = others.length > 0 ? ` (and ${others.length} more)` : "";
+    throw this.#error(`unexpected tensor "${name}" of shape ${show(tensor.shape)}${more}`);
+  }
+
+  /** The dialect whose names most tensors have; `*` stands for a layer's index. */
+  #mostUsed<T>(dialects: readonly T[], prefixes: (dialect: T) => string[]): T {
+    const keys = [...this.#tensors.keys()].map((name) => `${name.replace(/\.\d+\./, ".*.")}.`);
+    const counts = dialects.map(
+      (dialect) =>
+        keys.filter((key) => prefixes(dialect).some((prefix) => key.startsWith(`${prefix}.`))).length,
+    );
+    const most = Math.max(...counts);
+    if (most > 0) return dialects[counts.indexOf(most)]!;
+    const expected = dialects.map((dialect) => `"${prefixes(dialect)[0]}"`).join(" or ");
+    const got = [...this.#tensors.keys()].slice(0, 3).map((name) => `"${name}"`);
+    throw this.#error(`expected a GPT with tensors such as ${expected}, got ${got.join(", ")}, …`);
+  }
+
+  #error(detail: string): ImportError {
+    return new ImportError(this.#file, detail);
+  }
+}
+
+class Weight implements WeightSource {
+  constructor(
+    readonly name: string,
+    readonly tensor: Tensor,
+  ) {}
+
+  get shape(): readonly number[] {
+    return this.tensor.shape;
+  }
+
+  async read(): Promise<Float32Array<ArrayBuffer>> {
+    const values = await this.tensor.read();
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw new ImportError(
+        this.tensor.storage.archive.file,
+        `expected finite numbers in "${this.name}", got ${values[bad]} at element ${bad}`,
+      );
+    return values;
+  }
+}
+
+function show(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}

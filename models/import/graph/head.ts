@@ -1,0 +1,23 @@
+import { LOGIT_BLOCK } from "../../shape.js";
+import type { GptWeights } from "../checkpoint/weights.js";
+import type { GraphBuilder } from "./builder.js";
+import type { AddLinear } from "./linear.js";
+import type { AddNorm } from "./norm.js";
+
+/** Adds the outputs `logits` and `maxima`, for the rows of `hidden` that `last_rows` names. */
+export function addHead(
+  graph: GraphBuilder,
+  linear: AddLinear,
+  norm: AddNorm,
+  hidden: string,
+  { finalNorm, head, sizes: { width } }: GptWeights,
+): void {
+  const last = graph.node("Gather", [graph.node("Reshape", [hidden, graph.shape(-1, width)]), "last_rows"]);
+  const logits = linear("head", norm("final_norm", last, finalNorm), { weight: head, bias: null });
+  graph.output("logits", "Identity", [logits]);
+  graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", [logits, graph.shape(1)])], {
+    kernel_shape: [LOGIT_BLOCK],
+    strides: [LOGIT_BLOCK],
+    ceil_mode: 1,
+  });
+}

@@ -1,0 +1,96 @@
+import type { Linear } from "../checkpoint/weights.js";
+import { type Change, changed, type GraphBuilder } from "./builder.js";
+import { levelsOf, quantizeRows, type Range } from "./quantize.js";
+
+/** Adds a linear layer and returns its output. `change` is for the [out, in] weight and for the bias. */
+export type AddLinear = (name: string, input: string, layer: Linear, change?: Change) => string;
+
+/** Linear layers in float32. */
+export function floatLinear(graph: GraphBuilder): AddLinear {
+  return (name, input, { weight, bias }, change) => {
+    const [rows, columns] = weight.shape as [number, number];
+    const addend = bias && graph.source(`${name}.bias`, bias, change);
+    const transposed = graph.weight(`${name}.weight`, "float32", [columns, rows], async () =>
+      transpose(await changed(weight, change), rows, columns),
+    );
+    const product = graph.node("MatMul", [input, transposed]);
+    return addend ? graph.node("Add", [product, addend]) : product;
+  };
+}
+
+/**
+ * Linear layers in float32 whose inputs are observed.
+ * @param ranges gets an output for each layer: float32 [1, 2], the least and the greatest number of its input
+ */
+export function observedLinear(graph: GraphBuilder, ranges: string[]): AddLinear {
+  const add = floatLinear(graph);
+  return (name, input, layer, change) => {
+    const values = graph.node("Reshape", [input, graph.shape(-1)]);
+    const ends = ["ReduceMin", "ReduceMax"].map((op) => graph.node(op, [values], { keepdims: 1 }));
+    ranges.push(graph.node("Unsqueeze", [graph.node("Concat", ends, { axis: 0 }), graph.shape(0)]));
+    return add(name, input, layer, change);
+  };
+}
+
+/**
+ * Linear layers of int8 weights and uint8 inputs.
+ * @param ranges of each layer's input, in the order in which the layers are added
+ */
+export function quantizedLinear(graph: GraphBuilder, ranges: readonly Range[]): AddLinear {
+  let added = 0;
+  return (name, input, { weight, bias }, change) => {
+    const [rows, columns] = weight.shape as [number, number];
+    const addend = bias && graph.source(`${name}.bias`, bias, change);
+    const quantized = once(async () => quantizeRows(await changed(weight, change), rows, columns));
+    const values = graph.weight(
+      `${name}.values`,
+      "int8",
+      [columns, rows],
+      async () => (await quantized.take()).values,
+    );
+    const scales = graph.weight(
+      `${name}.scales`,
+      "float32",
+      [rows],
+      async () => (await quantized.last()).scales,
+    );
+    const range = ranges[added++];
+    if (!range) throw new Error(`expected a range of the input of ${name}, got ${ranges.length} ranges`);
+    const levels = levelsOf(range);
+    const step = graph.constant("float32", [], levels.step);
+    const zero = graph.constant("uint8", [], levels.zero);
+    const levelsOfInput = graph.node("QuantizeLinear", [input, step, zero]);
+    return graph.node(
+      "MatMulIntegerToFloat",
+      [levelsOfInput, values, step, scales, zero, ...(addend ? ["", addend] : [])],
+      {},
+      "com.microsoft",
+    );
+  };
+}
+
+/** PyTorch keeps a linear layer as [out, in]; `MatMul` takes [in, out]. */
+export function transpose(weight: Float32Array, rows: number, columns: number): Float32Array {
+  const transposed = new Float32Array(weight.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      transposed[column * rows + row] = weight[row * columns + column]!;
+    }
+  }
+  return transposed;
+}
+
+/** Makes a value once for several initializers, which are written one after the other, and lets go of it with the last. */
+function once<T>(make: () => Promise<T>): { take(): Promise<T>; last(): Promise<T> } {
+  let made: Promise<T> | undefined;
+  const take = () => {
+    made ??= make();
+    return made;
+  };
+  const last = () => {
+    const value = take();
+    made = undefined;
+    return value;
+  };
+  return { take, last };
+}
