@@ -26,8 +26,8 @@ interface KeyRecord {
   bytes: number;
 }
 
-/** A key whose first request is under way. */
-interface Claim {
+/** The first request of a key, while it is under way. */
+interface FirstRequest {
   fingerprint: string;
   /** Resolves when it has come to an answer, or to none. */
   settled: Promise<void>;
@@ -53,8 +53,8 @@ export class Idempotency {
   readonly #options: IdempotencyOptions;
   readonly #now: () => number;
   readonly #records = new Map<string, KeyRecord>();
-  readonly #claims = new Map<string, Claim>();
-  readonly #claimOf = new WeakMap<Response, { id: string; claim: Claim }>();
+  readonly #firsts = new Map<string, FirstRequest>();
+  readonly #firstOf = new WeakMap<Response, { id: string; first: FirstRequest }>();
 
   private constructor(options: IdempotencyOptions) {
     this.#options = options;
@@ -79,7 +79,7 @@ export class Idempotency {
       const id = digest(this.#options.callerOf(res), unquoted(given));
       const fingerprint = digest(req.path, bodyText(req.body));
       for (;;) {
-        const known = this.#claims.get(id) ?? this.#fresh(id);
+        const known = this.#firsts.get(id) ?? this.#fresh(id);
         if (known === undefined) break;
         if (known.fingerprint !== fingerprint) throw new PublicError("idempotency_conflict");
         if (!("settled" in known)) {
@@ -92,7 +92,7 @@ export class Idempotency {
         if (req.socket.destroyed) return;
       }
       if (this.#options.space.full) throw new PublicError("store_full");
-      this.#claim(res, id, fingerprint);
+      this.#begin(res, id, fingerprint);
       next();
     };
   }
@@ -100,8 +100,8 @@ export class Idempotency {
   /** Stands behind the routes: a stream that fails midway is none to give again, though it began with 200. */
   handleError(): ErrorRequestHandler {
     return (error, _req, res, next) => {
-      const claimed = this.#claimOf.get(res);
-      if (claimed !== undefined && res.headersSent) claimed.claim.released = true;
+      const known = this.#firstOf.get(res);
+      if (known !== undefined && res.headersSent) known.first.released = true;
       next(error);
     };
   }
@@ -119,13 +119,13 @@ export class Idempotency {
   }
 
   #keep(res: Response, answer: Answer): readonly Write[] {
-    const claimed = this.#claimOf.get(res);
-    if (claimed === undefined) return [];
-    const { id, claim } = claimed;
+    const known = this.#firstOf.get(res);
+    if (known === undefined) return [];
+    const { id, first } = known;
     const text = JSON.stringify(answer);
-    claim.record = { fingerprint: claim.fingerprint, createdAt: this.#now(), bytes: sizeOf(text) };
+    first.record = { fingerprint: first.fingerprint, createdAt: this.#now(), bytes: sizeOf(text) };
     return [
-      [RECORDS + id, JSON.stringify(claim.record)],
+      [RECORDS + id, JSON.stringify(first.record)],
       [answerKey(id), text],
     ];
   }
@@ -151,29 +151,29 @@ export class Idempotency {
     return createdAt + this.#options.ttlMs <= this.#now();
   }
 
-  #claim(res: Response, id: string, fingerprint: string): void {
+  #begin(res: Response, id: string, fingerprint: string): void {
     let settle!: () => void;
     const settled = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const claim: Claim = { fingerprint, settled, settle, record: null, released: false };
-    this.#claims.set(id, claim);
-    this.#claimOf.set(res, { id, claim });
+    const first: FirstRequest = { fingerprint, settled, settle, record: null, released: false };
+    this.#firsts.set(id, first);
+    this.#firstOf.set(res, { id, first });
     const release = () => {
       // When its client has left, the next may have it before this comes to its end.
-      if (this.#claims.get(id) === claim) this.#claims.delete(id);
-      claim.settle();
+      if (this.#firsts.get(id) === first) this.#firsts.delete(id);
+      first.settle();
     };
     recordResponse(res, {
       broken: () => {
         // What goes to the disk with the answer will be there, whether its client hears of it or not.
-        if (claim.record !== null) return;
-        claim.released = true;
+        if (first.record !== null) return;
+        first.released = true;
         release();
       },
       whole: async (answer) => {
         try {
-          await this.#keepWhole(res, id, claim, answer);
+          await this.#keepWhole(res, id, first, answer);
         } finally {
           release();
         }
@@ -181,19 +181,19 @@ export class Idempotency {
     });
   }
 
-  async #keepWhole(res: Response, id: string, claim: Claim, answer: Answer): Promise<void> {
+  async #keepWhole(res: Response, id: string, first: FirstRequest, answer: Answer): Promise<void> {
     const { store, space, log } = this.#options;
     const { status, headers, body } = answer;
-    if (claim.released || status >= 500 || passing.has(status)) return;
+    if (first.released || status >= 500 || passing.has(status)) return;
     try {
-      if (claim.record === null) {
+      if (first.record === null) {
         const isStream = headers["content-type"]?.startsWith("text/event-stream");
         await store.write(this.#keep(res, isStream ? { ...answer, body: lastingEvents(body) } : answer));
       }
       const expired = this.#records.get(id);
       if (expired !== undefined) space.give(expired.bytes);
-      space.take(claim.record!.bytes);
-      this.#records.set(id, claim.record!);
+      space.take(first.record!.bytes);
+      this.#records.set(id, first.record!);
     } catch (error) {
       // The client has its answer all the same; a second request would be carried out again.
       log.error(`an answer cannot be kept for its Idempotency-Key: ${(error as Error).message}`);

@@ -1,7 +1,7 @@
 import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
 import type { Key, Limits } from "../settings/key.js";
 import { Ledger } from "./ledger.js";
-import { type Clock, DayQuota, MinuteQuota, type Quota, SLACK } from "./quota.js";
+import { DayQuota, MinuteQuota, type Now, type Quota, SLACK } from "./quota.js";
 
 /** A limit of the caller's key is reached for now. */
 export class LimitReached extends PublicError {
@@ -47,7 +47,7 @@ export class Caller {
 
   constructor(
     key: Omit<Key, "hash">,
-    private readonly clock: Clock,
+    private readonly clock: Now,
     /** The highest class that a request may ask for; by default the key's own. */
     private readonly highest?: number,
   ) {

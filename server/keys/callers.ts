@@ -2,7 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { PRIORITIES } from "../queue/lanes.js";
 import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Caller } from "./caller.js";
-import type { Clock } from "./quota.js";
+import type { Now } from "./quota.js";
 
 /** Everybody who may call. */
 export class Callers {
@@ -14,7 +14,7 @@ export class Callers {
 
   constructor(
     keys: readonly Key[] | null,
-    private readonly clock: Clock = Date.now,
+    private readonly clock: Now = Date.now,
   ) {
     // Without keys nobody's class stands above another's, so anybody may ask for any.
     this.anonymous = new Caller({ name: "anonymous", priority: 0, limits: unlimited }, clock, PRIORITIES.max);

@@ -1,4 +1,4 @@
-import type { Clock } from "./quota.js";
+import type { Now } from "./quota.js";
 
 /** Of the requests, `refused` are those that a limit of the key refused. */
 export interface Counts {
@@ -19,7 +19,7 @@ export class Ledger {
   readonly total = nothing();
   #days = new Map<string, Counts>();
 
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: Now) {
     this.since = new Date(clock());
   }
 

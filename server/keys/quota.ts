@@ -1,5 +1,5 @@
 /** Milliseconds since 1970. */
-export type Clock = () => number;
+export type Now = () => number;
 
 /** A limit on what may be used in a time. What is held for requests that still run is given by whoever asks. */
 export interface Quota {
@@ -27,7 +27,7 @@ export class MinuteQuota implements Quota {
 
   constructor(
     readonly limit: number,
-    private readonly clock: Clock,
+    private readonly clock: Now,
     used = 0,
   ) {
     this.#used = used;
@@ -62,7 +62,7 @@ export class MinuteQuota implements Quota {
 export class DayQuota implements Quota {
   constructor(
     readonly limit: number,
-    private readonly clock: Clock,
+    private readonly clock: Now,
     private readonly usedToday: () => number,
   ) {}
 

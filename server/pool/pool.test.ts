@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import { invalidGrammar } from "../errors/errors.js";
-import { GenerationFailed, type Job, Pool, WorkerLost } from "./pool.js";
+import { GenerationFailed, Pool, type RunningTask, WorkerLost } from "./pool.js";
 
 const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
 
@@ -93,7 +93,7 @@ test("tasks go to the worker with less to do", async (context) => {
 });
 
 /** The thread that ran it. */
-async function threadOf(job: Job): Promise<string | false> {
+async function threadOf(job: RunningTask): Promise<string | false> {
   const outcome = await job.outcome;
   return outcome.type === "finished" && outcome.generated;
 }
@@ -135,13 +135,13 @@ test("a task's text comes as its worker writes it, and nothing of it after the o
   await pool.ready;
   const heard: string[] = [];
   const write = (id: string, texts: number) =>
-    new Promise<Job>((resolve) => {
+    new Promise<RunningTask>((resolve) => {
       let left = texts;
       const onText = (text: string, tokens: number) => {
         heard.push(`${id}: ${text} ${tokens}`);
         if (--left === 0) resolve(job);
       };
-      const job: Job = pool.run({ ...task(id), onText });
+      const job: RunningTask = pool.run({ ...task(id), onText });
     });
   const first = await write("write-1", 2);
   first.cancel();

@@ -19,17 +19,17 @@ import type {
 } from "../../workers/protocol.js";
 import { type Placed, Placement } from "./placement/placement.js";
 
-/** What a job comes to, when it comes to something. */
+/** Result of a task that did not fail. */
 export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
 
-/** A sequence that has come to its end. */
+/** Result of a task that ran to its end. */
 export type Finished = Extract<FromSequence, { type: "finished" }>;
 
 /** One sequence to generate. */
 export interface Task extends Omit<GenerateTask, "port" | "stream"> {
   /**
    * Called with the text as it comes, how many tokens it is of, and what was asked for of each of them, until `outcome`
-   * settles. What the outcome's text has beyond that is told by the outcome alone.
+   * settles. Text that the outcome has beyond that comes with the outcome alone.
    */
   onText?: OnText;
 }
@@ -37,7 +37,7 @@ export interface Task extends Omit<GenerateTask, "port" | "stream"> {
 export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) => void;
 
 /** A task that a worker has. */
-export interface Job {
+export interface RunningTask {
   /**
    * Settles when the worker has let go of the task, and so its slot is free again.
    * Rejects with `WorkerLost`, `GenerationFailed`, or `invalid_grammar` where no text can have the form that was asked for.
@@ -165,7 +165,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /** Hands a task to the worker that `Placement` chooses. The caller keeps the number of jobs under way within `capacity`. */
-  run(task: Task): Job {
+  run(task: Task): RunningTask {
     const { onText, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
     const underWay: UnderWay = { task, placed: null };

@@ -5,10 +5,10 @@ import type { SelfTestResult } from "../../models/self-test.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
 import { type Plan, planDevices } from "../plan/plan.js";
-import { type Job, type Outcome, Pool, type Task } from "../pool/pool.js";
+import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
 import { Queue } from "../queue/queue.js";
 import { type Config, expectation } from "../settings/config.js";
-import { within } from "./within.js";
+import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */
 export const LAST_MS = 2000;
@@ -138,10 +138,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     const { queue } = this;
     const drained = queue.drain();
     if (seconds === undefined) return drained;
-    if (await within(seconds * 1000, drained)) return;
+    if (await settlesWithin(seconds * 1000, drained)) return;
     this.#log.warn(`${queue.waiting + queue.running} requests are not finished in time, and are cancelled`);
     queue.clear();
-    await within(LAST_MS, drained);
+    await settlesWithin(LAST_MS, drained);
   }
 
   /** Ends the workers, and with them whatever they still run. */
@@ -149,7 +149,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     await this.#pool?.close();
   }
 
-  #run(task: Task): Job {
+  #run(task: Task): RunningTask {
     if (this.#pool === null) throw new Error("expected a task only while there is capacity");
     const run = this.#pool.run(task);
     // The queue hears of a free slot first.

@@ -8,7 +8,7 @@ import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import { describe, LAST_MS, Runtime } from "./runtime.js";
-import { within } from "./within.js";
+import { settlesWithin } from "./settles-within.js";
 
 interface Parts {
   config: Config;
@@ -142,7 +142,7 @@ export class JaiServer {
     if (this.#http.listening) {
       const closed = once(this.#http, "close");
       this.#http.close();
-      if (!(await within(LAST_MS, closed))) this.#http.closeAllConnections();
+      if (!(await settlesWithin(LAST_MS, closed))) this.#http.closeAllConnections();
     }
     await this.#release();
     log.info("stopped");
@@ -152,8 +152,8 @@ export class JaiServer {
   async #release(): Promise<void> {
     const { runtime, data, assembly, following, log } = this.#parts;
     following.abort();
-    await within(LAST_MS, runtime.close());
-    await within(LAST_MS, assembly.close());
+    await settlesWithin(LAST_MS, runtime.close());
+    await settlesWithin(LAST_MS, assembly.close());
     if (!data.temporary) return;
     if (assembly.parts.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
     else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);

@@ -29,7 +29,7 @@ export class Scheduler {
   #decoding = 0;
   #prefilledLast = false;
   #startedLast = false;
-  #tickets = 0;
+  #turns = 0;
 
   constructor(cache: KvCache) {
     this.#cache = cache;
@@ -61,7 +61,7 @@ export class Scheduler {
     this.#cache.take(slot);
     this.#prefixes.hold(slot, prompt);
     sequence.slot = slot;
-    sequence.ticket = this.#tickets++;
+    sequence.turn = this.#turns++;
     sequence.cachedTokens = rows;
     this.#sequences.push(sequence);
     this.#reuse(sequence);
@@ -72,7 +72,7 @@ export class Scheduler {
   restart(sequence: Sequence): void {
     this.#cache.truncate(sequence.slot, 0);
     this.#prefixes.hold(sequence.slot, []);
-    sequence.ticket = this.#tickets++;
+    sequence.turn = this.#turns++;
   }
 
   /**
@@ -115,7 +115,7 @@ export class Scheduler {
    * with sequences that refill a window after it slid: at stride 1 those do so at every token.
    */
   #prefill(): Batch | null {
-    const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.ticket - b.ticket);
+    const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.turn - b.turn);
     const others = waiting.filter(({ started }) => started !== this.#startedLast);
     const sequences: Sequence[] = [];
     let chunk = 0;

@@ -58,9 +58,10 @@ export class Sequence {
   /** As in `SequenceOptions`. */
   readonly logprobs: number | null;
   cancelled = false;
-  /** The place in the cache, and in the line for a prefill; kept by the scheduler. */
+  /** Its place in the cache; kept by the scheduler. */
   slot = -1;
-  ticket = -1;
+  /** Its place among those that wait for a prefill, the lowest first; kept by the scheduler. */
+  turn = -1;
   /** Tokens of the prompt whose rows were taken from the cache instead of computed; kept by the scheduler. */
   cachedTokens = 0;
   windowStart: number;
