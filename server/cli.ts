@@ -5,7 +5,7 @@ import { isNpmScript } from "./cli/npm.js";
 import { catchSignals } from "./cli/signals.js";
 import { packageRoot, UsageError } from "./settings/config.js";
 
-/** What a command's module exports. */
+/** Exports of a command's module. */
 interface Command {
   /** Its flags, for `jai COMMAND --help`. */
   usage: string;

@@ -61,7 +61,7 @@ export function excerpt(text: string): string {
   return escapeControls(characters.length > 50 ? `${start}…` : start);
 }
 
-/** Whatever a terminal or a reader of lines would obey is written out, so that a prompt can't forge a line. */
+/** Writes control characters out, so that a prompt can't forge a line or steer a terminal. */
 export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";

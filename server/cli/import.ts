@@ -83,7 +83,7 @@ function read(args: string[]) {
   }
 }
 
-/** What int8 costs, in one line, and what to do where that is much. */
+/** The cost of int8 in one line, and advice where it is high. */
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];

@@ -64,7 +64,7 @@ export interface PublicErrorOptions {
   inner?: string;
 }
 
-/** An error that a client is told by its code. Whatever else is thrown becomes `internal`. */
+/** An error that a client is told by its code. Anything else that is thrown becomes `internal`. */
 export class PublicError extends Error {
   override name = "PublicError";
   readonly code: ErrorCode;

@@ -5,7 +5,7 @@ export interface OpenAiError {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
 
-/** Of OpenAI's API are all paths under /v1, and nothing else. */
+/** All paths under /v1 follow OpenAI's API, and no others. */
 export function isOpenAiPath(path: string): boolean {
   return path === "/v1" || path.startsWith("/v1/");
 }
@@ -46,7 +46,7 @@ const codesOfStatus: Readonly<Record<number, string>> = {
 /** Fields that are wrong whenever it is this error. */
 const parameters: Readonly<Partial<Record<ErrorCode, string>>> = { model_not_found: "model" };
 
-/** More of them tell nobody more. */
+/** Cap on listed errors. */
 const MOST_FIELDS = 5;
 
 function ofFields(fields: readonly FieldError[]) {

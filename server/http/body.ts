@@ -13,7 +13,7 @@ const decoder = new TextDecoder();
  */
 export function readBody(maxBodyBytes: number): RequestHandler {
   return (req, _res, next) => {
-    // Whatever type it has: nothing is of no type.
+    // An empty body needs no type.
     if (!hasBody(req.headers)) throw noBody();
     const refusal = refuse(req.headers, maxBodyBytes);
     if (refusal !== null) throw new PublicError(refusal);
@@ -27,7 +27,7 @@ export function readBody(maxBodyBytes: number): RequestHandler {
       ended = true;
       next(error);
     };
-    // What comes after the end is still read, and dropped: a client that sends sees no answer until it has sent.
+    // The rest is still read, and dropped: many clients read no answer until they have sent everything.
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBodyBytes) end(new PublicError("body_too_large"));
@@ -59,7 +59,7 @@ function noBody(): PublicError {
   return invalidBody({ loc: ["body"], msg: "Field required", type: "missing" });
 }
 
-/** What the headers alone have against a body. */
+/** Why the headers alone rule a body out; null if they don't. */
 function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number): ErrorCode | null {
   const { "content-type": type, "content-encoding": encoding, "content-length": length } = headers;
   if (type !== undefined) {

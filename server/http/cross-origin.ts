@@ -1,7 +1,7 @@
 import cors from "cors";
 import type { RequestHandler } from "express";
 
-/** What a page's script may read, beside what every script may. */
+/** Headers that a page's script may read, beside those that every script may. */
 const exposedHeaders = [
   "Location",
   "Retry-After",

@@ -54,7 +54,7 @@ export function bodyProperties(document: Document, path: string): Record<string,
   return requestSchema(document, path).properties ?? {};
 }
 
-/** What the JSON bodies are that a path is POSTed; an empty schema where it takes none. */
+/** Schema of the JSON bodies that a path takes by POST; empty where it takes none. */
 export function requestSchema(document: Document, path: string): Schema {
   const body = document.paths[path]?.post?.requestBody;
   const { content } = (body?.$ref ? document.components.requestBodies[nameOf(body.$ref)] : body) ?? {};

@@ -56,7 +56,7 @@ function toPublicError(thrown: unknown, body: unknown): PublicError {
     : publicError(thrown);
 }
 
-/** What express-openapi-validator throws. */
+/** Errors of express-openapi-validator. */
 interface ValidationError {
   status?: number;
   errors?: Finding[];

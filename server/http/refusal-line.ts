@@ -9,7 +9,7 @@ const LONGEST = 300;
 const quoting = new Set(["value_error", "unsupported"]);
 
 /**
- * What a client that called this path was told, for the log: `422, body.max_tokens: Input should be a valid integer`.
+ * The client's error in one line, for the log: `422, body.max_tokens: Input should be a valid integer`.
  * Bounded, on one line, and with `hidesPrompts` without anything that the request says.
  * @param inner what the client was not told
  */
@@ -31,7 +31,7 @@ function reasonOf({ code, body: { detail } }: PublicError, hidesPrompts: boolean
 }
 
 function reasonOfField({ loc, msg, type }: FieldError, hidesPrompts: boolean): string {
-  // What follows a field's name may be a name that the request made up: a token of logit_bias.
+  // Below a field a name may be the request's own, as the tokens of logit_bias are.
   const path = hidesPrompts ? loc.filter((part, at) => at < 2 || typeof part === "number") : loc;
   return `${path.join(".")}: ${hidesPrompts && quoting.has(type) ? type : msg}`;
 }

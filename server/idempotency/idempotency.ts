@@ -19,7 +19,7 @@ export interface IdempotencyOptions {
   now?: () => number;
 }
 
-/** What is known of a key whose answer is kept. */
+/** The record of a key whose answer is kept. */
 interface KeyRecord {
   fingerprint: string;
   createdAt: number;
@@ -41,7 +41,7 @@ interface FirstRequest {
 const RECORDS = "key/";
 const answerKey = (id: string) => `answer/${id}`;
 
-/** What may turn out otherwise when it is asked again. */
+/** Statuses that may be others when the request is sent again. */
 const passing = new Set([408, 409, 425, 429]);
 
 /**
@@ -166,7 +166,7 @@ export class Idempotency {
     };
     recordResponse(res, {
       broken: () => {
-        // What goes to the disk with the answer will be there, whether its client hears of it or not.
+        // The answer is on its way to the disk, and stays there even if its client has left.
         if (first.record !== null) return;
         first.released = true;
         release();

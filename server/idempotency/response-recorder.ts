@@ -49,7 +49,7 @@ export function recordResponse(
   });
 }
 
-/** What belongs to the answer, whoever it is given to. */
+/** Headers that belong to the answer, whoever gets it. */
 export function lastingHeaders(res: Response): Record<string, string> {
   return Object.fromEntries(
     Object.entries(res.getHeaders()).flatMap(([name, value]) =>

@@ -122,7 +122,7 @@ export class Dispatcher {
           tokens: completionTokens,
         })),
       });
-      // What it held of its caller's limits is free again.
+      // The job no longer holds any of its caller's limits.
       this.#pausedCallers.delete(job.caller);
       log.info(`${job.id} - job ${job.state}`, { id: job.id });
     } catch (thrown) {

@@ -28,7 +28,7 @@ export class JobDocuments {
     return result && { ...this.summary(job), result: result.answer };
   }
 
-  /** What its callback's receiver is told: the same at each attempt. */
+  /** The body of its callback, the same at each attempt. */
   async forCallback(job: Job): Promise<object> {
     const { callback: _callback, ...document } = { callback: null, ...(await this.whole(job)) };
     return document;

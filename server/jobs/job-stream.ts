@@ -31,7 +31,7 @@ export interface JobStreamOptions extends EventStreamOptions {
   jobs: Jobs;
   job: Job;
   from: Position;
-  /** What `GET /jobs/{id}` answers now. */
+  /** The answer of `GET /jobs/{id}` now. */
   document: () => Promise<object>;
   /** Where a waiting job stands. */
   standing: () => object;
@@ -90,7 +90,7 @@ export class JobStream {
     this.#response.write(told);
   }
 
-  /** What the client doesn't have. A job that runs again is for a while behind what the client has. */
+  /** Text that the client doesn't have yet. A job that runs again is behind the client for a while. */
   #newText(sequences: readonly Written[]): string {
     let events = "";
     for (const [index, { text, tokens }] of sequences.entries()) {

@@ -1,7 +1,7 @@
 /** `queued` and `running` are active; the others are ends, which nothing follows. */
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
 
-/** What a job failed with: what its endpoint would have answered. */
+/** The error of a failed job, as its endpoint would have answered it. */
 export interface Failure {
   code: string;
   status: number;
@@ -18,7 +18,7 @@ export interface Callback {
   due: number;
 }
 
-/** What is kept of a job beside its body and its result. Times are in milliseconds since 1970. */
+/** A job's record, without its body and its result. Times are in milliseconds since 1970. */
 export interface JobRecord {
   id: string;
   /** Its place in the order of acceptance, from 1. */
@@ -36,7 +36,7 @@ export interface JobRecord {
   attempts: number;
   /** All that its sequences may get together. */
   maxTokens: number;
-  /** What it counts for in the bound on the store. */
+  /** Its share of the bound on the store. */
   bytes: number;
   failure: Failure | null;
   callback: Callback | null;
@@ -48,9 +48,9 @@ export interface Written {
   tokens: number;
 }
 
-/** What a job that is done has come to. */
+/** The result of a job that is done. */
 export interface JobResult {
-  /** What its endpoint would have answered. */
+  /** The answer that its endpoint would have given. */
   answer: object;
   sequences: Written[];
 }
@@ -59,7 +59,7 @@ export interface JobResult {
 export interface Job extends JobRecord {
   /** While it runs, what each of its sequences has written; after that, the store has it. */
   sequences: Written[];
-  /** What it has come to, where the disk did not take it: from there it would run again, and come to the same. */
+  /** Its result, where the disk did not take it. Read from the disk the job would run again, with the same result. */
   unsaved: JobResult | null;
   /** Its end, on its way to the disk. */
   ending: Promise<void> | null;

@@ -8,7 +8,7 @@ export class LimitReached extends PublicError {
   override name = "LimitReached";
 }
 
-/** What a generation has used. */
+/** Tokens that a generation has used. */
 export interface TokensUsed {
   promptTokens: number;
   completionTokens: number;
@@ -32,7 +32,7 @@ export interface Allowance {
 
 const none: TokensUsed = { promptTokens: 0, completionTokens: 0 };
 
-/** Whoever a key belongs to: what it may use, and what it has used. All requests with the key share it. */
+/** The owner of a key, with its limits and its use. All requests with the key share it. */
 export class Caller {
   readonly name: string;
   readonly ledger: Ledger;

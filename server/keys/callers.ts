@@ -4,9 +4,9 @@ import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Caller } from "./caller.js";
 import type { Now } from "./quota.js";
 
-/** Everybody who may call. */
+/** All callers. */
 export class Callers {
-  /** Whoever calls where no keys are set; nothing is refused. */
+  /** The caller of every request where no keys are set; it has no limits. */
   readonly anonymous: Caller;
   /** Null: there are no keys. An empty list is another thing: it lets nobody in. */
   #entries: { hash: Buffer; caller: Caller }[] | null = null;
@@ -37,13 +37,13 @@ export class Callers {
     this.#byName = new Map(this.#entries.map(({ caller }) => [caller.name, caller]));
   }
 
-  /** Whose key this is; null if it is nobody's. Takes the same time for every text of a length. */
+  /** The caller with this key; null if there is none. Takes the same time for every text of a length. */
   identify(key: string | undefined): Caller | null {
     if (this.#entries === null) return this.anonymous;
     if (key === undefined) return null;
     const presented = hashKey(key);
     let found: Caller | null = null;
-    // To the end, though it be found: the time is not to tell where it stands.
+    // Never stop early: timing must not reveal the position.
     for (const { hash, caller } of this.#entries) {
       if (timingSafeEqual(hash, presented)) found = caller;
     }

@@ -135,7 +135,7 @@ function fields(where: string, value: unknown, known: string[]): Record<string, 
   return value as Record<string, unknown>;
 }
 
-/** What a value is, in words that give away no text. */
+/** A value's kind in words, without its text. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null || typeof value === "boolean" || typeof value === "number") return String(value);

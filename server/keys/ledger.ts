@@ -13,7 +13,7 @@ const DAYS = 31;
 
 const nothing = (): Counts => ({ requests: 0, refused: 0, promptTokens: 0, completionTokens: 0 });
 
-/** What a caller has used since the start of the process, in all and on each of the last days (UTC). In memory alone. */
+/** A caller's use since the start of the process, in all and on each of the last days (UTC). Kept in memory alone. */
 export class Ledger {
   readonly since: Date;
   readonly total = nothing();

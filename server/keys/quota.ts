@@ -48,7 +48,7 @@ export class MinuteQuota implements Quota {
   }
 
   msUntilRoom(amount: number, held: number): number {
-    // What is held counts as if it were used now, which is the most that it can come to.
+    // Held tokens count as used: they are the most that can be used.
     const excess = this.used + held + amount - this.limit;
     return excess <= SLACK ? 0 : (excess * MINUTE) / this.limit;
   }

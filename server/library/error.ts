@@ -1,5 +1,5 @@
 /**
- * What went wrong with a generation:
+ * Why a generation failed:
  * `invalid_options` an option has a value that it doesn't take, or no text can have the form that is asked for;
  * `full` as many generations wait as may;
  * `closed` the model is closed, or is being closed;

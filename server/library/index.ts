@@ -1,5 +1,5 @@
 /*
- * What `import … from "jai-server"` gives. Its types name no others of the package: only this folder's declarations are
+ * The exports of `import … from "jai-server"`. Its types name no others of the package: only this folder's declarations are
  * part of it.
  */
 export { JaiError, type JaiErrorCode } from "./error.js";

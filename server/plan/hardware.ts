@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, freemem } from "node:os";
 import { dirname, join, posix } from "node:path";
 
-/** What this process may use of the machine that it runs on. */
+/** The part of the machine that this process may use. */
 export interface Hardware {
   /** `linux/x64` and the like, as Node names them. */
   platform: string;
@@ -42,7 +42,7 @@ export async function probeHardware(environment = process.env): Promise<Hardware
   };
 }
 
-/** What nvidia-smi lists, before CUDA_VISIBLE_DEVICES. */
+/** GPUs as nvidia-smi lists them, before CUDA_VISIBLE_DEVICES. */
 export interface ListedGpu extends Gpu {
   index: number;
   uuid: string;

@@ -1,7 +1,7 @@
 import type { Device } from "../../workers/protocol.js";
 import type { Hardware } from "./hardware.js";
 
-/** What a model takes of memory. */
+/** A model's needs of memory. */
 export interface ModelMemory {
   /** The graph and its weights on disk. */
   modelBytes: number;

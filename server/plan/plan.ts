@@ -18,7 +18,7 @@ export interface Plan {
   threads: number;
   /** Native threads of the first worker while no other has a sequence. */
   threadsAlone: number;
-  /** What was chosen and why, a sentence each, for the log and `/health`. */
+  /** Each choice and its reason in a sentence, for the log and `/health`. */
   reasons: string[];
 }
 

@@ -74,7 +74,7 @@ export interface PoolOptions {
   concurrency?: number;
 }
 
-/** What is known of a task while it is under way. */
+/** State of a task while it is under way. */
 interface UnderWay {
   task: Task;
   /** Null until a worker has it. */
@@ -300,7 +300,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 }
 
-/** What `run` has attached to a task. */
+/** The state that `run` has attached to a task. */
 function underWayOf(task: object): UnderWay {
   return (task as { [queueOptionsSymbol]: UnderWay })[queueOptionsSymbol];
 }

@@ -46,7 +46,7 @@ export interface TaskDefaults {
   stop: readonly string[];
 }
 
-/** What a task has beside its id and prompt. */
+/** A task without its id and prompt. */
 export type TaskFields = Omit<Task, "id" | "promptIds">;
 
 /** The tasks' fields of a body, for the sequence with this seed. @throws PublicError 422 for what its schema can't say */
@@ -151,7 +151,7 @@ function readBias(bias: Record<string, number>, vocabulary: number): [number, nu
   });
 }
 
-/** What came, for an error message: whoever sent it may have sent a lot. */
+/** The value as an error message shows it, cut short. */
 function shown(text: string): string {
   return JSON.stringify(text.length > 50 ? `${text.slice(0, 50)}…` : text);
 }

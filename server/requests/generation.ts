@@ -36,7 +36,7 @@ export class Generation {
   readonly #request: GenerationRequest;
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
-  /** What the caller may use for it. */
+  /** Tokens that the caller may use for it. */
   readonly #lease: Lease;
   #prepared: Prepared | null = null;
   #submitted = false;
@@ -114,7 +114,7 @@ export class Generation {
       written[sequence] = done.outcome.completionTokens;
       return done;
     });
-    // What is cancelled ends later than this does, and has written something all the same.
+    // Cancelled sequences end later than this does, and have written something too.
     void Promise.allSettled(ends).then(() => this.#settle(written));
     try {
       const done = await Promise.all(

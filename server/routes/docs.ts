@@ -37,7 +37,7 @@ const redocPage = `<!DOCTYPE html>
 </html>
 `;
 
-/** What Swagger UI's page loads, of all the files that come with it. */
+/** Files that Swagger UI's page loads. */
 const swaggerAssets = [
   "/docs/swagger-ui.css",
   "/docs/swagger-ui-bundle.js",
@@ -48,7 +48,7 @@ const swaggerAssets = [
 ];
 const redocAsset = "/redoc/redoc.standalone.js";
 
-/** What the pages load: served, and not in openapi.yaml. */
+/** Files that the pages load. They are served, and not in openapi.yaml. */
 export const pageAssets: readonly string[] = [...swaggerAssets, redocAsset];
 
 /** The pages need no key. */

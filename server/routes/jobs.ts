@@ -66,7 +66,7 @@ export function jobRoutes(parts: JobRoutesParts): Router {
   return router;
 }
 
-/** What a job is for, and the body as that operation takes it. */
+/** A job's operation, and the body as that takes it. */
 interface Call {
   operation: Operation;
   body: object;

@@ -22,7 +22,7 @@ export interface RenderBody {
   messages: ChatMessage[];
 }
 
-/** What the model sees of a text, and what it is that it sees. Nothing here takes a place in the queue. */
+/** Tokens and rendered conversations, without a generation. None of these takes a place in the queue. */
 export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
   const router = Router();
   const { tokenizer, chatTemplate, config } = model;

@@ -96,7 +96,7 @@ function validator(document: Document, validateResponses: boolean): Validator {
   const made =
     known.get(validateResponses) ??
     OpenApiValidator.middleware({
-      // It writes into what it is given.
+      // The validator writes into its argument.
       apiSpec: structuredClone(document) as never,
       validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
       validateResponses,

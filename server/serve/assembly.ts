@@ -37,7 +37,7 @@ export type AssemblyConfig = Pick<
   | "callbackPrivate"
 >;
 
-/** What the rest is made of. */
+/** The parts that everything else is built on. */
 export interface AssemblyBase {
   config: AssemblyConfig;
   /** Folder of jobs and answers. */

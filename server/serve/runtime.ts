@@ -92,7 +92,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     return new Runtime(model, plan, options);
   }
 
-  /** What the self-test said of this machine's numbers; null until the model is loaded. */
+  /** Result of the self-test on this machine; null until the model is loaded. */
   get selfTest(): SelfTestResult | null {
     return this.#selfTest;
   }

@@ -24,15 +24,15 @@ export class UsageError extends Error {
 interface Setting<T> {
   /** The flag without its dashes; JAI_ and the same in capitals is the environment variable. */
   flag: string;
-  /** What the flag's value is called in the usage. */
+  /** Name of the flag's value in the usage. */
   value: string;
   /** Null: the text is no such value. */
   parse: (text: string) => T | null;
-  /** What `parse` takes, in words. */
+  /** Values that `parse` takes, in words. */
   expected: string;
   default: T;
   description: string;
-  /** What is given is not to be shown, in an error either. */
+  /** The value is a secret: not even an error shows it. */
   secret?: true;
 }
 
@@ -266,7 +266,7 @@ export type Config = {
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
 
-/** What other commands read. */
+/** Settings that other commands read too. */
 const otherNames = ["JAI_API_KEY"];
 
 /** A line for each `JAI_…` of the environment that no setting reads, with the setting that may have been meant. */

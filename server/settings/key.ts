@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What a key may use; null is no limit. */
+/** A key's limits; null is no limit. */
 export interface Limits {
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;

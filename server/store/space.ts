@@ -21,7 +21,7 @@ export class Space {
   }
 }
 
-/** What a kept thing counts for beside its texts: keys, the index in memory, the store's own book-keeping. */
+/** Bytes that a record costs beside its texts: keys, the index in memory, the store's own book-keeping. */
 const OVERHEAD_BYTES = 1024;
 
 export function sizeOf(...texts: string[]): number {

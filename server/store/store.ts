@@ -100,7 +100,7 @@ export class Store {
   }
 
   async #writeAll(): Promise<void> {
-    // What else is written in this turn of the event loop comes along.
+    // Other writes of this turn of the event loop come along.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending;

@@ -9,7 +9,7 @@ import type { Delta, Events } from "./events.js";
 const BEAT_MS = 5000;
 const QUIET_BEATS = 2;
 
-/** What a sequence has written. */
+/** A sequence's text so far, as the stream has told it. */
 interface Told {
   /** The delta that waits for room. */
   pending: Delta;

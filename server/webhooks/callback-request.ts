@@ -11,7 +11,7 @@ const LONGEST_URL = 2048;
 
 const PERMISSION = "JAI_CALLBACK_PRIVATE=allow permits others";
 
-/** What is wrong with a URL to call back, as far as it shows without asking anybody; null for nothing. */
+/** Why a URL can't be called back, as far as the URL alone shows; null if it can. */
 export function checkCallbackUrl(text: string, addresses: PrivateAddresses): string | null {
   if (text.length > LONGEST_URL) return `expected a URL of at most ${LONGEST_URL} characters`;
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -7,7 +7,7 @@ import { signedHeaders } from "./signature.js";
 export interface CallbacksOptions {
   jobs: Jobs;
   secrets: readonly Buffer[];
-  /** What `GET /jobs/{id}` answers. */
+  /** The answer of `GET /jobs/{id}`. */
   document: (job: Job) => Promise<object>;
   /** Resolves to the answer's status. */
   send: (request: CallbackRequest) => Promise<number>;

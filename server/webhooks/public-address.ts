@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 
-/** What is no place on the public internet, by IANA's registry of special-purpose addresses (RFC 6890) and RFC 5771. */
+/** Addresses that are not on the public internet, by IANA's registry of special-purpose addresses (RFC 6890) and RFC 5771. */
 const special4 = subnets("ipv4", [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],

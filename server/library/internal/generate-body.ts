@@ -45,7 +45,7 @@ const fieldNames = (properties: object) => Object.keys(properties).map(camelCase
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What is given. @throws JaiError for what is not one of `names` */
+/** The options that are set. @throws JaiError for one that is not in `names` */
 function fieldsOf(options: unknown, names: readonly string[], prefix = ""): Fields {
   if (!isObject(options)) throw invalid("options", "an object", options);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

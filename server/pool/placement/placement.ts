@@ -2,7 +2,7 @@ import { chunkAt } from "../../../workers/engine/cache/chunks.js";
 import { type Beginnings, beginnings, RecentPrompts } from "./recent-prompts.js";
 
 /**
- * What a worker's work costs, in units of what a decode step takes longer for each sequence in it. Measured on one thread
+ * Costs of a worker's work. The unit is the time by which each sequence makes a decode step longer. Measured on one thread
  * (24 MB of int8 weights): a step takes 0.7 ms + 0.4 ms for each sequence, a prompt 0.2 ms a token. Other machines and
  * models differ in the unit, far less in the ratios.
  */

@@ -13,7 +13,7 @@ export interface ChoiceEvents {
 }
 
 export interface OpenAiEventsParts {
-  /** What all chunks have: id, object, created, model. */
+  /** Fields that all chunks have: id, object, created, model. */
   head: object;
   choices: readonly ChoiceEvents[];
   /** Tell the usage in a chunk of its own. */

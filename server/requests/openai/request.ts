@@ -2,7 +2,7 @@ import type { ModelFolder } from "../../../models/folder.js";
 import { errors, invalidBody, invalidField, PublicError } from "../../errors/errors.js";
 import type { GenerationFields } from "../fields.js";
 
-/** What both of OpenAI's generating operations take beside what all take. */
+/** Fields that both of OpenAI's generating operations take beside the common ones. */
 export interface OpenAiFields extends Partial<GenerationFields> {
   model?: string | null;
   stream_options?: { include_usage?: boolean | null } | null;
@@ -49,12 +49,12 @@ export function checkLength(field: string, chars: number, { maxPromptChars }: Li
 
 export interface BudgetQuestion {
   promptTokens: number;
-  /** What the prompt is called. */
+  /** Name of the prompt's field. */
   what: "messages" | "prompt";
   /** The field with the number that is asked for, and the number. */
   field: string;
   asked: number | null;
-  /** What is meant where none is asked for, if there is room for so many. */
+  /** Default number, if there is room for so many. */
   usual: number;
   context: number;
   limits: Limits;
@@ -75,7 +75,7 @@ export function tokenBudget(question: BudgetQuestion): number {
   return asked ?? Math.min(usual, limits.maxTokens, context - promptTokens);
 }
 
-/** What came, for an error message: whoever sent it may have sent a lot. */
+/** The value as an error message shows it, cut short. */
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

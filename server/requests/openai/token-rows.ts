@@ -10,7 +10,7 @@ export interface TokenRow {
   top: readonly (readonly [id: number, logprob: number])[] | null;
   /** Characters of the text before it. */
   start: number;
-  /** What a token is in its place. */
+  /** A token in its place. */
   write(id: number): TokenBytes;
 }
 
