@@ -3,7 +3,7 @@ import { invalidBody, type PublicError, publicError } from "../errors/errors.js"
 import { type Finding, fieldError } from "../errors/field-error.js";
 import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
-import { Removed } from "../queue/refusal.js";
+import { Cancelled } from "../queue/refusal.js";
 import { EventStream } from "../streams/event-stream.js";
 import { bounded, refusalLine } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
@@ -33,7 +33,7 @@ interface Failure {
 
 function logError(log: Log, { thrown, error, req, res }: Failure): void {
   const id = requestId(res);
-  if (thrown instanceof Removed && req.socket.destroyed) {
+  if (thrown instanceof Cancelled && req.socket.destroyed) {
     log.info(`${id} - cancelled`, { id });
     return;
   }

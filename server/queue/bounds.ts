@@ -20,10 +20,6 @@ export class Bounds {
     this.#most = most;
   }
 
-  get isEmpty(): boolean {
-    return this.#sequences === 0;
-  }
-
   /**
    * Takes places, or says which bound is in the way. An estimate of prompt tokens beyond the bound counts as the bound:
    * it may be too high by far.

@@ -14,10 +14,6 @@ export class Heap<T> {
     return this.#items;
   }
 
-  peek(): T | undefined {
-    return this.#items[0];
-  }
-
   push(item: T): void {
     this.#items.push(item);
     this.#rise(this.#items.length - 1);

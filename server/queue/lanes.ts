@@ -14,7 +14,7 @@ export const AGEING_MS = 10_000;
 const QUANTUM = 64;
 
 /** What waits, as far as its turn depends on it. */
-export interface Claim {
+export interface Candidate {
   readonly caller: string;
   /** An integer within `PRIORITIES`. */
   readonly priority: number;
@@ -58,7 +58,7 @@ interface Lane<T> {
 }
 
 /** What will have become of a flow's turn. */
-interface Forecast<T> extends Turn {
+interface FutureTurn<T> extends Turn {
   readonly flow: Flow<T> | null;
   node: Node<T> | null;
   /** Something more is counted behind the flow's last entry. */
@@ -77,7 +77,7 @@ const sooner = (a: Turn, b: Turn) => (a.round === b.round ? a.order < b.order : 
  * Entries age at the head of their caller's line, not from their arrival. Else whoever has let a thousand pile up would
  * lift them all above the first of another caller.
  */
-export class Lanes<T extends Claim> {
+export class Lanes<T extends Candidate> {
   readonly #now: () => number;
   /** Highest first. */
   readonly #lanes: Lane<T>[] = [];
@@ -93,11 +93,6 @@ export class Lanes<T extends Claim> {
 
   get size(): number {
     return this.#size;
-  }
-
-  /** How many of a caller's wait in a class. */
-  sizeOf({ caller, priority }: Pick<Claim, "caller" | "priority">): number {
-    return this.#lane(priority).flows.get(caller)?.size ?? 0;
   }
 
   push(entry: T): Node<T> {
@@ -170,17 +165,17 @@ export class Lanes<T extends Claim> {
    * just come, and told as null. Each step is O(log callers); nothing may be changed between two steps.
    */
   order(): Generator<T>;
-  order(extra: Claim): Generator<T | null>;
-  *order(extra?: Claim): Generator<T | null> {
+  order(extra: Candidate): Generator<T | null>;
+  *order(extra?: Candidate): Generator<T | null> {
     this.#age();
-    const forecasts = this.#lanes.map(
-      ({ turns }) => new Heap<Forecast<T>>(sooner, turns.items.map(forecastOf)),
+    const futures = this.#lanes.map(
+      ({ turns }) => new Heap<FutureTurn<T>>(sooner, turns.items.map(futureOf)),
     );
-    if (extra !== undefined) this.#foresee(extra, forecasts);
+    if (extra !== undefined) this.#foresee(extra, futures);
     // Behind everybody who is here.
     let later = 2 ** 52;
     for (const [index, { priority }] of this.#lanes.entries()) {
-      const turns = forecasts[index]!;
+      const turns = futures[index]!;
       for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
         if (turn.node === null) {
           if (turn.isExtra) yield null;
@@ -195,7 +190,7 @@ export class Lanes<T extends Claim> {
         } else {
           const home = this.#lane(entry.priority);
           enter(turn, home.round, later++, entry.tokens);
-          forecasts[PRIORITIES.max - home.priority]!.push(turn);
+          futures[PRIORITIES.max - home.priority]!.push(turn);
         }
       }
     }
@@ -205,7 +200,7 @@ export class Lanes<T extends Claim> {
    * How many start before the last of a caller's entries of a class, about, in O(callers): as `order` has it, but that each
    * caller's entries are taken to cost the same. With `extra`, before one that would come now.
    */
-  ahead({ caller, priority }: Pick<Claim, "caller" | "priority">, extra = false): number {
+  ahead({ caller, priority }: Pick<Candidate, "caller" | "priority">, extra = false): number {
     const home = this.#lane(priority);
     const own = home.flows.get(caller);
     const before = own === undefined ? 0 : own.size - (extra ? 0 : 1);
@@ -234,16 +229,16 @@ export class Lanes<T extends Claim> {
     flow.rounds = flow.size === 0 ? 0 : flow.rounds + sign * Math.max(tokens / QUANTUM, 1);
   }
 
-  #foresee(extra: Claim, forecasts: Heap<Forecast<T>>[]): void {
+  #foresee(extra: Candidate, futures: Heap<FutureTurn<T>>[]): void {
     const home = this.#lane(extra.priority);
     const flow = home.flows.get(extra.caller);
     if (flow !== undefined && (flow.line.first !== null || !isPaid(flow))) {
-      for (const turn of forecasts[PRIORITIES.max - flow.lane.priority]!.items)
+      for (const turn of futures[PRIORITIES.max - flow.lane.priority]!.items)
         if (turn.flow === flow) turn.isExtra = true;
       return;
     }
     const turn = { round: home.round, order: home.orders, balance: QUANTUM };
-    forecasts[PRIORITIES.max - home.priority]!.push({ ...turn, flow: null, node: null, isExtra: true });
+    futures[PRIORITIES.max - home.priority]!.push({ ...turn, flow: null, node: null, isExtra: true });
   }
 
   #lane(priority: number): Lane<T> {
@@ -288,7 +283,7 @@ export class Lanes<T extends Claim> {
 /** Whether nobody has to wait for it to get out of debt. */
 const isPaid = <T>(flow: Flow<T>) => flow.round <= flow.home.round;
 
-function forecastOf<T>(flow: Flow<T>): Forecast<T> {
+function futureOf<T>(flow: Flow<T>): FutureTurn<T> {
   const { round, order, balance } = flow;
   return { round, order, balance, flow, node: flow.line.first, isExtra: false };
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { holdQueue } from "./fixtures/held-queue.js";
 import { settled, VirtualClock } from "./fixtures/virtual-clock.js";
 import { Queue } from "./queue.js";
-import { type Refusal, Removed } from "./refusal.js";
+import { Cancelled, type Refusal } from "./refusal.js";
 import type { Standing } from "./ticket.js";
 
 const refused = (reason: Refusal) => ({ name: "QueueRefusal", reason });
@@ -196,7 +196,7 @@ test("a request that waits and is given up never starts, and its place is free a
   const { done } = enter("a");
   const { ticket, done: removed } = enter("b");
   ticket.cancel();
-  await assert.rejects(removed, Removed);
+  await assert.rejects(removed, Cancelled);
   enter("c");
   job("a").end("A");
   await done;
@@ -234,7 +234,7 @@ test("a request that is given up between its reservation and its submission is n
   const ticket = reserve();
   ticket.cancel();
   ticket.adjust(5);
-  await assert.rejects(submit(ticket, "a"), Removed);
+  await assert.rejects(submit(ticket, "a"), Cancelled);
   assert.deepEqual(started, []);
 });
 
@@ -245,7 +245,7 @@ test("of a request of which some run and some wait, giving it up takes both", as
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
   ticket.cancel();
-  await Promise.all([assert.rejects(b!, Removed), assert.rejects(c!, Removed)]);
+  await Promise.all([assert.rejects(b!, Cancelled), assert.rejects(c!, Cancelled)]);
   assert.deepEqual([cancelled, queue.waiting, queue.running], [["a"], 0, 1]);
   job("a").end("cancelled");
   assert.equal((await a!).outcome, "cancelled");
@@ -305,7 +305,7 @@ test("clear gives up what is reserved and waits, and cancels what runs", async (
   reserve();
   const drain = queue.drain();
   queue.clear();
-  await assert.rejects(waiting, Removed);
+  await assert.rejects(waiting, Cancelled);
   assert.deepEqual(cancelled, ["a"]);
   job("a").end("cancelled");
   await done;
@@ -401,7 +401,7 @@ test("a listener that gives up its request in the middle of it disturbs nobody",
   const leaving = reserve();
   const left = assert.rejects(
     submit(leaving, "c", ({ position }) => position === 1 && leaving.cancel()),
-    Removed,
+    Cancelled,
   );
   let last = 0;
   enter("d", {}, ({ position }) => {

@@ -35,8 +35,8 @@ export class NeverFits extends PublicError {
  * The request was given up before it was done. A client that is still there to read this lost its place at the end of a
  * drain.
  */
-export class Removed extends PublicError {
-  override name = "Removed";
+export class Cancelled extends PublicError {
+  override name = "Cancelled";
   constructor() {
     super("draining", { retryAfter: 1 });
   }

@@ -10,7 +10,7 @@ import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { QueueRefusal, Cancelled } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
@@ -117,7 +117,7 @@ function accept({ background, queue, log }: JobRoutesParts): RequestHandler {
   return async (req, res) => {
     const caller = callerOf(res);
     // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
-    if (req.socket.destroyed) throw new Removed();
+    if (req.socket.destroyed) throw new Cancelled();
     if (queue.state === "draining")
       throw new QueueRefusal(
         "draining",
