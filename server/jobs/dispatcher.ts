@@ -6,7 +6,7 @@ import type { Log } from "../log.js";
 import { type Outcome, type Task, WorkerLost } from "../pool/pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal, Cancelled } from "../queue/refusal.js";
+import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { isRunning, type Job } from "./job.js";

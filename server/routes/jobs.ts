@@ -10,7 +10,7 @@ import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal, Cancelled } from "../queue/refusal.js";
+import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";

@@ -137,14 +137,14 @@ test("while no worker is there, it's as if they were back at once", () => {
 });
 
 test("a full queue says when a refused request would have started, and a draining one when all is done", async () => {
-  const { queue, clock, enter, reserve, job } = holdQueue({ slots: 2, limit: 4, written: () => 100 });
+  const { queue, clock, enter, reserve, execution } = holdQueue({ slots: 2, limit: 4, written: () => 100 });
   const request = { caller: "anonymous", priority: 0 };
   assert.equal(queue.retryAfter(request), 1);
   for (let n = 0; n < 40; n++) {
     const both = [enter(`${n}a`), enter(`${n}b`)];
     await clock.advance(4000);
-    job(`${n}a`).end("");
-    job(`${n}b`).end("");
+    execution(`${n}a`).end("");
+    execution(`${n}b`).end("");
     for (const { done } of both) await done;
   }
   for (const id of ["c", "d", "e", "f", "g", "h"]) enter(id);
