@@ -6,7 +6,7 @@ import type { Log } from "../log.js";
 import { type Outcome, type Task, WorkerLost } from "../pool/pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { isRunning, type Job } from "./job.js";
@@ -160,7 +160,7 @@ export class Dispatcher {
     if (isPassing(thrown)) {
       job.attempts--;
       jobs.putBack(job);
-      if (!(thrown instanceof Removed)) this.#pause(job.caller, thrown);
+      if (!(thrown instanceof Cancelled)) this.#pause(job.caller, thrown);
       return;
     }
     if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
@@ -202,5 +202,5 @@ function isOwnLimit(thrown: unknown): thrown is PublicError {
  */
 function isPassing(thrown: unknown): boolean {
   const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";
-  return isLate || [QueueRefusal, LimitReached, Removed].some((kind) => thrown instanceof kind);
+  return isLate || [QueueRefusal, LimitReached, Cancelled].some((kind) => thrown instanceof kind);
 }

@@ -1,15 +1,15 @@
 import { NeverFits } from "./refusal.js";
 
 export interface BoundsOptions {
-  /** How many sequences there may be in all, in whatever state. */
+  /** How many sequences there may be in all states together. */
   sequences: number;
   /** How many of them may be one caller's. */
   sequencesOfCaller: number;
-  /** How many prompt tokens the sequences that have not started may have. */
+  /** How many prompt tokens those may have that have not started. */
   promptTokens: number;
 }
 
-/** Counts what is reserved, so that nothing is computed for a request that there is no place for. */
+/** Counts places, so that nothing is computed for a request that there is no place for. */
 export class Bounds {
   readonly #most: BoundsOptions;
   readonly #byCaller = new Map<string, number>();
@@ -20,13 +20,9 @@ export class Bounds {
     this.#most = most;
   }
 
-  get isEmpty(): boolean {
-    return this.#sequences === 0;
-  }
-
   /**
-   * Takes places, or says which bound is in the way. An estimate of prompt tokens beyond the bound counts as the bound:
-   * it may be too high by far.
+   * Takes places, or says which bound is in the way. An estimate of prompt tokens may be far too high, so that one beyond
+   * the bound counts as the bound.
    * @throws NeverFits
    */
   take(caller: string, sequences: number, promptTokens: number): "full" | "caller_full" | null {
@@ -42,22 +38,22 @@ export class Bounds {
     return null;
   }
 
-  /** @throws NeverFits for more than there could ever be a place for */
+  /** @throws NeverFits for more than an empty queue has places for */
   assertFits(sequences: number, promptTokens = 0): void {
     const most = this.#most;
-    // One sequence is no invalid request, whatever the bounds.
+    // Whatever the bounds, a request for one sequence is valid.
     const mostSequences = Math.max(Math.min(most.sequences, most.sequencesOfCaller), 1);
     if (sequences > mostSequences) throw new NeverFits("sequences", mostSequences, sequences);
     if (promptTokens > most.promptTokens)
       throw new NeverFits("prompt tokens", most.promptTokens, promptTokens);
   }
 
-  /** As `take` counts it. */
+  /** An estimate as `take` counts it. */
   estimate(promptTokens: number): number {
     return Math.min(promptTokens, this.#most.promptTokens);
   }
 
-  /** Counts other prompt tokens in place of an estimate; false: there is no place for so many. @throws NeverFits */
+  /** Replaces an estimate of prompt tokens. Returns false if there is no place for so many. @throws NeverFits */
   adjust(from: number, to: number): boolean {
     this.assertFits(1, to);
     const most = this.#most.promptTokens;
@@ -66,7 +62,7 @@ export class Bounds {
     return true;
   }
 
-  /** A sequence has started, or is given up before: its prompt waits no longer. */
+  /** Gives prompt tokens back when a sequence starts or is given up. */
   leaveTokens(promptTokens: number): void {
     this.#promptTokens -= promptTokens;
   }

@@ -1,8 +1,8 @@
-/** Where the queue gets its time from; a test brings its own. */
+/** The queue's time; tests bring their own. */
 export interface Clock {
-  /** Milliseconds since whenever. */
+  /** Milliseconds since some moment. */
   now(): number;
-  /** Calls back once after so many milliseconds, unless the function that it returns is called before. */
+  /** Calls back once after so many milliseconds; the function that it returns cancels that. */
   after(ms: number, callback: () => void): () => void;
 }
 

@@ -29,16 +29,16 @@ test("a request that waits too long is given up at its deadline, though no slot 
 });
 
 test("the wait begins with the reservation and ends with the start", async () => {
-  const { clock, reserve, submit, enter, job } = holdQueue();
+  const { clock, reserve, submit, enter, execution } = holdQueue();
   const { done: running } = enter("a", { timeouts: { queue: 1 } });
   const ticket = reserve({ timeouts: { queue: 3 } });
   await clock.advance(2000);
   const done = submit(ticket, "b");
   await clock.advance(999);
-  job("a").end("A");
+  execution("a").end("A");
   assert.equal((await running).outcome, "A");
   await clock.advance(60_000);
-  job("b").end("B");
+  execution("b").end("B");
   assert.equal((await done).outcome, "B");
 });
 
@@ -52,19 +52,19 @@ test("a deadline that passes before the submission takes the place back, and is 
 });
 
 test("a running request's deadline is told at once, and its slot stays taken until the worker lets go", async () => {
-  const { queue, clock, started, cancelled, enter, job } = holdQueue();
+  const { queue, clock, started, cancelled, enter, execution } = holdQueue();
   const { done } = enter("a", { timeouts: { total: 5 } });
   enter("b");
   await clock.advance(5000);
   await assert.rejects(done, exceeded("total", 5));
   assert.deepEqual([cancelled, started, queue.running], [["a"], ["a"], 1]);
-  job("a").end("cancelled");
+  execution("a").end("cancelled");
   await settled();
   assert.deepEqual([started, queue.running], [["a", "b"], 1]);
 });
 
 test("the first token has its own deadline, from the reservation on", async () => {
-  const { clock, enter, job } = holdQueue({ slots: 2 });
+  const { clock, enter, execution } = holdQueue({ slots: 2 });
   const late = enter("a", { timeouts: { firstToken: 2 } });
   const early = enter("b", { timeouts: { firstToken: 2 } });
   assert.equal(late.ticket.wantsProgress, true);
@@ -73,7 +73,7 @@ test("the first token has its own deadline, from the reservation on", async () =
   await clock.advance(1);
   await assert.rejects(late.done, exceeded("firstToken", 2));
   await clock.advance(60_000);
-  job("b").end("B");
+  execution("b").end("B");
   assert.equal((await early.done).outcome, "B");
 });
 
@@ -92,16 +92,16 @@ test("a stall is a pause after a token, however long the whole takes", async () 
 });
 
 test("what waits does not stall, and what starts later has its own time", async () => {
-  const { clock, reserve, job, enter } = holdQueue({ limit: 10 });
+  const { clock, reserve, execution, enter } = holdQueue({ limit: 10 });
   const ticket = reserve({ sequences: 2, timeouts: { stall: 1 } });
   const [a, b] = ticket.submit(["a", "b"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })));
   const other = enter("other", { caller: "other" });
   ticket.progress();
   await clock.advance(500);
-  job("a").end("A");
+  execution("a").end("A");
   await a;
   await clock.advance(60_000);
-  job("other").end("");
+  execution("other").end("");
   await other.done;
   await clock.advance(999);
   assert.equal(await isSettled(b!), false);
@@ -121,7 +121,7 @@ test("a deadline ends all of a request's sequences, running and waiting", async 
 });
 
 test("nothing is left ticking once a request has ended or was given up", async () => {
-  const { clock, enter, reserve, job } = holdQueue({ limit: 10 });
+  const { clock, enter, reserve, execution } = holdQueue({ limit: 10 });
   const timeouts = { queue: 1, firstToken: 2, stall: 3, total: 4 };
   const first = enter("a", { timeouts });
   const second = enter("b", { timeouts });
@@ -129,7 +129,7 @@ test("nothing is left ticking once a request has ended or was given up", async (
   first.ticket.progress();
   second.ticket.cancel();
   third.cancel();
-  job("a").end("A");
+  execution("a").end("A");
   await first.done;
   assert.equal(clock.timers.size, 0);
 });

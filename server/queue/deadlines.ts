@@ -1,7 +1,7 @@
 import { errors, PublicError } from "../errors/errors.js";
 import type { Clock } from "./clock.js";
 
-/** How long a request may take, in seconds; what is left out may take forever. */
+/** How long a request may take, in seconds. There is no limit to what is left out. */
 export interface Timeouts {
   /** From the reservation until the first of its sequences starts. */
   queue?: number | undefined;
@@ -17,7 +17,7 @@ export type Deadline = keyof Timeouts;
 
 const deadlines = ["queue", "firstToken", "stall", "total"] as const;
 
-/** Node's timers wait no longer: one that is to, calls back at once. */
+/** Node's longest timer. A longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const awaited: Readonly<Record<Deadline, string>> = {
@@ -38,7 +38,7 @@ export class DeadlineExceeded extends PublicError {
   }
 }
 
-/** What a request asks for, within the server's own: a request can wait less than those, never more. */
+/** The shorter of the server's own timeouts and those that a request asks for. */
 export function within(own: Timeouts, asked: Timeouts = {}): Timeouts {
   const timeouts: Timeouts = {};
   for (const deadline of deadlines) {
@@ -51,7 +51,7 @@ export function within(own: Timeouts, asked: Timeouts = {}): Timeouts {
   return timeouts;
 }
 
-/** One request's deadlines. They pass at their time, not when something else happens next. */
+/** One request's deadlines, each with a timer of its own. */
 export class Deadlines {
   readonly #timeouts: Timeouts;
   readonly #clock: Clock;
@@ -67,7 +67,7 @@ export class Deadlines {
     for (const deadline of deadlines) if (deadline !== "stall") this.#arm(deadline, clock.now());
   }
 
-  /** Whether `token` has to be called. */
+  /** Whether `token` has to be called for each token. */
   get wantTokens(): boolean {
     return this.#timeouts.firstToken !== undefined || this.#timeouts.stall !== undefined;
   }
@@ -85,7 +85,7 @@ export class Deadlines {
     if (!this.#armed.has("stall")) this.#arm("stall", this.#lastTokenAt);
   }
 
-  /** No sequence runs, so that no token can come. */
+  /** No sequence runs now, so that no token can come. */
   paused(): void {
     this.#disarm("stall");
   }
@@ -101,7 +101,7 @@ export class Deadlines {
       this.#armed.set(deadline, this.#clock.after(Math.min(Math.ceil(ms), LONGEST_TIMER_MS), pass));
     };
     const pass = () => {
-      // A timer is not set anew with every token, and Node's may come a moment early.
+      // Too early? A stall's timer is not restarted with every token, and Node's timers may fire a moment early.
       const from = deadline === "stall" ? (this.#lastTokenAt ?? since) : since;
       const at = from + seconds * 1000;
       const left = at - this.#clock.now();

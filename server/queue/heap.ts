@@ -1,21 +1,17 @@
-/** A binary heap: what comes before everything else is found in O(1), added and taken in O(log n). */
+/** A binary heap: `items[0]` comes before all others. Adding one and taking the first is O(log n). */
 export class Heap<T> {
   readonly #items: T[];
   readonly #before: (a: T, b: T) => boolean;
 
-  /** `items` have to be in a heap's order already: one item, another heap's `items`, or sorted. */
+  /** @param items already in heap order: sorted, or another heap's `items` */
   constructor(before: (a: T, b: T) => boolean, items: T[] = []) {
     this.#before = before;
     this.#items = items;
   }
 
-  /** In the heap's own order, in which only the first is the least. */
+  /** In heap order: only the first is sure to be the least. */
   get items(): readonly T[] {
     return this.#items;
-  }
-
-  peek(): T | undefined {
-    return this.#items[0];
   }
 
   push(item: T): void {

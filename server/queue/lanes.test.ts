@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { randomNumbers } from "./fixtures/random.js";
-import { AGEING_MS, type Claim, Lanes } from "./lanes.js";
+import { AGEING_MS, type Candidate, Lanes } from "./lanes.js";
 
-interface Entry extends Claim {
+interface Entry extends Candidate {
   name: string;
 }
 
@@ -151,9 +151,9 @@ test("the order that is foretold is the order that comes, for one that would com
       clock.now += pick(AGEING_MS / 5);
     }
     const foretold = [...lanes.order()].map(({ name }) => name);
-    const claim = { caller: "abcdef"[pick(6)]!, priority: pick(3) - 1, tokens: 1 + pick(400) };
-    const withExtra = [...lanes.order(claim)].map((entry) => entry?.name ?? "extra");
-    lanes.push({ name: "extra", ...claim });
+    const candidate = { caller: "abcdef"[pick(6)]!, priority: pick(3) - 1, tokens: 1 + pick(400) };
+    const withExtra = [...lanes.order(candidate)].map((entry) => entry?.name ?? "extra");
+    lanes.push({ name: "extra", ...candidate });
     const came = drain(lanes);
     assert.deepEqual(withExtra, came);
     assert.deepEqual(foretold.toSorted(), came.filter((name) => name !== "extra").toSorted());
@@ -171,9 +171,9 @@ test("how many go before is told about right without counting them", () => {
       });
     for (let n = Math.floor(random() * 300); n > 0; n--) lanes.shift();
     for (const caller of ["a", "b", "c", "d"]) {
-      const claim = { caller, priority: 0, tokens: 300 };
-      const exact = [...lanes.order(claim)].indexOf(null);
-      const about = lanes.ahead(claim, true);
+      const candidate = { caller, priority: 0, tokens: 300 };
+      const exact = [...lanes.order(candidate)].indexOf(null);
+      const about = lanes.ahead(candidate, true);
       assert.ok(Math.abs(about - exact) <= 3 + 0.1 * exact, `${caller}: expected ${exact}, got ${about}`);
     }
   }

@@ -1,34 +1,34 @@
 import { Heap } from "./heap.js";
 import { Line, type Node } from "./line.js";
 
-/** Higher starts sooner; 0 is what a request has that says nothing. */
+/** Higher starts sooner; the default is 0. */
 export const PRIORITIES = { min: -10, max: 10 } as const;
 
 /**
- * After so long at the head of its caller's line, an entry counts as one class higher: ten seconds is more than most
- * requests run, so that a class means something, and brings the lowest beside the highest within 200 seconds.
+ * After so long at the head of its caller's line, an entry counts as one class higher. Ten seconds is longer than most
+ * requests run, so that classes keep their meaning; the lowest class reaches the highest within 200 seconds.
  */
 export const AGEING_MS = 10_000;
 
-/** What a caller's turn is worth, in tokens: less than nearly every request costs, so that callers take turns often. */
+/** Tokens that a caller gets with each round. Nearly every request costs more, so that callers take turns often. */
 const QUANTUM = 64;
 
-/** What waits, as far as its turn depends on it. */
-export interface Claim {
+/** What a waiting entry's turn depends on. */
+export interface Candidate {
   readonly caller: string;
   /** An integer within `PRIORITIES`. */
   readonly priority: number;
-  /** In tokens: the prompt's and the most that are written. */
+  /** Its cost: the prompt's tokens and the most that it may write. */
   readonly tokens: number;
 }
 
-/** When a caller's turn comes, within a class. */
+/** When a caller's turn comes within a class. */
 interface Turn {
-  /** It has nothing to do with the rounds before. */
+  /** It has no turn in the rounds before. */
   round: number;
-  /** Within a round, who came first. */
+  /** Within a round, the lowest is first. */
   order: number;
-  /** Tokens that it may still use; it gets a QUANTUM with every round, and starts nothing while it is in debt. */
+  /** Tokens that it may still use. It gets a QUANTUM with every round, and starts nothing while in debt. */
   balance: number;
 }
 
@@ -36,32 +36,32 @@ interface Turn {
 interface Flow<T> extends Turn {
   readonly caller: string;
   readonly home: Lane<T>;
-  /** Where its first entry counts; above `home` once that has aged. */
+  /** Where its first entry counts now; above `home` once the entry has aged. */
   lane: Lane<T>;
   readonly line: Line<T>;
-  /** When its first entry came to be the first, or was last moved up. */
+  /** When its first entry became the first, or was last moved up. */
   agedAt: number;
   /** How many entries it has, and in how many rounds it can start them all. */
   size: number;
   rounds: number;
 }
 
-/** A class. */
+/** All flows of one class. */
 interface Lane<T> {
   readonly priority: number;
-  /** By caller, those of this class. */
+  /** The flows of this class by caller. */
   readonly flows: Map<string, Flow<T>>;
-  /** Those whose first entry counts here, by turn. */
+  /** The flows whose first entry counts here, ordered by turn. */
   readonly turns: Heap<Flow<T>>;
   round: number;
   orders: number;
 }
 
-/** What will have become of a flow's turn. */
-interface Forecast<T> extends Turn {
+/** A flow's turn in the predicted order, at some step of it. */
+interface FutureTurn<T> extends Turn {
   readonly flow: Flow<T> | null;
   node: Node<T> | null;
-  /** Something more is counted behind the flow's last entry. */
+  /** An extra entry is counted behind the flow's last. */
   isExtra: boolean;
 }
 
@@ -70,18 +70,18 @@ const sooner = (a: Turn, b: Turn) => (a.round === b.round ? a.order < b.order : 
 /**
  * Who starts next. Classes are strict: nothing starts while something of a higher class waits. Inside a class callers
  * take turns by deficit round robin (Shreedhar and Varghese, "Efficient fair queuing using deficit round robin", 1995)
- * over tokens, with two choices of our own: an entry may start as soon as its caller is out of debt and is paid for
- * afterwards, so that a caller's first never waits for more than one turn of each other; and a turn starts one entry.
- * So a turn's cost decides in how many rounds the next one comes, which a heap sorts without walking through the rounds.
+ * over tokens, with two choices of our own. An entry may start as soon as its caller is out of debt, and is paid for
+ * afterwards: a caller's first entry waits for at most one turn of each other caller. And a turn starts one entry: its
+ * cost decides in how many rounds the next turn comes, and a heap sorts turns without walking through the rounds.
  *
- * Entries age at the head of their caller's line, not from their arrival. Else whoever has let a thousand pile up would
- * lift them all above the first of another caller.
+ * Entries age at the head of their caller's line, not from their arrival. Otherwise a thousand old entries of one caller
+ * would all rise above the first entry of another.
  */
-export class Lanes<T extends Claim> {
+export class Lanes<T extends Candidate> {
   readonly #now: () => number;
   /** Highest first. */
   readonly #lanes: Lane<T>[] = [];
-  /** Those that wait below the highest class; the one that is to age next comes first. */
+  /** Flows that wait below the highest class, in the order in which they age. */
   readonly #ageing = new Set<Flow<T>>();
   #size = 0;
 
@@ -93,11 +93,6 @@ export class Lanes<T extends Claim> {
 
   get size(): number {
     return this.#size;
-  }
-
-  /** How many of a caller's wait in a class. */
-  sizeOf({ caller, priority }: Pick<Claim, "caller" | "priority">): number {
-    return this.#lane(priority).flows.get(caller)?.size ?? 0;
   }
 
   push(entry: T): Node<T> {
@@ -118,7 +113,7 @@ export class Lanes<T extends Claim> {
     return node;
   }
 
-  /** Takes out an entry that leaves without its turn. */
+  /** Takes out an entry that was given up. */
   remove(node: Node<T>): void {
     if (node.line === null) return;
     const { caller, priority } = node.value;
@@ -145,7 +140,7 @@ export class Lanes<T extends Claim> {
       for (let flow = lane.turns.pop(); flow !== undefined; flow = lane.turns.pop()) {
         const node = flow.line.first;
         if (node === null) {
-          // Nobody who waits has a turn before the one for which it would be out of debt.
+          // All others have later turns, so that its debt is over.
           lane.flows.delete(flow.caller);
           continue;
         }
@@ -166,21 +161,21 @@ export class Lanes<T extends Claim> {
   }
 
   /**
-   * The order in which those who wait will start, if nobody else comes, leaves or ages. `extra` is counted as if it had
-   * just come, and told as null. Each step is O(log callers); nothing may be changed between two steps.
+   * The order in which waiting entries will start if nobody else comes, leaves or ages. `extra` is counted as if it had
+   * just come, and yields null. Each step is O(log callers). Change nothing between two steps.
    */
   order(): Generator<T>;
-  order(extra: Claim): Generator<T | null>;
-  *order(extra?: Claim): Generator<T | null> {
+  order(extra: Candidate): Generator<T | null>;
+  *order(extra?: Candidate): Generator<T | null> {
     this.#age();
-    const forecasts = this.#lanes.map(
-      ({ turns }) => new Heap<Forecast<T>>(sooner, turns.items.map(forecastOf)),
+    const futures = this.#lanes.map(
+      ({ turns }) => new Heap<FutureTurn<T>>(sooner, turns.items.map(futureOf)),
     );
-    if (extra !== undefined) this.#foresee(extra, forecasts);
-    // Behind everybody who is here.
+    if (extra !== undefined) this.#addExtra(extra, futures);
+    // Behind everybody who waits now.
     let later = 2 ** 52;
     for (const [index, { priority }] of this.#lanes.entries()) {
-      const turns = forecasts[index]!;
+      const turns = futures[index]!;
       for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
         if (turn.node === null) {
           if (turn.isExtra) yield null;
@@ -195,17 +190,17 @@ export class Lanes<T extends Claim> {
         } else {
           const home = this.#lane(entry.priority);
           enter(turn, home.round, later++, entry.tokens);
-          forecasts[PRIORITIES.max - home.priority]!.push(turn);
+          futures[PRIORITIES.max - home.priority]!.push(turn);
         }
       }
     }
   }
 
   /**
-   * How many start before the last of a caller's entries of a class, about, in O(callers): as `order` has it, but that each
-   * caller's entries are taken to cost the same. With `extra`, before one that would come now.
+   * About how many entries start before the last of a caller's in a class, in O(callers). It is `order` with the
+   * simplification that all entries of a flow cost the same. With `extra`: how many start before one that came now.
    */
-  ahead({ caller, priority }: Pick<Claim, "caller" | "priority">, extra = false): number {
+  ahead({ caller, priority }: Pick<Candidate, "caller" | "priority">, extra = false): number {
     const home = this.#lane(priority);
     const own = home.flows.get(caller);
     const before = own === undefined ? 0 : own.size - (extra ? 0 : 1);
@@ -234,16 +229,16 @@ export class Lanes<T extends Claim> {
     flow.rounds = flow.size === 0 ? 0 : flow.rounds + sign * Math.max(tokens / QUANTUM, 1);
   }
 
-  #foresee(extra: Claim, forecasts: Heap<Forecast<T>>[]): void {
+  #addExtra(extra: Candidate, futures: Heap<FutureTurn<T>>[]): void {
     const home = this.#lane(extra.priority);
     const flow = home.flows.get(extra.caller);
     if (flow !== undefined && (flow.line.first !== null || !isPaid(flow))) {
-      for (const turn of forecasts[PRIORITIES.max - flow.lane.priority]!.items)
+      for (const turn of futures[PRIORITIES.max - flow.lane.priority]!.items)
         if (turn.flow === flow) turn.isExtra = true;
       return;
     }
     const turn = { round: home.round, order: home.orders, balance: QUANTUM };
-    forecasts[PRIORITIES.max - home.priority]!.push({ ...turn, flow: null, node: null, isExtra: true });
+    futures[PRIORITIES.max - home.priority]!.push({ ...turn, flow: null, node: null, isExtra: true });
   }
 
   #lane(priority: number): Lane<T> {
@@ -259,7 +254,7 @@ export class Lanes<T extends Claim> {
     if (flow.line.first !== null && flow.lane !== this.#lanes[0]) this.#ageing.add(flow);
   }
 
-  /** Every flow ages in the same time, so that the set has them in the order of what they have aged. */
+  /** The set is in the order in which flows age, since each is added at its end and takes as long. */
   #age(): void {
     const now = this.#now();
     for (const flow of this.#ageing) {
@@ -276,7 +271,7 @@ export class Lanes<T extends Claim> {
     }
   }
 
-  /** The entry that had aged is gone; the next starts from the class in which it came. */
+  /** The aged entry is gone; the next one counts in its own class. */
   #goHome(flow: Flow<T>, tokens = 0): void {
     const { home } = flow;
     flow.lane = home;
@@ -285,15 +280,15 @@ export class Lanes<T extends Claim> {
   }
 }
 
-/** Whether nobody has to wait for it to get out of debt. */
+/** Whether it is out of debt. */
 const isPaid = <T>(flow: Flow<T>) => flow.round <= flow.home.round;
 
-function forecastOf<T>(flow: Flow<T>): Forecast<T> {
+function futureOf<T>(flow: Flow<T>): FutureTurn<T> {
   const { round, order, balance } = flow;
   return { round, order, balance, flow, node: flow.line.first, isExtra: false };
 }
 
-/** Starts anew, in a round that has begun, and pays for so many tokens. */
+/** Starts anew in the given round, and pays for so many tokens. */
 function enter(turn: Turn, round: number, order: number, tokens = 0): void {
   turn.round = round;
   turn.order = order;
@@ -301,7 +296,7 @@ function enter(turn: Turn, round: number, order: number, tokens = 0): void {
   if (tokens > 0) pay(turn, tokens);
 }
 
-/** Ends a turn: the next one comes in the first round in which it is out of debt. What is left over is not hoarded. */
+/** Ends a turn. The next comes in the first round in which the debt is paid. Unused tokens are not saved up. */
 function pay(turn: Turn, tokens: number): void {
   const balance = turn.balance - tokens + QUANTUM;
   const rounds = balance > 0 ? 0 : Math.floor(-balance / QUANTUM) + 1;

@@ -6,7 +6,7 @@ export interface Node<T> {
   next: Node<T> | null;
 }
 
-/** First in, first out, and anybody may leave from anywhere: everything is O(1), and nothing is kept of those who left. */
+/** A linked list: first in, first out, but an entry may leave from anywhere. Every method is O(1). */
 export class Line<T> {
   #first: Node<T> | null = null;
   #last: Node<T> | null = null;

@@ -3,29 +3,29 @@ import { test } from "node:test";
 import { holdQueue } from "./fixtures/held-queue.js";
 import { settled, VirtualClock } from "./fixtures/virtual-clock.js";
 import { Queue } from "./queue.js";
-import { type Refusal, Removed } from "./refusal.js";
+import { Cancelled, type Refusal } from "./refusal.js";
 import type { Standing } from "./ticket.js";
 
 const refused = (reason: Refusal) => ({ name: "QueueRefusal", reason });
 
-test("jobs start in the order in which they came, as slots become free", async () => {
-  const { started, enter, job } = holdQueue({ slots: 2 });
+test("sequences start in the order in which they came, as slots become free", async () => {
+  const { started, enter, execution } = holdQueue({ slots: 2 });
   const [, second, third] = ["a", "b", "c", "d"].map((id) => enter(id));
   assert.deepEqual(started, ["a", "b"]);
-  job("b").end("B");
+  execution("b").end("B");
   assert.equal((await second!.done).outcome, "B");
   assert.deepEqual(started, ["a", "b", "c"]);
-  job("c").end("C");
+  execution("c").end("C");
   await third!.done;
   assert.deepEqual(started, ["a", "b", "c", "d"]);
 });
 
 test("beyond the slots and the limit a request is refused before anything is done for it", async () => {
-  const { reserve, enter, job } = holdQueue({ limit: 1 });
+  const { reserve, enter, execution } = holdQueue({ limit: 1 });
   const { done } = enter("a");
   enter("b");
   assert.throws(() => reserve(), refused("full"));
-  job("a").end("A");
+  execution("a").end("A");
   await done;
   assert.doesNotThrow(() => reserve());
 });
@@ -46,19 +46,19 @@ test("a limit of 0 lets nothing wait", () => {
 });
 
 test("every sequence of a request has a place, is started and settles by itself", async () => {
-  const { queue, started, reserve, job } = holdQueue({ slots: 2, limit: 2 });
+  const { queue, started, reserve, execution } = holdQueue({ slots: 2, limit: 2 });
   const ticket = reserve({ sequences: 3 });
   assert.throws(() => reserve({ sequences: 2 }), refused("full"));
   const promises = ticket.submit(
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
   assert.deepEqual([started, ticket.position], [["a", "b"], 0]);
-  job("b").fail(new Error("broken"));
+  execution("b").fail(new Error("broken"));
   await assert.rejects(promises[1]!, /broken/);
   assert.deepEqual(started, ["a", "b", "c"]);
-  job("c").end("C");
+  execution("c").end("C");
   assert.equal((await promises[2]!).outcome, "C");
-  job("a").end("A");
+  execution("a").end("A");
   assert.equal((await promises[0]!).outcome, "A");
   await queue.drain();
 });
@@ -116,14 +116,14 @@ test("prompt tokens are bounded from the reservation until the start, whatever i
 });
 
 test("the sequences of a request take their share of its prompt tokens along", async () => {
-  const { reserve, job } = holdQueue({ limit: 10, promptTokens: 100 });
+  const { reserve, execution } = holdQueue({ limit: 10, promptTokens: 100 });
   const ticket = reserve({ sequences: 3, promptTokens: 100 });
   const [a] = ticket.submit(
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
   assert.throws(() => reserve({ promptTokens: 34 }), refused("full"));
   reserve({ promptTokens: 33 }).cancel();
-  job("a").end("A");
+  execution("a").end("A");
   await a;
   reserve({ promptTokens: 66 }).cancel();
   ticket.cancel();
@@ -146,30 +146,30 @@ test("a caller with as many as one may have is refused by itself", () => {
 });
 
 test("a caller's first does not wait for the 500 of another", async () => {
-  const { started, enter, job } = holdQueue({ limit: 1000, slots: 4 });
+  const { started, enter, execution } = holdQueue({ limit: 1000, slots: 4 });
   const done = Array.from({ length: 504 }, (_, n) => enter(`a${n}`, { caller: "a" }).done);
   const { ticket } = enter("b", { caller: "b" });
   assert.equal(ticket.position, 1);
   for (const n of [2, 0]) {
-    job(`a${n}`).end("");
+    execution(`a${n}`).end("");
     await done[n];
   }
   assert.ok(started.indexOf("b") <= 5, started.join());
 });
 
 test("a higher class goes before those that wait, and its place says so", async () => {
-  const { started, enter, job } = holdQueue({ limit: 10 });
+  const { started, enter, execution } = holdQueue({ limit: 10 });
   const { done } = enter("a");
   enter("b");
   const { ticket } = enter("c", { priority: 1 });
   assert.equal(ticket.position, 1);
-  job("a").end("");
+  execution("a").end("");
   await done;
   assert.deepEqual(started, ["a", "c"]);
 });
 
 test("places are those of the order that comes, far down too", async () => {
-  const { started, enter, job } = holdQueue({ limit: 3000 });
+  const { started, enter, execution } = holdQueue({ limit: 3000 });
   const positions = new Map<string, number>();
   const done: Promise<unknown>[] = [enter("running").done];
   for (let n = 0; n < 2000; n++) {
@@ -180,7 +180,7 @@ test("places are those of the order that comes, far down too", async () => {
     done.push(entered.done);
   }
   for (let n = 0; n <= 2000; n++) {
-    job(started[n]!).end("");
+    execution(started[n]!).end("");
     await settled();
   }
   assert.equal(started.indexOf("a1999"), 2000);
@@ -192,20 +192,20 @@ test("places are those of the order that comes, far down too", async () => {
 });
 
 test("a request that waits and is given up never starts, and its place is free at once", async () => {
-  const { started, cancelled, enter, job } = holdQueue({ limit: 1 });
+  const { started, cancelled, enter, execution } = holdQueue({ limit: 1 });
   const { done } = enter("a");
   const { ticket, done: removed } = enter("b");
   ticket.cancel();
-  await assert.rejects(removed, Removed);
+  await assert.rejects(removed, Cancelled);
   enter("c");
-  job("a").end("A");
+  execution("a").end("A");
   await done;
   assert.deepEqual(started, ["a", "c"]);
   assert.deepEqual(cancelled, []);
 });
 
-test("a running request that is given up is cancelled, alone and once, and keeps its slot until its job has ended", async () => {
-  const { queue, started, cancelled, enter, job } = holdQueue({ slots: 2, limit: 1 });
+test("a running request that is given up is cancelled, alone and once, and keeps its slot until its sequence has ended", async () => {
+  const { queue, started, cancelled, enter, execution } = holdQueue({ slots: 2, limit: 1 });
   const { ticket, done } = enter("a");
   enter("b");
   enter("c");
@@ -213,16 +213,16 @@ test("a running request that is given up is cancelled, alone and once, and keeps
   ticket.cancel();
   assert.deepEqual(cancelled, ["a"]);
   assert.deepEqual(started, ["a", "b"]);
-  job("a").end("cancelled");
+  execution("a").end("cancelled");
   assert.equal((await done).outcome, "cancelled");
   assert.deepEqual(started, ["a", "b", "c"]);
   assert.equal(queue.running, 2);
 });
 
 test("giving up what has ended does nothing", async () => {
-  const { queue, cancelled, enter, job } = holdQueue();
+  const { queue, cancelled, enter, execution } = holdQueue();
   const { ticket, done } = enter("a");
-  job("a").end("A");
+  execution("a").end("A");
   await done;
   ticket.cancel();
   assert.deepEqual(cancelled, []);
@@ -234,29 +234,29 @@ test("a request that is given up between its reservation and its submission is n
   const ticket = reserve();
   ticket.cancel();
   ticket.adjust(5);
-  await assert.rejects(submit(ticket, "a"), Removed);
+  await assert.rejects(submit(ticket, "a"), Cancelled);
   assert.deepEqual(started, []);
 });
 
 test("of a request of which some run and some wait, giving it up takes both", async () => {
-  const { queue, cancelled, reserve, job } = holdQueue({ slots: 1, limit: 2 });
+  const { queue, cancelled, reserve, execution } = holdQueue({ slots: 1, limit: 2 });
   const ticket = reserve({ sequences: 3 });
   const [a, b, c] = ticket.submit(
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
   ticket.cancel();
-  await Promise.all([assert.rejects(b!, Removed), assert.rejects(c!, Removed)]);
+  await Promise.all([assert.rejects(b!, Cancelled), assert.rejects(c!, Cancelled)]);
   assert.deepEqual([cancelled, queue.waiting, queue.running], [["a"], 0, 1]);
-  job("a").end("cancelled");
+  execution("a").end("cancelled");
   assert.equal((await a!).outcome, "cancelled");
   await queue.drain();
 });
 
-test("a job's failure is its own and frees its slot", async () => {
-  const { started, enter, job } = holdQueue();
+test("a sequence's failure is its own and frees its slot", async () => {
+  const { started, enter, execution } = holdQueue();
   const { done } = enter("a");
   enter("b");
-  job("a").fail(new Error("broken"));
+  execution("a").fail(new Error("broken"));
   await assert.rejects(done, /broken/);
   assert.deepEqual(started, ["a", "b"]);
 });
@@ -273,7 +273,7 @@ test("nothing starts beyond the capacity of the moment, and all that waits start
 });
 
 test("draining refuses the new, finishes the admitted, then resolves", async () => {
-  const { queue, started, reserve, submit, enter, job } = holdQueue();
+  const { queue, started, reserve, submit, enter, execution } = holdQueue();
   const { done } = enter("a");
   const reserved = reserve();
   let drained = false;
@@ -282,11 +282,11 @@ test("draining refuses the new, finishes the admitted, then resolves", async () 
   });
   assert.throws(() => reserve(), refused("draining"));
   const second = submit(reserved, "b");
-  job("a").end("A");
+  execution("a").end("A");
   await done;
   await settled();
   assert.deepEqual([started, drained], [["a", "b"], false]);
-  job("b").end("B");
+  execution("b").end("B");
   assert.equal((await second).outcome, "B");
   await drain;
 });
@@ -299,15 +299,15 @@ test("draining an empty queue resolves at once, and it never opens again", async
 });
 
 test("clear gives up what is reserved and waits, and cancels what runs", async () => {
-  const { queue, cancelled, reserve, enter, job } = holdQueue({ limit: 3 });
+  const { queue, cancelled, reserve, enter, execution } = holdQueue({ limit: 3 });
   const { done } = enter("a");
   const { done: waiting } = enter("b");
   reserve();
   const drain = queue.drain();
   queue.clear();
-  await assert.rejects(waiting, Removed);
+  await assert.rejects(waiting, Cancelled);
   assert.deepEqual(cancelled, ["a"]);
-  job("a").end("cancelled");
+  execution("a").end("cancelled");
   await done;
   await drain;
 });
@@ -322,14 +322,14 @@ test("while loading everything is refused, to come back after as long again as l
 });
 
 test("a done request knows how long it waited and ran", async () => {
-  const { clock, enter, job } = holdQueue();
+  const { clock, enter, execution } = holdQueue();
   const first = enter("a");
   const second = enter("b");
   await clock.advance(30);
-  job("a").end("A");
+  execution("a").end("A");
   assert.deepEqual(await first.done, { outcome: "A", queueMs: 0, runMs: 30 });
   await clock.advance(70);
-  job("b").end("B");
+  execution("b").end("B");
   assert.deepEqual(await second.done, { outcome: "B", queueMs: 30, runMs: 70 });
 });
 
@@ -348,7 +348,7 @@ test("nobody is obliged to await every sequence", async () => {
 });
 
 test("who has to wait is told at once where it stands, and again when that has changed, at most once a second", async () => {
-  const { clock, enter, job } = holdQueue({ limit: 10 });
+  const { clock, enter, execution } = holdQueue({ limit: 10 });
   const { done } = enter("a");
   const told: [string, number, number][] = [];
   const watch = (id: string) =>
@@ -372,7 +372,7 @@ test("who has to wait is told at once where it stands, and again when that has c
     for (const [n, at] of times.slice(1).entries()) assert.ok(at - times[n]! >= 1000, `${id} at ${times}`);
   }
   told.length = 0;
-  job("a").end("");
+  execution("a").end("");
   await done;
   await clock.advance(1000);
   assert.deepEqual(
@@ -401,7 +401,7 @@ test("a listener that gives up its request in the middle of it disturbs nobody",
   const leaving = reserve();
   const left = assert.rejects(
     submit(leaving, "c", ({ position }) => position === 1 && leaving.cancel()),
-    Removed,
+    Cancelled,
   );
   let last = 0;
   enter("d", {}, ({ position }) => {

@@ -1,37 +1,29 @@
+import type { Admission, Entry } from "./admission.js";
 import { Bounds } from "./bounds.js";
 import { type Clock, realClock } from "./clock.js";
-import { DeadlineExceeded, type Timeouts, within } from "./deadlines.js";
+import { DeadlineExceeded, Deadlines, type Timeouts, within } from "./deadlines.js";
 import { Forecasts } from "./eta/forecasts.js";
-import { Outlook } from "./eta/outlook.js";
+import { Slots } from "./eta/slots.js";
 import { Lanes, PRIORITIES } from "./lanes.js";
-import { QueueRefusal, type Refusal, type Removed } from "./refusal.js";
+import { Cancelled, QueueRefusal, type Refusal } from "./refusal.js";
 import { Standings } from "./standings.js";
-import {
-  type Desk,
-  type Done,
-  type OnStanding,
-  type Request,
-  type Running,
-  type Sequence,
-  type Submission,
-  Ticket,
-} from "./ticket.js";
+import type { Done, Execution, OnStanding, Request, Submission, Ticket } from "./ticket.js";
 
 export interface QueueOptions<T, R> {
   /** How many sequences may wait for a slot. */
   limit: number;
-  /** How many of them may be one caller's; without it, all. */
+  /** How many of them may be one caller's; all by default. */
   limitOfCaller?: number | undefined;
-  /** How many prompt tokens those may have that have not started; without it, any number. */
+  /** How many prompt tokens those may have that have not started; any number by default. */
   promptTokens?: number | undefined;
-  /** How many jobs run at once when everything is well. */
+  /** How many sequences run at once when everything is well. */
   slots: number;
-  /** How many jobs can run at once just now; call `dispatch` when it grows. */
+  /** How many sequences can run at once just now; call `dispatch` when it grows. */
   capacity: () => number;
-  start: (item: T) => Running<R>;
-  /** How many tokens a job has written; null for one that was cancelled. Without it nothing is learnt of lengths. */
+  start: (item: T) => Execution<R>;
+  /** How many tokens a sequence wrote; null for one that was cancelled. Without it forecasts learn nothing from it. */
   written?: (outcome: R) => number | null;
-  /** The longest deadlines that a request can have, and those of one that asks for none. */
+  /** The longest timeouts that a request can have, and those of a request that asks for none. */
   timeouts?: Timeouts | undefined;
   clock?: Clock;
 }
@@ -40,26 +32,25 @@ export interface QueueOptions<T, R> {
 const LONGEST_RETRY_S = 3600;
 
 /**
- * Bounded, in classes, fair between callers, with deadlines. Every request takes its place here before anything is
- * computed for it, and gives it back when its last job has ended. Who starts next is decided by `Lanes`, when it will
- * start is foreseen by `Outlook`. Knows no HTTP.
+ * A bounded queue with priorities and deadlines, fair between callers. Every request takes its places here before
+ * anything is computed for it, and gives the last of them back when its last sequence has ended. `Lanes` decides who
+ * starts next, `Forecasts` predicts when. Knows no HTTP.
  *
- * What always holds: a sequence that waits is in the lanes and nowhere else; one that runs has a slot until its job's
- * outcome settles, whatever has become of its ticket; places in `Bounds` are those of all that are reserved, wait or run,
- * prompt tokens those of all that are reserved or wait; nothing waits while a slot is free.
+ * What always holds: an entry that waits is in the lanes and nowhere else. One that runs has a slot until its outcome
+ * settles, even if its request was given up. `Bounds` counts the places of all that is reserved, waits or runs, and the
+ * prompt tokens of all that is reserved or waits. Nothing waits while a slot is free.
  */
 export class Queue<T, R> {
   readonly #options: QueueOptions<T, R>;
   readonly #clock: Clock;
   readonly #createdAt: number;
-  readonly #desk: Desk<T, R>;
   readonly #bounds: Bounds;
-  readonly #lanes: Lanes<Sequence<T, R>>;
-  readonly #outlook: Outlook;
+  readonly #lanes: Lanes<Entry<T, R>>;
+  readonly #slots: Slots;
   readonly #forecasts: Forecasts<T, R>;
-  readonly #standings: Standings<Ticket<T, R>>;
+  readonly #standings: Standings<Admission<T, R>>;
   /** Those that have a place. */
-  readonly #tickets = new Set<Ticket<T, R>>();
+  readonly #admissions = new Set<Admission<T, R>>();
   #running = 0;
   #state: "loading" | "open" | "draining" = "loading";
   #onEmpty: (() => void)[] = [];
@@ -75,24 +66,16 @@ export class Queue<T, R> {
       promptTokens,
     });
     this.#lanes = new Lanes(() => this.#clock.now());
-    this.#outlook = new Outlook(slots, () => this.#clock.now());
-    this.#forecasts = new Forecasts(this.#clock, this.#lanes, () =>
-      this.#outlook.schedule(options.capacity()),
-    );
+    this.#slots = new Slots(slots, () => this.#clock.now());
+    this.#forecasts = new Forecasts(this.#clock, this.#lanes, () => this.#slots.schedule(options.capacity()));
     this.#standings = new Standings(this.#clock, () => this.#forecasts.everyStanding());
-    this.#desk = {
-      clock: this.#clock,
-      adjust: (ticket, tokens) => this.#adjust(ticket, tokens),
-      submit: (ticket, items, onStanding) => this.#submit(ticket, items, onStanding),
-      giveUp: (ticket, reason) => this.#giveUp(ticket, reason),
-    };
   }
 
   get state(): "loading" | "open" | "draining" {
     return this.#state;
   }
 
-  /** How many jobs can run at once just now; 0 while no worker is ready. */
+  /** How many sequences can run at once just now; 0 while no worker is ready. */
   get capacity(): number {
     return this.#options.capacity();
   }
@@ -132,13 +115,16 @@ export class Queue<T, R> {
     if (this.#state !== "open") throw this.#refusal(this.#state, request);
     const refusal = this.#bounds.take(caller, sequences, request.promptTokens);
     if (refusal !== null) throw this.#refusal(refusal, request);
-    const ticket = new Ticket(this.#desk, {
-      ...request,
+    const timeouts = within(this.#options.timeouts ?? {}, request.timeouts);
+    const admission: Admission<T, R> = {
+      ...{ caller, priority, places: sequences, waiting: sequences, running: 0 },
       promptTokens: this.#bounds.estimate(request.promptTokens),
-      timeouts: within(this.#options.timeouts ?? {}, request.timeouts),
-    });
-    this.#tickets.add(ticket);
-    return ticket;
+      since: this.#clock.now(),
+      deadlines: new Deadlines(timeouts, this.#clock, (error) => this.#giveUp(admission, error)),
+      ...{ entries: null, givenUp: null, position: 0, forecast: null },
+    };
+    this.#admissions.add(admission);
+    return this.#ticketOf(admission);
   }
 
   /** Takes no place. @throws NeverFits for a request that there can't ever be a place for */
@@ -149,9 +135,9 @@ export class Queue<T, R> {
   /** Starts what waits, as far as slots are free. */
   dispatch(): void {
     while (this.#running < this.#options.capacity()) {
-      const sequence = this.#lanes.shift();
-      if (sequence === null) return;
-      this.#start(sequence);
+      const entry = this.#lanes.shift();
+      if (entry === null) return;
+      this.#start(entry);
       this.#standings.announce();
     }
   }
@@ -159,18 +145,18 @@ export class Queue<T, R> {
   /** Admits nothing more. Resolves when the last place is given back. */
   drain(): Promise<void> {
     this.#state = "draining";
-    if (this.#tickets.size === 0) return Promise.resolve();
+    if (this.#admissions.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
   /** Gives up every request there is. */
   clear(): void {
-    for (const ticket of [...this.#tickets]) ticket.cancel();
+    for (const admission of [...this.#admissions]) this.#giveUp(admission, new Cancelled());
   }
 
   /**
    * Whole seconds after which a request that is refused now should try again. While loading: as long again as loading has
-   * taken so far. While draining: when all is done. Else when it would have started, had it been let in.
+   * taken so far. While draining: until all is done. Else until it would have started, had it been admitted.
    */
   retryAfter(request: Pick<Request, "caller" | "priority">): number {
     let ms = this.#clock.now() - this.#createdAt;
@@ -183,134 +169,162 @@ export class Queue<T, R> {
     return new QueueRefusal(reason, this.retryAfter(request));
   }
 
-  #adjust(ticket: Ticket<T, R>, promptTokens: number): void {
-    if (ticket.over !== null || ticket.sequences !== null) return;
+  #ticketOf(admission: Admission<T, R>): Ticket<T, R> {
+    const { deadlines } = admission;
+    return {
+      get position() {
+        return admission.position;
+      },
+      wantsProgress: deadlines.wantTokens,
+      adjust: (promptTokens) => this.#adjust(admission, promptTokens),
+      submit: (items, onStanding) => this.#submit(admission, items, onStanding),
+      progress: (index = 0, tokens = undefined) => {
+        if (admission.givenUp === null) deadlines.token();
+        const entry = admission.entries?.[index];
+        if (entry?.execution && tokens !== undefined) entry.written = (entry.written ?? 0) + tokens;
+      },
+      cancel: () => this.#giveUp(admission, new Cancelled()),
+    };
+  }
+
+  #adjust(admission: Admission<T, R>, promptTokens: number): void {
+    if (admission.givenUp !== null || admission.entries !== null) return;
     let fits: boolean;
     try {
-      fits = this.#bounds.adjust(ticket.promptTokens, promptTokens);
+      fits = this.#bounds.adjust(admission.promptTokens, promptTokens);
     } catch (error) {
-      ticket.cancel();
+      this.#giveUp(admission, new Cancelled());
       throw error;
     }
     if (fits) {
-      ticket.promptTokens = promptTokens;
+      admission.promptTokens = promptTokens;
       return;
     }
-    ticket.cancel();
-    throw this.#refusal("full", ticket);
+    this.#giveUp(admission, new Cancelled());
+    throw this.#refusal("full", admission);
   }
 
-  #submit(ticket: Ticket<T, R>, items: Submission<T>[], onStanding?: OnStanding): Promise<Done<R>>[] {
-    const { caller, priority, places, over } = ticket;
-    if (over === null && items.length !== places)
+  #submit(admission: Admission<T, R>, items: Submission<T>[], onStanding?: OnStanding): Promise<Done<R>>[] {
+    const { places, givenUp } = admission;
+    if (givenUp === null && items.length !== places)
       throw new Error(`expected ${places} sequences, got ${items.length}`);
-    if (ticket.sequences !== null) throw new Error("expected one submission, got another");
-    ticket.sequences = [];
-    const promises = items.map(({ item, extent }) => {
+    if (admission.entries !== null) throw new Error("expected one submission, got another");
+    const entries: Entry<T, R>[] = [];
+    admission.entries = entries;
+    const promises = items.map((item) => {
       const promise = new Promise<Done<R>>((resolve, reject) => {
-        if (over !== null) return reject(over);
-        const tokens = extent.promptTokens + extent.most;
-        const sequence: Sequence<T, R> = {
-          ...{ ticket, caller, priority, tokens, item, extent, resolve, reject },
-          ...{ node: null, job: null, run: null, ended: false },
-        };
-        sequence.node = this.#lanes.push(sequence);
-        ticket.sequences?.push(sequence);
+        if (givenUp !== null) return reject(givenUp);
+        const entry = entryOf(admission, item, resolve, reject);
+        entry.node = this.#lanes.push(entry);
+        entries.push(entry);
       });
-      // Nobody is obliged to await each of them; a rejection nobody hears of would end the process.
+      // Nobody is obliged to await each of them; an unhandled rejection would end the process.
       promise.catch(() => {});
       return promise;
     });
-    if (over !== null) return promises;
+    if (givenUp !== null) return promises;
     this.dispatch();
-    if (ticket.sequences.some(({ job, ended }) => job !== null || ended)) return promises;
-    const standing = this.#forecasts.standingOf(ticket);
-    ticket.position = standing.position;
-    if (onStanding !== undefined) this.#standings.watch(ticket, standing, onStanding);
-    // It may have come before others.
+    if (entries.some(({ execution, ended }) => execution !== null || ended)) return promises;
+    const standing = this.#forecasts.submitted(admission);
+    admission.position = standing.position;
+    if (onStanding !== undefined) this.#standings.watch(admission, standing, onStanding);
+    // It may stand before others.
     this.#standings.announce();
     return promises;
   }
 
-  #start(sequence: Sequence<T, R>): void {
-    const { ticket, item, extent } = sequence;
+  #start(entry: Entry<T, R>): void {
+    const { admission, item } = entry;
     const startedAt = this.#clock.now();
-    sequence.node = null;
-    this.#leaveLine(ticket);
-    this.#standings.leave(ticket);
-    this.#forecasts.started(ticket);
-    ticket.running++;
-    ticket.deadlines.started();
+    entry.node = null;
+    this.#leaveLine(admission);
+    this.#standings.leave(admission);
+    this.#forecasts.started(admission);
+    admission.running++;
+    admission.deadlines.started();
     this.#running++;
-    const run = this.#outlook.start(extent);
-    sequence.run = run;
-    sequence.job = this.#options.start(item);
+    this.#slots.start(entry);
+    entry.execution = this.#options.start(item);
     const end = (written: number | null) => {
       this.#running--;
-      this.#outlook.end(run, written);
-      sequence.ended = true;
-      if (--ticket.running === 0) ticket.deadlines.paused();
-      this.#leave(ticket, 1);
+      this.#slots.end(entry, written);
+      entry.ended = true;
+      if (--admission.running === 0) admission.deadlines.paused();
+      this.#leave(admission, 1);
       this.dispatch();
-      return { queueMs: startedAt - ticket.since, runMs: this.#clock.now() - startedAt };
+      return { queueMs: startedAt - admission.since, runMs: this.#clock.now() - startedAt };
     };
-    sequence.job.outcome.then(
-      (outcome) => sequence.resolve({ outcome, ...end(this.#options.written?.(outcome) ?? null) }),
+    entry.execution.outcome.then(
+      (outcome) => entry.resolve({ outcome, ...end(this.#options.written?.(outcome) ?? null) }),
       (error: unknown) => {
         end(null);
-        sequence.reject(error);
+        entry.reject(error);
       },
     );
   }
 
-  #giveUp(ticket: Ticket<T, R>, reason: Removed | DeadlineExceeded): void {
-    if (ticket.sequences === null) {
-      if (ticket.over !== null) return;
-      ticket.over = reason;
-      this.#bounds.leaveTokens(ticket.promptTokens);
-      this.#leave(ticket, ticket.places);
+  #giveUp(admission: Admission<T, R>, reason: Cancelled | DeadlineExceeded): void {
+    if (admission.entries === null) {
+      if (admission.givenUp !== null) return;
+      admission.givenUp = reason;
+      this.#bounds.leaveTokens(admission.promptTokens);
+      this.#leave(admission, admission.places);
       return;
     }
-    ticket.over ??= reason;
-    for (const sequence of ticket.sequences) {
-      if (sequence.ended) continue;
-      if (sequence.job === null) this.#giveUpWaiting(sequence, reason);
-      else this.#giveUpRunning(sequence, reason);
+    admission.givenUp ??= reason;
+    for (const entry of admission.entries) {
+      if (entry.ended) continue;
+      if (entry.execution === null) this.#giveUpWaiting(entry, reason);
+      else this.#giveUpRunning(entry, reason);
     }
-    this.#standings.leave(ticket);
+    this.#standings.leave(admission);
     this.#standings.announce();
   }
 
-  #giveUpWaiting(sequence: Sequence<T, R>, reason: Removed | DeadlineExceeded): void {
-    this.#lanes.remove(sequence.node!);
-    sequence.ended = true;
-    sequence.reject(reason);
-    this.#leaveLine(sequence.ticket);
-    this.#leave(sequence.ticket, 1);
+  #giveUpWaiting(entry: Entry<T, R>, reason: Cancelled | DeadlineExceeded): void {
+    this.#lanes.remove(entry.node!);
+    entry.ended = true;
+    entry.reject(reason);
+    this.#leaveLine(entry.admission);
+    this.#leave(entry.admission, 1);
   }
 
   /** The slot stays taken until the worker has let go of it. */
-  #giveUpRunning({ job, run, reject }: Sequence<T, R>, reason: Removed | DeadlineExceeded): void {
-    if (reason instanceof DeadlineExceeded) reject(reason);
-    if (run === null || run.ending) return;
-    run.ending = true;
-    job?.cancel();
+  #giveUpRunning(entry: Entry<T, R>, reason: Cancelled | DeadlineExceeded): void {
+    if (reason instanceof DeadlineExceeded) entry.reject(reason);
+    if (entry.ending) return;
+    entry.ending = true;
+    entry.execution?.cancel();
   }
 
-  /** One of a ticket's sequences waits no longer, and takes its share of the prompt tokens with it. */
-  #leaveLine(ticket: Ticket<T, R>): void {
-    const share = Math.floor(ticket.promptTokens / ticket.waiting--);
-    ticket.promptTokens -= share;
+  /** One sequence of a request waits no longer: its share of the prompt tokens is free. */
+  #leaveLine(admission: Admission<T, R>): void {
+    const share = Math.floor(admission.promptTokens / admission.waiting--);
+    admission.promptTokens -= share;
     this.#bounds.leaveTokens(share);
   }
 
-  #leave(ticket: Ticket<T, R>, places: number): void {
-    this.#bounds.leave(ticket.caller, places);
-    ticket.places -= places;
-    if (ticket.places > 0) return;
-    ticket.deadlines.end();
-    this.#tickets.delete(ticket);
-    if (this.#tickets.size > 0) return;
+  #leave(admission: Admission<T, R>, places: number): void {
+    this.#bounds.leave(admission.caller, places);
+    admission.places -= places;
+    if (admission.places > 0) return;
+    admission.deadlines.end();
+    this.#admissions.delete(admission);
+    if (this.#admissions.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
+}
+
+function entryOf<T, R>(
+  admission: Admission<T, R>,
+  { item, extent }: Submission<T>,
+  resolve: (done: Done<R>) => void,
+  reject: (error: unknown) => void,
+): Entry<T, R> {
+  const { caller, priority } = admission;
+  return {
+    ...{ admission, caller, priority, item, extent, resolve, reject },
+    tokens: extent.promptTokens + extent.most,
+    ...{ node: null, execution: null, startedAt: 0, written: null, ending: false, ended: false },
+  };
 }

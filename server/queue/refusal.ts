@@ -1,12 +1,12 @@
 import { PublicError } from "../errors/errors.js";
 
 /**
- * Why a request gets no place now: the model is still loading, the server is shutting down, the queue is full, or its
- * caller has as many requests in it as one may have.
+ * Why a request gets no place now: the model is loading, the server is shutting down, the queue is full, or its caller has
+ * as many sequences in it as one caller may have.
  */
 export type Refusal = "loading" | "draining" | "full" | "caller_full";
 
-/** There is no place for the request now; later there may be. */
+/** There is no place for the request now, but there may be later. */
 export class QueueRefusal extends PublicError {
   override name = "QueueRefusal";
   /** @param retryAfter whole seconds, at least 1 */
@@ -18,7 +18,7 @@ export class QueueRefusal extends PublicError {
   }
 }
 
-/** The request is larger than the whole queue: waiting would not help it. */
+/** The request is larger than the whole queue: waiting will not help. */
 export class NeverFits extends PublicError {
   override name = "NeverFits";
   constructor(
@@ -32,11 +32,11 @@ export class NeverFits extends PublicError {
 }
 
 /**
- * The request was given up before it was done. A client that is still there to read this lost its place at the end of a
- * drain.
+ * The request was given up before it was done. A client usually left by then; one that still reads this answer lost its
+ * request at the end of a drain.
  */
-export class Removed extends PublicError {
-  override name = "Removed";
+export class Cancelled extends PublicError {
+  override name = "Cancelled";
   constructor() {
     super("draining", { retryAfter: 1 });
   }

@@ -4,10 +4,10 @@ import type { OnStanding, Standing } from "./ticket.js";
 /** Nobody is told more often than this. */
 const PAUSE_MS = 1000;
 
-/** By so much a timer may be early. */
+/** A timer may be early by so much. */
 const EARLY_MS = 2;
 
-/** To compute all standings may take this share of the time, if there are very many. */
+/** The most of the time that computing standings may take; if very many wait, they are told less often. */
 const SHARE = 0.05;
 
 interface Watcher {
@@ -16,7 +16,7 @@ interface Watcher {
   toldAt: number;
 }
 
-/** Tells those who wait where they stand, each at most once a second, many changes as one. */
+/** Tells waiting requests where they stand, each at most once a second. */
 export class Standings<K> {
   readonly #clock: Clock;
   readonly #compute: () => Iterable<[K, Standing]>;
@@ -24,7 +24,7 @@ export class Standings<K> {
   #isDue = false;
   #pauseMs = PAUSE_MS;
 
-  /** @param compute where everybody stands just now */
+  /** @param compute yields where everybody stands now */
   constructor(clock: Clock, compute: () => Iterable<[K, Standing]>) {
     this.#clock = clock;
     this.#compute = compute;
@@ -40,7 +40,7 @@ export class Standings<K> {
     this.#watchers.delete(key);
   }
 
-  /** Something has moved. */
+  /** Somebody's standing may have changed. */
   announce(): void {
     if (this.#isDue || this.#watchers.size === 0) return;
     this.#isDue = true;
@@ -52,7 +52,7 @@ export class Standings<K> {
     if (this.#watchers.size === 0) return;
     const now = this.#clock.now();
     let isTooSoon = false;
-    // All of it first: whoever is told may leave, which changes what is computed.
+    // Computed as a whole before anybody is told: a listener may give its request up, which changes the order.
     for (const [key, standing] of [...this.#compute()]) {
       const watcher = this.#watchers.get(key);
       if (watcher === undefined) continue;

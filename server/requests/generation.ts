@@ -1,7 +1,7 @@
 import type { Caller, Lease } from "../keys/caller.js";
 import type { Finished, Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
-import { Removed } from "../queue/refusal.js";
+import { Cancelled } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
 import type { GenerationRequest, Prepared } from "./operation.js";
@@ -90,7 +90,7 @@ export class Generation {
 
   /**
    * Queues the tasks, at once; resolves when all have ended.
-   * Rejects with `Removed` when it was cancelled, with `DeadlineExceeded`, or with what the first that failed has failed with.
+   * Rejects with `Cancelled` when it was cancelled, with `DeadlineExceeded`, or with what the first that failed has failed with.
    */
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
@@ -120,7 +120,7 @@ export class Generation {
       const done = await Promise.all(
         ends.map(async (one, sequence) => {
           const { outcome, queueMs, runMs } = await one;
-          if (outcome.type === "cancelled") throw new Removed();
+          if (outcome.type === "cancelled") throw new Cancelled();
           listener.onEnd?.(sequence, outcome);
           return { outcome, queueMs, runMs };
         }),

@@ -13,7 +13,7 @@ import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
-import { QueueRefusal, Removed } from "../queue/refusal.js";
+import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
@@ -103,7 +103,7 @@ function accept(parts: JobRoutesParts): RequestHandler {
     const caller = callerOf(res);
     const { operation, body, callbackUrl } = readCall(req.body as JobBody, parts);
     // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
-    if (req.socket.destroyed) throw new Removed();
+    if (req.socket.destroyed) throw new Cancelled();
     if (queue.state === "draining")
       throw new QueueRefusal(
         "draining",

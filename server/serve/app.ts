@@ -23,7 +23,7 @@ import { jobRoutes } from "../routes/jobs.js";
 import { modelRoutes } from "../routes/models.js";
 import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
-import type { AssemblyParts } from "./assembly.js";
+import type { AssemblyParts } from "./parts.js";
 
 /** Builds the HTTP side from its parts, without a socket. */
 export function createApp(parts: AssemblyParts & { document: Document }): Express {

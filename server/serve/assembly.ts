@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerOptions } from "node:http";
 import type { Express } from "express";
-import { type Document, readDocument } from "../http/document.js";
+import { readDocument } from "../http/document.js";
 import { answerHalfClosed } from "../http/half-close.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
@@ -8,64 +8,13 @@ import { Dispatcher } from "../jobs/dispatcher.js";
 import { JobDocuments } from "../jobs/job-documents.js";
 import { Jobs } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
-import type { Callers } from "../keys/callers.js";
-import type { Log } from "../log.js";
-import type { Outcome, Task } from "../pool/pool.js";
-import type { Queue } from "../queue/queue.js";
 import { generatingOperations } from "../requests/index.js";
-import type { OpenAiModel } from "../requests/openai/request.js";
-import type { Operation } from "../requests/operation.js";
-import type { HealthParts } from "../routes/health.js";
-import type { Config } from "../settings/config.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
-import type { EventStreamOptions } from "../streams/event-response.js";
-import { callbackSender, type PrivateAddresses } from "../webhooks/callback-request.js";
+import { callbackSender } from "../webhooks/callback-request.js";
 import { Callbacks } from "../webhooks/callbacks.js";
-
-export type AssemblyConfig = Pick<
-  Config,
-  | "maxBodyBytes"
-  | "maxTokens"
-  | "maxPromptChars"
-  | "corsOrigins"
-  | "dataBytes"
-  | "jobLimit"
-  | "jobTtl"
-  | "callbackSecret"
-  | "callbackPrivate"
->;
-
-/** The parts that everything else is built on. */
-export interface AssemblyBase {
-  config: AssemblyConfig;
-  /** Folder of jobs and answers. */
-  dataDir: string;
-  model: OpenAiModel;
-  plan: HealthParts["plan"];
-  selfTest: HealthParts["selfTest"];
-  queue: Queue<Task, Outcome>;
-  callers: Callers;
-  log: Log;
-  streams?: EventStreamOptions;
-  /** openapi.yaml with this server's limits, where a test has read it already. */
-  document?: Document;
-  /** Holds every response to openapi.yaml; for tests. */
-  validateResponses?: boolean;
-}
-
-/** Everything between the sockets and the workers. */
-export interface AssemblyParts extends AssemblyBase {
-  operations: readonly Operation[];
-  store: Store;
-  jobs: Jobs;
-  dispatcher: Dispatcher;
-  documents: JobDocuments;
-  idempotency: Idempotency;
-  /** Which addresses callbacks may go to; null without a secret to sign them. */
-  callbackAddresses: PrivateAddresses | null;
-}
+import type { AssemblyBase, AssemblyParts } from "./parts.js";
 
 /** An expired record leaves the disk after so long at the latest. */
 const LONGEST_SWEEP_MS = 60_000;

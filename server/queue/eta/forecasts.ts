@@ -1,83 +1,74 @@
+import type { Admission, Entry } from "../admission.js";
 import type { Clock } from "../clock.js";
-import type { Claim, Lanes } from "../lanes.js";
-import type { Sequence, Standing, Ticket } from "../ticket.js";
-import type { Schedule } from "./outlook.js";
-import { Stretch } from "./stretch.js";
+import type { Candidate, Lanes } from "../lanes.js";
+import type { Standing } from "../ticket.js";
+import { Corrections } from "./corrections.js";
+import type { Schedule } from "./slots.js";
 
-/** One that comes is told its exact place as far as this; behind it, to count all before it would cost more than it tells. */
+/** Positions are exact as far as this. To count further for every request that comes would cost too much. */
 const NEAR = 256;
-/** What refused requests are told is computed anew after so long: a flood of them has to stay cheap. */
+/** How long an answer for refused requests is kept: a flood of them has to stay cheap. */
 const RETRY_MS = 1000;
 
-/** Whose turn, in which class. */
-type Flow = Pick<Claim, "caller" | "priority">;
+type Turn = Pick<Candidate, "caller" | "priority">;
 
-const nameOf = ({ caller, priority }: Flow) => `${priority} ${caller}`;
+const keyOf = ({ caller, priority }: Turn) => `${priority} ${caller}`;
 
-/** What was foreseen for a request when it was submitted. */
-export interface Foretold {
-  at: number;
-  waitMs: number;
-  /** Of those before it, the share that was its caller's own. */
-  ownShare: number;
-}
-
-/** Where requests stand and how long they will wait: the order of the lanes, on the schedule of the slots. */
+/** Where requests stand and how long they will wait: the order of the lanes on the schedule of the slots. */
 export class Forecasts<T, R> {
   readonly #clock: Clock;
-  readonly #lanes: Lanes<Sequence<T, R>>;
+  readonly #lanes: Lanes<Entry<T, R>>;
   readonly #schedule: () => Schedule;
-  readonly #stretch = new Stretch();
+  readonly #corrections = new Corrections();
   #retries = { at: Number.NEGATIVE_INFINITY, waits: new Map<string | null, number>() };
 
-  constructor(clock: Clock, lanes: Lanes<Sequence<T, R>>, schedule: () => Schedule) {
+  constructor(clock: Clock, lanes: Lanes<Entry<T, R>>, schedule: () => Schedule) {
     this.#clock = clock;
     this.#lanes = lanes;
     this.#schedule = schedule;
   }
 
-  /** Of a request that has just been submitted, and has to wait. */
-  standingOf(ticket: Ticket<T, R>): Standing {
-    const { position, waitMs } = this.#placeOf(ticket);
-    const own = this.#lanes.sizeOf(ticket) - ticket.waiting;
-    const ownShare = position === 1 ? 0 : Math.min(own / (position - 1), 1);
-    ticket.foretold = { at: this.#clock.now(), waitMs, ownShare };
-    return this.#standing(ticket, position, waitMs);
+  /** Where a request stands that has just been submitted and has to wait. */
+  submitted(admission: Admission<T, R>): Standing {
+    const { position, waitMs } = this.#find(admission);
+    admission.forecast = { at: this.#clock.now(), waitMs };
+    return this.#standing(admission, position, waitMs);
   }
 
-  /** Of all that wait, in the order in which they will start. */
-  *everyStanding(): Generator<[Ticket<T, R>, Standing]> {
+  /** Compares a request's forecast with its start. */
+  started(admission: Admission<T, R>): void {
+    if (admission.forecast === null) return;
+    const { at, waitMs } = admission.forecast;
+    this.#corrections.learn(keyOf(admission), waitMs, this.#clock.now() - at);
+    admission.forecast = null;
+  }
+
+  /** Where all waiting requests stand, in the order in which they will start. */
+  *everyStanding(): Generator<[Admission<T, R>, Standing]> {
     const schedule = this.#schedule();
-    const seen = new Set<Ticket<T, R>>();
+    const seen = new Set<Admission<T, R>>();
     let position = 0;
-    for (const { ticket, extent } of this.#lanes.order()) {
+    for (const { admission, extent } of this.#lanes.order()) {
       const waitMs = schedule.next(extent);
       position++;
-      if (seen.has(ticket)) continue;
-      seen.add(ticket);
-      yield [ticket, this.#standing(ticket, position, waitMs)];
+      if (seen.has(admission)) continue;
+      seen.add(admission);
+      yield [admission, this.#standing(admission, position, waitMs)];
     }
   }
 
-  /** The first of its sequences starts: what was foretold for it can be compared. */
-  started(ticket: Ticket<T, R>): void {
-    if (ticket.foretold === null) return;
-    const { at, waitMs, ownShare } = ticket.foretold;
-    this.#stretch.learn(nameOf(ticket), ownShare, waitMs, this.#clock.now() - at);
-    ticket.foretold = null;
+  /** How long a request would wait that came now, in milliseconds; up to a second old. */
+  waitOf(turn: Turn): number {
+    const key = keyOf(turn);
+    return this.#recent(key, () => this.#waitOf(turn) * this.#corrections.factorOf(key));
   }
 
-  /** How long a request would wait that came now, in milliseconds; no older than a second. */
-  waitOf(flow: Flow): number {
-    return this.#recent(nameOf(flow), () => this.#waitOf(flow));
-  }
-
-  /** Until all that is here has ended, in milliseconds; no older than a second. */
+  /** Until everything has ended, in milliseconds; up to a second old. */
   waitForAll(): number {
     return this.#recent(null, () => {
       const schedule = this.#schedule();
       for (const { extent } of this.#lanes.order()) schedule.next(extent);
-      return schedule.end();
+      return schedule.end;
     });
   }
 
@@ -89,35 +80,34 @@ export class Forecasts<T, R> {
     return wait;
   }
 
-  #waitOf(flow: Flow): number {
+  #waitOf(turn: Turn): number {
     const schedule = this.#schedule();
     let position = 0;
-    for (const entry of this.#lanes.order({ ...flow, tokens: 1 })) {
+    for (const entry of this.#lanes.order({ ...turn, tokens: 1 })) {
       if (entry === null) break;
       const waitMs = schedule.next(entry.extent);
-      if (++position === NEAR) return (waitMs / NEAR) * (this.#lanes.ahead(flow, true) + 1);
+      if (++position === NEAR) return (waitMs / NEAR) * (this.#lanes.ahead(turn, true) + 1);
     }
-    const ownShare = position === 0 ? 0 : this.#lanes.sizeOf(flow) / position;
-    return schedule.next({ promptTokens: 0, most: 1 }) * this.#stretch.of(nameOf(flow), ownShare);
+    return schedule.free;
   }
 
-  #placeOf(ticket: Ticket<T, R>): { position: number; waitMs: number } {
+  #find(admission: Admission<T, R>): { position: number; waitMs: number } {
     const schedule = this.#schedule();
     let position = 0;
     for (const entry of this.#lanes.order()) {
       const waitMs = schedule.next(entry.extent);
       position++;
-      if (entry.ticket === ticket) return { position, waitMs };
+      if (entry.admission === admission) return { position, waitMs };
       if (position < NEAR) continue;
-      // `ahead` is of the last of its caller's, which is the last of its own.
-      const far = Math.max(this.#lanes.ahead(ticket) + 2 - ticket.waiting, NEAR + 1);
+      // `ahead` counts up to the caller's last entry, which is the request's own last.
+      const far = Math.max(this.#lanes.ahead(admission) + 2 - admission.waiting, NEAR + 1);
       return { position: far, waitMs: (waitMs / NEAR) * far };
     }
     throw new Error("expected a request that waits");
   }
 
-  #standing(ticket: Ticket<T, R>, position: number, waitMs: number): Standing {
-    const ms = waitMs * this.#stretch.of(nameOf(ticket), ticket.foretold?.ownShare ?? 0);
+  #standing(admission: Admission<T, R>, position: number, waitMs: number): Standing {
+    const ms = waitMs * this.#corrections.factorOf(keyOf(admission));
     return { position, expectedWait: Math.round(ms / 10) / 100 };
   }
 }

@@ -1,0 +1,59 @@
+import type { Document } from "../http/document.js";
+import type { Idempotency } from "../idempotency/idempotency.js";
+import type { Dispatcher } from "../jobs/dispatcher.js";
+import type { JobDocuments } from "../jobs/job-documents.js";
+import type { Jobs } from "../jobs/jobs.js";
+import type { Callers } from "../keys/callers.js";
+import type { Log } from "../log.js";
+import type { Outcome, Task } from "../pool/pool.js";
+import type { Queue } from "../queue/queue.js";
+import type { OpenAiModel } from "../requests/openai/request.js";
+import type { Operation } from "../requests/operation.js";
+import type { HealthParts } from "../routes/health.js";
+import type { Config } from "../settings/config.js";
+import type { Store } from "../store/store.js";
+import type { EventStreamOptions } from "../streams/event-response.js";
+import type { PrivateAddresses } from "../webhooks/callback-request.js";
+
+export type AssemblyConfig = Pick<
+  Config,
+  | "maxBodyBytes"
+  | "maxTokens"
+  | "maxPromptChars"
+  | "corsOrigins"
+  | "dataBytes"
+  | "jobLimit"
+  | "jobTtl"
+  | "callbackSecret"
+  | "callbackPrivate"
+>;
+
+/** The parts that everything else is built on. */
+export interface AssemblyBase {
+  config: AssemblyConfig;
+  /** Folder of jobs and answers. */
+  dataDir: string;
+  model: OpenAiModel;
+  plan: HealthParts["plan"];
+  selfTest: HealthParts["selfTest"];
+  queue: Queue<Task, Outcome>;
+  callers: Callers;
+  log: Log;
+  streams?: EventStreamOptions;
+  /** openapi.yaml with this server's limits, where a test has read it already. */
+  document?: Document;
+  /** Holds every response to openapi.yaml; for tests. */
+  validateResponses?: boolean;
+}
+
+/** Everything between the sockets and the workers. */
+export interface AssemblyParts extends AssemblyBase {
+  operations: readonly Operation[];
+  store: Store;
+  jobs: Jobs;
+  dispatcher: Dispatcher;
+  documents: JobDocuments;
+  idempotency: Idempotency;
+  /** Which addresses callbacks may go to; null without a secret to sign them. */
+  callbackAddresses: PrivateAddresses | null;
+}
