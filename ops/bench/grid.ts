@@ -1,28 +1,29 @@
 import type { BenchOptions } from "./options.js";
+import type { Precision } from "./results.js";
 
-/** What is measured of one model. */
+/** Everything that is measured of one model. */
 export interface Grid {
-  precisions: readonly ("int8" | "fp32")[];
+  precisions: readonly Precision[];
   batches: readonly number[];
   /** Of the window. */
   depths: readonly number[];
   prefills: readonly number[];
   /** Of one cell of the table of decode steps. */
   cellMilliseconds: number;
+  /** Prompts that join a batch. */
   joins: number;
   clients: readonly number[];
-  /** Where our server streams, and where peers do. */
-  streamed: { ours: readonly number[]; peers: readonly number[] };
+  /** Whether our server streams too, and at which numbers of clients peers do. */
+  streams: boolean;
+  peerStreams: readonly number[];
   repeats: number;
-  /** Of what is not compared with anything: fp32, and our streaming. */
+  /** Of peers, which take most of the time, of fp32 and of streaming. */
   fewRepeats: number;
-  /** Peers' repeats take most of the time: so many at these numbers of clients, one at others. */
-  peerRepeats: number;
-  peerRepeated: readonly number[];
   seconds: number;
   mostSeconds: number;
   /** Open loop: shares of the closed loop's rate. */
-  loads: { ours: readonly number[]; peers: readonly number[] };
+  loads: readonly number[];
+  peerLoads: readonly number[];
   openSeconds: number;
 }
 
@@ -34,14 +35,14 @@ const QUICK: Grid = {
   cellMilliseconds: 40,
   joins: 8,
   clients: [1, 8, 32],
-  streamed: { ours: [1, 8, 32], peers: [] },
+  streams: true,
+  peerStreams: [],
   repeats: 2,
   fewRepeats: 1,
-  peerRepeats: 1,
-  peerRepeated: [],
   seconds: 1.5,
   mostSeconds: 5,
-  loads: { ours: [0.5, 1, 2], peers: [] },
+  loads: [0.5, 1, 2],
+  peerLoads: [],
   openSeconds: 4,
 };
 
@@ -53,41 +54,36 @@ const FULL: Grid = {
   cellMilliseconds: 60,
   joins: 24,
   clients: [1, 4, 8, 16, 32, 64, 128],
-  streamed: { ours: [1, 4, 8, 16, 32, 64, 128], peers: [1, 8, 32] },
+  streams: true,
+  peerStreams: [1, 8, 32],
   repeats: 3,
   fewRepeats: 2,
-  peerRepeats: 2,
-  peerRepeated: [1, 8, 16, 32],
   seconds: 3,
   mostSeconds: 8,
-  loads: { ours: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 3], peers: [0.5, 0.75, 1, 1.5] },
+  loads: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 3],
+  peerLoads: [0.5, 0.75, 1, 1.5],
   openSeconds: 6,
 };
 
-/** Of the second model: what its larger vocabulary may change. */
+/** Of the second model only what its larger vocabulary may change. */
 const SECOND: Partial<Grid> = {
   precisions: ["int8"],
   clients: [1, 8, 16, 32],
-  streamed: { ours: [], peers: [] },
-  loads: { ours: [], peers: [] },
+  streams: false,
+  peerStreams: [],
+  loads: [],
+  peerLoads: [],
 };
 
-export function gridFor(options: BenchOptions, which: "first" | "second"): Grid {
-  const base = options.quick ? QUICK : FULL;
-  const grid = which === "second" ? { ...base, ...SECOND } : base;
-  const clients = options.clients ?? grid.clients;
+export function gridFor(options: BenchOptions, isFirst: boolean): Grid {
+  const grid = { ...(options.quick ? QUICK : FULL), ...(isFirst ? {} : SECOND) };
   const repeats = options.repeats ?? grid.repeats;
   const seconds = options.seconds ?? grid.seconds;
   return {
     ...grid,
-    clients,
-    streamed:
-      options.clients === null
-        ? grid.streamed
-        : { ours: clients, peers: clients.filter((one) => grid.streamed.peers.includes(one)) },
+    clients: options.clients ?? grid.clients,
     repeats,
     fewRepeats: Math.min(repeats, grid.fewRepeats),
-    peerRepeats: Math.min(repeats, grid.peerRepeats),
     seconds,
     mostSeconds: Math.max(seconds, grid.mostSeconds),
     openSeconds: options.seconds ?? grid.openSeconds,

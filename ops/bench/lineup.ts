@@ -1,26 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { closedLoop, closedLoopFigures, tokensThatFit } from "./closed-loop.js";
-import { exchange } from "./exchange.js";
-import { type Prompt, type Prompts, SAMPLING } from "./prompts.js";
+import { closedLoop, tokensPerSecond, tokensThatFit } from "./load/closed-loop.js";
+import { type Ask, exchange } from "./load/exchange.js";
+import type { Prompts } from "./load/prompts.js";
+import type { BenchModel } from "./models.js";
 import type { Results } from "./results.js";
-import type { BenchModel, BenchRequest, RunningSystem, System } from "./system.js";
+import type { RunningSystem, System } from "./system.js";
 
-/** Fewest tokens that a slow system's requests ask for. */
+/** Fewest tokens that a slow system's requests ask for; those of the warm-up. */
 const LEAST_TOKENS = 16;
-const WARM_UP_TOKENS = 16;
 const START_SECONDS = 180;
 const LEAST_PATIENCE_SECONDS = 60;
 /** Between two systems' turns: threads of the last may still spin. */
 const PAUSE_MS = 200;
 
-interface Started {
-  system: System;
-  starting: Promise<RunningSystem>;
-  running: RunningSystem;
+/** A system that runs and is warm. */
+export interface Runner {
+  ask: Ask;
   clients: number;
-}
-
-export interface Runner extends Started {
   /** Tokens of each request, so that a measurement ends in time. */
   tokens: number;
   streams: boolean;
@@ -30,55 +26,38 @@ export interface Runner extends Started {
 const alive = new Set<Promise<RunningSystem>>();
 
 export async function stopAll(): Promise<void> {
-  await Promise.allSettled([...alive].map(async (starting) => (await starting).stop()));
-  alive.clear();
+  await Promise.allSettled([...alive].map(stopOne));
 }
 
-/** Starts systems, warms them up and measures them in turns; what goes wrong is noted, and the others go on. */
+async function stopOne(starting: Promise<RunningSystem>): Promise<void> {
+  try {
+    await (await starting).stop();
+  } finally {
+    alive.delete(starting);
+  }
+}
+
+/** Starts systems, warms them up and measures them in turns; a failure is noted, and the others go on. */
 export class Lineup {
-  readonly #model: BenchModel;
-  readonly #results: Results;
-  readonly #prompts: Prompts;
-  readonly #runners = new Map<System, Runner>();
+  readonly #runners = new Map<System, { runner: Runner; starting: Promise<RunningSystem> }>();
   /** Systems that cannot run this model at all. */
   readonly #unable = new Set<System>();
-  #requests = 0;
 
-  constructor(model: BenchModel, prompts: Prompts, results: Results) {
-    this.#model = model;
-    this.#prompts = prompts;
-    this.#results = results;
-  }
-
-  get model(): string {
-    return this.#model.name;
-  }
+  constructor(
+    readonly model: BenchModel,
+    readonly prompts: Prompts,
+    readonly results: Results,
+  ) {}
 
   runner(system: System): Runner | undefined {
-    return this.#runners.get(system);
-  }
-
-  /** A request with a prompt that no other has. */
-  request(maxTokens: number, stream: boolean, promptTokens?: number): BenchRequest {
-    const prompt = promptTokens === undefined ? this.#prompts.short() : this.#prompts.ofLength(promptTokens);
-    return this.#ask(prompt, maxTokens, stream);
-  }
-
-  /** Two requests whose prompts begin with the same `shared` tokens. */
-  twins(maxTokens: number, stream: boolean, shared: number): [BenchRequest, BenchRequest] {
-    const [first, second] = this.#prompts.twins(shared);
-    return [this.#ask(first, maxTokens, stream), this.#ask(second, maxTokens, stream)];
-  }
-
-  #ask(prompt: Prompt, maxTokens: number, stream: boolean): BenchRequest {
-    return { ...prompt, ...SAMPLING, maxTokens, seed: this.#requests++, stream };
+    return this.#runners.get(system)?.runner;
   }
 
   /** Starts a system for so many clients and warms it up. Does nothing for one that couldn't start before. */
   async start(system: System, clients: number): Promise<void> {
     if (this.#unable.has(system)) return;
-    const { threads } = this.#results.settings;
-    const starting = system.start(this.#model, { clients, threads });
+    const { systems, settings } = this.results;
+    const starting = system.start(this.model, { clients, threads: settings.threads });
     alive.add(starting);
     let running: RunningSystem;
     try {
@@ -87,116 +66,80 @@ export class Lineup {
       this.#unable.add(system);
       this.note(system, null, error);
       // One that comes up after all would run beside the others.
-      starting
-        .then((late) => late.stop())
-        .catch(() => {})
-        .finally(() => alive.delete(starting));
+      stopOne(starting).catch(() => {});
       return;
     }
-    this.#results.systems.push({
-      model: this.model,
-      system: system.name,
-      clients,
-      settings: running.settings,
-    });
-    const started = { system, starting, running, clients };
+    systems.push({ model: this.model.name, system: system.name, clients, settings: running.settings });
     try {
-      this.#runners.set(system, await this.#warmUp(started));
+      const ask = running.ask.bind(running);
+      const runner = { ask, clients, ...(await this.#warmUp(ask, clients)) };
+      this.#runners.set(system, { runner, starting });
     } catch (error) {
       this.note(system, clients, error);
-      await this.#end(started);
+      await stopOne(starting);
     }
   }
 
   async stop(system: System): Promise<void> {
-    const runner = this.#runners.get(system);
+    const started = this.#runners.get(system);
     this.#runners.delete(system);
-    if (runner) await this.#end(runner);
+    if (started) await stopOne(started.starting);
   }
 
-  /** One closed-loop measurement, where the system runs. */
-  async measure(system: System, stream: boolean, repeat: number): Promise<void> {
-    const runner = this.#runners.get(system);
-    if (!runner || (stream && !runner.streams)) return;
-    const { clients, tokens, running } = runner;
-    const { seconds, mostSeconds } = this.#results.settings;
+  /** One measurement of a system, where it runs. One that fails is stopped: later measurements would say nothing. */
+  async measure(system: System, work: (runner: Runner) => Promise<void>): Promise<void> {
+    const runner = this.runner(system);
+    if (!runner) return;
     await sleep(PAUSE_MS);
     try {
-      const exchanges = await within(
-        Math.max(LEAST_PATIENCE_SECONDS, 10 * mostSeconds),
-        closedLoop(running.ask.bind(running), { clients, seconds, next: () => this.request(tokens, stream) }),
-      );
-      this.#results.closed.push({
-        model: this.model,
-        repeat,
-        system: system.name,
-        clients,
-        stream,
-        tokens,
-        ...closedLoopFigures(exchanges),
-      });
+      await within(Math.max(LEAST_PATIENCE_SECONDS, 10 * this.results.settings.mostSeconds), work(runner));
     } catch (error) {
-      // What it does after a failure is no measurement.
-      this.note(system, clients, error);
+      this.note(system, runner.clients, error);
       await this.stop(system);
     }
   }
 
   note(system: System, clients: number | null, error: unknown): void {
     const reason = (error as Error).message.split("\n")[0]!;
-    this.#results.problems.push({ model: this.model, system: system.name, clients, reason });
+    this.results.problems.push({ model: this.model.name, system: system.name, clients, reason });
   }
 
   /** Requests that don't count, and from them how long a request may be. */
-  async #warmUp(started: Started): Promise<Runner> {
-    const { running, clients } = started;
-    const { tokens: wanted, mostSeconds } = this.#results.settings;
+  async #warmUp(ask: Ask, clients: number): Promise<Pick<Runner, "tokens" | "streams">> {
+    const { tokens: wanted, mostSeconds } = this.results.settings;
     const patience = Math.max(LEAST_PATIENCE_SECONDS, 6 * mostSeconds);
-    const fit = (rate: number) =>
-      tokensThatFit(rate, clients, { wanted, least: Math.min(wanted, LEAST_TOKENS), seconds: mostSeconds });
-    const tooSlow = (rate: number) => new Error(`too slow to measure: ${rate.toPrecision(2)} tokens/s`);
-
-    const ask = running.ask.bind(running);
+    const fit = (rate: number) => {
+      const least = Math.min(wanted, LEAST_TOKENS);
+      const tokens = tokensThatFit(rate, clients, { wanted, least, seconds: mostSeconds });
+      if (tokens === null) throw new Error(`too slow to measure: ${rate.toPrecision(2)} tokens/s`);
+      return tokens;
+    };
+    const rateWith = async (tokens: number) => {
+      const next = () => this.prompts.request(tokens, false);
+      return tokensPerSecond(await within(patience, closedLoop(ask, { clients, seconds: 0, next })));
+    };
     // The first request of a server may compile or allocate.
-    await within(patience, exchange(ask, this.request(WARM_UP_TOKENS, false)));
-    const probe = await within(patience, exchange(ask, this.request(WARM_UP_TOKENS, true)));
+    await within(patience, exchange(ask, this.prompts.request(LEAST_TOKENS, false)));
+    const probe = await within(patience, exchange(ask, this.prompts.request(LEAST_TOKENS, true)));
     // All at once is no stream.
     const streams = probe.arrivals.length > 1;
-    const lone = (1000 * probe.tokens) / (probe.ended - probe.asked);
-    if (fit(lone) === null) throw tooSlow(lone);
+    const lone = tokensPerSecond([[probe]]);
     // So slow that a warm-up of all its clients would take as long as the measurement.
-    if (clients * WARM_UP_TOKENS > lone * mostSeconds) return { ...started, streams, tokens: fit(lone)! };
-    const rateWith = async (tokens: number) => {
-      const next = () => this.request(tokens, false);
-      const exchanges = await within(patience, closedLoop(ask, { clients, seconds: 0, next }));
-      return closedLoopFigures(exchanges).tokensPerSecond;
-    };
-    const rate = await rateWith(WARM_UP_TOKENS);
-    const tokens = fit(rate);
-    if (tokens === null) throw tooSlow(rate);
-    if (tokens >= wanted) return { ...started, streams, tokens };
+    if (clients * LEAST_TOKENS > lone * mostSeconds) return { streams, tokens: fit(lone) };
+    fit(lone);
+    const tokens = fit(await rateWith(LEAST_TOKENS));
+    if (tokens >= wanted) return { streams, tokens };
     // Short answers are mostly their prompts, and the first ones also the system's own warm-up: more may fit than they say.
-    return { ...started, streams, tokens: Math.max(tokens, fit(await rateWith(tokens)) ?? 0) };
-  }
-
-  async #end({ running, starting }: Started): Promise<void> {
-    await running.stop();
-    alive.delete(starting);
+    return { streams, tokens: Math.max(tokens, fit(await rateWith(tokens))) };
   }
 }
 
 /** @throws when the promise has not settled in time */
-export async function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
-  const settled = new AbortController();
-  const late = sleep(1000 * seconds, null, { signal: settled.signal }).then(
-    () => {
-      throw new Error(`no answer within ${Math.round(seconds)} s`);
-    },
-    () => new Promise<never>(() => {}),
-  );
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    settled.abort();
-  }
+async function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`no answer within ${Math.round(seconds)} s`);
+    timer = setTimeout(reject, 1000 * seconds, error);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

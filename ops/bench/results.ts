@@ -1,24 +1,19 @@
-import type { ClosedLoopFigures } from "./closed-loop.js";
-import type { FirstTokenFigures } from "./engine/first-token.js";
-import type { JoiningFigures } from "./engine/joining.js";
-import type { DecodeFigures, PrefillFigures } from "./engine/steps.js";
-import type { Machine, Versions } from "./machine.js";
-import type { OpenLoopFigures } from "./open-loop.js";
+import type { Percentiles } from "./statistics.js";
 
 /** Our own system's name, among the peers'. */
 export const OURS = "jai-server";
 
 export type Precision = "int8" | "fp32";
 
-/** Everything that a run measured, as `results.json` holds it. Rows of repeats stand apart; reports take medians. */
+/** Everything that a run measured, as `results.json` holds it. Each repeat has its own row; reports take medians. */
 export interface Results {
-  format: 1;
+  format: 2;
   command: string;
   /** ISO 8601; `finished` is null until the run has ended. */
   started: string;
   finished: string | null;
   machine: Machine;
-  versions: Versions;
+  versions: Record<string, string>;
   settings: RunSettings;
   models: ModelRow[];
   systems: SystemRow[];
@@ -26,13 +21,23 @@ export interface Results {
   decode: DecodeRow[];
   prefill: PrefillRow[];
   joining: JoiningRow[];
-  firstToken: FirstTokenRow[];
-  again: AgainRow[];
-  memory: MemoryRow[];
+  reuse: ReuseRow[];
   alone: AloneRow[];
   peerEngines: PeerEngineRow[];
   closed: ClosedRow[];
   open: OpenRow[];
+}
+
+export interface Machine {
+  processor: string;
+  /** That this process may use. */
+  cores: number;
+  memoryBytes: number;
+  system: string;
+  /** Instruction sets by which arithmetic kernels are chosen, where the system tells. */
+  instructions: string[];
+  /** Such as "L3 32 MB"; empty where the system doesn't tell. */
+  caches: string[];
 }
 
 export interface RunSettings {
@@ -43,9 +48,13 @@ export interface RunSettings {
   /** Least length of one closed-loop measurement, and the longest that one request of every client may take. */
   seconds: number;
   mostSeconds: number;
-  /** The names that llama.cpp servers were given. */
-  llamaServers: string[];
-  bounds: { firstTokenMs: number; meanInterTokenMs: number };
+  bounds: Bounds;
+}
+
+/** A request within both is good, in an open loop. */
+export interface Bounds {
+  firstTokenMs: number;
+  meanInterTokenMs: number;
 }
 
 export interface ModelRow {
@@ -57,12 +66,7 @@ export interface ModelRow {
   vocabulary: number;
 }
 
-interface Cell {
-  model: string;
-  repeat: number;
-}
-
-/** What a system ran with. */
+/** The settings that a system ran with. */
 export interface SystemRow {
   model: string;
   system: string;
@@ -70,7 +74,7 @@ export interface SystemRow {
   settings: string;
 }
 
-/** What could not be measured, and why. */
+/** A measurement that failed, and why. */
 export interface ProblemRow {
   model: string;
   system: string;
@@ -79,60 +83,102 @@ export interface ProblemRow {
   reason: string;
 }
 
+interface Cell {
+  model: string;
+  repeat: number;
+}
+
+/** A decode step of the engine; times in milliseconds. */
+export interface DecodeFigures {
+  batch: number;
+  /** Tokens in each sequence's cache. */
+  depth: number;
+  step: number;
+  /** The runtime's part of the step; the rest is JavaScript. */
+  native: number;
+  /** The ceiling of the arithmetic: the matrix products alone. */
+  products: number;
+  /** For a batch of 1 the ceiling of memory: reading weights and cache at the rate of memory that no cache holds. */
+  memory: number | null;
+}
+
+/** A prompt's prefill in the engine; times in milliseconds. */
+export interface PrefillFigures {
+  tokens: number;
+  total: number;
+  native: number;
+  products: number;
+}
+
+/** Inter-token latency of a batch that prompts join; milliseconds. */
+export interface JoiningFigures {
+  median: number;
+  p99: number;
+  /** Median of the tokens that came while no prompt was being prefilled. */
+  undisturbed: number;
+  /** Time to first token of the prompts that joined, median. */
+  firstToken: number;
+}
+
 export type DecodeRow = Cell & { precision: Precision } & DecodeFigures;
 export type PrefillRow = Cell & { precision: Precision } & PrefillFigures;
 export type JoiningRow = Cell & JoiningFigures;
-/** `http`: of a lone request over HTTP, median milliseconds. */
-export type FirstTokenRow = Cell & FirstTokenFigures & { http: number };
-/** Milliseconds to the first token of a prompt, and of another that begins with the same `shared` tokens right after it. */
-export type AgainRow = Cell & { shared: number; first: number; again: number };
 
-export interface MemoryRow extends Cell {
-  /** Resident bytes of the engine's process with so many full slots. */
-  resident: { slots: number; bytes: number }[];
-  cacheBytesPerSlot: number;
-}
+/** Time to first token over HTTP of a lone prompt of `shared` tokens, and of one that begins with the same ones right after it. */
+export type ReuseRow = Cell & { shared: number; first: number; again: number };
 
-/** The closed loop on the engine alone. */
+/** The closed loop on our engine, without a server. */
 export type AloneRow = Cell & { clients: number; tokensPerSecond: number };
 
 /** Decoding in a peer's engine without its server, from a quarter to a half of the window. */
 export type PeerEngineRow = Cell & { system: string; batch: number; tokensPerSecond: number };
 
-export type ClosedRow = Cell &
-  ClosedLoopFigures & {
-    system: string;
-    clients: number;
-    stream: boolean;
-    /** Of every answer. */
-    tokens: number;
-  };
+export interface ClosedLoopFigures {
+  tokensPerSecond: number;
+  requests: number;
+  seconds: number;
+  /** Latencies in milliseconds; null where answers came whole. */
+  firstToken: Percentiles | null;
+  interToken: Percentiles | null;
+  endToEnd: Percentiles;
+}
 
-export type OpenRow = Omit<Cell, "repeat"> &
-  OpenLoopFigures & {
-    system: string;
-    /** Of the tokens per second that the system reached in a closed loop. */
-    load: number;
-    /** Requests per second that arrived, on average, for so many seconds. */
-    perSecond: number;
-    seconds: number;
-  };
+/** `tokens`: of every answer. */
+export type ClosedRow = Cell &
+  ClosedLoopFigures & { system: string; clients: number; stream: boolean; tokens: number };
+
+export interface OpenLoopFigures {
+  offered: number;
+  good: number;
+  refused: number;
+  /** Of the refusals, those that said when to come back. */
+  refusedWithRetryAfter: number;
+  failed: number;
+  unfinished: number;
+  firstToken: Percentiles | null;
+  interToken: Percentiles | null;
+  endToEnd: Percentiles | null;
+}
+
+export interface OpenRow extends OpenLoopFigures {
+  model: string;
+  system: string;
+  /** Of the tokens per second that the system reached in a closed loop. */
+  load: number;
+  /** Requests per second that arrived, on average, for so many seconds. */
+  perSecond: number;
+  seconds: number;
+}
 
 export function emptyResults(base: Pick<Results, "command" | "machine" | "versions" | "settings">): Results {
+  const started = new Date().toISOString();
+  const rows = { models: [], systems: [], problems: [], decode: [], prefill: [], joining: [], reuse: [] };
   return {
-    format: 1,
-    started: new Date().toISOString(),
+    format: 2,
+    started,
     finished: null,
     ...base,
-    models: [],
-    systems: [],
-    problems: [],
-    decode: [],
-    prefill: [],
-    joining: [],
-    firstToken: [],
-    again: [],
-    memory: [],
+    ...rows,
     alone: [],
     peerEngines: [],
     closed: [],

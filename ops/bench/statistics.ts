@@ -1,4 +1,3 @@
-/** What repeated measurements of one thing came to. */
 export interface Spread {
   median: number;
   least: number;
@@ -20,9 +19,8 @@ export function percentile(values: readonly number[], share: number): number {
 /** The middle value, or the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle]!;
-  return sorted.length === 0 ? Number.NaN : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }
 
 export function mean(values: readonly number[]): number {

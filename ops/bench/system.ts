@@ -1,13 +1,15 @@
+import type { BenchModel } from "./models.js";
+
 /** A server under measurement: ours or a peer. */
 export interface System {
-  /** For the report: "jai-server", "node-llama-cpp", "FastAPI + PyTorch", … */
+  /** For the report: "jai-server", "node-llama-cpp", … */
   readonly name: string;
-  /** Starts it for this many clients at once, with its best settings for the machine; rejects with a one-line reason where it can't run. */
+  /** Starts it for this many clients at once, with its best settings for the machine; rejects with one line where it can't run. */
   start(model: BenchModel, options: { clients: number; threads: number }): Promise<RunningSystem>;
 }
 
 export interface RunningSystem {
-  /** What it runs with, for the report: precision, threads, slots, version. */
+  /** For the report: precision, threads, slots, version. */
   readonly settings: string;
   /**
    * One request. Resolves with the number of tokens generated when the whole answer is there.
@@ -26,17 +28,4 @@ export interface BenchRequest {
   topK: number;
   seed: number;
   stream: boolean;
-}
-
-/** One model, in the forms that the systems take. */
-export interface BenchModel {
-  name: string;
-  /** The path of ckpt.pt. */
-  checkpoint: string;
-  /** The path of tokenizer.json. */
-  tokenizer: string;
-  /** Our imported model folder, int8. */
-  folder: string;
-  /** A scratch directory for what systems derive from the checkpoint, such as a GGUF file. */
-  work: string;
 }

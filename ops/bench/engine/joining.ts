@@ -1,3 +1,4 @@
+import type { JoiningFigures } from "../results.js";
 import { percentile } from "../statistics.js";
 import { Rig } from "./rig.js";
 
@@ -12,26 +13,10 @@ export interface JoiningInput {
   joins: number;
 }
 
-/** Inter-token latency of the sequences that were running, in milliseconds. */
-export interface JoiningFigures {
-  median: number;
-  p99: number;
-  /** Of the tokens that came while no prompt was being prefilled. */
-  undisturbed: number;
-  /** Of the prompts that joined: time to first token, median. */
-  firstToken: number;
-}
-
 /** Lets a prompt join a batch that decodes, again and again, and times every token of the batch. */
-export async function joining({
-  folder,
-  threads,
-  batch,
-  prompt,
-  every,
-  joins,
-}: JoiningInput): Promise<JoiningFigures> {
-  const rig = await Rig.open({ folder, threads, slots: batch + 1 });
+export async function joining(input: JoiningInput): Promise<JoiningFigures> {
+  const { batch, prompt, every, joins } = input;
+  const rig = await Rig.open({ ...input, slots: batch + 1 });
   const { context, vocabulary } = rig.shape;
   const gaps: number[] = [];
   const quiet: number[] = [];
@@ -40,22 +25,16 @@ export async function joining({
   while (joined < joins) {
     // As deep as sequences are on average, and starting anew before their window slides.
     const sequences = await rig.startAtDepth(batch, Math.floor(context / 8));
-    const lengths = sequences.map(({ ids }) => ids.length);
+    let lengths = sequences.map(({ ids }) => ids.length);
     let last = performance.now();
-    let asked = last;
     let newcomer = false;
-    const furthest = context - 8;
-    for (let step = 1; Math.max(...lengths) < furthest; step++) {
+    for (let step = 1; Math.max(...lengths) < context - 8; step++) {
       if (step % every === 0 && !newcomer) {
         const number = joined++;
-        const ids = Array.from(
-          { length: prompt },
-          (_, j) => (19 * number + 29 * j + number * j) % vocabulary,
-        );
+        const asked = performance.now();
         newcomer = true;
-        asked = performance.now();
         rig.add({
-          ids,
+          ids: Array.from({ length: prompt }, (_, j) => (19 * number + 29 * j + number * j) % vocabulary),
           maxTokens: 1,
           seed: number,
           onEnd: () => {
@@ -67,15 +46,14 @@ export async function joining({
       const waited = newcomer;
       await rig.engine.step();
       const now = performance.now();
-      const grown = sequences.map(({ ids }, i) => ids.length - lengths[i]!);
-      if (grown.every((count) => count === 0)) continue;
-      for (const [i, count] of grown.entries()) {
-        lengths[i]! += count;
-        for (let token = 0; token < count; token++) {
-          gaps.push((now - last) / count);
-          if (!waited) quiet.push((now - last) / count);
-        }
-      }
+      const grown = sequences.flatMap(({ ids }, i) => {
+        const count = ids.length - lengths[i]!;
+        return Array.from({ length: count }, () => (now - last) / count);
+      });
+      if (grown.length === 0) continue;
+      gaps.push(...grown);
+      if (!waited) quiet.push(...grown);
+      lengths = sequences.map(({ ids }) => ids.length);
       last = now;
     }
     await rig.clear(sequences);

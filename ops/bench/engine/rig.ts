@@ -6,7 +6,7 @@ import { PLAIN_SAMPLING } from "../../../workers/engine/sampling.js";
 import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { FromSequence } from "../../../workers/protocol.js";
-import { SAMPLING } from "../prompts.js";
+import { SAMPLING } from "../load/prompts.js";
 
 export interface RigOptions {
   /** The model folder. */
@@ -94,7 +94,7 @@ export class Rig {
     return sequences;
   }
 
-  /** Ends what is under way. */
+  /** Ends these sequences. */
   async clear(sequences: readonly Sequence[]): Promise<void> {
     for (const sequence of sequences) sequence.cancelled = true;
     await this.engine.run();

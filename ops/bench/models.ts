@@ -1,0 +1,98 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type ModelConfig, readModelFolder } from "../../models/folder.js";
+import { importCheckpoint } from "../../models/import/index.js";
+import type { BenchOptions, Checkpoint } from "./options.js";
+import { writeGgufModel } from "./peers/gguf-model.js";
+import { writeTransformersModel } from "./peers/transformers-model.js";
+import { writeRandomModel } from "./random-model.js";
+import type { ModelRow, Precision } from "./results.js";
+
+/** Tokens of the second model's vocabulary. */
+const SECOND_VOCABULARY = 24_000;
+
+/** One model, in the forms that the systems take. */
+export interface BenchModel {
+  name: string;
+  config: ModelConfig;
+  encode(text: string): number[];
+  /** The model folder that our server takes. */
+  folder: string;
+  /** Model folders by precision; a model that came as a folder has only its own. */
+  folders: Partial<Record<Precision, string>>;
+  /** The forms for peers: ckpt.pt, and what is made of it when it is first asked for. */
+  checkpoint: string;
+  gguf(): Promise<string>;
+  transformers(): Promise<string>;
+}
+
+/** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with random weights and more tokens. */
+export async function prepareModels({ source, quick }: BenchOptions, scratch: string): Promise<BenchModel[]> {
+  if ("folder" in source) {
+    const { config, tokenizer } = readModelFolder(source.folder);
+    const unavailable = () => Promise.reject(new Error("expected a checkpoint, got a model folder"));
+    return [
+      {
+        name: config.name,
+        config,
+        encode: (text) => tokenizer.encode(text),
+        folder: source.folder,
+        folders: { [config.precision]: source.folder },
+        checkpoint: "",
+        gguf: unavailable,
+        transformers: unavailable,
+      },
+    ];
+  }
+  const first = await prepare(source, ["int8", "fp32"], join(scratch, "first"));
+  if (quick) return [first];
+  const random = await writeRandomModel(scratch, SECOND_VOCABULARY);
+  return [first, await prepare(random, ["int8"], join(scratch, "second"))];
+}
+
+async function prepare(
+  source: Checkpoint,
+  precisions: readonly Precision[],
+  work: string,
+): Promise<BenchModel> {
+  await mkdir(work, { recursive: true });
+  const folder = join(work, "int8");
+  const folders: BenchModel["folders"] = {};
+  for (const precision of precisions) {
+    folders[precision] = join(work, precision);
+    await importCheckpoint({ ...source, precision, out: folders[precision] });
+  }
+  const { config, tokenizer } = readModelFolder(folder);
+  return {
+    name: `vocabulary ${config.vocab_size.toLocaleString("en")}`,
+    config,
+    encode: (text) => tokenizer.encode(text),
+    folder,
+    folders,
+    checkpoint: source.checkpoint,
+    gguf: once(join(work, "model-q8_0.gguf"), (path) => writeGgufModel(source, path)),
+    transformers: once(join(work, "transformers"), (path) =>
+      writeTransformersModel(source.checkpoint, path, "int8"),
+    ),
+  };
+}
+
+/** Makes a file at the first call. */
+function once(path: string, make: (path: string) => Promise<void>): () => Promise<string> {
+  let made: Promise<string> | undefined;
+  return () => {
+    made ??= make(path).then(() => path);
+    return made;
+  };
+}
+
+export function modelRow({ name, config }: BenchModel): ModelRow {
+  return {
+    name,
+    layers: config.n_layer,
+    width: config.n_embd,
+    heads: config.n_head,
+    context: config.n_positions,
+    vocabulary: config.vocab_size,
+  };
+}
