@@ -1,31 +1,30 @@
 import type { BenchOptions } from "./options.js";
-import type { Precision } from "./results.js";
 
 /** Everything that is measured of one model. */
-export interface Grid {
-  precisions: readonly Precision[];
-  batches: readonly number[];
+export type Grid = typeof FULL;
+
+const FULL = {
+  precisions: ["int8", "fp32"],
+  batches: [1, 2, 4, 8, 16, 32, 64],
   /** Of the window. */
-  depths: readonly number[];
-  prefills: readonly number[];
+  depths: [1 / 8, 1 / 2, 1],
+  prefills: [16, 64, 128, 255],
   /** Of one cell of the table of decode steps. */
-  cellMilliseconds: number;
-  /** Prompts that join a batch. */
-  joins: number;
-  clients: readonly number[];
+  cellMilliseconds: 60,
+  clients: [1, 4, 8, 16, 32, 64, 128],
   /** Whether our server streams too, and at which numbers of clients peers do. */
-  streams: boolean;
-  peerStreams: readonly number[];
-  repeats: number;
+  streams: true,
+  peerStreams: [1, 8, 32],
+  repeats: 3,
   /** Of peers, which take most of the time, of fp32 and of streaming. */
-  fewRepeats: number;
-  seconds: number;
-  mostSeconds: number;
+  fewRepeats: 2,
+  seconds: 3,
+  mostSeconds: 8,
   /** Open loop: shares of the closed loop's rate. */
-  loads: readonly number[];
-  peerLoads: readonly number[];
-  openSeconds: number;
-}
+  loads: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 3],
+  peerLoads: [0.5, 0.75, 1, 1.5],
+  openSeconds: 6,
+};
 
 const QUICK: Grid = {
   precisions: ["int8"],
@@ -33,7 +32,6 @@ const QUICK: Grid = {
   depths: [1 / 8, 1],
   prefills: [64, 255],
   cellMilliseconds: 40,
-  joins: 8,
   clients: [1, 8, 32],
   streams: true,
   peerStreams: [],
@@ -44,25 +42,6 @@ const QUICK: Grid = {
   loads: [0.5, 1, 2],
   peerLoads: [],
   openSeconds: 4,
-};
-
-const FULL: Grid = {
-  precisions: ["int8", "fp32"],
-  batches: [1, 2, 4, 8, 16, 32, 64],
-  depths: [1 / 8, 1 / 2, 1],
-  prefills: [16, 64, 128, 255],
-  cellMilliseconds: 60,
-  joins: 24,
-  clients: [1, 4, 8, 16, 32, 64, 128],
-  streams: true,
-  peerStreams: [1, 8, 32],
-  repeats: 3,
-  fewRepeats: 2,
-  seconds: 3,
-  mostSeconds: 8,
-  loads: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 3],
-  peerLoads: [0.5, 0.75, 1, 1.5],
-  openSeconds: 6,
 };
 
 /** Of the second model only what its larger vocabulary may change. */
@@ -77,11 +56,10 @@ const SECOND: Partial<Grid> = {
 
 export function gridFor(options: BenchOptions, isFirst: boolean): Grid {
   const grid = { ...(options.quick ? QUICK : FULL), ...(isFirst ? {} : SECOND) };
-  const repeats = options.repeats ?? grid.repeats;
-  const seconds = options.seconds ?? grid.seconds;
+  const { clients = grid.clients, repeats = grid.repeats, seconds = grid.seconds } = options;
   return {
     ...grid,
-    clients: options.clients ?? grid.clients,
+    clients,
     repeats,
     fewRepeats: Math.min(repeats, grid.fewRepeats),
     seconds,
@@ -89,6 +67,5 @@ export function gridFor(options: BenchOptions, isFirst: boolean): Grid {
     openSeconds: options.seconds ?? grid.openSeconds,
     // A shorter run by --seconds is shorter everywhere.
     cellMilliseconds: Math.min(grid.cellMilliseconds, 100 * seconds),
-    joins: Math.max(1, Math.min(grid.joins, Math.ceil(10 * seconds))),
   };
 }

@@ -8,15 +8,14 @@ import { Lineup, stopAll } from "./lineup.js";
 import { BOUNDS } from "./load/open-loop.js";
 import { Prompts } from "./load/prompts.js";
 import { describeMachine, describeVersions } from "./machine.js";
-import { type BenchModel, modelRow, prepareModels } from "./models.js";
+import { type BenchModel, prepareModels } from "./models.js";
 import { type BenchOptions, readOptions } from "./options.js";
 import { installPeers, peers } from "./peers/index.js";
 import { ResultsFolder } from "./report/folder.js";
-import { renderText, type Table } from "./report/table.js";
-import { closedTables, engineTables, openTables, problemsTable } from "./report/tables.js";
+import { renderResults } from "./report/page.js";
 import { emptyResults, type Results } from "./results.js";
 import { closedSteps } from "./steps/closed.js";
-import { engineSteps, llamaEngineSteps, reuseSteps } from "./steps/engine.js";
+import { engineSteps, reuseSteps } from "./steps/engine.js";
 import { openSteps } from "./steps/open.js";
 import type { Step } from "./steps/step.js";
 
@@ -30,7 +29,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  */
 export async function run(args: string[]): Promise<void> {
   const options = readOptions(args);
-  const folder = options.out === null ? null : new ResultsFolder(options.out);
+  const folder = options.out === undefined ? null : new ResultsFolder(options.out);
   const scratch = mkdtempSync(join(tmpdir(), "jai-bench-"));
   const clear = async () => {
     stopEngine();
@@ -73,71 +72,41 @@ async function measure(
   });
   tell("preparing the models");
   const models = await prepareModels(options, scratch);
-  results.models = models.map(modelRow);
+  results.models = models.map(({ config }) => config);
   if (options.peers) {
     tell("installing the peers");
     for (const reason of await installPeers()) tell(reason);
   }
-  const sections = models.flatMap((model, i) => sectionsOf(model, i === 0, options, results));
-  const total = sections.reduce((sum, { steps }) => sum + steps.length, 0);
-  let done = 0;
-  for (const { steps, tables } of sections) {
-    for (const { label, run } of steps) {
-      tell(`${++done}/${total}: ${label}`);
-      try {
-        await run();
-      } catch (error) {
-        const reason = (error as Error).message.split("\n")[0]!;
-        results.problems.push({ model: "", system: label, clients: null, reason });
-      }
-      folder?.save(results);
+  const steps = models.flatMap((model, i) => stepsOf(model, i === 0, options, results));
+  for (const [i, { label, run }] of steps.entries()) {
+    tell(`${i + 1}/${steps.length}: ${label}`);
+    try {
+      await run();
+    } catch (error) {
+      const reason = (error as Error).message.split("\n")[0]!;
+      results.problems.push({ model: "", system: label, clients: null, reason });
     }
-    print(tables());
+    folder?.save(results);
   }
   results.finished = new Date().toISOString();
   folder?.save(results);
-  print([problemsTable(results)]);
+  process.stdout.write(renderResults(results));
 }
 
 function tell(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function print(tables: readonly Table[]): void {
-  for (const table of tables) if (table.rows.length > 0) process.stdout.write(`${renderText(table)}\n`);
-}
-
-/** Steps, and the tables that can be printed when they are done. */
-interface Section {
-  steps: Step[];
-  tables(): Table[];
-}
-
-function sectionsOf(model: BenchModel, isFirst: boolean, options: BenchOptions, results: Results): Section[] {
-  const { parts, llamaServers } = options;
+function stepsOf(model: BenchModel, isFirst: boolean, options: BenchOptions, results: Results): Step[] {
+  const { parts } = options;
   const grid = gridFor(options, isFirst);
   const systems = [jaiServer, ...peers(options)];
   const lineup = new Lineup(model, new Prompts(model.encode, isFirst ? 1 : 2), results);
-  const sections: Section[] = [];
-  if (parts.has("engine"))
-    sections.push({
-      steps: [
-        ...engineSteps(lineup, grid),
-        ...llamaEngineSteps(lineup, llamaServers, grid),
-        ...(isFirst ? reuseSteps(lineup, jaiServer, grid) : []),
-      ],
-      tables: () => engineTables(results, model.name),
-    });
-  if (parts.has("closed"))
-    sections.push({
-      steps: closedSteps(lineup, systems, grid),
-      tables: () => closedTables(results, model.name),
-    });
-  // After the closed loop, as its rates are shares of what that found.
-  if (parts.has("open"))
-    sections.push({
-      steps: openSteps(lineup, systems, grid),
-      tables: () => openTables(results, model.name),
-    });
-  return sections;
+  return [
+    ...(parts.has("engine") ? engineSteps(lineup, grid) : []),
+    ...(parts.has("engine") && isFirst ? reuseSteps(lineup, jaiServer, grid) : []),
+    ...(parts.has("closed") ? closedSteps(lineup, systems, grid) : []),
+    // After the closed loop, as its rates are shares of what that found.
+    ...(parts.has("open") ? openSteps(lineup, systems, grid) : []),
+  ];
 }

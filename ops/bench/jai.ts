@@ -7,9 +7,11 @@ interface Answer {
   usage: { completion_tokens: number };
 }
 
-/** jai-server itself, with a slot for each client, and workers and threads as it chooses them. */
+/** jai-server itself, with a slot for each client. */
 export const jaiServer: System = {
   name: OURS,
+  // It chooses its workers and threads itself.
+  tuned: false,
   async start({ folder, config }, { clients }) {
     const server = await ServerProcess.ready(folder, { JAI_CONCURRENCY: String(clients) });
     const client = new Client(server.port);

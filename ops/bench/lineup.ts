@@ -10,6 +10,8 @@ import type { RunningSystem, System } from "./system.js";
 const LEAST_TOKENS = 16;
 const START_SECONDS = 180;
 const LEAST_PATIENCE_SECONDS = 60;
+/** How a number of threads is tried: by answers of so many tokens for so long, and with no more clients. */
+const TRIAL = { tokens: 48, seconds: 1.5, clients: 8 };
 /** Between two systems' turns: threads of the last may still spin. */
 const PAUSE_MS = 200;
 
@@ -20,6 +22,11 @@ export interface Runner {
   /** Tokens of each request, so that a measurement ends in time. */
   tokens: number;
   streams: boolean;
+}
+
+interface Started {
+  starting: Promise<RunningSystem>;
+  running: RunningSystem;
 }
 
 /** The systems that are being started or run, so that an interrupt can end them. */
@@ -42,6 +49,8 @@ export class Lineup {
   readonly #runners = new Map<System, { runner: Runner; starting: Promise<RunningSystem> }>();
   /** Systems that cannot run this model at all. */
   readonly #unable = new Set<System>();
+  /** The threads with which a system is fastest, by its name and the number of clients. */
+  readonly #threads = new Map<string, number>();
 
   constructor(
     readonly model: BenchModel,
@@ -56,28 +65,54 @@ export class Lineup {
   /** Starts a system for so many clients and warms it up. Does nothing for one that couldn't start before. */
   async start(system: System, clients: number): Promise<void> {
     if (this.#unable.has(system)) return;
-    const { systems, settings } = this.results;
-    const starting = system.start(this.model, { clients, threads: settings.threads });
-    alive.add(starting);
-    let running: RunningSystem;
+    const { name } = this.model.config;
+    let started: Started | undefined;
     try {
-      running = await within(START_SECONDS, starting);
+      const threads = await this.#threadsFor(system, clients);
+      started = await this.#launch(system, clients, threads);
+      const { settings, ask } = started.running;
+      this.results.systems.push({ model: name, system: system.name, clients, settings });
+      const runner = { ask, clients, ...(await this.#warmUp(ask, clients)) };
+      this.#runners.set(system, { runner, starting: started.starting });
     } catch (error) {
-      this.#unable.add(system);
-      this.note(system, null, error);
+      this.note(system, started ? clients : null, error);
+      if (started) await stopOne(started.starting);
+      else this.#unable.add(system);
+    }
+  }
+
+  async #launch(system: System, clients: number, threads: number): Promise<Started> {
+    const starting = system.start(this.model, { clients, threads });
+    alive.add(starting);
+    try {
+      return { starting, running: await within(START_SECONDS, starting) };
+    } catch (error) {
       // One that comes up after all would run beside the others.
       stopOne(starting).catch(() => {});
-      return;
+      throw error;
     }
-    systems.push({ model: this.model.name, system: system.name, clients, settings: running.settings });
-    try {
-      const ask = running.ask.bind(running);
-      const runner = { ask, clients, ...(await this.#warmUp(ask, clients)) };
-      this.#runners.set(system, { runner, starting });
-    } catch (error) {
-      this.note(system, clients, error);
-      await stopOne(starting);
+  }
+
+  /** All cores or one less: beside a busy event loop, threads that wait for each other in a loop lose to fewer. */
+  async #threadsFor(system: System, clients: number): Promise<number> {
+    const { threads } = this.results.settings;
+    if (!system.tuned || threads === 1) return threads;
+    const tried = Math.min(clients, TRIAL.clients);
+    const key = `${system.name}, ${tried}`;
+    const rates: number[] = [];
+    for (const count of this.#threads.has(key) ? [] : [threads, threads - 1]) {
+      const { starting, running } = await this.#launch(system, tried, count);
+      const next = () => this.prompts.request(TRIAL.tokens, false);
+      const loop = (seconds: number) => closedLoop(running.ask, { clients: tried, seconds, next });
+      try {
+        await within(LEAST_PATIENCE_SECONDS, loop(0));
+        rates.push(tokensPerSecond(await within(LEAST_PATIENCE_SECONDS, loop(TRIAL.seconds))));
+      } finally {
+        await stopOne(starting);
+      }
     }
+    if (rates.length > 0) this.#threads.set(key, rates[0]! >= rates[1]! ? threads : threads - 1);
+    return this.#threads.get(key)!;
   }
 
   async stop(system: System): Promise<void> {
@@ -101,7 +136,7 @@ export class Lineup {
 
   note(system: System, clients: number | null, error: unknown): void {
     const reason = (error as Error).message.split("\n")[0]!;
-    this.results.problems.push({ model: this.model.name, system: system.name, clients, reason });
+    this.results.problems.push({ model: this.model.config.name, system: system.name, clients, reason });
   }
 
   /** Requests that don't count, and from them how long a request may be. */

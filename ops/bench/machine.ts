@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
@@ -9,14 +9,15 @@ import type { Machine } from "./results.js";
 const TELLING = /^(avx2|fma|avx512f|avx512_vnni|avx_vnni|avx512_bf16|amx_int8|asimddp|i8mm)$/;
 
 export function describeMachine(): Machine {
-  const flags = /^(?:flags|Features)\s*: (.*)$/m.exec(readSystemFile("/proc/cpuinfo"))?.[1] ?? "";
+  const cpuinfo = "/proc/cpuinfo";
+  const text = existsSync(cpuinfo) ? readFileSync(cpuinfo, "utf8") : "";
+  const flags = /^(?:flags|Features)\s*: (.*)$/m.exec(text)?.[1] ?? "";
   return {
     processor: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
     instructions: flags.split(" ").filter((name) => TELLING.test(name)),
-    caches: [0, 1, 2, 3].flatMap(describeCache),
   };
 }
 
@@ -28,20 +29,4 @@ export function describeVersions(): Record<string, string> {
     node: process.version,
     "onnxruntime-node": versionOf(require.resolve("onnxruntime-node/package.json")),
   };
-}
-
-function describeCache(index: number): string[] {
-  const [level, kind, size] = ["level", "type", "size"].map((name) =>
-    readSystemFile(`/sys/devices/system/cpu/cpu0/cache/index${index}/${name}`).trim(),
-  );
-  return !size || kind === "Instruction" ? [] : [`L${level} ${size.replace(/(\d)K$/, "$1 KB")}`];
-}
-
-/** Empty where the system has no such file. */
-function readSystemFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

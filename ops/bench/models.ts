@@ -5,15 +5,15 @@ import { importCheckpoint } from "../../models/import/index.js";
 import type { BenchOptions, Checkpoint } from "./options.js";
 import { writeGgufModel } from "./peers/gguf-model.js";
 import { writeTransformersModel } from "./peers/transformers-model.js";
-import { writeRandomModel } from "./random-model.js";
-import type { ModelRow, Precision } from "./results.js";
+import type { Precision } from "./results.js";
+import { writeWideModel } from "./wide-model.js";
 
 /** Tokens of the second model's vocabulary. */
 const SECOND_VOCABULARY = 24_000;
 
 /** One model, in the forms that the systems take. */
 export interface BenchModel {
-  name: string;
+  /** Its name in the report is `config.name`. */
   config: ModelConfig;
   encode(text: string): number[];
   /** The model folder that our server takes. */
@@ -26,14 +26,13 @@ export interface BenchModel {
   transformers(): Promise<string>;
 }
 
-/** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with random weights and more tokens. */
+/** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with more tokens. */
 export async function prepareModels({ source, quick }: BenchOptions, scratch: string): Promise<BenchModel[]> {
   if ("folder" in source) {
     const { config, tokenizer } = readModelFolder(source.folder);
     const unavailable = () => Promise.reject(new Error("expected a checkpoint, got a model folder"));
     return [
       {
-        name: config.name,
         config,
         encode: (text) => tokenizer.encode(text),
         folder: source.folder,
@@ -45,9 +44,9 @@ export async function prepareModels({ source, quick }: BenchOptions, scratch: st
     ];
   }
   const first = await prepare(source, ["int8", "fp32"], join(scratch, "first"));
-  if (quick) return [first];
-  const random = await writeRandomModel(scratch, SECOND_VOCABULARY);
-  return [first, await prepare(random, ["int8"], join(scratch, "second"))];
+  if (quick || first.config.vocab_size >= SECOND_VOCABULARY) return [first];
+  const wide = await writeWideModel(source, SECOND_VOCABULARY, scratch);
+  return [first, await prepare(wide, ["int8"], join(scratch, "second"))];
 }
 
 async function prepare(
@@ -64,8 +63,7 @@ async function prepare(
   }
   const { config, tokenizer } = readModelFolder(folder);
   return {
-    name: `vocabulary ${config.vocab_size.toLocaleString("en")}`,
-    config,
+    config: { ...config, name: `vocabulary ${config.vocab_size.toLocaleString("en")}` },
     encode: (text) => tokenizer.encode(text),
     folder,
     folders,
@@ -83,16 +81,5 @@ function once(path: string, make: (path: string) => Promise<void>): () => Promis
   return () => {
     made ??= make(path).then(() => path);
     return made;
-  };
-}
-
-export function modelRow({ name, config }: BenchModel): ModelRow {
-  return {
-    name,
-    layers: config.n_layer,
-    width: config.n_embd,
-    heads: config.n_head,
-    context: config.n_positions,
-    vocabulary: config.vocab_size,
   };
 }

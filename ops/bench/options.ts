@@ -2,7 +2,6 @@ import { positiveInteger, readArgs, unexpected } from "../../server/cli/args.js"
 import { settings, UsageError } from "../../server/settings/config.js";
 
 const PARTS = ["engine", "closed", "open"] as const;
-export type Part = (typeof PARTS)[number];
 
 /** What `jai import` makes a model folder of. */
 export interface Checkpoint {
@@ -16,19 +15,7 @@ export interface LlamaServer {
   path: string;
 }
 
-export interface BenchOptions {
-  source: { folder: string } | Checkpoint;
-  peers: boolean;
-  llamaServers: LlamaServer[];
-  quick: boolean;
-  parts: ReadonlySet<Part>;
-  out: string | null;
-  tokens: number;
-  /** Null: as the grid has it. */
-  clients: number[] | null;
-  repeats: number | null;
-  seconds: number | null;
-}
+export type BenchOptions = ReturnType<typeof readOptions>;
 
 export const usage = `Usage: jai bench [FLAGS]
 
@@ -61,7 +48,7 @@ const flags = {
 } as const;
 
 /** @throws UsageError with one line that says what was expected */
-export function readOptions(args: string[]): BenchOptions {
+export function readOptions(args: string[]) {
   const given = readArgs({ args, options: flags }).values;
   const { model, checkpoint, tokenizer, peers, quick, full } = given;
   if ((checkpoint === undefined) !== (tokenizer === undefined))
@@ -77,20 +64,22 @@ export function readOptions(args: string[]): BenchOptions {
   const parts = new Set(given.only.split(",").map(part));
   if (parts.has("open") && !parts.has("closed"))
     throw new UsageError("--only: expected closed with open, whose rates are shares of what it finds");
+  const source: Checkpoint | { folder: string } =
+    checkpoint === undefined || tokenizer === undefined
+      ? { folder: model ?? settings.model.default }
+      : { checkpoint, tokenizer };
   return {
-    source:
-      checkpoint === undefined || tokenizer === undefined
-        ? { folder: model ?? settings.model.default }
-        : { checkpoint, tokenizer },
+    source,
     peers,
     llamaServers,
     quick: quick || (!full && checkpoint === undefined),
     parts,
-    out: given.out ?? null,
+    out: given.out,
     tokens: positiveInteger("tokens", given.tokens),
-    clients: given.clients?.split(",").map((text) => positiveInteger("clients", text)) ?? null,
-    repeats: given.repeats === undefined ? null : positiveInteger("repeats", given.repeats),
-    seconds: given.seconds === undefined ? null : seconds(given.seconds),
+    // The grid has these where they are not given.
+    clients: given.clients?.split(",").map((text) => positiveInteger("clients", text)),
+    repeats: given.repeats === undefined ? undefined : positiveInteger("repeats", given.repeats),
+    seconds: given.seconds === undefined ? undefined : seconds(given.seconds),
   };
 }
 
@@ -100,7 +89,7 @@ function llamaServer(text: string): LlamaServer {
   return { name, path };
 }
 
-function part(text: string): Part {
+function part(text: string) {
   const known = PARTS.find((one) => one === text);
   if (known === undefined) throw unexpected("only", PARTS.join(", "), text);
   return known;

@@ -1,3 +1,4 @@
+import type { ModelConfig } from "../../models/folder.js";
 import type { Percentiles } from "./statistics.js";
 
 /** Our own system's name, among the peers'. */
@@ -15,15 +16,13 @@ export interface Results {
   machine: Machine;
   versions: Record<string, string>;
   settings: RunSettings;
-  models: ModelRow[];
+  models: ModelConfig[];
   systems: SystemRow[];
   problems: ProblemRow[];
   decode: DecodeRow[];
   prefill: PrefillRow[];
-  joining: JoiningRow[];
   reuse: ReuseRow[];
   alone: AloneRow[];
-  peerEngines: PeerEngineRow[];
   closed: ClosedRow[];
   open: OpenRow[];
 }
@@ -36,8 +35,6 @@ export interface Machine {
   system: string;
   /** Instruction sets by which arithmetic kernels are chosen, where the system tells. */
   instructions: string[];
-  /** Such as "L3 32 MB"; empty where the system doesn't tell. */
-  caches: string[];
 }
 
 export interface RunSettings {
@@ -55,15 +52,6 @@ export interface RunSettings {
 export interface Bounds {
   firstTokenMs: number;
   meanInterTokenMs: number;
-}
-
-export interface ModelRow {
-  name: string;
-  layers: number;
-  width: number;
-  heads: number;
-  context: number;
-  vocabulary: number;
 }
 
 /** The settings that a system ran with. */
@@ -96,10 +84,6 @@ export interface DecodeFigures {
   step: number;
   /** The runtime's part of the step; the rest is JavaScript. */
   native: number;
-  /** The ceiling of the arithmetic: the matrix products alone. */
-  products: number;
-  /** For a batch of 1 the ceiling of memory: reading weights and cache at the rate of memory that no cache holds. */
-  memory: number | null;
 }
 
 /** A prompt's prefill in the engine; times in milliseconds. */
@@ -107,31 +91,16 @@ export interface PrefillFigures {
   tokens: number;
   total: number;
   native: number;
-  products: number;
-}
-
-/** Inter-token latency of a batch that prompts join; milliseconds. */
-export interface JoiningFigures {
-  median: number;
-  p99: number;
-  /** Median of the tokens that came while no prompt was being prefilled. */
-  undisturbed: number;
-  /** Time to first token of the prompts that joined, median. */
-  firstToken: number;
 }
 
 export type DecodeRow = Cell & { precision: Precision } & DecodeFigures;
 export type PrefillRow = Cell & { precision: Precision } & PrefillFigures;
-export type JoiningRow = Cell & JoiningFigures;
 
 /** Time to first token over HTTP of a lone prompt of `shared` tokens, and of one that begins with the same ones right after it. */
 export type ReuseRow = Cell & { shared: number; first: number; again: number };
 
 /** The closed loop on our engine, without a server. */
 export type AloneRow = Cell & { clients: number; tokensPerSecond: number };
-
-/** Decoding in a peer's engine without its server, from a quarter to a half of the window. */
-export type PeerEngineRow = Cell & { system: string; batch: number; tokensPerSecond: number };
 
 export interface ClosedLoopFigures {
   tokensPerSecond: number;
@@ -172,16 +141,17 @@ export interface OpenRow extends OpenLoopFigures {
 
 export function emptyResults(base: Pick<Results, "command" | "machine" | "versions" | "settings">): Results {
   const started = new Date().toISOString();
-  const rows = { models: [], systems: [], problems: [], decode: [], prefill: [], joining: [], reuse: [] };
+  const engine = { decode: [], prefill: [], reuse: [], alone: [] };
+  const serving = { closed: [], open: [] };
   return {
     format: 2,
+    ...base,
     started,
     finished: null,
-    ...base,
-    ...rows,
-    alone: [],
-    peerEngines: [],
-    closed: [],
-    open: [],
+    models: [],
+    systems: [],
+    problems: [],
+    ...engine,
+    ...serving,
   };
 }

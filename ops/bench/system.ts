@@ -4,7 +4,9 @@ import type { BenchModel } from "./models.js";
 export interface System {
   /** For the report: "jai-server", "node-llama-cpp", … */
   readonly name: string;
-  /** Starts it for this many clients at once, with its best settings for the machine; rejects with one line where it can't run. */
+  /** Whether it may be faster with one thread less than cores, and is tried with both. */
+  readonly tuned: boolean;
+  /** Starts it for this many clients at once; rejects with one line where it can't run. */
   start(model: BenchModel, options: { clients: number; threads: number }): Promise<RunningSystem>;
 }
 

@@ -23,14 +23,11 @@ export async function alone({
 }: AloneInput): Promise<number> {
   const rig = await Rig.open({ folder, threads, slots: clients });
   const prompts = new Prompts((text) => rig.model.tokenizer.encode(text), seed);
-  const ask = (request: BenchRequest) =>
+  const ask = ({ ids, maxTokens, seed }: BenchRequest) =>
     new Promise<number>((resolve, reject) => {
-      rig.add({
-        ...request,
-        onEnd: (outcome) => {
-          if (outcome.type === "finished") resolve(outcome.completionTokens);
-          else reject(new Error(`expected an answer, got ${JSON.stringify(outcome)}`));
-        },
+      rig.add(ids, maxTokens, seed, (outcome) => {
+        if (outcome.type === "finished") resolve(outcome.completionTokens);
+        else reject(new Error(`expected an answer, got ${JSON.stringify(outcome)}`));
       });
       void rig.engine.run();
     });

@@ -2,10 +2,9 @@
  * A process that measures one thing of the engine: nothing else runs beside it, and its methods may be wrapped.
  */
 import { alone } from "./alone.js";
-import { joining } from "./joining.js";
 import { steps } from "./steps.js";
 
-const tasks = { alone, joining, steps };
+const tasks = { alone, steps };
 
 export type Tasks = typeof tasks;
 export type Task = { [Name in keyof Tasks]: { name: Name; input: Parameters<Tasks[Name]>[0] } }[keyof Tasks];

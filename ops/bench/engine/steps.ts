@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheBytesPerSlot } from "../../../models/folder.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { DecodeFigures, PrefillFigures } from "../results.js";
 import { mean, median } from "../statistics.js";
-import { memoryBytesPerMs, Products, weightBytes } from "./ceilings.js";
 import { Rig } from "./rig.js";
 
 export interface StepsInput {
@@ -14,16 +12,12 @@ export interface StepsInput {
   depths: number[];
   /** Prompt lengths; those beyond the window are left out. */
   prefills: number[];
-  /** Of measuring one cell of the table, without its ceiling. */
+  /** Of measuring one cell of the table. */
   milliseconds: number;
 }
 
-/** Steps that are timed between two looks at the ceiling, and runs of a ceiling. */
+/** Steps that are timed of one batch, after some that don't count. */
 const STEPS = 12;
-/**
- * Steps or runs before them that don't count: the runtime's threads of one session spin for a while after its last run,
- * on the cores that the next session's threads are to run on.
- */
 const SETTLING = 6;
 const SETTLING_MS = 20;
 const PREFILLS = 8;
@@ -33,36 +27,28 @@ const WARM_UP_STEPS = 200;
 
 interface Bench {
   rig: Rig;
-  products: Products;
   /** Milliseconds in the runtime since the last call. */
   native(): number;
 }
 
-/** Times the engine's steps and, in the same seconds, their ceilings: a machine's speed drifts. */
+/** Times the engine's steps by batch and depth, and its prefill of one prompt by length. */
 export async function steps(
   input: StepsInput,
 ): Promise<{ decode: DecodeFigures[]; prefill: PrefillFigures[] }> {
-  const { threads, batches } = input;
+  const { batches, depths, prefills, milliseconds } = input;
   const native = watchRuntime();
   const rig = await Rig.open({ ...input, slots: Math.max(...batches) });
-  const { config } = rig.model;
-  const bench = { rig, products: await Products.open(config, threads), native };
-  const context = config.n_positions;
-  const rate = await memoryBytesPerMs(threads);
+  const bench = { rig, native };
+  const { context } = rig.shape;
   const decode: DecodeFigures[] = [];
   const prefill: PrefillFigures[] = [];
   await warmUp(rig);
-  for (const share of input.depths) {
+  for (const share of depths) {
     const depth = Math.max(SETTLING + STEPS + 4, Math.floor(share * context));
-    const bytes = weightBytes(config) + (cacheBytesPerSlot(config) * depth) / context;
-    for (const batch of batches) {
-      const figures = await decodeCell(bench, batch, depth, input.milliseconds);
-      decode.push({ ...figures, memory: batch === 1 ? bytes / rate : null });
-    }
+    for (const batch of batches) decode.push(await decodeCell(bench, batch, depth, milliseconds));
   }
-  for (const tokens of input.prefills.filter((tokens) => tokens < context))
+  for (const tokens of prefills.filter((tokens) => tokens < context))
     prefill.push(await prefillCell(bench, tokens));
-  await bench.products.close();
   await rig.close();
   return { decode, prefill };
 }
@@ -93,14 +79,12 @@ async function warmUp(rig: Rig): Promise<void> {
 }
 
 async function decodeCell(
-  { rig, products, native }: Bench,
+  { rig, native }: Bench,
   batch: number,
   depth: number,
   milliseconds: number,
-): Promise<Omit<DecodeFigures, "memory">> {
-  const ceiling = products.prepare({ sequences: batch, chunk: 1, depth });
+): Promise<DecodeFigures> {
   const timed: { step: number; native: number }[] = [];
-  const ceilings: number[] = [];
   let spent = 0;
   while (spent < milliseconds) {
     await sleep(SETTLING_MS);
@@ -116,7 +100,6 @@ async function decodeCell(
       spent += step;
     }
     await rig.clear(sequences);
-    ceilings.push(await settled(ceiling));
   }
   const counted = timed.sort((a, b) => a.step - b.step).slice(0, Math.ceil(COUNTED * timed.length));
   return {
@@ -124,12 +107,10 @@ async function decodeCell(
     depth,
     step: mean(counted.map((one) => one.step)),
     native: mean(counted.map((one) => one.native)),
-    products: median(ceilings),
   };
 }
 
-async function prefillCell({ rig, products, native }: Bench, tokens: number): Promise<PrefillFigures> {
-  const ceiling = products.prepare({ sequences: 1, chunk: tokens, depth: tokens });
+async function prefillCell({ rig, native }: Bench, tokens: number): Promise<PrefillFigures> {
   const timed: { total: number; native: number }[] = [];
   await sleep(SETTLING_MS);
   for (let i = -2; i < PREFILLS; i++) {
@@ -137,7 +118,11 @@ async function prefillCell({ rig, products, native }: Bench, tokens: number): Pr
     const id = (j: number) => (17 * (i + 2) + 31 * j + i * j) % rig.shape.vocabulary;
     native();
     const started = performance.now();
-    rig.add({ ids: Array.from({ length: tokens }, (_, j) => id(j)), maxTokens: 1, seed: i });
+    rig.add(
+      Array.from({ length: tokens }, (_, j) => id(j)),
+      1,
+      i,
+    );
     await rig.engine.run();
     if (i >= 0) timed.push({ total: performance.now() - started, native: native() });
   }
@@ -145,14 +130,5 @@ async function prefillCell({ rig, products, native }: Bench, tokens: number): Pr
     tokens,
     total: median(timed.map(({ total }) => total)),
     native: median(timed.map((one) => one.native)),
-    products: await settled(ceiling),
   };
-}
-
-/** The median of some runs, once they run undisturbed. */
-async function settled(run: () => Promise<number>): Promise<number> {
-  await sleep(SETTLING_MS);
-  const times: number[] = [];
-  for (let i = 0; i < SETTLING + STEPS; i++) times.push(await run());
-  return median(times.slice(SETTLING));
 }

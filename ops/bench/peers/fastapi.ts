@@ -15,6 +15,7 @@ const run = promisify(execFile);
 /** The server that jai-server replaces. It answers one request at a time, and does not stream. */
 export const fastapi: System = {
   name: "FastAPI + PyTorch",
+  tuned: false,
   async start({ checkpoint }, { threads }) {
     await requirePackages();
     const script = join(peersFolder, "fastapi_server.py");

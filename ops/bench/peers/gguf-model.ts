@@ -10,8 +10,8 @@ import {
   type WeightSource,
 } from "../../../models/import/weights.js";
 import { createTokenizer } from "../../../models/tokenizer.js";
-import { byteSymbols, isWholeText } from "../byte-symbols.js";
 import type { Checkpoint } from "../options.js";
+import { byteSymbols, isWholeText } from "./byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
@@ -85,7 +85,7 @@ function spellings(vocabulary: number, { model, added_tokens = [], decoder }: To
   for (const [token, id] of Object.entries(model.vocab)) {
     // A model without training puts parts of characters together as it likes, and servers fail to say that in JSON.
     const spelled = inBytes && !isWholeText(token) ? `[part${id}]` : token;
-    set(id, inBytes ? spelled : byteSymbols(token).join(""), TokenType.normal);
+    set(id, inBytes ? spelled : byteSymbols(token), TokenType.normal);
   }
   // Not as they are spelled: llama.cpp takes a "[PAD]" for an end of generation, which not every fork can ignore.
   for (const { id, content, special } of added_tokens)

@@ -85,24 +85,16 @@ export function quantize(values: Float32Array): Buffer {
   return out;
 }
 
-const bits = new DataView(new ArrayBuffer(4));
-
 /** The float16 nearest to a number that is not negative, ties to even. */
 export function halfBits(value: number): number {
-  bits.setFloat32(0, value);
-  const float = bits.getUint32(0);
-  const exponent = (float >>> 23) - 127;
-  if (exponent > 15) return 0x7c00;
-  if (exponent >= -14) {
-    const half = ((exponent + 15) << 10) | ((float >>> 13) & 0x3ff);
-    const rest = float & 0x1fff;
-    return half + (rest > 0x1000 || (rest === 0x1000 && half & 1) ? 1 : 0);
-  }
-  // Below the normal numbers, halves are multiples of 2^-24; scaled so, the rounding is that of integers.
-  const scaled = value * 2 ** 24;
-  const floor = Math.floor(scaled);
-  const rest = scaled - floor;
-  return floor + (rest > 0.5 || (rest === 0.5 && floor & 1) ? 1 : 0);
+  if (value >= 65_520) return 0x7c00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(value)));
+  // In units of the last place, which are whole numbers for float16.
+  const units = value / 2 ** (exponent - 10);
+  const floor = Math.floor(units);
+  const isUp = units - floor > 0.5 || (units - floor === 0.5 && floor % 2 === 1);
+  // A normal number has 1024 units more than its bits say, which the exponent's lowest bit makes up for.
+  return ((exponent + 14) << 10) + floor + Number(isUp);
 }
 
 function byteLength({ name, shape, type }: GgufTensor): number {

@@ -1,5 +1,4 @@
 import type { System } from "../system.js";
-import { startFastest } from "./fastest.js";
 import { HttpPeer } from "./http-peer.js";
 
 interface Completion {
@@ -12,48 +11,38 @@ interface Completion {
 export function llamaServer({ name, path }: { name: string; path: string }): System {
   return {
     name,
-    async start(model, { clients, threads }) {
-      const file = await model.gguf();
-      const context = clients * model.config.n_positions;
-      return startFastest(name, model.name, { clients, threads }, async (count) => {
-        const server = await HttpPeer.start(path, (port) => [
-          ...["--model", file, "--host", "127.0.0.1", "--port", String(port)],
-          ...["--parallel", String(clients), "--ctx-size", String(context)],
-          ...["--threads", String(count), "--threads-batch", String(count)],
-          // Flash attention is as fast as none for one client, and up to half again as fast for more.
-          ...["--flash-attn", "on", "--log-disable"],
-        ]);
-        return {
-          settings: `Q8_0, ${count} threads, ${clients} slots, flash attention`,
-          async ask({ ids, maxTokens, temperature, topK, seed, stream }, onTokens) {
-            const body = {
-              prompt: ids,
-              n_predict: maxTokens,
-              ignore_eos: true,
-              temperature,
-              top_k: topK,
-              // Those two and no other, so that it samples as the others do and does no work for nothing.
-              samplers: ["top_k", "temperature"],
-              seed,
-              stream,
-            };
-            if (!stream)
-              return (await server.client.json<Completion>("/completion", body)).tokens_predicted ?? 0;
-            let seen = 0;
-            let total = 0;
-            await server.client.events("/completion", body, ({ data }) => {
-              const event = JSON.parse(data) as Completion;
-              if (event.stop) total = event.tokens_predicted ?? 0;
-              // Tokens whose bytes were no whole character came without an event of their own.
-              const count = event.stop ? total - seen : 1;
-              seen += count;
-              onTokens?.(count);
-            });
-            return total;
-          },
-          stop: () => server.stop(),
-        };
-      });
+    tuned: true,
+    async start({ config, gguf }, { clients, threads }) {
+      const file = await gguf();
+      const server = await HttpPeer.start(path, (port) => [
+        ...["--model", file, "--host", "127.0.0.1", "--port", String(port)],
+        ...["--parallel", String(clients), "--ctx-size", String(clients * config.n_positions)],
+        ...["--threads", String(threads), "--threads-batch", String(threads)],
+        // Flash attention is as fast as none for one client, and up to half again as fast for more.
+        ...["--flash-attn", "on", "--log-disable"],
+      ]);
+      return {
+        settings: `Q8_0, ${threads} threads, ${clients} slots, flash attention`,
+        async ask({ ids, maxTokens, temperature, topK, seed, stream }, onTokens) {
+          // Those two samplers and no other, so that it does what the others do and no work for nothing.
+          const sampling = { samplers: ["top_k", "temperature"], temperature, top_k: topK, seed };
+          const body = { prompt: ids, n_predict: maxTokens, ignore_eos: true, ...sampling, stream };
+          if (!stream)
+            return (await server.client.json<Completion>("/completion", body)).tokens_predicted ?? 0;
+          let seen = 0;
+          let total = 0;
+          await server.client.events("/completion", body, ({ data }) => {
+            const event = JSON.parse(data) as Completion;
+            if (event.stop) total = event.tokens_predicted ?? 0;
+            // Tokens whose bytes were no whole character came without an event of their own.
+            const count = event.stop ? total - seen : 1;
+            seen += count;
+            onTokens?.(count);
+          });
+          return total;
+        },
+        stop: () => server.stop(),
+      };
     },
   };
 }

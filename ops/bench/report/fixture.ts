@@ -11,13 +11,14 @@ export function tinyResults(): Results {
       memoryBytes: 8 * 2 ** 30,
       system: "Linux 6",
       instructions: ["avx2"],
-      caches: ["L3 32 MB"],
     },
     versions: { "jai-server": "0.1.0", node: "v20.0.0" },
     settings: { threads: 2, tokens: 150, repeats: 3, seconds: 4, mostSeconds: 10, bounds: BOUNDS },
   });
   const model = "vocabulary 99";
-  results.models.push({ name: model, layers: 2, width: 32, heads: 2, context: 64, vocabulary: 99 });
+  const sizes = { vocab_size: 99, n_positions: 64, n_embd: 32, n_layer: 2, n_head: 2 };
+  const rest = { model_type: "jai", layer_norm_epsilon: 1e-5, precision: "int8" } as const;
+  results.models.push({ ...rest, name: model, ...sizes });
   const percentiles = { p50: 10, p95: 20, p99: 30 };
   const latencies = { firstToken: percentiles, interToken: percentiles, endToEnd: percentiles };
   for (const [system, clients, rates] of [
@@ -35,8 +36,7 @@ export function tinyResults(): Results {
     results.alone.push({ model, repeat, clients: 8, tokensPerSecond });
     results.reuse.push({ model, repeat, shared: 200, first: 30, again: 6 });
     const cell = { model, repeat, precision: "int8" as const, batch: 1, depth: 32 };
-    results.decode.push({ ...cell, step: 2 + repeat, native: 1 + repeat, products: 1, memory: 0.5 });
-    results.peerEngines.push({ model, repeat, system: "llama-server", batch: 1, tokensPerSecond: 250 });
+    results.decode.push({ ...cell, step: 2 + repeat, native: 1 + repeat });
   }
   const counts = {
     offered: 200,

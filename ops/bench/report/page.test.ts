@@ -3,16 +3,18 @@ import { test } from "node:test";
 import { tinyResults } from "./fixture.js";
 import { renderResults } from "./page.js";
 
-const page = renderResults({
+const rendered = renderResults({
   ...tinyResults(),
   started: "2030-01-01T10:00:00Z",
   finished: "2030-01-01T10:20:00Z",
 });
+/** Without the padding of its tables. */
+const page = rendered.replace(/ +/g, " ");
 
 test("the page tells machine, command, versions, and failures", () => {
   assert.ok(page.includes("Measured 2030-01-01, in 20 minutes"));
   assert.ok(page.includes("jai bench --peers"));
-  assert.ok(page.includes("Abacus 2000, 2 cores (avx2; L3 32 MB)"));
+  assert.ok(page.includes("Abacus 2000, 2 cores (avx2)"));
   assert.ok(page.includes("node v20.0.0"));
   assert.match(page, /\| FastAPI \+ PyTorch \| vocabulary 99 \| any \| python3 has no torch \|/);
   assert.ok(!/NaN|undefined|null/.test(page));
@@ -21,7 +23,7 @@ test("the page tells machine, command, versions, and failures", () => {
 for (const [what, row] of [
   [
     "the median of repeats, and their range below it",
-    "| jai-server | 1,000 | 4,000 |\n|  | 900–2,000 | 4,000–4,000 |",
+    "| jai-server | 1,000 | 4,000 |\n| | 900–2,000 | 4,000–4,000 |",
   ],
   ["a single repeat without a range", "| node-llama-cpp | 100 | 500 |\n| jai-server's"],
   // 4000/4100, 4000/4000 and 4000/5000
@@ -29,15 +31,11 @@ for (const [what, row] of [
     "HTTP's share of the engine as the median of the repeats' own shares",
     "| jai-server over HTTP, of this | – | 98 % |",
   ],
-  // Native: 1/2, 2/3 and 3/4; products: 1/2, 1/3 and 1/4; memory: half of that.
-  [
-    "shares of a step as medians of the repeats' own",
-    "| 1 | 32 | 3.00 | 2.00–4.00 | 333 | 67 % | 33 % | 17 % |",
-  ],
-  ["our engine beside a peer's at the same depth", "| jai-server | 333 |\n| llama-server | 250 |"],
+  // 1/2, 2/3 and 3/4
+  ["shares of a step as medians of the repeats' own", "| 1 | 32 | 3.00 | 2.00–4.00 | 333 | 67 % |"],
   ["an open loop", "| 25.0 | 20.0 | 80 % |"],
   ["refusals", "20 (20 with Retry-After)"],
-  ["reuse of a prompt's beginning", "where the first 200 tokens were just served | 6.00 |"],
+  ["reuse of a prompt's beginning", "| 200 | 30.0 | 6.00 |"],
 ] as const)
   test(`the page tells ${what}`, () => {
     assert.ok(page.includes(row), page);
@@ -48,8 +46,8 @@ test("an unfinished run says so", () => {
 });
 
 test("every table has as many cells in each row as columns", () => {
-  const tables = page.match(/(^\|.*\n)+/gm) ?? [];
-  assert.ok(tables.length > 8);
+  const tables = rendered.match(/(^\|.*\n)+/gm) ?? [];
+  assert.ok(tables.length > 7);
   for (const table of tables) {
     const cells = table
       .trim()

@@ -1,5 +1,5 @@
 import type { Results } from "../results.js";
-import { renderMarkdown, type Table } from "./table.js";
+import { renderTable, type Table } from "./table.js";
 import { closedTables, engineTables, openTables, problemsTable, systemsTable } from "./tables.js";
 
 /** `RESULTS.md`: a run as a page to read, with the plot that lies beside it. */
@@ -9,7 +9,7 @@ export function renderResults(results: Results): string {
   const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB`;
   const section = (title: string, tables: readonly Table[]) => {
     const filled = tables.filter(({ rows }) => rows.length > 0);
-    return filled.length === 0 ? [] : [`## ${title}`, "", ...filled.map(renderMarkdown)];
+    return filled.length === 0 ? [] : [`## ${title}`, "", ...filled.map(renderTable)];
   };
   return [
     "# Benchmark results",
@@ -22,15 +22,15 @@ export function renderResults(results: Results): string {
     results.command,
     "```",
     "",
-    `- Machine: ${machine.processor}, ${machine.cores} cores (${machine.instructions.join(", ")}; ${machine.caches.join(", ")}), ${memory} of memory, ${machine.system}`,
+    `- Machine: ${machine.processor}, ${machine.cores} cores (${machine.instructions.join(", ")}), ${memory} of memory, ${machine.system}`,
     `- Versions: ${Object.entries(versions)
       .map((entry) => entry.join(" "))
       .join(", ")}`,
     `- ${settings.tokens} tokens an answer, temperature 0.8, top-k 50, the end of sequence ignored; prompts of 20 to 40 tokens, all different`,
     `- ${settings.repeats} repeats, the systems in turns, warm-up apart; medians. The clients share the machine with the servers.`,
     ...results.models.map(
-      ({ name, layers, width, heads, context, vocabulary }) =>
-        `- Model "${name}": ${layers} layers, ${width} wide, ${heads} heads, context ${context}, vocabulary ${vocabulary.toLocaleString("en")}`,
+      ({ name, n_layer, n_embd, n_head, n_positions, vocab_size }) =>
+        `- Model "${name}": ${n_layer} layers, ${n_embd} wide, ${n_head} heads, context ${n_positions}, vocabulary ${vocab_size.toLocaleString("en")}`,
     ),
     "",
     "![Throughput and latency by number of clients](results.svg)",

@@ -1,4 +1,4 @@
-/** A table of figures, for the terminal and for Markdown. */
+/** A table of figures. */
 export interface Table {
   title: string;
   /** What the figures mean, in a sentence or two. */
@@ -7,33 +7,13 @@ export interface Table {
   rows: string[][];
 }
 
-export function renderText({ title, note, columns, rows }: Table): string {
-  const widths = columns.map((column, i) =>
-    Math.max(column.length, ...rows.map((row) => row[i]?.length ?? 0)),
-  );
+/** As Markdown whose columns line up, to be read in a terminal too: figures to the right, words to the left. */
+export function renderTable({ title, note, columns, rows }: Table): string {
+  const widths = columns.map((column, i) => Math.max(3, column.length, ...rows.map((row) => row[i]!.length)));
+  const isFigure = columns.map((_, i) => rows.every((row) => /^[\d–]|^$/.test(row[i]!)));
   const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => (isFigure(rows, i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join("  ")
-      .trimEnd();
-  return [title, ...(note ? [note] : []), "", line(columns), ...rows.map(line), ""].join("\n");
-}
-
-export function renderMarkdown({ title, note, columns, rows }: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const rule = columns.map((_, i) => (isFigure(rows, i) ? "--:" : "---"));
-  return [
-    `### ${title}`,
-    "",
-    ...(note ? [note, ""] : []),
-    line(columns),
-    line(rule),
-    ...rows.map(line),
-    "",
-  ].join("\n");
-}
-
-/** Figures are aligned to the right, words to the left. */
-function isFigure(rows: readonly string[][], column: number): boolean {
-  return rows.every((row) => /^[\d<–-]/.test(row[column] ?? ""));
+    `| ${cells.map((cell, i) => (isFigure[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(" | ")} |`;
+  const rule = widths.map((width, i) => (isFigure[i] ? `${"-".repeat(width - 1)}:` : "-".repeat(width)));
+  const lines = [line(columns), line(rule), ...rows.map(line)];
+  return [`### ${title}`, "", ...(note ? [note, ""] : []), ...lines, ""].join("\n");
 }

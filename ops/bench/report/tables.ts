@@ -12,8 +12,7 @@ export function engineTables(results: Results, model: string): Table[] {
       decodeTable(results, model, precision),
       prefillTable(results, model, precision),
     ]),
-    peerEnginesTable(results, model),
-    latencyTable(results, model),
+    reuseTable(results, model),
   ];
 }
 
@@ -21,8 +20,8 @@ function decodeTable({ decode }: Results, model: string, precision: Precision): 
   const all = select(decode, { model, precision });
   return {
     title: `${model}, ${precision}: a decode step of the engine`,
-    note: "Milliseconds; the runtime's part of a step, the rest is JavaScript; and the step's shares of two ceilings that were measured beside it: the matrix products alone, and, for a batch of 1, reading weights and cache at the rate of memory that no cache holds.",
-    columns: ["batch", "depth", "step", "least–most", "tokens/s", "native", "of products", "of memory"],
+    note: "Milliseconds; and the share of a step that is the runtime's; the rest is JavaScript.",
+    columns: ["batch", "depth", "step", "least–most", "tokens/s", "native"],
     rows: select(all, { repeat: 0 }).map(({ batch, depth }) => {
       const rows = select(all, { batch, depth });
       const step = spread(rows.map((row) => row.step))!;
@@ -34,8 +33,6 @@ function decodeTable({ decode }: Results, model: string, precision: Precision): 
         whole((1000 * batch) / step.median),
         // The repeats' own ratios, as the machine's speed drifts between them.
         share(rows.map((row) => row.native / row.step)),
-        share(rows.map((row) => row.products / row.step)),
-        share(rows.flatMap((row) => (row.memory === null ? [] : row.memory / row.step))),
       ];
     }),
   };
@@ -45,7 +42,7 @@ function prefillTable({ prefill }: Results, model: string, precision: Precision)
   const all = select(prefill, { model, precision });
   return {
     title: `${model}, ${precision}: prefill of one prompt in the engine`,
-    columns: ["tokens", "ms", "tokens/s", "native", "of products"],
+    columns: ["tokens", "ms", "tokens/s", "native"],
     rows: distinct(all.map((row) => row.tokens)).map((tokens) => {
       const rows = select(all, { tokens });
       const total = median(rows.map((row) => row.total));
@@ -54,68 +51,22 @@ function prefillTable({ prefill }: Results, model: string, precision: Precision)
         milliseconds(total),
         whole((1000 * tokens) / total),
         share(rows.map((row) => row.native / row.total)),
-        share(rows.map((row) => row.products / row.total)),
       ];
     }),
   };
 }
 
-function peerEnginesTable({ models, decode, peerEngines }: Results, model: string): Table {
-  const rows = select(peerEngines, { model });
-  const batches = distinct(rows.map(({ batch }) => batch));
-  const depth = Math.floor((models.find(({ name }) => name === model)?.context ?? 0) / 2);
-  const ours = batches.map((batch) =>
-    rateOf(
-      select(decode, { model, precision: "int8", batch, depth }).map(({ step }) => (1000 * batch) / step),
-    ),
-  );
-  const others = distinct(rows.map(({ system }) => system)).map((system) => [
-    system,
-    ...batches.map((batch) => rateOf(select(rows, { system, batch }).map((row) => row.tokensPerSecond))),
-  ]);
+function reuseTable(results: Results, model: string): Table {
+  const all = select(results.reuse, { model });
   return {
-    title: `${model}: decoding in the engine alone, tokens per second by batch`,
-    note: "Ours a half of the window deep, the others from a quarter to a half of it.",
-    columns: ["", ...batches.map(String)],
-    rows: others.length === 0 ? [] : [[OURS, ...ours], ...others],
-  };
-}
-
-function latencyTable(results: Results, model: string): Table {
-  const joining = select(results.joining, { model });
-  const reuse = select(results.reuse, { model });
-  const ms = <Row>(rows: readonly Row[], of: (row: Row) => number) => milliseconds(median(rows.map(of)));
-  const shared = reuse[0]?.shared;
-  return {
-    title: `${model}: latency`,
-    columns: ["milliseconds", "median", "p99"],
-    rows: [
-      ...(joining.length === 0
-        ? []
-        : [
-            [
-              "ITL while 200-token prompts join a batch of 16",
-              ms(joining, (row) => row.median),
-              ms(joining, (row) => row.p99),
-            ],
-            ["the same between the prompts", ms(joining, (row) => row.undisturbed), NOT_MEASURED],
-            ["TTFT of these prompts", ms(joining, (row) => row.firstToken), NOT_MEASURED],
-          ]),
-      ...(reuse.length === 0
-        ? []
-        : [
-            [
-              `TTFT over HTTP of a lone prompt of ${shared} tokens`,
-              ms(reuse, (row) => row.first),
-              NOT_MEASURED,
-            ],
-            [
-              `TTFT over HTTP where the first ${shared} tokens were just served`,
-              ms(reuse, (row) => row.again),
-              NOT_MEASURED,
-            ],
-          ]),
-    ],
+    title: `${model}: time to first token of a lone request over HTTP`,
+    note: "Medians, in milliseconds, of prompts that are new and of prompts whose first tokens were just served.",
+    columns: ["shared tokens", "new", "just served"],
+    rows: distinct(all.map(({ shared }) => shared)).map((shared) => [
+      String(shared),
+      milliseconds(median(all.map((row) => row.first))),
+      milliseconds(median(all.map((row) => row.again))),
+    ]),
   };
 }
 

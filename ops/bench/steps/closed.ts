@@ -12,7 +12,7 @@ import type { Step } from "./step.js";
  */
 export function closedSteps(lineup: Lineup, systems: readonly System[], grid: Grid): Step[] {
   return grid.clients.flatMap((clients): Step[] => {
-    const label = `${lineup.model.name}: closed loop, ${clients} ${clients === 1 ? "client" : "clients"}`;
+    const label = `${lineup.model.config.name}: closed loop, ${clients} ${clients === 1 ? "client" : "clients"}`;
     const repeatsOf = (system: System, stream: boolean) => {
       const ours = system.name === OURS;
       if (stream && !(ours ? grid.streams : grid.peerStreams.includes(clients))) return 0;
@@ -55,7 +55,7 @@ function measureServer(
     if (stream && !streams) return;
     const next = () => lineup.prompts.request(tokens, stream);
     const figures = closedLoopFigures(await closedLoop(ask, { clients, seconds, next }));
-    const cell = { model: lineup.model.name, repeat, system: system.name, clients, stream, tokens };
+    const cell = { model: lineup.model.config.name, repeat, system: system.name, clients, stream, tokens };
     lineup.results.closed.push({ ...cell, ...figures });
   });
 }
@@ -75,5 +75,5 @@ async function measureAlone(
     seconds,
     seed: 1000 * clients + repeat,
   });
-  results.alone.push({ model: model.name, repeat, clients, tokensPerSecond });
+  results.alone.push({ model: model.config.name, repeat, clients, tokensPerSecond });
 }

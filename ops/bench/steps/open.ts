@@ -22,7 +22,7 @@ export const TOO_SLOW = `no open loop: expected ${LEAST_PER_SECOND} requests a s
 export function openSteps(lineup: Lineup, systems: readonly System[], grid: Grid): Step[] {
   return systems.flatMap((system) => {
     const loads = system.name === OURS ? grid.loads : grid.peerLoads;
-    const label = `${lineup.model.name}: open loop, ${system.name}`;
+    const label = `${lineup.model.config.name}: open loop, ${system.name}`;
     const steps = loads.map((load) => ({
       label: `${label}, load ${load}`,
       run: () => measureLoad(lineup, system, load, grid.openSeconds),
@@ -50,7 +50,7 @@ async function measureLoad(lineup: Lineup, system: System, load: number, seconds
       return { at, request: prompts.request(answer, streams, random.int(PROMPT_TOKENS.least, longest)) };
     });
     const outcomes = await openLoop(ask, schedule, PATIENCE_SECONDS);
-    const cell = { model: model.name, system: system.name, load, perSecond, seconds };
+    const cell = { model: model.config.name, system: system.name, load, perSecond, seconds };
     results.open.push({ ...cell, ...openLoopFigures(outcomes) });
     // Requests that are still under way would be in the next measurement.
     if (outcomes.includes("unfinished")) await lineup.stop(system);
@@ -59,7 +59,7 @@ async function measureLoad(lineup: Lineup, system: System, load: number, seconds
 
 /** The system's best rate in the closed loop, in requests of this part's mean length. */
 function requestsPerSecond({ model, results }: Lineup, system: System): number {
-  const all = select(results.closed, { model: model.name, system: system.name, stream: false });
+  const all = select(results.closed, { model: model.config.name, system: system.name, stream: false });
   const rows = all.filter(({ clients }) => clients <= CLIENTS);
   const rates = distinct(rows.map(({ clients }) => clients)).map((clients) =>
     median(select(rows, { clients }).map(({ tokensPerSecond }) => tokensPerSecond)),
