@@ -1,6 +1,6 @@
 /**
  * Writes checkpoints as `torch.save` does, without PyTorch: a pickle writer and a zip writer. Tests make of them what an
- * attacker would write, the benchmark a model of random weights.
+ * attacker would write, the benchmark a model with a larger vocabulary.
  */
 import { DTYPES, type Dtype } from "./tensor.js";
 

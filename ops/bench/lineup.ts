@@ -10,7 +10,7 @@ import type { RunningSystem, System } from "./system.js";
 const LEAST_TOKENS = 16;
 const START_SECONDS = 180;
 const LEAST_PATIENCE_SECONDS = 60;
-/** How a number of threads is tried: by answers of so many tokens for so long, and with no more clients. */
+/** Trial of a number of threads: answers of so many tokens, for so long, from at most so many clients. */
 const TRIAL = { tokens: 48, seconds: 1.5, clients: 8 };
 /** Between two systems' turns: threads of the last may still spin. */
 const PAUSE_MS = 200;
@@ -107,6 +107,9 @@ export class Lineup {
       try {
         await within(LEAST_PATIENCE_SECONDS, loop(0));
         rates.push(tokensPerSecond(await within(LEAST_PATIENCE_SECONDS, loop(TRIAL.seconds))));
+      } catch {
+        // The warm-up will tell what is wrong, if the other number does no better.
+        rates.push(0);
       } finally {
         await stopOne(starting);
       }

@@ -3,7 +3,7 @@ import { settings, UsageError } from "../../server/settings/config.js";
 
 const PARTS = ["engine", "closed", "open"] as const;
 
-/** What `jai import` makes a model folder of. */
+/** The files that `jai import` reads. */
 export interface Checkpoint {
   checkpoint: string;
   tokenizer: string;

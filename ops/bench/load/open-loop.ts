@@ -17,7 +17,7 @@ export interface ScheduledRequest {
 /** An answer; or a refusal, where `deferred` said when to come back; or no answer when the patience ended. */
 export type Outcome = Exchange | "refused" | "deferred" | "failed" | "unfinished";
 
-/** When the requests of a Poisson process arrive, in seconds from its start; the same seed gives the same times. */
+/** Arrival times of a Poisson process, in seconds from its start; the same seed gives the same times. */
 export function poissonArrivals(perSecond: number, seconds: number, seed: number): number[] {
   const times: number[] = [];
   let time = 0;

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { System } from "../system.js";
-import { peersFolder } from "./folder.js";
 import { HttpPeer } from "./http-peer.js";
+import { peersFolder } from "./packages.js";
 
 /** Debian's, which its python3-torch and python3-fastapi belong to; another python3 may come first in PATH. */
 const PYTHON = "/usr/bin/python3";

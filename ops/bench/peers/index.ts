@@ -1,9 +1,9 @@
 import type { LlamaServer } from "../options.js";
 import type { System } from "../system.js";
 import { fastapi, installFastapi } from "./fastapi.js";
-import { installPackages } from "./folder.js";
 import { nodeLlamaCpp, transformersJs } from "./libraries.js";
 import { llamaServer } from "./llama-server.js";
+import { installPackages } from "./packages.js";
 
 /** The servers to measure beside ours, in the order of a report; each says itself, as it starts, where it can't run. */
 export function peers(options: { peers: boolean; llamaServers: readonly LlamaServer[] }): System[] {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { BenchRequest, RunningSystem } from "../system.js";
-import { peersFolder } from "./folder.js";
+import { peersFolder } from "./packages.js";
 import { PeerProcess } from "./process.js";
 
 /** Messages of the scripts in this folder to their parent. */

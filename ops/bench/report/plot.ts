@@ -24,6 +24,8 @@ interface Panel {
   title: string;
   xLabel: string;
   points: Point[];
+  /** A dashed line where y is as large as x. */
+  diagonal: boolean;
 }
 
 /** `results.svg`: throughput and latency against clients, one line a system, both axes logarithmic. */
@@ -60,13 +62,13 @@ export function plot(results: Results): string {
 function panelsOf(results: Results, model: string): Panel[] {
   const closed = (title: string, stream: boolean, figure: (row: ClosedRow) => number | undefined): Panel => {
     const rows = select(results.closed, { model, stream });
-    const cells = distinct(rows.map(({ system, clients }) => JSON.stringify({ system, clients })));
-    const points = cells.flatMap((cell): Point[] => {
-      const where = JSON.parse(cell) as { system: string; clients: number };
-      const values = select(rows, where).flatMap((row) => figure(row) ?? []);
-      return values.length === 0 ? [] : [{ system: where.system, x: where.clients, y: median(values) }];
-    });
-    return { title: `${model}: ${title}`, xLabel: "clients", points };
+    const points = distinct(rows.map(({ system }) => system)).flatMap((system) =>
+      distinct(rows.map(({ clients }) => clients)).flatMap((clients): Point[] => {
+        const values = select(rows, { system, clients }).flatMap((row) => figure(row) ?? []);
+        return values.length === 0 ? [] : [{ system, x: clients, y: median(values) }];
+      }),
+    );
+    return { title: `${model}: ${title}`, xLabel: "clients", points, diagonal: false };
   };
   const open = select(results.open, { model }).filter(({ good }) => good > 0);
   return [
@@ -79,19 +81,19 @@ function panelsOf(results: Results, model: string): Panel[] {
       title: `${model}: requests per second within bounds`,
       xLabel: "arriving per second",
       points: open.map((row) => ({ system: row.system, x: row.perSecond, y: row.good / row.seconds })),
+      diagonal: true,
     },
   ];
 }
 
-function draw({ title, xLabel, points }: Panel, names: readonly string[]): string {
+function draw({ title, xLabel, points, diagonal }: Panel, names: readonly string[]): string {
   const { left, right, top, bottom } = AXES;
   const xs = distinct(points.map(({ x }) => x)).sort((a, b) => a - b);
   const yTicks = decadeTicks(points.map(({ y }) => y));
   const x = logScale([xs[0]!, xs.at(-1)!], [left + 8, right - 8]);
   const y = logScale([yTicks[0]!, yTicks.at(-1)!], [bottom, top]);
   // Numbers of clients are few and told exactly; rates of arrival are many.
-  const isExact = xs.every(Number.isInteger);
-  const xTicks = isExact ? xs : decadeTicks(xs).filter((tick) => tick >= xs[0]! && tick <= xs.at(-1)!);
+  const xTicks = diagonal ? decadeTicks(xs).filter((tick) => tick >= xs[0]! && tick <= xs.at(-1)!) : xs;
   const parts = [
     text(left, 20, title, 'font-weight="600"'),
     ...yTicks.map(
@@ -105,6 +107,11 @@ function draw({ title, xLabel, points }: Panel, names: readonly string[]): strin
     `<path class="axis" d="M${left} ${bottom}H${right}"/>`,
     text((left + right) / 2, bottom + 37, xLabel, 'text-anchor="middle"'),
   ];
+  if (diagonal) {
+    const [from, to] = [Math.max(xs[0]!, yTicks[0]!), Math.min(xs.at(-1)!, yTicks.at(-1)!)];
+    const line = `M${x(from)} ${y(from)}L${x(to)} ${y(to)}`;
+    parts.push(`<path class="axis" stroke-dasharray="4 4" d="${line}"/>`);
+  }
   // Ours last, so that it lies on top.
   for (const name of names.toReversed()) {
     const own = points.filter(({ system }) => system === name).sort((a, b) => a.x - b.x);

@@ -1,7 +1,7 @@
 /** A table of figures. */
 export interface Table {
   title: string;
-  /** What the figures mean, in a sentence or two. */
+  /** Says in a sentence or two what the figures mean. */
   note?: string;
   columns: string[];
   rows: string[][];

@@ -137,7 +137,19 @@ export function openTables(results: Results, model: string): Table[] {
     {
       title: `${model}: requests that arrive at random (open loop)`,
       note: `Poisson arrivals of mixed prompts (16 to 200 tokens) and answers (16 to 150 tokens); the load is against the system's own rate in the closed loop. Good: first token within ${firstTokenMs} ms and ${meanInterTokenMs} ms a token on average. Milliseconds, p50 / p95 / p99.`,
-      columns: "|load|arriving/s|good/s|good|TTFT|ITL|end to end|refused|unfinished|failed".split("|"),
+      columns: [
+        "",
+        "load",
+        "arriving/s",
+        "good/s",
+        "good",
+        "TTFT",
+        "ITL",
+        "end to end",
+        "refused",
+        "unfinished",
+        "failed",
+      ],
       rows: select(results.open, { model }).map((row) => [
         row.system,
         row.load.toFixed(2),
