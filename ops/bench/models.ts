@@ -28,21 +28,7 @@ export interface BenchModel {
 
 /** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with more tokens. */
 export async function prepareModels({ source, quick }: BenchOptions, scratch: string): Promise<BenchModel[]> {
-  if ("folder" in source) {
-    const { config, tokenizer } = readModelFolder(source.folder);
-    const unavailable = () => Promise.reject(new Error("expected a checkpoint, got a model folder"));
-    return [
-      {
-        config,
-        encode: (text) => tokenizer.encode(text),
-        folder: source.folder,
-        folders: { [config.precision]: source.folder },
-        checkpoint: "",
-        gguf: unavailable,
-        transformers: unavailable,
-      },
-    ];
-  }
+  if ("folder" in source) return [benchModel(source.folder, {}, "", scratch)];
   const first = await prepare(source, ["int8", "fp32"], join(scratch, "first"));
   if (quick || first.config.vocab_size >= SECOND_VOCABULARY) return [first];
   const wide = await writeWideModel(source, SECOND_VOCABULARY, scratch);
@@ -55,22 +41,32 @@ async function prepare(
   work: string,
 ): Promise<BenchModel> {
   await mkdir(work, { recursive: true });
-  const folder = join(work, "int8");
   const folders: BenchModel["folders"] = {};
   for (const precision of precisions) {
     folders[precision] = join(work, precision);
     await importCheckpoint({ ...source, precision, out: folders[precision] });
   }
+  const model = benchModel(folders.int8!, folders, source.checkpoint, work);
+  const name = `vocabulary ${model.config.vocab_size.toLocaleString("en")}`;
+  return { ...model, config: { ...model.config, name } };
+}
+
+function benchModel(
+  folder: string,
+  folders: BenchModel["folders"],
+  checkpoint: string,
+  work: string,
+): BenchModel {
   const { config, tokenizer } = readModelFolder(folder);
   return {
-    config: { ...config, name: `vocabulary ${config.vocab_size.toLocaleString("en")}` },
+    config,
     encode: (text) => tokenizer.encode(text),
     folder,
-    folders,
-    checkpoint: source.checkpoint,
-    gguf: once(join(work, "model-q8_0.gguf"), (path) => writeGgufModel(source, path)),
+    folders: { ...folders, [config.precision]: folder },
+    checkpoint,
+    gguf: once(join(work, "model.gguf"), (path) => writeGgufModel(checkpoint, config.vocab_size, path)),
     transformers: once(join(work, "transformers"), (path) =>
-      writeTransformersModel(source.checkpoint, path, "int8"),
+      writeTransformersModel(checkpoint, "int8", path),
     ),
   };
 }

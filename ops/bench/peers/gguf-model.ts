@@ -1,6 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { decodeText } from "../../../models/decode-text.js";
-import { trimmedVocabulary } from "../../../models/folder.js";
 import { openCheckpoint } from "../../../models/import/checkpoint.js";
 import {
   type GptWeights,
@@ -9,46 +6,27 @@ import {
   readWeights,
   type WeightSource,
 } from "../../../models/import/weights.js";
-import { createTokenizer } from "../../../models/tokenizer.js";
-import type { Checkpoint } from "../options.js";
-import { byteSymbols, isWholeText } from "./byte-symbols.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
-const TokenType = { normal: 1, control: 3 } as const;
-
-/** The parts of tokenizer.json that say how tokens are spelled; it was read by `createTokenizer` first. */
-interface TokenizerFile {
-  model: { vocab: Record<string, number> };
-  added_tokens?: { id: number; content: string; special: boolean }[];
-  decoder?: { type: string } | null;
-}
+const NORMAL_TOKEN = 1;
 
 /**
  * Writes a checkpoint as a GGUF of llama.cpp's architecture "gpt2": matrices in Q8_0, the rest in float32, as its own
  * `llama-quantize` leaves them. llama.cpp's GELU is the tanh approximation, whatever the model was trained with: the same
- * work, logits that differ a little.
- * The tokenizer lists the tokens with their spelling, so that what the server decodes is text; it has no merges, since
- * prompts come as ids.
+ * work, logits that differ a little. `vocabulary`: the rows to keep, without a training script's padding.
  */
-export async function writeGgufModel({ checkpoint, tokenizer }: Checkpoint, out: string): Promise<void> {
-  const file = JSON.parse(decodeText(await readFile(tokenizer))) as TokenizerFile;
+export async function writeGgufModel(checkpoint: string, vocabulary: number, out: string): Promise<void> {
   const opened = await openCheckpoint(checkpoint);
   try {
     const weights = await readWeights(opened);
-    const vocabulary = trimmedVocabulary(weights.sizes.vocab, createTokenizer(file, {}).size);
-    await writeGguf(out, metadata(weights, vocabulary, file), tensors(weights, vocabulary));
+    await writeGguf(out, metadata(weights, vocabulary), tensors(weights, vocabulary));
   } finally {
     await opened.close();
   }
 }
 
-function metadata(
-  { sizes }: GptWeights,
-  vocabulary: number,
-  tokenizer: TokenizerFile,
-): Record<string, GgufValue> {
-  const { tokens, types, eos } = spellings(vocabulary, tokenizer);
+function metadata({ sizes }: GptWeights, vocabulary: number): Record<string, GgufValue> {
   return {
     "general.architecture": "gpt2",
     "general.name": "jai",
@@ -62,35 +40,15 @@ function metadata(
     "gpt2.attention.layer_norm_epsilon": { float32: 1e-5 },
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": "gpt-2",
-    "tokenizer.ggml.tokens": tokens,
-    "tokenizer.ggml.token_type": types,
-    // Loaders refuse a list that is absent; this one pair never applies, since a prompt has no text.
-    "tokenizer.ggml.merges": [`${tokens[0]} ${tokens[0]}`],
-    "tokenizer.ggml.bos_token_id": eos,
-    "tokenizer.ggml.eos_token_id": eos,
+    // Prompts come as ids and nobody reads the answers, so that a token is any text.
+    "tokenizer.ggml.tokens": Array.from({ length: vocabulary }, (_, id) => `t${id}`),
+    "tokenizer.ggml.token_type": new Int32Array(vocabulary).fill(NORMAL_TOKEN),
+    // Loaders refuse a list that is absent; this one pair never applies.
+    "tokenizer.ggml.merges": ["t0 t0"],
+    "tokenizer.ggml.bos_token_id": 0,
+    "tokenizer.ggml.eos_token_id": 0,
     "tokenizer.ggml.add_bos_token": false,
   };
-}
-
-/** Every id's token in GPT-2's alphabet of printable bytes, and its type; no two are spelled alike. */
-function spellings(vocabulary: number, { model, added_tokens = [], decoder }: TokenizerFile) {
-  const tokens = Array.from({ length: vocabulary }, (_, id) => `[unused${id}]`);
-  const types = new Int32Array(vocabulary).fill(TokenType.control);
-  const set = (id: number, token: string, type: number) => {
-    if (id >= vocabulary) return;
-    tokens[id] = token;
-    types[id] = type;
-  };
-  const inBytes = decoder?.type === "ByteLevel";
-  for (const [token, id] of Object.entries(model.vocab)) {
-    // A model without training puts parts of characters together as it likes, and servers fail to say that in JSON.
-    const spelled = inBytes && !isWholeText(token) ? `[part${id}]` : token;
-    set(id, inBytes ? spelled : byteSymbols(token), TokenType.normal);
-  }
-  // Not as they are spelled: llama.cpp takes a "[PAD]" for an end of generation, which not every fork can ignore.
-  for (const { id, content, special } of added_tokens)
-    set(id, special ? `[special${id}]` : content, special ? TokenType.control : TokenType.normal);
-  return { tokens, types, eos: added_tokens.find(({ content }) => content === "[EOS]")?.id ?? 0 };
 }
 
 function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {

@@ -22,8 +22,8 @@ const MASKED = -1e30;
  */
 export async function writeTransformersModel(
   checkpoint: string,
-  out: string,
   precision: Precision,
+  out: string,
 ): Promise<void> {
   const opened = await openCheckpoint(checkpoint);
   try {

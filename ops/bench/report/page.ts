@@ -1,6 +1,6 @@
 import type { Results } from "../results.js";
 import { renderTable, type Table } from "./table.js";
-import { closedTables, engineTables, openTables, problemsTable, systemsTable } from "./tables.js";
+import { closedTables, engineTables, openTable, problemsTable, systemsTable } from "./tables.js";
 
 /** `RESULTS.md`: a run as a page to read, with the plot that lies beside it. */
 export function renderResults(results: Results): string {
@@ -36,7 +36,7 @@ export function renderResults(results: Results): string {
     "![Throughput and latency by number of clients](results.svg)",
     "",
     ...results.models.flatMap(({ name }) => [
-      ...section(`Serving: ${name}`, [...closedTables(results, name), ...openTables(results, name)]),
+      ...section(`Serving: ${name}`, [...closedTables(results, name), openTable(results, name)]),
       ...section(`Engine: ${name}`, engineTables(results, name)),
     ]),
     ...section("Systems", [systemsTable(results), problemsTable(results)]),

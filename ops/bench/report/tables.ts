@@ -20,7 +20,7 @@ function decodeTable({ decode }: Results, model: string, precision: Precision): 
   const all = select(decode, { model, precision });
   return {
     title: `${model}, ${precision}: a decode step of the engine`,
-    note: "Milliseconds; and the share of a step that is the runtime's; the rest is JavaScript.",
+    note: "Milliseconds, and the runtime's share of a step; the rest is JavaScript.",
     columns: ["batch", "depth", "step", "least–most", "tokens/s", "native"],
     rows: select(all, { repeat: 0 }).map(({ batch, depth }) => {
       const rows = select(all, { batch, depth });
@@ -131,40 +131,27 @@ function latenciesTable(results: Results, model: string, stream: boolean): Table
   };
 }
 
-export function openTables(results: Results, model: string): Table[] {
+export function openTable(results: Results, model: string): Table {
   const { firstTokenMs, meanInterTokenMs } = results.settings.bounds;
-  return [
-    {
-      title: `${model}: requests that arrive at random (open loop)`,
-      note: `Poisson arrivals of mixed prompts (16 to 200 tokens) and answers (16 to 150 tokens); the load is against the system's own rate in the closed loop. Good: first token within ${firstTokenMs} ms and ${meanInterTokenMs} ms a token on average. Milliseconds, p50 / p95 / p99.`,
-      columns: [
-        "",
-        "load",
-        "arriving/s",
-        "good/s",
-        "good",
-        "TTFT",
-        "ITL",
-        "end to end",
-        "refused",
-        "unfinished",
-        "failed",
-      ],
-      rows: select(results.open, { model }).map((row) => [
-        row.system,
-        row.load.toFixed(2),
-        row.perSecond.toFixed(1),
-        (row.good / row.seconds).toFixed(1),
-        percent(row.good / Math.max(1, row.offered)),
-        quantiles([row.firstToken]),
-        quantiles([row.interToken]),
-        quantiles([row.endToEnd]),
-        row.refused === 0 ? "0" : `${row.refused} (${row.refusedWithRetryAfter} with Retry-After)`,
-        String(row.unfinished),
-        String(row.failed),
-      ]),
-    },
-  ];
+  const heads = ["load", "arriving/s", "good/s", "good", "TTFT", "ITL", "end to end"];
+  return {
+    title: `${model}: requests that arrive at random (open loop)`,
+    note: `Poisson arrivals of mixed prompts (16 to 200 tokens) and answers (16 to 150 tokens); the load is against the system's own rate in the closed loop. Good: first token within ${firstTokenMs} ms and ${meanInterTokenMs} ms a token on average. Milliseconds, p50 / p95 / p99.`,
+    columns: ["", ...heads, "refused", "unfinished", "failed"],
+    rows: select(results.open, { model }).map((row) => [
+      row.system,
+      row.load.toFixed(2),
+      row.perSecond.toFixed(1),
+      (row.good / row.seconds).toFixed(1),
+      percent(row.good / Math.max(1, row.offered)),
+      quantiles([row.firstToken]),
+      quantiles([row.interToken]),
+      quantiles([row.endToEnd]),
+      row.refused === 0 ? "0" : `${row.refused} (${row.refusedWithRetryAfter} with Retry-After)`,
+      String(row.unfinished),
+      String(row.failed),
+    ]),
+  };
 }
 
 export function systemsTable({ systems }: Results): Table {
@@ -181,12 +168,7 @@ export function problemsTable({ problems }: Results): Table {
   return {
     title: "Failures",
     columns: ["", "model", "clients", "why"],
-    rows: problems.map(({ system, model, clients, reason }) => [
-      system,
-      model,
-      String(clients ?? "any"),
-      reason,
-    ]),
+    rows: problems.map((row) => [row.system, row.model, String(row.clients ?? "any"), row.reason]),
   };
 }
 
