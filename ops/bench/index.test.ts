@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { writeFixtureModel } from "../../models/fixture.js";
 import { UsageError } from "../../server/settings/config.js";
 import { run } from "./index.js";
-import { OURS, type Results } from "./results.js";
+import { OURS, type Results } from "./results/results.js";
 import { TOO_SLOW } from "./steps/open.js";
 
 for (const args of [

@@ -1,7 +1,7 @@
 import { ServerProcess } from "../server-process.js";
+import type { System } from "./load/system.js";
 import { Client } from "./peers/client.js";
-import { OURS } from "./results.js";
-import type { System } from "./system.js";
+import { OURS } from "./results/results.js";
 
 interface Answer {
   usage: { completion_tokens: number };

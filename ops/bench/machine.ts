@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../server/settings/config.js";
-import type { Machine } from "./results.js";
+import type { Machine } from "./results/results.js";
 
 /** Instruction sets by which arithmetic kernels are chosen. */
 const TELLING = /^(avx2|fma|avx512f|avx512_vnni|avx_vnni|avx512_bf16|amx_int8|asimddp|i8mm)$/;

@@ -1,30 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ModelConfig, readModelFolder } from "../../models/folder.js";
+import { readModelFolder } from "../../models/folder.js";
 import { importCheckpoint } from "../../models/import/index.js";
-import type { BenchOptions, Checkpoint } from "./options.js";
+import type { BenchModel, Checkpoint } from "./load/system.js";
+import type { BenchOptions } from "./options.js";
 import { writeGgufModel } from "./peers/gguf-model.js";
 import { writeTransformersModel } from "./peers/transformers-model.js";
-import type { Precision } from "./results.js";
+import type { Precision } from "./results/results.js";
 import { writeWideModel } from "./wide-model.js";
 
 /** Tokens of the second model's vocabulary. */
 const SECOND_VOCABULARY = 24_000;
-
-/** One model, in the forms that the systems take. */
-export interface BenchModel {
-  /** Its name in the report is `config.name`. */
-  config: ModelConfig;
-  encode(text: string): number[];
-  /** The model folder that our server takes. */
-  folder: string;
-  /** Model folders by precision; a model that came as a folder has only its own. */
-  folders: Partial<Record<Precision, string>>;
-  /** The forms for peers: ckpt.pt, and what is made of it when it is first asked for. */
-  checkpoint: string;
-  gguf(): Promise<string>;
-  transformers(): Promise<string>;
-}
 
 /** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with more tokens. */
 export async function prepareModels({ source, quick }: BenchOptions, scratch: string): Promise<BenchModel[]> {

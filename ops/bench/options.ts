@@ -1,19 +1,8 @@
 import { positiveInteger, readArgs, unexpected } from "../../server/cli/args.js";
 import { settings, UsageError } from "../../server/settings/config.js";
+import type { Checkpoint, LlamaServer } from "./load/system.js";
 
 const PARTS = ["engine", "closed", "open"] as const;
-
-/** The files that `jai import` reads. */
-export interface Checkpoint {
-  checkpoint: string;
-  tokenizer: string;
-}
-
-/** A llama.cpp server's binary, and its name in reports. */
-export interface LlamaServer {
-  name: string;
-  path: string;
-}
 
 export type BenchOptions = ReturnType<typeof readOptions>;
 

@@ -5,7 +5,7 @@ import { openCheckpoint } from "../../models/import/checkpoint.js";
 import { checkpoint, type FakeTensor, tensor } from "../../models/import/checkpoint-writer.js";
 import { type Linear, readWeights, type WeightSource } from "../../models/import/weights.js";
 import { createTokenizer } from "../../models/tokenizer.js";
-import type { Checkpoint } from "./options.js";
+import type { Checkpoint } from "./load/system.js";
 
 /**
  * Writes a model like the given one with a larger vocabulary into a folder: texts have the same tokens as before, and the

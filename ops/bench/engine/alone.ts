@@ -1,6 +1,6 @@
 import { closedLoop, tokensPerSecond } from "../load/closed-loop.js";
 import { Prompts } from "../load/prompts.js";
-import type { BenchRequest } from "../system.js";
+import type { BenchRequest } from "../load/system.js";
 import { Rig } from "./rig.js";
 
 export interface AloneInput {

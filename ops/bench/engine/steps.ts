@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OnnxSession } from "../../../workers/onnx/session.js";
-import type { DecodeFigures, PrefillFigures } from "../results.js";
-import { mean, median } from "../statistics.js";
+import type { DecodeFigures, PrefillFigures } from "../results/results.js";
+import { mean, median } from "../results/statistics.js";
 import { Rig } from "./rig.js";
 
 export interface StepsInput {

@@ -1,7 +1,7 @@
-import type { ClosedLoopFigures } from "../results.js";
-import { percentiles } from "../statistics.js";
-import type { BenchRequest } from "../system.js";
+import type { ClosedLoopFigures } from "../results/results.js";
+import { percentiles } from "../results/statistics.js";
 import { type Ask, type Exchange, exchange, firstTokenMs, interTokenMs } from "./exchange.js";
+import type { BenchRequest } from "./system.js";
 
 export interface ClosedLoopOptions {
   clients: number;

@@ -1,4 +1,4 @@
-import type { BenchRequest, RunningSystem } from "../system.js";
+import type { BenchRequest, RunningSystem } from "./system.js";
 
 export type Ask = RunningSystem["ask"];
 

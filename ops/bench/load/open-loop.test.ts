@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mean } from "../statistics.js";
+import { mean } from "../results/statistics.js";
 import { isGood, openLoop, openLoopFigures, poissonArrivals } from "./open-loop.js";
 
 const bounds = { firstTokenMs: 100, meanInterTokenMs: 10 };

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { uniform } from "../../../workers/engine/philox.js";
-import type { Bounds, OpenLoopFigures } from "../results.js";
-import { mean, percentiles } from "../statistics.js";
-import type { BenchRequest } from "../system.js";
+import type { Bounds, OpenLoopFigures } from "../results/results.js";
+import { mean, percentiles } from "../results/statistics.js";
 import { type Ask, type Exchange, exchange, firstTokenMs, interTokenMs } from "./exchange.js";
+import type { BenchRequest } from "./system.js";
 
 /** About what a reader notices. The same for all systems. */
 export const BOUNDS: Bounds = { firstTokenMs: 1000, meanInterTokenMs: 50 };

@@ -1,7 +1,7 @@
 import { PLACES } from "../../../models/recipe/places.js";
 import { Random } from "../../../models/recipe/random.js";
 import { ROLES } from "../../../models/recipe/roles.js";
-import type { BenchRequest } from "../system.js";
+import type { BenchRequest } from "./system.js";
 
 /** The same for all systems. */
 export const SAMPLING = { temperature: 0.8, topK: 50 };

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { System } from "../system.js";
+import type { System } from "../load/system.js";
 import { HttpPeer } from "./http-peer.js";
 import { peersFolder } from "./packages.js";
 

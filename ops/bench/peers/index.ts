@@ -1,5 +1,4 @@
-import type { LlamaServer } from "../options.js";
-import type { System } from "../system.js";
+import type { LlamaServer, System } from "../load/system.js";
 import { fastapi, installFastapi } from "./fastapi.js";
 import { nodeLlamaCpp, transformersJs } from "./libraries.js";
 import { llamaServer } from "./llama-server.js";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { BenchRequest, RunningSystem } from "../system.js";
+import type { BenchRequest, RunningSystem } from "../load/system.js";
 import { peersFolder } from "./packages.js";
 import { PeerProcess } from "./process.js";
 

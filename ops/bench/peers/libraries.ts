@@ -1,4 +1,4 @@
-import type { System } from "../system.js";
+import type { System } from "../load/system.js";
 import { startIpcPeer } from "./ipc-peer.js";
 
 /** llama.cpp in a Node process, batching all clients' sequences in one context. */

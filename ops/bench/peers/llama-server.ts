@@ -1,4 +1,4 @@
-import type { System } from "../system.js";
+import type { LlamaServer, System } from "../load/system.js";
 import { HttpPeer } from "./http-peer.js";
 
 interface Completion {
@@ -8,7 +8,7 @@ interface Completion {
 }
 
 /** A llama.cpp server, or one of a fork, from a binary that the user built. */
-export function llamaServer({ name, path }: { name: string; path: string }): System {
+export function llamaServer({ name, path }: LlamaServer): System {
   return {
     name,
     tuned: true,

@@ -11,7 +11,7 @@ import {
   readWeights,
   type WeightSource,
 } from "../../../models/import/weights.js";
-import type { Precision } from "../results.js";
+import type { Precision } from "../results/results.js";
 
 const OPSET = 20;
 const MASKED = -1e30;

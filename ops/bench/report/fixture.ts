@@ -1,5 +1,5 @@
 import { BOUNDS } from "../load/open-loop.js";
-import { emptyResults, OURS, type Results } from "../results.js";
+import { emptyResults, OURS, type Results } from "../results/results.js";
 
 /** A run of two systems, small enough to know every figure of; for tests. */
 export function tinyResults(): Results {

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Results } from "../results.js";
+import type { Results } from "../results/results.js";
 import { renderResults } from "./page.js";
 import { plot } from "./plot.js";
 

@@ -1,4 +1,4 @@
-import type { Results } from "../results.js";
+import type { Results } from "../results/results.js";
 import { renderTable, type Table } from "./table.js";
 import { closedTables, engineTables, openTable, problemsTable, systemsTable } from "./tables.js";
 

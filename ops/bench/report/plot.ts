@@ -1,6 +1,6 @@
-import { type ClosedRow, OURS, type Results } from "../results.js";
-import { distinct, select } from "../rows.js";
-import { median } from "../statistics.js";
+import { type ClosedRow, OURS, type Results } from "../results/results.js";
+import { distinct, select } from "../results/rows.js";
+import { median } from "../results/statistics.js";
 
 const PANEL = { width: 500, height: 330 };
 /** The corners of the axes within a panel. */

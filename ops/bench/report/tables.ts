@@ -1,6 +1,6 @@
-import { OURS, type Precision, type Results } from "../results.js";
-import { distinct, select } from "../rows.js";
-import { median, type Percentiles, type Spread, spread } from "../statistics.js";
+import { OURS, type Precision, type Results } from "../results/results.js";
+import { distinct, select } from "../results/rows.js";
+import { median, type Percentiles, type Spread, spread } from "../results/statistics.js";
 import type { Table } from "./table.js";
 
 const NOT_MEASURED = "–";

@@ -1,9 +1,9 @@
 import { measureEngine } from "../engine/index.js";
-import type { Grid } from "../grid.js";
-import type { Lineup } from "../lineup.js";
 import { closedLoop, closedLoopFigures } from "../load/closed-loop.js";
-import { OURS } from "../results.js";
-import type { System } from "../system.js";
+import type { System } from "../load/system.js";
+import { OURS } from "../results/results.js";
+import type { Grid } from "./grid.js";
+import type { Lineup } from "./lineup.js";
 import type { Step } from "./step.js";
 
 /**

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { measureEngine } from "../engine/index.js";
-import type { Grid } from "../grid.js";
-import type { Lineup } from "../lineup.js";
 import { exchange, firstTokenMs } from "../load/exchange.js";
-import type { Precision } from "../results.js";
-import { median } from "../statistics.js";
-import type { BenchRequest, System } from "../system.js";
+import type { BenchRequest, System } from "../load/system.js";
+import type { Precision } from "../results/results.js";
+import { median } from "../results/statistics.js";
+import type { Grid } from "./grid.js";
+import type { Lineup } from "./lineup.js";
 import type { Step } from "./step.js";
 
 /** Tokens of prompts that begin alike, and how many pairs of them are timed. */

@@ -1,11 +1,11 @@
 import { Random } from "../../../models/recipe/random.js";
-import type { Grid } from "../grid.js";
-import type { Lineup } from "../lineup.js";
 import { BOUNDS, openLoop, openLoopFigures, poissonArrivals } from "../load/open-loop.js";
-import { OURS } from "../results.js";
-import { distinct, select } from "../rows.js";
-import { median } from "../statistics.js";
-import type { System } from "../system.js";
+import type { System } from "../load/system.js";
+import { OURS } from "../results/results.js";
+import { distinct, select } from "../results/rows.js";
+import { median } from "../results/statistics.js";
+import type { Grid } from "./grid.js";
+import type { Lineup } from "./lineup.js";
 import type { Step } from "./step.js";
 
 const PROMPT_TOKENS = { least: 16, most: 200 };

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { closedLoop, tokensPerSecond, tokensThatFit } from "./load/closed-loop.js";
-import { type Ask, exchange } from "./load/exchange.js";
-import type { Prompts } from "./load/prompts.js";
-import type { BenchModel } from "./models.js";
-import type { Results } from "./results.js";
-import type { RunningSystem, System } from "./system.js";
+import { closedLoop, tokensPerSecond, tokensThatFit } from "../load/closed-loop.js";
+import { type Ask, exchange } from "../load/exchange.js";
+import type { Prompts } from "../load/prompts.js";
+import type { BenchModel, RunningSystem, System } from "../load/system.js";
+import type { Results } from "../results/results.js";
 
 /** Fewest tokens that a slow system's requests ask for; those of the warm-up. */
 const LEAST_TOKENS = 16;

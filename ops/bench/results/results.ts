@@ -1,4 +1,4 @@
-import type { ModelConfig } from "../../models/folder.js";
+import type { ModelConfig } from "../../../models/folder.js";
 import type { Percentiles } from "./statistics.js";
 
 /** Our own system's name, among the peers'. */

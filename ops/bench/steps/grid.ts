@@ -1,4 +1,10 @@
-import type { BenchOptions } from "./options.js";
+/** Parts of the grid that may be given. */
+interface GridOptions {
+  quick: boolean;
+  clients: number[] | undefined;
+  repeats: number | undefined;
+  seconds: number | undefined;
+}
 
 /** Everything that is measured of one model. */
 export type Grid = typeof FULL;
@@ -54,7 +60,7 @@ const SECOND: Partial<Grid> = {
   peerLoads: [],
 };
 
-export function gridFor(options: BenchOptions, isFirst: boolean): Grid {
+export function gridFor(options: GridOptions, isFirst: boolean): Grid {
   const grid = { ...(options.quick ? QUICK : FULL), ...(isFirst ? {} : SECOND) };
   const { clients = grid.clients, repeats = grid.repeats, seconds = grid.seconds } = options;
   return {

@@ -1,4 +1,5 @@
-import type { BenchModel } from "./models.js";
+import type { ModelConfig } from "../../../models/folder.js";
+import type { Precision } from "../results/results.js";
 
 /** A server under measurement: ours or a peer. */
 export interface System {
@@ -30,4 +31,31 @@ export interface BenchRequest {
   topK: number;
   seed: number;
   stream: boolean;
+}
+
+/** One model, in the forms that the systems take. */
+export interface BenchModel {
+  /** Its name in the report is `config.name`. */
+  config: ModelConfig;
+  encode(text: string): number[];
+  /** The model folder that our server takes. */
+  folder: string;
+  /** Model folders by precision; a model that came as a folder has only its own. */
+  folders: Partial<Record<Precision, string>>;
+  /** The forms for peers: ckpt.pt, and what is made of it when it is first asked for. */
+  checkpoint: string;
+  gguf(): Promise<string>;
+  transformers(): Promise<string>;
+}
+
+/** The files that `jai import` reads. */
+export interface Checkpoint {
+  checkpoint: string;
+  tokenizer: string;
+}
+
+/** A llama.cpp server's binary, and its name in reports. */
+export interface LlamaServer {
+  name: string;
+  path: string;
 }
