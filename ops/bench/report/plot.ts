@@ -119,7 +119,9 @@ function draw({ title, xLabel, points, diagonal }: Panel, names: readonly string
     const path = own.map((point) => `${x(point.x)},${y(point.y)}`).join(" ");
     parts.push(`<polyline points="${path}" fill="none" ${strokeOf(names, name)}/>`);
     for (const point of own)
-      parts.push(`<circle cx="${x(point.x)}" cy="${y(point.y)}" r="1.5" ${strokeOf(names, name)}/>`);
+      parts.push(
+        `<circle cx="${x(point.x)}" cy="${y(point.y)}" r="1" fill="none" ${strokeOf(names, name)}/>`,
+      );
   }
   return parts.join("");
 }

@@ -155,13 +155,11 @@ export function openTable(results: Results, model: string): Table {
 }
 
 export function systemsTable({ systems }: Results): Table {
-  const rows = systems.map(({ system, model, clients, settings }) => [
-    system,
-    model,
-    String(clients),
-    settings,
-  ]);
-  return { title: "Settings of the systems", columns: ["", "model", "clients", "settings"], rows };
+  const rows = systems.map((row) => [row.system, row.model, String(row.clients), row.settings]);
+  // A system that was started again has its row once.
+  const different = new Map(rows.map((row) => [row.join(), row]));
+  const columns = ["", "model", "clients", "settings"];
+  return { title: "Settings of the systems", columns, rows: [...different.values()] };
 }
 
 export function problemsTable({ problems }: Results): Table {
