@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { UsageError } from "../../server/settings/config.js";
 import { run } from "./index.js";
-import { TOO_SLOW } from "./open-steps.js";
-import { OURS, type Results } from "./results.js";
+import { OURS, type Results } from "./results/results.js";
+import { TOO_SLOW } from "./steps/open.js";
 
 for (const args of [
   ["--nope"],
@@ -49,14 +49,14 @@ test("a whole run on a tiny model leaves its results", async (t) => {
   assert.deepEqual(results.problems, slow);
   assert.ok(results.open.length + slow.length > 0);
   assert.ok(results.finished);
-  for (const kind of ["decode", "prefill", "joining", "firstToken", "again", "memory", "alone"] as const)
+  for (const kind of ["decode", "prefill", "reuse", "alone"] as const)
     assert.ok(results[kind].length > 0, kind);
   for (const clients of [1, 2]) {
     const row = results.closed.find((one) => one.system === OURS && one.clients === clients && !one.stream);
     assert.ok(row && row.tokensPerSecond > 0 && row.requests >= clients, `${clients} clients`);
   }
-  assert.ok(results.decode.every(({ step, native, products }) => step >= native && products > 0));
+  assert.ok(results.decode.every(({ step, native }) => step >= native && native > 0));
   assert.ok(readFileSync(join(out, "results.svg"), "utf8").includes("<polyline"));
-  assert.ok(readFileSync(join(out, "RESULTS.md"), "utf8").includes("## Targets"));
+  assert.ok(readFileSync(join(out, "RESULTS.md"), "utf8").includes("## Serving"));
   assert.ok(written.join("").includes("tokens per second over HTTP"));
 });

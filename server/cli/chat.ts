@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 import { UsageError } from "../settings/config.js";
 import { isKey, keyForm } from "../settings/key.js";
+import { positiveInteger, readArgs, unexpected } from "./args.js";
 
 export const usage = [
   "Usage: jai chat [FLAGS]",
@@ -11,6 +11,13 @@ export const usage = [
   "  --max-tokens N     how long an answer may get",
   "  --key KEY          for a server with keys; better JAI_API_KEY, which no list of processes shows",
 ].join("\n");
+
+const flags = {
+  url: { type: "string", default: "http://127.0.0.1:8000" },
+  temperature: { type: "string" },
+  "max-tokens": { type: "string" },
+  key: { type: "string" },
+} as const;
 
 interface Options {
   /** Ends with a slash, so that it may have a path. */
@@ -114,36 +121,19 @@ function describe(detail: unknown): string {
 }
 
 function parse(args: string[]): Options {
-  const { url, temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = read(args);
+  const { values } = readArgs({ args, options: flags });
+  const { url, temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = values;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw new UsageError(`--url: expected a URL of http or https, got "${url}"`);
+    throw unexpected("url", "a URL of http or https", url);
   if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))
-    throw new UsageError(`--temperature: expected a number from 0, got "${temperature}"`);
-  if (maxTokens !== undefined && !/^[1-9]\d{0,8}$/.test(maxTokens))
-    throw new UsageError(`--max-tokens: expected a positive integer, got "${maxTokens}"`);
+    throw unexpected("temperature", "a number from 0", temperature);
   if (key && !isKey(key)) throw new UsageError(`--key or JAI_API_KEY: expected ${keyForm}`);
   return {
     url: url.endsWith("/") ? url : `${url}/`,
     key,
     fields: {
       ...(temperature !== undefined && { temperature: Number(temperature) }),
-      ...(maxTokens !== undefined && { max_tokens: Number(maxTokens) }),
+      ...(maxTokens !== undefined && { max_tokens: positiveInteger("max-tokens", maxTokens) }),
     },
   };
-}
-
-function read(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        url: { type: "string", default: "http://127.0.0.1:8000" },
-        temperature: { type: "string" },
-        "max-tokens": { type: "string" },
-        key: { type: "string" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message.split(/\n|\. /, 1)[0]);
-  }
 }

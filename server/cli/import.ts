@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
 import { UsageError } from "../settings/config.js";
+import { readArgs, unexpected } from "./args.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
 export const usage = [
@@ -13,6 +13,14 @@ export const usage = [
   "  --heads N                attention heads, for checkpoints that don't say",
   "  --name NAME              what /health calls the model; default: the folder's name",
 ].join("\n");
+
+const flags = {
+  tokenizer: { type: "string" },
+  out: { type: "string" },
+  precision: { type: "string", default: "int8" },
+  heads: { type: "string" },
+  name: { type: "string" },
+} as const;
 
 const BAR_WIDTH = 30;
 
@@ -43,17 +51,16 @@ function shellQuoted(path: string): string {
 }
 
 function parse(args: string[]): ImportOptions {
-  const given = read(args);
+  const given = readArgs({ args, allowPositionals: true, options: flags });
   const [checkpoint, ...others] = given.positionals;
   const { tokenizer, out, precision, heads, name } = given.values;
   if (checkpoint === undefined) throw new UsageError("expected a checkpoint, got none");
   if (others.length > 0) throw new UsageError(`expected one checkpoint, got ${given.positionals.length}`);
   if (tokenizer === undefined) throw new UsageError("expected --tokenizer FILE, got none");
   if (out === undefined) throw new UsageError("expected --out DIR, got none");
-  if (precision !== "int8" && precision !== "fp32")
-    throw new UsageError(`--precision: expected int8 or fp32, got "${precision}"`);
+  if (precision !== "int8" && precision !== "fp32") throw unexpected("precision", "int8 or fp32", precision);
   if (heads !== undefined && !/^[1-9]\d{0,4}$/.test(heads))
-    throw new UsageError(`--heads: expected a positive integer, got "${heads}"`);
+    throw unexpected("heads", "a positive integer", heads);
   if (name === "") throw new UsageError("--name: expected a name, got an empty one");
   return {
     checkpoint,
@@ -65,25 +72,7 @@ function parse(args: string[]): ImportOptions {
   };
 }
 
-function read(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        tokenizer: { type: "string" },
-        out: { type: "string" },
-        precision: { type: "string", default: "int8" },
-        heads: { type: "string" },
-        name: { type: "string" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message.split("\n")[0]);
-  }
-}
-
-/** The cost of int8 in one line, and advice where it is high. */
+/** What int8 costs, in one line, and what to do where that is much. */
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];

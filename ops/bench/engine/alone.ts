@@ -1,5 +1,6 @@
-import { closedLoop, closedLoopFigures } from "../closed-loop.js";
-import { Prompts, SAMPLING } from "../prompts.js";
+import { closedLoop, tokensPerSecond } from "../load/closed-loop.js";
+import { Prompts } from "../load/prompts.js";
+import type { BenchRequest } from "../load/system.js";
 import { Rig } from "./rig.js";
 
 export interface AloneInput {
@@ -22,29 +23,17 @@ export async function alone({
 }: AloneInput): Promise<number> {
   const rig = await Rig.open({ folder, threads, slots: clients });
   const prompts = new Prompts((text) => rig.model.tokenizer.encode(text), seed);
-  let index = 0;
-  const next = (maxTokens: number) => () => ({
-    ...prompts.short(),
-    maxTokens,
-    ...SAMPLING,
-    seed: index++,
-    stream: false,
-  });
-  const ask = (request: { ids: readonly number[]; maxTokens: number; seed: number }) =>
+  const ask = ({ ids, maxTokens, seed }: BenchRequest) =>
     new Promise<number>((resolve, reject) => {
-      rig.add({
-        ...request,
-        onEnd: (outcome) => {
-          if (outcome.type === "finished") resolve(outcome.completionTokens);
-          else reject(new Error(`expected an answer, got ${JSON.stringify(outcome)}`));
-        },
+      rig.add(ids, maxTokens, seed, (outcome) => {
+        if (outcome.type === "finished") resolve(outcome.completionTokens);
+        else reject(new Error(`expected an answer, got ${JSON.stringify(outcome)}`));
       });
       void rig.engine.run();
     });
-  await closedLoop(ask, { clients, seconds: 0, next: next(8) });
-  const { tokensPerSecond } = closedLoopFigures(
-    await closedLoop(ask, { clients, seconds, next: next(tokens) }),
-  );
+  await closedLoop(ask, { clients, seconds: 0, next: () => prompts.request(8, false) });
+  const next = () => prompts.request(tokens, false);
+  const rate = tokensPerSecond(await closedLoop(ask, { clients, seconds, next }));
   await rig.close();
-  return tokensPerSecond;
+  return rate;
 }

@@ -1,14 +1,10 @@
 /*
- * A process that measures one thing of the engine: nothing else runs beside it, its methods may be wrapped, and its memory
- * is its own.
+ * A process that measures one thing of the engine: nothing else runs beside it, and its methods may be wrapped.
  */
 import { alone } from "./alone.js";
-import { firstToken } from "./first-token.js";
-import { joining } from "./joining.js";
-import { memory } from "./memory.js";
 import { steps } from "./steps.js";
 
-const tasks = { alone, firstToken, joining, memory, steps };
+const tasks = { alone, steps };
 
 export type Tasks = typeof tasks;
 export type Task = { [Name in keyof Tasks]: { name: Name; input: Parameters<Tasks[Name]>[0] } }[keyof Tasks];

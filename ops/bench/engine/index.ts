@@ -5,13 +5,13 @@ import type { Report, Task, Tasks } from "./child.js";
 const entry = fileURLToPath(new URL("./child.js", import.meta.url));
 const children = new Set<ChildProcess>();
 
-/** Measures something of the engine in a process of its own. @throws with one line that says why it can't */
+/** Measures the engine in a process of its own. @throws with one line that says why it can't */
 export function measureEngine<Name extends keyof Tasks>(
   name: Name,
   input: Parameters<Tasks[Name]>[0],
 ): Promise<Awaited<ReturnType<Tasks[Name]>>> {
   return new Promise((resolve, reject) => {
-    const child = fork(entry, { execArgv: ["--expose-gc"], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = fork(entry, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     children.add(child);
     child.once("message", (report: Report) => {
       if ("error" in report) reject(new Error(report.error));
@@ -26,7 +26,7 @@ export function measureEngine<Name extends keyof Tasks>(
   });
 }
 
-/** Ends what is being measured, when the benchmark is interrupted. */
+/** Ends a measurement that is under way, when the benchmark is interrupted. */
 export function stopEngine(): void {
   for (const child of children) child.kill("SIGKILL");
 }

@@ -6,22 +6,7 @@ import { PLAIN_SAMPLING } from "../../../workers/engine/sampling/sampling.js";
 import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { FromSequence } from "../../../workers/protocol.js";
-import { SAMPLING } from "../prompts.js";
-
-export interface RigOptions {
-  /** The model folder. */
-  folder: string;
-  threads: number;
-  /** Sequences that the cache has room for. */
-  slots: number;
-}
-
-export interface SequenceWishes {
-  ids: readonly number[];
-  maxTokens: number;
-  seed: number;
-  onEnd?: (outcome: FromSequence) => void;
-}
+import { SAMPLING } from "../load/prompts.js";
 
 /** A cache whose new slots can be made to look as if their sequences had been running for a while. */
 class PresetCache extends KvCache {
@@ -36,32 +21,37 @@ class PresetCache extends KvCache {
 
 /** The engine of one worker, without server, pool and messages. */
 export class Rig {
-  readonly model: ModelFolder;
   readonly shape: ModelShape;
   readonly cache: PresetCache;
   readonly engine: Engine;
-  readonly #session: OnnxSession;
 
-  private constructor(model: ModelFolder, session: OnnxSession, slots: number) {
-    this.model = model;
+  private constructor(
+    readonly model: ModelFolder,
+    readonly session: OnnxSession,
+    slots: number,
+  ) {
     this.shape = modelShape(model.config);
-    this.#session = session;
     this.cache = new PresetCache(this.shape, slots);
     this.engine = new Engine(session, this.cache, this.shape.vocabulary);
   }
 
-  static async open({ folder, threads, slots }: RigOptions): Promise<Rig> {
+  /** `slots`: sequences that the cache has room for. */
+  static async open({ folder, threads, slots }: { folder: string; threads: number; slots: number }) {
     const model = readModelFolder(folder);
-    const shape = modelShape(model.config);
-    const session = await OnnxSession.open(model.graphPath, shape, { device: "cpu", deviceId: 0, threads });
-    return new Rig(model, session, slots);
+    const device = { device: "cpu", deviceId: 0, threads } as const;
+    return new Rig(model, await OnnxSession.open(model.graphPath, modelShape(model.config), device), slots);
   }
 
   /** Adds a sequence to the engine, which takes it in with its next step. */
-  add({ ids, maxTokens, seed, onEnd = () => {} }: SequenceWishes): Sequence {
+  add(
+    promptIds: readonly number[],
+    maxTokens: number,
+    seed: number,
+    onEnd: (outcome: FromSequence) => void = () => {},
+  ): Sequence {
     const { context } = this.shape;
     const sequence = new Sequence({
-      promptIds: ids,
+      promptIds,
       maxTokens,
       sampling: { ...PLAIN_SAMPLING, ...SAMPLING, seed: [seed, 0] },
       stop: [],
@@ -85,7 +75,7 @@ export class Rig {
     for (const array of this.cache.views(0, batch, this.cache.capacity)) array.fill(0.01);
     this.cache.preset = depth;
     const ids = Array.from({ length: depth + 1 }, (_, i) => i % this.shape.vocabulary);
-    const sequences = Array.from({ length: batch }, (_, seed) => this.add({ ids, maxTokens: 2 ** 30, seed }));
+    const sequences = Array.from({ length: batch }, (_, seed) => this.add(ids, 2 ** 30, seed));
     await this.engine.step();
     this.cache.preset = 0;
     const behind = sequences.filter((sequence) => sequence.ids.length !== depth + 2);
@@ -94,13 +84,13 @@ export class Rig {
     return sequences;
   }
 
-  /** Ends what is under way. */
+  /** Ends these sequences. */
   async clear(sequences: readonly Sequence[]): Promise<void> {
     for (const sequence of sequences) sequence.cancelled = true;
     await this.engine.run();
   }
 
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.session.close();
   }
 }

@@ -1,14 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelConfig } from "../../../models/config.js";
-import { cacheBytesPerSlot } from "../../../models/folder.js";
-import { KvCache } from "../../../workers/engine/cache/kv-cache.js";
-import { Sampler } from "../../../workers/engine/sampling/sampler.js";
-import { Sequence } from "../../../workers/engine/sequence.js";
 import { OnnxSession } from "../../../workers/onnx/session.js";
-import { mean, median } from "../statistics.js";
-import { Ledger } from "./ledger.js";
-import { Products, productBytes } from "./products.js";
-import { Reading } from "./reading.js";
+import type { DecodeFigures, PrefillFigures } from "../results/results.js";
+import { mean, median } from "../results/statistics.js";
 import { Rig } from "./rig.js";
 
 export interface StepsInput {
@@ -19,102 +12,62 @@ export interface StepsInput {
   depths: number[];
   /** Prompt lengths; those beyond the window are left out. */
   prefills: number[];
-  /** Of measuring one cell of the table, without its ceiling. */
+  /** Of measuring one cell of the table. */
   milliseconds: number;
 }
 
-/** A decode step; times in milliseconds. */
-export interface DecodeFigures {
-  batch: number;
-  /** Tokens in each sequence's cache. */
-  depth: number;
-  step: number;
-  /** What the step consists of; they add up to it. */
-  native: number;
-  sampling: number;
-  cache: number;
-  /** Taking the token in: its text, and whether it ends the sequence. */
-  delivery: number;
-  rest: number;
-  /** The ceilings: the weights' products alone, these with attention's, and for a batch of 1 reading weights and cache. */
-  products: number;
-  productsAndAttention: number;
-  reading: number | null;
-  /** The same bytes at the rate at which memory is read that no cache holds. */
-  memory: number | null;
-}
-
-/** A prompt's prefill, without its first token; times in milliseconds. */
-export interface PrefillFigures {
-  tokens: number;
-  total: number;
-  native: number;
-  products: number;
-}
-
-export interface StepsFigures {
-  decode: DecodeFigures[];
-  prefill: PrefillFigures[];
-}
-
-/** Steps that are timed between two looks at the ceiling, and runs of a ceiling. */
+/** Steps that are timed of one batch, after some that don't count. */
 const STEPS = 12;
-/**
- * Steps or runs before them that don't count: the runtime's threads of one session spin for a while after its last run,
- * on the cores that the next session's threads are to run on.
- */
 const SETTLING = 6;
 const SETTLING_MS = 20;
 const PREFILLS = 8;
 /** Of the steps, those that count: the slowest met something else that ran on the machine. */
 const COUNTED = 0.75;
-
 const WARM_UP_STEPS = 200;
-const BEYOND_CACHES = 2 ** 28;
-const PARTS = ["native", "sampling", "cache", "delivery"] as const;
-type Part = (typeof PARTS)[number];
-type Step = Record<Part, number> & { step: number };
 
-/** Times the engine's steps and, in the same seconds, their ceilings: a machine's speed drifts. */
-export async function steps(input: StepsInput): Promise<StepsFigures> {
-  const ledger = watchEngine();
-  const { threads, batches } = input;
+interface Bench {
+  rig: Rig;
+  /** Milliseconds in the runtime since the last call. */
+  native(): number;
+}
+
+/** Times the engine's steps by batch and depth, and its prefill of one prompt by length. */
+export async function steps(
+  input: StepsInput,
+): Promise<{ decode: DecodeFigures[]; prefill: PrefillFigures[] }> {
+  const { batches, depths, prefills, milliseconds } = input;
+  const native = watchRuntime();
   const rig = await Rig.open({ ...input, slots: Math.max(...batches) });
-  const { config } = rig.model;
-  const products = await Products.open(config, threads);
-  const context = config.n_positions;
-  const memoryRate = await readingRate(threads);
+  const bench = { rig, native };
+  const { context } = rig.shape;
   const decode: DecodeFigures[] = [];
   const prefill: PrefillFigures[] = [];
   await warmUp(rig);
-  for (const share of input.depths) {
+  for (const share of depths) {
     const depth = Math.max(SETTLING + STEPS + 4, Math.floor(share * context));
-    const bytes = bytesOfStep(config, depth);
-    const reading = await Reading.open(bytes, threads);
-    const bench = { input, rig, ledger, products, reading, fromMemory: bytes / memoryRate };
-    for (const batch of batches) decode.push(await decodeCell(bench, batch, depth));
-    await reading.close();
+    for (const batch of batches) decode.push(await decodeCell(bench, batch, depth, milliseconds));
   }
-  for (const tokens of input.prefills.filter((tokens) => tokens < context))
-    prefill.push(await prefillCell({ input, rig, ledger, products }, tokens));
-  await products.close();
+  for (const tokens of prefills.filter((tokens) => tokens < context))
+    prefill.push(await prefillCell(bench, tokens));
   await rig.close();
   return { decode, prefill };
 }
 
-export function watchEngine(): Ledger<Part> {
-  const ledger = new Ledger<Part>();
-  ledger.watch("native", OnnxSession.prototype, "run");
-  ledger.watch("sampling", Sampler.prototype, "sample");
-  ledger.watch("delivery", Sequence.prototype, "push");
-  for (const method of ["append", "past", "take", "pack", "unpack", "extend", "swap"] as const)
-    ledger.watch("cache", KvCache.prototype, method);
-  return ledger;
-}
-
-/** What a step of one sequence has to read at least. */
-function bytesOfStep(config: ModelConfig, depth: number): number {
-  return productBytes(config) + (cacheBytesPerSlot(config) * depth) / config.n_positions;
+/** Adds up the time that runs of the model take, by wrapping the method in place: this process does nothing but measure. */
+function watchRuntime(): () => number {
+  let spent = 0;
+  const { run } = OnnxSession.prototype;
+  OnnxSession.prototype.run = function (...args) {
+    const started = performance.now();
+    return run.apply(this, args).finally(() => {
+      spent += performance.now() - started;
+    });
+  };
+  return () => {
+    const taken = spent;
+    spent = 0;
+    return taken;
+  };
 }
 
 /** Lets V8 compile what the steps run: the first cell would pay for it. */
@@ -125,104 +78,57 @@ async function warmUp(rig: Rig): Promise<void> {
   await rig.clear(sequences);
 }
 
-/** Bytes that are read in a millisecond from a buffer far larger than any cache. */
-async function readingRate(threads: number): Promise<number> {
-  const reading = await Reading.open(BEYOND_CACHES, threads);
-  const time = await reading.measure(3);
-  await reading.close();
-  return BEYOND_CACHES / time;
-}
-
-interface Bench {
-  input: StepsInput;
-  rig: Rig;
-  ledger: Ledger<Part>;
-  products: Products;
-}
-
 async function decodeCell(
-  { input, rig, ledger, products, reading, fromMemory }: Bench & { reading: Reading; fromMemory: number },
+  { rig, native }: Bench,
   batch: number,
   depth: number,
+  milliseconds: number,
 ): Promise<DecodeFigures> {
-  const weights = products.prepare({ rows: batch, outputs: batch, depth: 0 });
-  const attention = products.prepare({ rows: batch, outputs: batch, depth });
-  const timed: Step[] = [];
-  const ceilings = { weights: [] as number[], attention: [] as number[], reading: [] as number[] };
+  const timed: { step: number; native: number }[] = [];
   let spent = 0;
-  do {
+  while (spent < milliseconds) {
     await sleep(SETTLING_MS);
     // None may reach the end of the window, where it would slide.
     const sequences = await rig.startAtDepth(batch, depth - SETTLING - STEPS - 2);
     for (let i = 0; i < SETTLING; i++) await rig.engine.step();
-    for (let i = 0; i < STEPS; i++) timed.push(await timedStep(rig, ledger));
-    await rig.clear(sequences);
-    ceilings.weights.push(await settled(weights));
-    ceilings.attention.push(await settled(attention));
-    if (batch === 1) {
-      await sleep(SETTLING_MS);
-      ceilings.reading.push(await reading.measure(STEPS));
+    for (let i = 0; i < STEPS; i++) {
+      native();
+      const started = performance.now();
+      await rig.engine.step();
+      const step = performance.now() - started;
+      timed.push({ step, native: native() });
+      spent += step;
     }
-    spent = timed.reduce((sum, { step }) => sum + step, 0);
-  } while (spent < input.milliseconds);
-  const figures = meanOfFastest(timed);
+    await rig.clear(sequences);
+  }
+  const counted = timed.sort((a, b) => a.step - b.step).slice(0, Math.ceil(COUNTED * timed.length));
   return {
     batch,
     depth,
-    ...figures,
-    rest: PARTS.reduce((rest, part) => rest - figures[part], figures.step),
-    products: median(ceilings.weights),
-    productsAndAttention: median(ceilings.attention),
-    reading: batch === 1 ? median(ceilings.reading) : null,
-    memory: batch === 1 ? fromMemory : null,
+    step: mean(counted.map((one) => one.step)),
+    native: mean(counted.map((one) => one.native)),
   };
 }
 
-/** The median of some runs, once they run undisturbed. */
-async function settled(run: () => Promise<number>): Promise<number> {
-  await sleep(SETTLING_MS);
-  const times: number[] = [];
-  for (let i = 0; i < SETTLING + STEPS; i++) times.push(await run());
-  return median(times.slice(SETTLING));
-}
-
-async function timedStep(rig: Rig, ledger: Ledger<Part>): Promise<Step> {
-  for (const part of PARTS) ledger.take(part);
-  const started = performance.now();
-  await rig.engine.step();
-  const step = performance.now() - started;
-  return perPart((part) => (part === "step" ? step : ledger.take(part)));
-}
-
-function meanOfFastest(timed: readonly Step[]): Step {
-  const counted = timed.toSorted((a, b) => a.step - b.step).slice(0, Math.ceil(COUNTED * timed.length));
-  return perPart((part) => mean(counted.map((one) => one[part])));
-}
-
-function perPart(time: (part: keyof Step) => number): Step {
-  const parts = [...PARTS, "step"] as const;
-  return Object.fromEntries(parts.map((part) => [part, time(part)])) as Step;
-}
-
-async function prefillCell({ rig, ledger, products }: Bench, tokens: number): Promise<PrefillFigures> {
-  const ceiling = products.prepare({ rows: tokens, outputs: 1, depth: 0 });
-  const total: number[] = [];
-  const native: number[] = [];
+async function prefillCell({ rig, native }: Bench, tokens: number): Promise<PrefillFigures> {
+  const timed: { total: number; native: number }[] = [];
   await sleep(SETTLING_MS);
   for (let i = -2; i < PREFILLS; i++) {
-    // Another prompt each time, from its first token on: what was computed for one must not serve the next.
-    const ids = Array.from(
-      { length: tokens },
-      (_, j) => (17 * (i + 2) + 31 * j + i * j) % rig.shape.vocabulary,
-    );
-    ledger.take("native");
+    // Another prompt each time, from its first token on: the cache of one must not serve the next.
+    const id = (j: number) => (17 * (i + 2) + 31 * j + i * j) % rig.shape.vocabulary;
+    native();
     const started = performance.now();
-    rig.add({ ids, maxTokens: 1, seed: i });
+    rig.add(
+      Array.from({ length: tokens }, (_, j) => id(j)),
+      1,
+      i,
+    );
     await rig.engine.run();
-    const ended = performance.now();
-    if (i < 0) continue;
-    total.push(ended - started);
-    native.push(ledger.take("native"));
+    if (i >= 0) timed.push({ total: performance.now() - started, native: native() });
   }
-  return { tokens, total: median(total), native: median(native), products: await settled(ceiling) };
+  return {
+    tokens,
+    total: median(timed.map(({ total }) => total)),
+    native: median(timed.map((one) => one.native)),
+  };
 }

@@ -1,9 +1,8 @@
 import { Agent, type IncomingMessage, request } from "node:http";
-import { createServer } from "node:net";
-import { createInterface } from "node:readline";
+import { EventReader, type ServerSentEvent } from "../../server-sent-events.js";
 
 /** An answer of another status than 200. */
-export class StatusError extends Error {
+class StatusError extends Error {
   override name = "StatusError";
   constructor(
     readonly status: number,
@@ -15,44 +14,27 @@ export class StatusError extends Error {
   }
 }
 
-/** Asks one server on the loopback interface, over connections that stay open. */
+/** Asks one server on the loopback interface, over connections that stay open. Rejects where the status isn't 200. */
 export class Client {
   readonly #agent = new Agent({ keepAlive: true });
 
   constructor(readonly port: number) {}
 
-  /** The JSON that answers a POST. Rejects where the status isn't 200. */
-  async json<T>(path: string, body: unknown): Promise<T> {
-    return JSON.parse(await whole(await this.#send("POST", path, body))) as T;
-  }
-
   async get<T>(path: string): Promise<T> {
     return JSON.parse(await whole(await this.#send("GET", path))) as T;
   }
 
-  /** POSTs, and hands over each event of the stream that answers; an event without a name is a "message". */
-  async events(path: string, body: unknown, onEvent: (data: string, name: string) => void): Promise<void> {
-    const response = await this.#send("POST", path, body);
-    if (response.statusCode !== 200) {
-      await whole(response);
-      return;
-    }
-    let name = "message";
-    for await (const line of createInterface({ input: response })) {
-      if (line === "") name = "message";
-      else if (line.startsWith("event: ")) name = line.slice(7);
-      else if (line.startsWith("data: ")) onEvent(line.slice(6), name);
-    }
+  /** The JSON that answers a POST. */
+  async json<T>(path: string, body: unknown): Promise<T> {
+    return JSON.parse(await whole(await this.#send("POST", path, body))) as T;
   }
 
-  /** Whether a GET of the path answers 200 now. */
-  async isUp(path: string): Promise<boolean> {
-    try {
-      await whole(await this.#send("GET", path));
-      return true;
-    } catch {
-      return false;
-    }
+  /** POSTs, and hands over each event of the stream that answers. */
+  async events(path: string, body: unknown, onEvent: (event: ServerSentEvent) => void): Promise<void> {
+    const reader = new EventReader();
+    await whole(await this.#send("POST", path, body), (piece) => {
+      for (const event of reader.push(piece)) onEvent(event);
+    });
   }
 
   close(): void {
@@ -74,23 +56,14 @@ export class Client {
   }
 }
 
-async function whole(response: IncomingMessage): Promise<string> {
+async function whole(response: IncomingMessage, onPiece?: (text: string) => void): Promise<string> {
+  const { statusCode: status = 0, headers } = response;
   let text = "";
-  response.setEncoding("utf8");
-  for await (const chunk of response) text += chunk;
-  if (response.statusCode === 200) return text;
-  const retryAfter = response.headers["retry-after"];
-  throw new StatusError(response.statusCode!, retryAfter === undefined ? null : Number(retryAfter), text);
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+  for await (const piece of response.setEncoding("utf8")) {
+    if (status === 200 && onPiece) onPiece(piece);
+    else text += piece;
+  }
+  if (status === 200) return text;
+  const retryAfter = headers["retry-after"];
+  throw new StatusError(status, retryAfter === undefined ? null : Number(retryAfter), text);
 }

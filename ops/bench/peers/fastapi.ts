@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { System } from "../system.js";
-import { HttpProcess } from "./http-process.js";
-import { peersFolder } from "./install.js";
+import type { System } from "../load/system.js";
+import { HttpPeer } from "./http-peer.js";
+import { peersFolder } from "./packages.js";
 
 /** Debian's, which its python3-torch and python3-fastapi belong to; another python3 may come first in PATH. */
 const PYTHON = "/usr/bin/python3";
@@ -12,27 +12,25 @@ const INSTALL_MS = 900_000;
 
 const run = promisify(execFile);
 
-/** The server that this one replaces. It answers one request at a time, and does not stream. */
+/** The server that jai-server replaces. It answers one request at a time, and does not stream. */
 export const fastapi: System = {
   name: "FastAPI + PyTorch",
-  async start(model, { threads }) {
-    await requireFastapi();
-    const server = await HttpProcess.start(
-      PYTHON,
-      (port) => [join(peersFolder, "fastapi_server.py"), model.checkpoint, String(port), String(threads)],
-      "/health",
-    );
+  tuned: false,
+  async start({ checkpoint }, { threads }) {
+    await requirePackages();
+    const script = join(peersFolder, "fastapi_server.py");
+    const server = await HttpPeer.start(PYTHON, (port) => [
+      script,
+      checkpoint,
+      String(port),
+      String(threads),
+    ]);
     const { torch } = await server.client.get<{ torch: string }>("/health");
     return {
       settings: `float32, ${threads} threads, one at a time, no cache; PyTorch ${torch}`,
       async ask({ ids, maxTokens, temperature, topK, seed }, onTokens) {
-        const answer = await server.client.json<{ ids: number[] }>("/generate", {
-          ids,
-          max_tokens: maxTokens,
-          temperature,
-          top_k: topK,
-          seed,
-        });
+        const body = { ids, max_tokens: maxTokens, temperature, top_k: topK, seed };
+        const answer = await server.client.json<{ ids: number[] }>("/generate", body);
         onTokens?.(answer.ids.length);
         return answer.ids.length;
       },
@@ -41,29 +39,20 @@ export const fastapi: System = {
   },
 };
 
-/** Installs what it runs on with apt-get, where that is possible. */
+/** Installs what it runs on with apt-get, where that is possible. @throws with one line where it isn't */
 export async function installFastapi(): Promise<void> {
-  if (await isInstalled()) return;
-  if (process.getuid?.() !== 0)
-    throw new Error(`${PYTHON} lacks its packages: apt-get install ${PACKAGES.join(" ")}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["update", "-qq"], { timeout: INSTALL_MS, env });
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...PACKAGES], {
-    timeout: INSTALL_MS,
-    env,
-  });
-}
-
-async function requireFastapi(): Promise<void> {
-  if (!(await isInstalled()))
-    throw new Error(`${PYTHON} lacks its packages: apt-get install ${PACKAGES.join(" ")}`);
-}
-
-async function isInstalled(): Promise<boolean> {
   try {
-    await run(PYTHON, ["-c", "import torch, fastapi, uvicorn"]);
-    return true;
-  } catch {
-    return false;
+    await requirePackages();
+  } catch (error) {
+    if (process.getuid?.() !== 0) throw error;
+    const options = { timeout: INSTALL_MS, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+    await run("apt-get", ["update", "-qq"], options);
+    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...PACKAGES], options);
   }
+}
+
+async function requirePackages(): Promise<void> {
+  await run(PYTHON, ["-c", "import torch, fastapi, uvicorn"]).catch(() => {
+    throw new Error(`${PYTHON} lacks its packages: apt-get install ${PACKAGES.join(" ")}`);
+  });
 }

@@ -47,7 +47,7 @@ test("a file holds its metadata, places and tensors where the format says", asyn
   const file = join(folder, "model.gguf");
   const first = Float32Array.of(1, 2, 3);
   const second = new Float32Array(64).fill(1);
-  await writeGguf(file, { answer: { type: "uint32", value: 42 } }, [
+  await writeGguf(file, { answer: 42 }, [
     { name: "a", shape: [3], type: "f32", read: async () => first },
     { name: "b", shape: [2, 32], type: "q8_0", read: async () => second },
   ]);

@@ -1,12 +1,7 @@
 import { open } from "node:fs/promises";
 
-/** A value of a GGUF file's metadata; the types are those that llama.cpp's loader asks for under each key. */
-export type GgufValue =
-  | { type: "uint32" | "int32" | "float32"; value: number }
-  | { type: "bool"; value: boolean }
-  | { type: "string"; value: string }
-  | { type: "strings"; value: readonly string[] }
-  | { type: "int32s"; value: readonly number[] };
+/** Values of a GGUF file's metadata, in the types that llama.cpp's loader asks for: a number is a uint32. */
+export type GgufValue = string | boolean | number | { float32: number } | readonly string[] | Int32Array;
 
 export interface GgufTensor {
   name: string;
@@ -25,7 +20,7 @@ const BLOCK = 32;
 /** A block's bytes: the scale in float16, and the values in int8. */
 const BLOCK_BYTES = 2 + BLOCK;
 
-const VALUE_TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+const ValueType = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 const TENSOR_TYPES = { f32: 0, q8_0: 8 } as const;
 
 /**
@@ -67,13 +62,7 @@ export async function writeGguf(
       const count = elements(tensor.shape);
       if (values.length !== count)
         throw new Error(`${tensor.name}: expected ${count} values, got ${values.length}`);
-      await out.appendFile(
-        padded(
-          tensor.type === "q8_0"
-            ? quantize(values)
-            : Buffer.from(values.buffer, values.byteOffset, values.byteLength),
-        ),
-      );
+      await out.appendFile(padded(tensor.type === "q8_0" ? quantize(values) : bytesOf(values)));
     }
   } finally {
     await out.close();
@@ -96,24 +85,16 @@ export function quantize(values: Float32Array): Buffer {
   return out;
 }
 
-const bits = new DataView(new ArrayBuffer(4));
-
 /** The float16 nearest to a number that is not negative, ties to even. */
 export function halfBits(value: number): number {
-  bits.setFloat32(0, value);
-  const float = bits.getUint32(0);
-  const exponent = (float >>> 23) - 127;
-  if (exponent > 15) return 0x7c00;
-  if (exponent >= -14) {
-    const half = ((exponent + 15) << 10) | ((float >>> 13) & 0x3ff);
-    const rest = float & 0x1fff;
-    return half + (rest > 0x1000 || (rest === 0x1000 && half & 1) ? 1 : 0);
-  }
-  // Below the normal numbers, halves are multiples of 2^-24; scaled so, the rounding is that of integers.
-  const scaled = value * 2 ** 24;
-  const floor = Math.floor(scaled);
-  const rest = scaled - floor;
-  return floor + (rest > 0.5 || (rest === 0.5 && floor & 1) ? 1 : 0);
+  if (value >= 65_520) return 0x7c00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(value)));
+  // In units of the last place, which are whole numbers for float16.
+  const units = value / 2 ** (exponent - 10);
+  const floor = Math.floor(units);
+  const isUp = units - floor > 0.5 || (units - floor === 0.5 && floor % 2 === 1);
+  // A normal number has 1024 units more than its bits say, which the exponent's lowest bit makes up for.
+  return ((exponent + 14) << 10) + floor + Number(isUp);
 }
 
 function byteLength({ name, shape, type }: GgufTensor): number {
@@ -129,25 +110,22 @@ function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function encode(entry: GgufValue): Buffer {
-  switch (entry.type) {
-    case "string":
-      return Buffer.concat([uint32(VALUE_TYPES.string), text(entry.value)]);
-    case "strings":
-      return array(VALUE_TYPES.string, entry.value.map(text));
-    case "int32s":
-      return array(VALUE_TYPES.int32, [Buffer.from(Int32Array.from(entry.value).buffer)], entry.value.length);
-    case "bool":
-      return Buffer.concat([uint32(VALUE_TYPES.bool), Buffer.from([entry.value ? 1 : 0])]);
-    case "float32":
-      return Buffer.concat([uint32(VALUE_TYPES.float32), Buffer.from(Float32Array.of(entry.value).buffer)]);
-    default:
-      return Buffer.concat([uint32(VALUE_TYPES[entry.type]), Buffer.from(Int32Array.of(entry.value).buffer)]);
-  }
+function encode(value: GgufValue): Buffer {
+  const typed = (type: keyof typeof ValueType, ...parts: Buffer[]) =>
+    Buffer.concat([uint32(ValueType[type]), ...parts]);
+  if (typeof value === "string") return typed("string", text(value));
+  if (typeof value === "boolean") return typed("bool", Buffer.from([Number(value)]));
+  if (typeof value === "number") return typed("uint32", uint32(value));
+  if ("float32" in value) return typed("float32", bytesOf(Float32Array.of(value.float32)));
+  const [type, items] =
+    value instanceof Int32Array
+      ? (["int32", [bytesOf(value)]] as const)
+      : (["string", value.map(text)] as const);
+  return typed("array", uint32(ValueType[type]), uint64(value.length), ...items);
 }
 
-function array(type: number, items: readonly Buffer[], length = items.length): Buffer {
-  return Buffer.concat([uint32(VALUE_TYPES.array), uint32(type), uint64(length), ...items]);
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function text(value: string): Buffer {
@@ -172,5 +150,5 @@ function aligned(length: number): number {
 }
 
 function padded(content: Buffer): Buffer {
-  return Buffer.concat([content, Buffer.alloc(aligned(content.length) - content.length)]);
+  return Buffer.concat([content], aligned(content.length));
 }

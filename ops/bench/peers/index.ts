@@ -1,18 +1,13 @@
-import type { System } from "../system.js";
+import type { LlamaServer, System } from "../load/system.js";
 import { fastapi, installFastapi } from "./fastapi.js";
-import { installPackages } from "./install.js";
+import { nodeLlamaCpp, transformersJs } from "./libraries.js";
 import { llamaServer } from "./llama-server.js";
-import { nodeLlamaCpp } from "./node-llama-cpp.js";
-import { transformersJs } from "./transformers.js";
-
-export interface PeersOptions {
-  /** llama.cpp servers to measure as well: `PATH`, or `NAME=PATH` where there are several. */
-  llamaServers: readonly string[];
-}
+import { installPackages } from "./packages.js";
 
 /** The servers to measure beside ours, in the order of a report; each says itself, as it starts, where it can't run. */
-export function peers({ llamaServers }: PeersOptions): System[] {
-  return [nodeLlamaCpp, transformersJs, fastapi, ...llamaServers.map(parseLlamaServer)];
+export function peers(options: { peers: boolean; llamaServers: readonly LlamaServer[] }): System[] {
+  const known = options.peers ? [nodeLlamaCpp, transformersJs, fastapi] : [];
+  return [...known, ...options.llamaServers.map(llamaServer)];
 }
 
 /**
@@ -25,11 +20,4 @@ export async function installPeers(): Promise<string[]> {
   return results.flatMap((result) =>
     result.status === "rejected" ? [(result.reason as Error).message] : [],
   );
-}
-
-function parseLlamaServer(argument: string): System {
-  const equals = argument.indexOf("=");
-  return equals > 0
-    ? llamaServer(argument.slice(0, equals), argument.slice(equals + 1))
-    : llamaServer("llama-server", argument);
 }

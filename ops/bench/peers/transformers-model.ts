@@ -1,20 +1,21 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
-import { type GptWeights, type Linear, readWeights } from "../../../models/import/checkpoint/weights.js";
+import {
+  type GptWeights,
+  type Linear,
+  type Norm,
+  readWeights,
+  type WeightSource,
+} from "../../../models/import/checkpoint/weights.js";
 import { GraphBuilder } from "../../../models/import/graph/builder.js";
 import { transpose } from "../../../models/import/graph/linear.js";
-import { layerNorm } from "../../../models/import/graph/norm.js";
 import { type Model, type ValueInfo, writeModel } from "../../../models/import/graph/onnx.js";
 import { quantizeRows } from "../../../models/import/graph/quantize.js";
+import type { Precision } from "../results/results.js";
 
 const OPSET = 20;
 const MASKED = -1e30;
-/** Values that share a scale in the form `blocks`. */
-const BLOCK = 32;
-
-/** How matrices are kept: int8 by column for `DynamicQuantizeMatMul`, int8 in blocks for `MatMulNBits`, or float32. */
-export type TransformersPrecision = "columns" | "blocks" | "fp32";
 
 /**
  * Writes a checkpoint as a folder that transformers.js loads as a GPT-2: the inputs, outputs and cache that Hugging
@@ -22,33 +23,26 @@ export type TransformersPrecision = "columns" | "blocks" | "fp32";
  */
 export async function writeTransformersModel(
   checkpoint: string,
+  precision: Precision,
   out: string,
-  precision: TransformersPrecision = "blocks",
 ): Promise<void> {
   const opened = await openCheckpoint(checkpoint);
   try {
     const weights = await readWeights(opened);
     const { vocab, context, width, layers, heads, hidden } = weights.sizes;
-    // A folder that is there is whole, though a run that writes it may be cut short.
-    const part = `${out}.part`;
-    await rm(part, { recursive: true, force: true });
-    await mkdir(join(part, "onnx"), { recursive: true });
-    await writeModel(join(part, "onnx", "model_quantized.onnx"), buildTransformersGraph(weights, precision));
-    await writeFile(
-      join(part, "config.json"),
-      JSON.stringify({
-        model_type: "gpt2",
-        architectures: ["GPT2LMHeadModel"],
-        vocab_size: vocab,
-        n_positions: context,
-        n_embd: width,
-        n_layer: layers,
-        n_head: heads,
-        n_inner: hidden,
-      }),
-    );
-    await rm(out, { recursive: true, force: true });
-    await rename(part, out);
+    await mkdir(join(out, "onnx"), { recursive: true });
+    await writeModel(join(out, "onnx", "model_quantized.onnx"), buildTransformersGraph(weights, precision));
+    const config = {
+      model_type: "gpt2",
+      architectures: ["GPT2LMHeadModel"],
+      vocab_size: vocab,
+      n_positions: context,
+      n_embd: width,
+      n_layer: layers,
+      n_head: heads,
+      n_inner: hidden,
+    };
+    await writeFile(join(out, "config.json"), JSON.stringify(config));
   } finally {
     await opened.close();
   }
@@ -58,16 +52,25 @@ export async function writeTransformersModel(
  * input_ids and position_ids [batch, chunk], attention_mask [batch, past + chunk], past_key_values.N.{key,value}
  * [batch, heads, past, head_dim] → logits [batch, 1, vocab], present.N.{key,value} [batch, heads, past + chunk, head_dim].
  */
-export function buildTransformersGraph(weights: GptWeights, precision: TransformersPrecision): Model {
+export function buildTransformersGraph(weights: GptWeights, precision: Precision): Model {
   const { vocab, context, width, heads, layers } = weights.sizes;
   const headDim = width / heads;
   const graph = new GraphBuilder();
-  const matrix = multiplier(graph, precision);
+  const matrix = (name: string, input: string, weight: WeightSource) =>
+    multiply(graph, precision, name, input, weight);
+  const vector = (name: string, source: WeightSource) =>
+    graph.weight(name, "float32", source.shape, () => source.read());
+
   const linear = (name: string, input: string, { weight, bias }: Linear) => {
     const product = matrix(name, input, weight);
-    return bias === null ? product : graph.node("Add", [product, graph.source(`${name}.bias`, bias)]);
+    return bias === null ? product : graph.node("Add", [product, vector(`${name}.bias`, bias)]);
   };
-  const norm = layerNorm(graph, 1e-5);
+  const norm = (name: string, input: string, { weight, bias }: Norm) =>
+    graph.node(
+      "LayerNormalization",
+      [input, vector(`${name}.weight`, weight), ...(bias ? [vector(`${name}.bias`, bias)] : [])],
+      { axis: -1, epsilon: { float: 1e-5 } },
+    );
 
   const size = (value: string, axis: number) =>
     graph.node("Gather", [graph.node("Shape", [value]), graph.constant("int64", [], axis)]);
@@ -87,8 +90,8 @@ export function buildTransformersGraph(weights: GptWeights, precision: Transform
   ]);
 
   let hidden = graph.node("Add", [
-    graph.node("Gather", [graph.source("tokens", weights.tokens), "input_ids"]),
-    graph.node("Gather", [graph.source("positions", weights.positions), "position_ids"]),
+    graph.node("Gather", [vector("tokens", weights.tokens), "input_ids"]),
+    graph.node("Gather", [vector("positions", weights.positions), "position_ids"]),
   ]);
   for (const [layer, { ln1, qkv, proj, ln2, fc, mlpProj }] of weights.layers.entries()) {
     const name = `layers.${layer}`;
@@ -159,51 +162,21 @@ export function buildTransformersGraph(weights: GptWeights, precision: Transform
   };
 }
 
-/** Adds `input · weightᵀ` in a precision, the weight as PyTorch has it: [out, in]. */
-function multiplier(graph: GraphBuilder, precision: TransformersPrecision) {
-  return (name: string, input: string, weight: Linear["weight"]): string => {
-    const [rows, columns] = weight.shape as [number, number];
-    if (precision === "fp32") {
-      const values = graph.weight(name, "float32", [columns, rows], async () =>
-        transpose(await weight.read(), rows, columns),
-      );
-      return graph.node("MatMul", [input, values]);
-    }
-    if (precision === "columns") {
-      const quantized = async () => quantizeRows(await weight.read(), rows, columns);
-      const values = graph.weight(name, "int8", [columns, rows], async () => (await quantized()).values);
-      const scales = graph.weight(`${name}.scale`, "float32", [rows], async () => (await quantized()).scales);
-      return graph.node("DynamicQuantizeMatMul", [input, values, scales], {}, "com.microsoft");
-    }
-    const blocks = columns / BLOCK;
-    const quantized = async () => quantizeBlocks(await weight.read());
-    const values = graph.weight(name, "uint8", [rows, blocks, BLOCK], async () => (await quantized()).values);
-    const scales = graph.weight(
-      `${name}.scale`,
-      "float32",
-      [rows * blocks],
-      async () => (await quantized()).scales,
-    );
-    return graph.node(
-      "MatMulNBits",
-      [input, values, scales],
-      { K: columns, N: rows, bits: 8, block_size: BLOCK, accuracy_level: 4 },
-      "com.microsoft",
-    );
-  };
-}
-
-/** Symmetric int8 around 128, with one scale for each `BLOCK` values of a row. */
-function quantizeBlocks(weight: Float32Array) {
-  const values = new Uint8Array(weight.length);
-  const scales = new Float32Array(weight.length / BLOCK);
-  for (let block = 0; block < scales.length; block++) {
-    const first = block * BLOCK;
-    let maximum = 0;
-    for (let i = first; i < first + BLOCK; i++) maximum = Math.max(maximum, Math.abs(weight[i]!));
-    const scale = maximum / 127 || 1;
-    scales[block] = scale;
-    for (let i = first; i < first + BLOCK; i++) values[i] = 128 + Math.round(weight[i]! / scale);
+/** Adds `input · weightᵀ`, the weight as PyTorch has it, [out, in]; int8 has a scale for each output. */
+function multiply(
+  graph: GraphBuilder,
+  precision: Precision,
+  name: string,
+  input: string,
+  weight: WeightSource,
+) {
+  const [rows, columns] = weight.shape as [number, number];
+  if (precision === "fp32") {
+    const values = async () => transpose(await weight.read(), rows, columns);
+    return graph.node("MatMul", [input, graph.weight(name, "float32", [columns, rows], values)]);
   }
-  return { values, scales };
+  const quantized = async () => quantizeRows(await weight.read(), rows, columns);
+  const values = graph.weight(name, "int8", [columns, rows], async () => (await quantized()).values);
+  const scales = graph.weight(`${name}.scale`, "float32", [rows], async () => (await quantized()).scales);
+  return graph.node("DynamicQuantizeMatMul", [input, values, scales], {}, "com.microsoft");
 }

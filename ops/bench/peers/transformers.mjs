@@ -1,6 +1,5 @@
 // A process that serves a model folder with transformers.js to its parent, over IPC. Plain Node, since the package is
-// installed by the benchmark alone. Its argument is JSON: { model, clients, threads }; see transformers.ts,
-// which starts it.
+// installed by the benchmark alone. Its argument is JSON; see libraries.ts, which starts it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
 
@@ -22,23 +21,17 @@ let busy = false;
 
 process.on("message", (request) => {
   waiting.push(request);
-  if (!busy) {
-    busy = true;
-    serve().catch((error) => {
-      throw error;
-    });
-  }
+  if (!busy) void serve();
 });
 process.on("disconnect", () => process.exit());
 
-/** It has no continuous batching: what waits together runs together, to the end, which is faster than one at a time. */
+/** It has no continuous batching: requests that wait together run together, to the end, which is faster than one at a time. */
 async function serve() {
+  busy = true;
   while (waiting.length > 0) {
     if (waiting.length < clients) await sleep(GATHER_MS);
-    const { maxTokens, temperature, topK } = waiting[0];
-    const alike = (request) =>
-      request.maxTokens === maxTokens && request.temperature === temperature && request.topK === topK;
-    const batch = waiting.filter(alike).slice(0, clients);
+    const [{ maxTokens }] = waiting;
+    const batch = waiting.filter((request) => request.maxTokens === maxTokens).slice(0, clients);
     for (const request of batch) waiting.splice(waiting.indexOf(request), 1);
     try {
       await generate(batch);
@@ -76,11 +69,7 @@ async function generate(batch) {
     ...(temperature > 0 ? { do_sample: true, temperature, top_k: topK } : { do_sample: false }),
     ...(batch.some(({ stream }) => stream) && { streamer }),
   });
-  const rows = output.tolist();
-  for (const [row, { id }] of batch.entries()) {
-    const generated = rows[row].slice(length).map(Number);
-    process.send({ id, done: generated.length, output: generated });
-  }
+  for (const { id } of batch) process.send({ id, done: output.dims[1] - length });
 }
 
 process.send({ ready: `transformers.js ${env.version}` });

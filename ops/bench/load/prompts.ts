@@ -1,0 +1,76 @@
+import { PLACES } from "../../../models/recipe/places.js";
+import { Random } from "../../../models/recipe/random.js";
+import { ROLES } from "../../../models/recipe/roles.js";
+import type { BenchRequest } from "./system.js";
+
+/** The same for all systems. */
+export const SAMPLING = { temperature: 0.8, topK: 50 };
+
+const WISHES = [
+  "채용 있어?",
+  "공고 알려줘.",
+  "신입도 지원할 수 있어?",
+  "연봉이 얼마야?",
+  "재택이 가능해?",
+  "마감이 언제야?",
+];
+
+interface Prompt {
+  text: string;
+  ids: number[];
+}
+
+/**
+ * Questions as clients of a JAI model send them, framed by its chat template. No two prompts are alike, so that no
+ * system can answer from what it computed for an earlier one, but for the few tokens of the frame.
+ */
+export class Prompts {
+  readonly #encode: (text: string) => number[];
+  readonly #random: Random;
+  #requests = 0;
+
+  constructor(encode: (text: string) => number[], seed: number) {
+    this.#encode = encode;
+    this.#random = new Random(seed);
+  }
+
+  /** Asks one question, with JAI's tokenizer of 20 to 30 tokens, or a prompt of about `promptTokens`. */
+  request(maxTokens: number, stream: boolean, promptTokens?: number): BenchRequest {
+    const question = promptTokens === undefined ? this.#sentence() : this.#words(promptTokens);
+    return this.#ask(question, maxTokens, stream);
+  }
+
+  /** Two requests whose prompts begin with about the same `shared` tokens and end differently. */
+  twins(maxTokens: number, stream: boolean, shared: number): [BenchRequest, BenchRequest] {
+    const words = this.#words(shared);
+    const twin = () => this.#ask(`${words} ${this.#sentence()}`, maxTokens, stream);
+    return [twin(), twin()];
+  }
+
+  #ask(question: string, maxTokens: number, stream: boolean): BenchRequest {
+    return { ...this.#frame(question), ...SAMPLING, maxTokens, seed: this.#requests++, stream };
+  }
+
+  /** As few words as make a prompt of `tokens` tokens. */
+  #words(tokens: number): string {
+    const length = (words: readonly string[]) => this.#frame(words.join(" ")).ids.length;
+    const words: string[] = [];
+    while (length(words) < tokens) words.push(...this.#sentence().split(" "));
+    while (words.length > 1 && length(words.slice(0, -1)) >= tokens) words.pop();
+    return words.join(" ");
+  }
+
+  #sentence(): string {
+    const [place, { name: role }, wish] = [
+      this.#random.pick(PLACES),
+      this.#random.pick<{ name: string }>(ROLES),
+      this.#random.pick(WISHES),
+    ];
+    return `${place}에서 ${this.#random.int(2, 99)}명 규모 회사의 ${role} ${wish}`;
+  }
+
+  #frame(question: string): Prompt {
+    const text = `[QUESTION]\n${question}\n[/QUESTION]\n\n[ANSWER]\n`;
+    return { text, ids: this.#encode(text) };
+  }
+}

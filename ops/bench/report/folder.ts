@@ -1,0 +1,25 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Results } from "../results/results.js";
+import { renderResults } from "./page.js";
+import { plot } from "./plot.js";
+
+/** A run's three files, whole at every moment: a run that is killed leaves all that it measured. */
+export class ResultsFolder {
+  /** @throws where the folder can't be made */
+  constructor(readonly path: string) {
+    mkdirSync(path, { recursive: true });
+  }
+
+  save(results: Results): void {
+    this.#write("results.json", `${JSON.stringify(results, null, 1)}\n`);
+    this.#write("results.svg", plot(results));
+    this.#write("RESULTS.md", renderResults(results));
+  }
+
+  #write(name: string, text: string): void {
+    const file = join(this.path, name);
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  }
+}

@@ -1,0 +1,157 @@
+import type { ModelConfig } from "../../../models/config.js";
+import type { Percentiles } from "./statistics.js";
+
+/** Our own system's name, among the peers'. */
+export const OURS = "jai-server";
+
+export type Precision = "int8" | "fp32";
+
+/** Everything that a run measured, as `results.json` holds it. Each repeat has its own row; reports take medians. */
+export interface Results {
+  format: 2;
+  command: string;
+  /** ISO 8601; `finished` is null until the run has ended. */
+  started: string;
+  finished: string | null;
+  machine: Machine;
+  versions: Record<string, string>;
+  settings: RunSettings;
+  models: ModelConfig[];
+  systems: SystemRow[];
+  problems: ProblemRow[];
+  decode: DecodeRow[];
+  prefill: PrefillRow[];
+  reuse: ReuseRow[];
+  alone: AloneRow[];
+  closed: ClosedRow[];
+  open: OpenRow[];
+}
+
+export interface Machine {
+  processor: string;
+  /** That this process may use. */
+  cores: number;
+  memoryBytes: number;
+  system: string;
+  /** Instruction sets by which arithmetic kernels are chosen, where the system tells. */
+  instructions: string[];
+}
+
+export interface RunSettings {
+  threads: number;
+  /** Of every answer in a closed loop, where the system is fast enough. */
+  tokens: number;
+  repeats: number;
+  /** Least length of one closed-loop measurement, and the longest that one request of every client may take. */
+  seconds: number;
+  mostSeconds: number;
+  bounds: Bounds;
+}
+
+/** A request within both is good, in an open loop. */
+export interface Bounds {
+  firstTokenMs: number;
+  meanInterTokenMs: number;
+}
+
+/** The settings that a system ran with. */
+export interface SystemRow {
+  model: string;
+  system: string;
+  clients: number;
+  settings: string;
+}
+
+/** A measurement that failed, and why. */
+export interface ProblemRow {
+  model: string;
+  system: string;
+  /** Null: with any number of clients. */
+  clients: number | null;
+  reason: string;
+}
+
+interface Cell {
+  model: string;
+  repeat: number;
+}
+
+/** A decode step of the engine; times in milliseconds. */
+export interface DecodeFigures {
+  batch: number;
+  /** Tokens in each sequence's cache. */
+  depth: number;
+  step: number;
+  /** The runtime's part of the step; the rest is JavaScript. */
+  native: number;
+}
+
+/** A prompt's prefill in the engine; times in milliseconds. */
+export interface PrefillFigures {
+  tokens: number;
+  total: number;
+  native: number;
+}
+
+export type DecodeRow = Cell & { precision: Precision } & DecodeFigures;
+export type PrefillRow = Cell & { precision: Precision } & PrefillFigures;
+
+/** Time to first token over HTTP of a lone prompt of `shared` tokens, and of one that begins with the same ones right after it. */
+export type ReuseRow = Cell & { shared: number; first: number; again: number };
+
+/** The closed loop on our engine, without a server. */
+export type AloneRow = Cell & { clients: number; tokensPerSecond: number };
+
+export interface ClosedLoopFigures {
+  tokensPerSecond: number;
+  requests: number;
+  seconds: number;
+  /** Latencies in milliseconds; null where answers came whole. */
+  firstToken: Percentiles | null;
+  interToken: Percentiles | null;
+  endToEnd: Percentiles;
+}
+
+/** `tokens`: of every answer. */
+export type ClosedRow = Cell &
+  ClosedLoopFigures & { system: string; clients: number; stream: boolean; tokens: number };
+
+export interface OpenLoopFigures {
+  offered: number;
+  good: number;
+  refused: number;
+  /** Of the refusals, those that said when to come back. */
+  refusedWithRetryAfter: number;
+  failed: number;
+  unfinished: number;
+  firstToken: Percentiles | null;
+  interToken: Percentiles | null;
+  endToEnd: Percentiles | null;
+}
+
+export interface OpenRow extends OpenLoopFigures {
+  model: string;
+  system: string;
+  /** Of the tokens per second that the system reached in a closed loop. */
+  load: number;
+  /** Requests per second that arrived, on average, for so many seconds. */
+  perSecond: number;
+  seconds: number;
+}
+
+export function emptyResults(base: Pick<Results, "command" | "machine" | "versions" | "settings">): Results {
+  const started = new Date().toISOString();
+  const engine = { decode: [], prefill: [], reuse: [], alone: [] };
+  const serving = { closed: [], open: [] };
+  return {
+    format: 2,
+    ...base,
+    started,
+    finished: null,
+    models: [],
+    systems: [],
+    problems: [],
+    ...engine,
+    ...serving,
+  };
+}

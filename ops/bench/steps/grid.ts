@@ -1,0 +1,77 @@
+/** Parts of the grid that may be given. */
+interface GridOptions {
+  quick: boolean;
+  clients: number[] | undefined;
+  repeats: number | undefined;
+  seconds: number | undefined;
+}
+
+/** Everything that is measured of one model. */
+export type Grid = typeof FULL;
+
+const FULL = {
+  precisions: ["int8", "fp32"],
+  batches: [1, 2, 4, 8, 16, 32, 64],
+  /** Of the window. */
+  depths: [1 / 8, 1 / 2, 1],
+  prefills: [16, 64, 128, 255],
+  /** Of one cell of the table of decode steps. */
+  cellMilliseconds: 60,
+  clients: [1, 4, 8, 16, 32, 64, 128],
+  /** Whether our server streams too, and at which numbers of clients peers do. */
+  streams: true,
+  peerStreams: [1, 8, 32],
+  repeats: 3,
+  /** Of peers, which take most of the time, of fp32 and of streaming. */
+  fewRepeats: 2,
+  seconds: 3,
+  mostSeconds: 8,
+  /** Open loop: shares of the closed loop's rate. */
+  loads: [0.25, 0.5, 0.75, 1, 1.25, 1.5, 3],
+  peerLoads: [0.5, 0.75, 1, 1.5],
+  openSeconds: 6,
+};
+
+const QUICK: Grid = {
+  precisions: ["int8"],
+  batches: [1, 8, 32],
+  depths: [1 / 8, 1],
+  prefills: [64, 255],
+  cellMilliseconds: 40,
+  clients: [1, 8, 32],
+  streams: true,
+  peerStreams: [],
+  repeats: 2,
+  fewRepeats: 1,
+  seconds: 1.5,
+  mostSeconds: 5,
+  loads: [0.5, 1, 2],
+  peerLoads: [],
+  openSeconds: 4,
+};
+
+/** Of the second model only what its larger vocabulary may change. */
+const SECOND: Partial<Grid> = {
+  precisions: ["int8"],
+  clients: [1, 8, 16, 32],
+  streams: false,
+  peerStreams: [],
+  loads: [],
+  peerLoads: [],
+};
+
+export function gridFor(options: GridOptions, isFirst: boolean): Grid {
+  const grid = { ...(options.quick ? QUICK : FULL), ...(isFirst ? {} : SECOND) };
+  const { clients = grid.clients, repeats = grid.repeats, seconds = grid.seconds } = options;
+  return {
+    ...grid,
+    clients,
+    repeats,
+    fewRepeats: Math.min(repeats, grid.fewRepeats),
+    seconds,
+    mostSeconds: Math.max(seconds, grid.mostSeconds),
+    openSeconds: options.seconds ?? grid.openSeconds,
+    // A shorter run by --seconds is shorter everywhere.
+    cellMilliseconds: Math.min(grid.cellMilliseconds, 100 * seconds),
+  };
+}

@@ -1,0 +1,59 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeText } from "../../models/files/decode-text.js";
+import { checkpoint, type FakeTensor, tensor } from "../../models/fixtures/checkpoint-writer.js";
+import { openCheckpoint } from "../../models/import/checkpoint/checkpoint.js";
+import { type Linear, readWeights, type WeightSource } from "../../models/import/checkpoint/weights.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
+import type { Checkpoint } from "./load/system.js";
+
+/**
+ * Writes a model like the given one with a larger vocabulary into a folder: texts have the same tokens as before, and the
+ * further ones weigh as much as the first.
+ */
+export async function writeWideModel(
+  given: Checkpoint,
+  vocabulary: number,
+  folder: string,
+): Promise<Checkpoint> {
+  const wide = { checkpoint: join(folder, "ckpt.pt"), tokenizer: join(folder, "tokenizer.json") };
+  const tokenizer = JSON.parse(decodeText(await readFile(given.tokenizer)));
+  const known = createTokenizer(tokenizer, {}).size;
+  const { model, added_tokens: added = [] } = tokenizer;
+  // Added tokens that follow the vocabulary become a part of it, as their ids have to stay.
+  for (const { content, id } of added) model.vocab[content] = id;
+  for (let id = known; id < vocabulary; id++) model.vocab[`extra${id}`] = id;
+  await writeFile(wide.tokenizer, JSON.stringify(tokenizer));
+
+  const opened = await openCheckpoint(given.checkpoint);
+  try {
+    const { sizes, tokens, positions, layers, finalNorm, head } = await readWeights(opened);
+    const { context: block_size, layers: n_layer, heads: n_head, width: n_embd } = sizes;
+    const state = new Map<string, FakeTensor>();
+    const add = (name: string, shape: readonly number[], values: Float32Array) =>
+      state.set(name, tensor("float32", shape, values));
+    const rows = async (name: string, source: WeightSource) => {
+      const values = (await source.read()).subarray(0, known * n_embd);
+      const repeated = new Float32Array(vocabulary * n_embd).map((_, i) => values[i % values.length]!);
+      add(name, [vocabulary, n_embd], repeated);
+    };
+    const layer = async (name: string, { weight, bias }: Linear) => {
+      const size = weight.shape[0]!;
+      add(`${name}.weight`, weight.shape, await weight.read());
+      add(`${name}.bias`, [size], (await bias?.read()) ?? new Float32Array(size));
+    };
+    await rows("tok_emb.weight", tokens);
+    add("pos_emb.weight", positions.shape, await positions.read());
+    for (const [i, { ln1, qkv, proj, ln2, fc, mlpProj }] of layers.entries()) {
+      const parts = { ln1, "attn.qkv": qkv, "attn.proj": proj, ln2, "mlp.fc": fc, "mlp.proj": mlpProj };
+      for (const [name, part] of Object.entries(parts)) await layer(`blocks.${i}.${name}`, part);
+    }
+    await layer("ln_f", finalNorm);
+    await rows("head.weight", head);
+    const cfg = { block_size, n_layer, n_head, n_embd };
+    await writeFile(wide.checkpoint, checkpoint({ model: state, step: 0, cfg }));
+  } finally {
+    await opened.close();
+  }
+  return wide;
+}

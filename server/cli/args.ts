@@ -1,0 +1,27 @@
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { nearest } from "../nearest.js";
+import { UsageError } from "../settings/config.js";
+
+/** Reads a command line as Node's `parseArgs` does. @throws UsageError with one line, and the flag that may have been meant */
+export function readArgs<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    // Node adds advice on further lines and sentences.
+    const [message] = (error as Error).message.split(/\n|\. /, 1) as [string];
+    const [, unknown] = /^Unknown option '--([^']*)'$/.exec(message) ?? [];
+    const meant = unknown === undefined ? null : nearest(unknown, Object.keys(config.options ?? {}), 2);
+    throw new UsageError(meant === null ? message : `${message} (did you mean --${meant}?)`);
+  }
+}
+
+/** `--heads: expected a positive integer, got "x"` */
+export function unexpected(flag: string, expected: string, got: string): UsageError {
+  return new UsageError(`--${flag}: expected ${expected}, got ${JSON.stringify(got)}`);
+}
+
+/** @throws UsageError for anything but an integer from 1 to 999,999,999 */
+export function positiveInteger(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw unexpected(flag, "a positive integer", text);
+  return Number(text);
+}
