@@ -1,18 +1,49 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { environmentName, packageRoot, settings } from "./settings/config.js";
 
-test("the README's table has every setting with its default and what it is", () => {
-  const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
-  const listed = [...readme.matchAll(/^\| `(JAI_\w+)` \| `([^`]*)` \| (.*) \|$/gm)].map((row) =>
-    row.slice(1),
-  );
-  const expected = Object.values(settings).map(({ flag, default: value, description }) => [
-    environmentName(flag),
-    String(value).replace(`${packageRoot}/`, ""),
-    description,
-  ]);
-  assert.deepEqual(listed, expected);
+const read = (name: string) => readFileSync(join(packageRoot, name), "utf8");
+
+const rowsOf = (name: string) =>
+  [...read(name).matchAll(/^\| `(JAI_\w+)` \| `([^`]*)` \| (.*) \|$/gm)].map((row) => row.slice(1));
+
+const expected = Object.values(settings).map(({ flag, default: value, description }) => [
+  environmentName(flag),
+  String(value).replace(`${packageRoot}/`, ""),
+  description,
+]);
+
+test("the table of settings in docs/operations.md has every setting with its default and description", () => {
+  assert.deepEqual(rowsOf("docs/operations.md"), expected);
+});
+
+test("the README's settings are rows of that table", () => {
+  const rows = rowsOf("README.md");
+  assert.ok(rows.length > 0);
+  for (const row of rows)
+    assert.deepEqual(
+      row,
+      expected.find(([name]) => name === row[0]),
+    );
+});
+
+test("links between the README, docs/ and other files lead to files and headings that exist", () => {
+  const anchorsOf = (name: string) =>
+    [...read(name).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    );
+  const pages = ["README.md", ...readdirSync(join(packageRoot, "docs")).map((name) => `docs/${name}`)];
+  for (const page of pages)
+    for (const [, link] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      const [path, anchor] = link!.split("#") as [string, string?];
+      const target = path === "" ? page : join(dirname(page), path);
+      assert.ok(existsSync(join(packageRoot, target)), `${page}: ${link}`);
+      if (anchor !== undefined) assert.ok(anchorsOf(target).includes(anchor), `${page}: ${link}`);
+    }
 });
