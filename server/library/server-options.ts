@@ -1,6 +1,6 @@
 import type { Log } from "./log.js";
 
-/** The settings of `jai serve` in camel case, with the same defaults; the README says more of each. */
+/** The settings of `jai serve` in camel case, with the same defaults; `docs/operations.md` says more of each. */
 export interface ServerOptions {
   /** The model folder to serve. Default the one that comes with the package. */
   model?: string | undefined;
