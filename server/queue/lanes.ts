@@ -22,6 +22,9 @@ export interface Candidate {
   readonly tokens: number;
 }
 
+/** Names a flow: one caller's entries of one class. */
+export type FlowKey = Pick<Candidate, "caller" | "priority">;
+
 /** When a caller's turn comes within a class. */
 interface Turn {
   /** It has no turn in the rounds before. */
@@ -200,7 +203,7 @@ export class Lanes<T extends Candidate> {
    * About how many entries start before the last of a caller's in a class, in O(callers). It is `order` with the
    * simplification that all entries of a flow cost the same. With `extra`: how many start before one that came now.
    */
-  ahead({ caller, priority }: Pick<Candidate, "caller" | "priority">, extra = false): number {
+  ahead({ caller, priority }: FlowKey, extra = false): number {
     const home = this.#lane(priority);
     const own = home.flows.get(caller);
     const before = own === undefined ? 0 : own.size - (extra ? 0 : 1);

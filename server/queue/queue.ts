@@ -4,7 +4,7 @@ import { type Clock, realClock } from "./clock.js";
 import { DeadlineExceeded, Deadlines, type Timeouts, within } from "./deadlines.js";
 import { Forecasts } from "./eta/forecasts.js";
 import { Slots } from "./eta/slots.js";
-import { Lanes, PRIORITIES } from "./lanes.js";
+import { type FlowKey, Lanes, PRIORITIES } from "./lanes.js";
 import { Cancelled, QueueRefusal, type Refusal } from "./refusal.js";
 import { Standings } from "./standings.js";
 import type { Done, Execution, OnStanding, Request, Submission, Ticket } from "./ticket.js";
@@ -158,15 +158,15 @@ export class Queue<T, R> {
    * Whole seconds after which a request that is refused now should try again. While loading: as long again as loading has
    * taken so far. While draining: until all is done. Else until it would have started, had it been admitted.
    */
-  retryAfter(request: Pick<Request, "caller" | "priority">): number {
+  retryAfter(flow: FlowKey): number {
     let ms = this.#clock.now() - this.#createdAt;
-    if (this.#state === "open") ms = this.#forecasts.waitOf(request);
+    if (this.#state === "open") ms = this.#forecasts.waitOf(flow);
     if (this.#state === "draining") ms = this.#forecasts.waitForAll();
     return Math.min(Math.max(Math.round(ms / 1000), 1), LONGEST_RETRY_S);
   }
 
-  #refusal(reason: Refusal, request: Pick<Request, "caller" | "priority">): QueueRefusal {
-    return new QueueRefusal(reason, this.retryAfter(request));
+  #refusal(reason: Refusal, flow: FlowKey): QueueRefusal {
+    return new QueueRefusal(reason, this.retryAfter(flow));
   }
 
   #ticketOf(admission: Admission<T, R>): Ticket<T, R> {

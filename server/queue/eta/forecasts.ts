@@ -1,6 +1,6 @@
 import type { Admission, Entry } from "../admission.js";
 import type { Clock } from "../clock.js";
-import type { Candidate, Lanes } from "../lanes.js";
+import type { FlowKey, Lanes } from "../lanes.js";
 import type { Standing } from "../ticket.js";
 import { Corrections } from "./corrections.js";
 import type { Schedule } from "./slots.js";
@@ -10,9 +10,7 @@ const NEAR = 256;
 /** How long an answer for refused requests is kept: a flood of them has to stay cheap. */
 const RETRY_MS = 1000;
 
-type Turn = Pick<Candidate, "caller" | "priority">;
-
-const keyOf = ({ caller, priority }: Turn) => `${priority} ${caller}`;
+const keyOf = ({ caller, priority }: FlowKey) => `${priority} ${caller}`;
 
 /** Where requests stand and how long they will wait: the order of the lanes on the schedule of the slots. */
 export class Forecasts<T, R> {
@@ -58,9 +56,9 @@ export class Forecasts<T, R> {
   }
 
   /** How long a request would wait that came now, in milliseconds; up to a second old. */
-  waitOf(turn: Turn): number {
-    const key = keyOf(turn);
-    return this.#recent(key, () => this.#waitOf(turn) * this.#corrections.factorOf(key));
+  waitOf(flow: FlowKey): number {
+    const key = keyOf(flow);
+    return this.#recent(key, () => this.#waitOf(flow) * this.#corrections.factorOf(key));
   }
 
   /** Until everything has ended, in milliseconds; up to a second old. */
@@ -68,7 +66,7 @@ export class Forecasts<T, R> {
     return this.#recent(null, () => {
       const schedule = this.#schedule();
       for (const { extent } of this.#lanes.order()) schedule.next(extent);
-      return schedule.end;
+      return schedule.lastFree;
     });
   }
 
@@ -80,15 +78,15 @@ export class Forecasts<T, R> {
     return wait;
   }
 
-  #waitOf(turn: Turn): number {
+  #waitOf(flow: FlowKey): number {
     const schedule = this.#schedule();
     let position = 0;
-    for (const entry of this.#lanes.order({ ...turn, tokens: 1 })) {
+    for (const entry of this.#lanes.order({ ...flow, tokens: 1 })) {
       if (entry === null) break;
       const waitMs = schedule.next(entry.extent);
-      if (++position === NEAR) return (waitMs / NEAR) * (this.#lanes.ahead(turn, true) + 1);
+      if (++position === NEAR) return (waitMs / NEAR) * (this.#lanes.ahead(flow, true) + 1);
     }
-    return schedule.free;
+    return schedule.nextFree;
   }
 
   #find(admission: Admission<T, R>): { position: number; waitMs: number } {

@@ -56,13 +56,13 @@ test("a prompt token takes a twentieth of a written one", () => {
   teach(10);
   const prompt = { promptTokens: 400, most: 100 };
   slots.start({ extent: prompt, startedAt: 0, written: null, ending: false });
-  about(slots.schedule(1).free, 1200);
+  about(slots.schedule(1).nextFree, 1200);
   clock.now += 100;
-  about(slots.schedule(1).free, 1100);
+  about(slots.schedule(1).nextFree, 1100);
   const schedule = slots.schedule(2);
   start();
   schedule.next(prompt);
-  about(schedule.free, 1100);
+  about(schedule.nextFree, 1100);
 });
 
 test("reported tokens of a running sequence count, not how long it has run", () => {

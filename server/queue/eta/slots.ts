@@ -99,7 +99,7 @@ export class Schedule {
   }
 
   /** When the next slot is free. */
-  get free(): number {
+  get nextFree(): number {
     return this.#free.items[0]!;
   }
 
@@ -110,8 +110,8 @@ export class Schedule {
     return start;
   }
 
-  /** When all will have ended. */
-  get end(): number {
+  /** When the last slot is free: everything has ended by then. */
+  get lastFree(): number {
     return Math.max(...this.#free.items);
   }
 }
