@@ -269,6 +269,7 @@ export class Queue<T, R> {
       ticket.over = reason;
       this.#bounds.leaveTokens(ticket.promptTokens);
       this.#leave(ticket, ticket.places);
+      ticket.onGivenUp(reason);
       return;
     }
     ticket.over ??= reason;

@@ -96,6 +96,8 @@ export class Ticket<T, R> {
   position = 0;
   /** What was foreseen when it was submitted, until it starts. */
   foretold: Foretold | null = null;
+  /** Called when it is given up before its submission. */
+  onGivenUp: (reason: Removed | DeadlineExceeded) => void = () => {};
   readonly deadlines: Deadlines;
   readonly #desk: Desk<T, R>;
 

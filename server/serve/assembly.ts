@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerOptions } from "node:http";
 import type { Express } from "express";
+import type { Forms } from "../forms/forms.js";
 import { type Document, readDocument } from "../http/document.js";
 import { answerHalfClosed } from "../http/half-close.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
@@ -46,6 +47,7 @@ export interface AssemblyBase {
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   callers: Callers;
   log: Log;
   streams?: EventStreamOptions;
@@ -91,7 +93,7 @@ export class Assembly {
 
   /** Opens the data folder. @throws StoreError */
   static async open(base: AssemblyBase): Promise<Assembly> {
-    const { config, dataDir, model, queue, callers, log } = base;
+    const { config, dataDir, model, queue, forms, callers, log } = base;
     const operations = generatingOperations(model, config);
     const store = await Store.open(dataDir);
     try {
@@ -100,7 +102,7 @@ export class Assembly {
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
-      const dispatcher = new Dispatcher({ jobs, operations, queue, callers, log });
+      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, callers, log });
       const documents = new JobDocuments({
         jobs,
         expectedWait: (position) => dispatcher.expectedWait(position),

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
+import { Forms } from "../forms/forms.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
 import { type Plan, planDevices } from "../plan/plan.js";
@@ -45,11 +46,12 @@ interface RuntimeEvents {
   down: [reason: string];
 }
 
-/** A model on this machine: its folder, the plan, the queue, and the worker threads that generate. */
+/** A model on this machine: its folder, the plan, the queue, and the threads that compile forms and generate. */
 export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly model: ModelFolder;
   readonly plan: Plan;
   readonly queue: Queue<Task, Outcome>;
+  readonly forms: Forms;
   readonly #log: Log;
   readonly #contextStride: number;
   #pool: Pool | null = null;
@@ -61,6 +63,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.plan = plan;
     this.#log = log;
     this.#contextStride = resolveStride(config, model);
+    this.forms = new Forms({ filename: threadOf("compile"), modelDir: model.dir });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -101,7 +104,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
-      filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
+      filename: threadOf("generate"),
       setup: {
         modelDir: model.dir,
         device: plan.device,
@@ -144,9 +147,9 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     await within(LAST_MS, drained);
   }
 
-  /** Ends the workers, and with them whatever they still run. */
+  /** Ends the threads, and with them whatever they still run. */
   async close(): Promise<void> {
-    await this.#pool?.close();
+    await Promise.all([this.#pool?.close(), this.forms.close()]);
   }
 
   #run(task: Task): Job {
@@ -157,6 +160,11 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     run.outcome.then(free, free);
     return run;
   }
+}
+
+/** Absolute path of a thread's entry. */
+function threadOf(entry: "compile" | "generate"): string {
+  return fileURLToPath(new URL(`../../workers/${entry}.js`, import.meta.url));
 }
 
 function queueBounds(config: RuntimeConfig, { concurrency }: Plan, model: ModelFolder, keys: boolean) {

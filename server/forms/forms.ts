@@ -1,0 +1,96 @@
+import type { CompiledForm, GrammarSource } from "../../workers/protocol.js";
+import { invalidGrammar } from "../errors/errors.js";
+import { Removed } from "../queue/refusal.js";
+import { FormThread, type FormThreadOptions, TooMuch } from "./form-thread.js";
+import { RecentForms, type RecentFormsOptions, type Verdict } from "./recent-forms.js";
+
+/** A form that somebody waits for. */
+interface Waiting {
+  source: GrammarSource;
+  /** The source as text. */
+  key: string;
+  resolve: (form: CompiledForm) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Checks and compiles forms in a thread of its own, one at a time, first come, first served. Sets no bound on how many
+ * wait: whoever asks has a place in the queue, or one of a job.
+ */
+export class Forms {
+  readonly #thread: FormThread;
+  readonly #recent: RecentForms;
+  readonly #waiting = new Set<Waiting>();
+  #lastId = 0;
+  #busy = false;
+  #closed = false;
+
+  constructor(options: FormThreadOptions & { recent?: RecentFormsOptions }) {
+    this.#thread = new FormThread(options);
+    this.#recent = new RecentForms(options.recent);
+  }
+
+  /**
+   * @param signal gives the form up; its reason is thrown
+   * @throws PublicError `invalid_grammar` for a form that no text can be held to, or that takes too much time or memory
+   * @throws Removed when this is closed
+   */
+  check(source: GrammarSource, signal?: AbortSignal): Promise<CompiledForm> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#closed) throw new Removed();
+      const waiting = { source, key: JSON.stringify(source), resolve, reject };
+      const leave = () => {
+        this.#waiting.delete(waiting);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      this.#waiting.add(waiting);
+      void this.#work();
+    });
+  }
+
+  /** Ends the thread; whoever waits is refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#waiting) reject(new Removed());
+    this.#waiting.clear();
+    await this.#thread.close();
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      try {
+        waiting.resolve(formOf(await this.#verdict(waiting)));
+      } catch (error) {
+        waiting.reject(this.#closed ? new Removed() : error);
+      }
+    }
+    this.#busy = false;
+  }
+
+  async #verdict({ source, key }: Waiting): Promise<Verdict> {
+    const known = this.#recent.get(key);
+    if (known !== undefined) return known;
+    try {
+      const compiled = await this.#thread.compile(source);
+      const verdict: Verdict =
+        compiled.type === "refused"
+          ? { refusal: compiled.reason }
+          : { form: { id: ++this.#lastId, numbers: compiled.numbers } };
+      this.#recent.keep(key, verdict);
+      return verdict;
+    } catch (error) {
+      if (!(error instanceof TooMuch)) throw error;
+      return { refusal: error.message };
+    }
+  }
+}
+
+function formOf(verdict: Verdict): CompiledForm {
+  if ("refusal" in verdict) throw invalidGrammar(verdict.refusal);
+  return verdict.form;
+}
