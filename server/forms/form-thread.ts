@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { CompilerSetup, FromCompiler, GrammarSource, ToCompiler } from "../../workers/protocol.js";
+import { type Clock, realClock } from "../queue/clock.js";
 
 export interface FormThreadOptions {
   /** Absolute path of the thread's entry. */
@@ -9,8 +10,7 @@ export interface FormThreadOptions {
   seconds?: number;
   /** The most memory that the thread may take, the model's tokenizer included, in MiB. */
   megabytes?: number;
-  /** Calls back once after so many milliseconds, unless it is stopped. */
-  after?: (ms: number, callback: () => void) => { stop: () => void };
+  clock?: Pick<Clock, "after">;
 }
 
 /** Result of a form that was read. */
@@ -25,8 +25,8 @@ export class TooMuch extends Error {
 interface Pending {
   resolve: (compiled: Compiled) => void;
   reject: (error: Error) => void;
-  /** Runs from when the model is loaded; null before. */
-  timer: { stop: () => void } | null;
+  /** Stops the timer, which runs from when the model is loaded; null before. */
+  stopTimer: (() => void) | null;
 }
 
 /**
@@ -38,8 +38,8 @@ export class FormThread {
   #worker: Worker | null = null;
   #pending: Pending | null = null;
 
-  constructor({ seconds = 10, megabytes = 512, after = realAfter, ...others }: FormThreadOptions) {
-    this.#options = { seconds, megabytes, after, ...others };
+  constructor({ seconds = 10, megabytes = 512, clock = realClock, ...others }: FormThreadOptions) {
+    this.#options = { seconds, megabytes, clock, ...others };
   }
 
   /**
@@ -54,14 +54,14 @@ export class FormThread {
     worker.ref();
     try {
       return await new Promise<Compiled>((resolve, reject) => {
-        this.#pending = { resolve, reject, timer: null };
+        this.#pending = { resolve, reject, stopTimer: null };
         worker.postMessage(source satisfies ToCompiler);
       });
     } catch (error) {
       await worker.terminate();
       throw error;
     } finally {
-      this.#pending?.timer?.stop();
+      this.#pending?.stopTimer?.();
       this.#pending = null;
       worker.unref();
     }
@@ -91,22 +91,17 @@ export class FormThread {
   }
 
   #begin(): void {
-    const { seconds, after } = this.#options;
+    const { seconds, clock } = this.#options;
     if (this.#pending === null) return;
     const { reject } = this.#pending;
     const late = `expected a simpler grammar, got one that takes longer than ${seconds} s to read`;
-    this.#pending.timer = after(1000 * seconds, () => reject(new TooMuch(late)));
+    this.#pending.stopTimer = clock.after(1000 * seconds, () => reject(new TooMuch(late)));
   }
 
   #fail(error: NodeJS.ErrnoException): void {
     // Before its timer runs the model is loaded, and the form is not to blame.
-    const isForms = this.#pending?.timer != null && error.code === "ERR_WORKER_OUT_OF_MEMORY";
+    const isForms = this.#pending?.stopTimer != null && error.code === "ERR_WORKER_OUT_OF_MEMORY";
     const large = "expected a smaller grammar, got one that takes too much memory to read";
     this.#pending?.reject(isForms ? new TooMuch(large) : error);
   }
-}
-
-function realAfter(ms: number, callback: () => void): { stop: () => void } {
-  const timer = setTimeout(callback, ms);
-  return { stop: () => clearTimeout(timer) };
 }
