@@ -125,6 +125,17 @@ test("a form that is given up is not compiled, or its verdict kept for others", 
   assert.equal((await after)[1], 1);
 });
 
+test("a form that is remembered does not wait for others", async (context) => {
+  const { check, clock, begun } = open(context);
+  const known = await check("a");
+  await assert.rejects(check("refuse"));
+  const slow = check("hang");
+  await begun();
+  assert.deepEqual(await check("a"), known);
+  await assert.rejects(check("refuse"), refused(/another form 2/));
+  await Promise.all([assert.rejects(slow), clock.advance(10_000)]);
+});
+
 test("closing refuses all that wait, and whoever comes later", async (context) => {
   const { forms, check, begun } = open(context);
   const [compiling, waiting] = [check("hang"), check("a")];

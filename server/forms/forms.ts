@@ -14,8 +14,8 @@ interface Waiting {
 }
 
 /**
- * Checks and compiles forms in a thread of its own, one at a time, first come, first served. Sets no bound on how many
- * wait: whoever asks has a place in the queue, or one of a job.
+ * Checks and compiles forms in a thread of its own, one at a time, first come, first served; one that is remembered is
+ * answered at once. Sets no bound on how many wait: whoever asks has a place in the queue, or a job's.
  */
 export class Forms {
   readonly #thread: FormThread;
@@ -39,7 +39,10 @@ export class Forms {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.#closed) throw new Removed();
-      const waiting = { source, key: JSON.stringify(source), resolve, reject };
+      const key = JSON.stringify(source);
+      const known = this.#recent.get(key);
+      if (known !== undefined) return resolve(formOf(known));
+      const waiting = { source, key, resolve, reject };
       const leave = () => {
         this.#waiting.delete(waiting);
         reject(signal?.reason);
@@ -73,6 +76,7 @@ export class Forms {
   }
 
   async #verdict({ source, key }: Waiting): Promise<Verdict> {
+    // Somebody before it may have asked for the same.
     const known = this.#recent.get(key);
     if (known !== undefined) return known;
     try {
