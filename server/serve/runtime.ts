@@ -63,7 +63,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.plan = plan;
     this.#log = log;
     this.#contextStride = resolveStride(config, model);
-    this.forms = new Forms({ filename: threadOf("compile"), modelDir: model.dir });
+    this.forms = new Forms({
+      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
+      modelDir: model.dir,
+    });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -104,7 +107,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
-      filename: threadOf("generate"),
+      filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
       setup: {
         modelDir: model.dir,
         device: plan.device,
@@ -160,11 +163,6 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     run.outcome.then(free, free);
     return run;
   }
-}
-
-/** Absolute path of a thread's entry. */
-function threadOf(entry: "compile" | "generate"): string {
-  return fileURLToPath(new URL(`../../workers/${entry}.js`, import.meta.url));
 }
 
 function queueBounds(config: RuntimeConfig, { concurrency }: Plan, model: ModelFolder, keys: boolean) {
