@@ -10,14 +10,13 @@ import { failure } from "./engine/outcome.js";
 import { readPrompt } from "./engine/reader.js";
 import { Sequence } from "./engine/sequence.js";
 import type { StepSession } from "./engine/step-session.js";
-import { constraintFor } from "./grammar/index.js";
+import { Programs } from "./grammar/programs.js";
 import { Halt } from "./halt.js";
 import { Occupancy } from "./occupancy.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Outbox } from "./outbox.js";
 import type { FromSequence, FromWorker, GenerateTask, ToSequence, WorkerSetup } from "./protocol.js";
 import { spellings } from "./stop-spellings.js";
-import { Turns } from "./turns.js";
 
 const setup = workerData as WorkerSetup;
 /**
@@ -31,12 +30,11 @@ loading.then(
 );
 
 const occupancy = Occupancy.over(setup.occupancy);
-const compiling = new Turns();
 const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
-  const { engine, model, index } = await loading;
+  const { engine, model, programs, index } = await loading;
   const { config, eosId, tokenizer } = model;
   const ends = task.ignoreEos ? null : eosId;
   occupancy.enter(index);
@@ -48,9 +46,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
   };
   let constraint: Constraint | null = null;
   try {
-    const { grammar } = task;
-    const grammarModel = { tokenizer, vocabulary: config.vocab_size };
-    if (grammar) constraint = await compiling.take(() => constraintFor(grammar, grammarModel, ends));
+    if (task.grammar) constraint = programs.constraint(task.grammar, ends);
   } catch (error) {
     return end(failure(error));
   }
@@ -107,7 +103,9 @@ async function load() {
     }
   }
   const cache = new KvCache(shape, setup.slots);
-  return { engine: new Engine(session, cache, shape.vocabulary), model, selfTest, index, remark };
+  const engine = new Engine(session, cache, shape.vocabulary);
+  const programs = new Programs(model.tokenizer, shape.vocabulary);
+  return { engine, model, programs, selfTest, index, remark };
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

@@ -3,10 +3,11 @@ import type { SelfTestResult } from "../models/self-test.js";
 import type { FinishReason, Outcome } from "./engine/outcome.js";
 import type { TokenLogprob } from "./engine/sampling/logprobs.js";
 import type { Sampling } from "./engine/sampling/sampling.js";
+import type { CompiledForm, FormNumbers } from "./grammar/compiled.js";
 import type { GrammarSource } from "./grammar/source.js";
 import type { Device } from "./onnx/session.js";
 
-export type { Device, FinishReason, GrammarSource, Sampling, TokenLogprob };
+export type { CompiledForm, Device, FinishReason, GrammarSource, Sampling, TokenLogprob };
 
 /** Setup of a worker thread; the same for every worker of the pool. */
 export interface WorkerSetup {
@@ -85,7 +86,7 @@ export interface GenerateTask {
    */
   promptLogprobs: boolean;
   /** null: any text. */
-  grammar: GrammarSource | null;
+  grammar: CompiledForm | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
   /** Whether to go on past the end-of-sequence token. */
@@ -101,3 +102,20 @@ export type ToSequence = { type: "cancel" };
 
 /** Worker → main thread, on the task's port: exactly one, and the last message. */
 export type FromSequence = Outcome;
+
+/** Setup of the thread that compiles forms. */
+export interface CompilerSetup {
+  /** Absolute path of the model folder. */
+  modelDir: string;
+}
+
+/** Main thread → compiler: the next form. Another follows when this one is answered. */
+export type ToCompiler = GrammarSource;
+
+/** Compiler → main thread. */
+export type FromCompiler =
+  /** The model is loaded, and the form's own time begins. */
+  | { type: "begun" }
+  | { type: "compiled"; numbers: FormNumbers }
+  /** No text can be held to the form. */
+  | { type: "refused"; reason: string };

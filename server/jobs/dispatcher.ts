@@ -1,4 +1,5 @@
 import { PublicError, publicError } from "../errors/errors.js";
+import type { Forms } from "../forms/forms.js";
 import { refusalLine } from "../http/refusal-line.js";
 import { LimitReached } from "../keys/caller.js";
 import type { Callers } from "../keys/callers.js";
@@ -16,6 +17,7 @@ export interface DispatcherOptions {
   jobs: Jobs;
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   callers: Pick<Callers, "named">;
   log: Log;
   /** A clock in milliseconds. */
@@ -31,6 +33,14 @@ const LONGEST_PAUSE_S = 60;
 /** A full queue has a place again at any moment, for who is there. */
 const QUEUE_PAUSE_S = 1;
 
+/** A job that has left the line. */
+interface UnderWay {
+  /** Null until its body is read. */
+  generation: Generation | null;
+  /** Whether its sequences are in the queue. */
+  submitted: boolean;
+}
+
 /**
  * Feeds the queue with jobs: as many as there are free slots while nobody waits for one, and one in any case, so that
  * requests are not kept waiting by jobs, nor jobs for ever by requests.
@@ -40,12 +50,14 @@ export class Dispatcher {
   readonly #operations: ReadonlyMap<string, Operation>;
   readonly #now: () => number;
   readonly #after: NonNullable<DispatcherOptions["after"]>;
-  readonly #underWay = new Map<Job, Generation | null>();
+  readonly #underWay = new Map<Job, UnderWay>();
   /** Until when nothing starts, of anybody or of a caller who has used what is theirs for now. */
   #pausedUntil = 0;
   readonly #pausedCallers = new Map<string, number>();
   #meanRunMs = 0;
   #lastRead: Promise<unknown> = Promise.resolve();
+  /** By caller, when the last job that left the line is in the queue. */
+  readonly #lastBegun = new Map<string, Promise<unknown>>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -61,15 +73,16 @@ export class Dispatcher {
     while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
       const job = this.#options.jobs.next((caller) => !this.#isPaused(caller));
       if (job === undefined) return;
-      this.#underWay.set(job, null);
-      void this.#run(job);
+      const underWay = { generation: null, submitted: false };
+      this.#underWay.set(job, underWay);
+      void this.#run(job, underWay);
     }
   }
 
   /** Cancels a job, whatever its state. */
   async cancel(job: Job): Promise<void> {
     const cancelled = this.#options.jobs.cancel(job);
-    this.#underWay.get(job)?.cancel();
+    this.#underWay.get(job)?.generation?.cancel();
     await cancelled;
   }
 
@@ -89,30 +102,19 @@ export class Dispatcher {
     const { state, capacity, running, waiting } = this.#options.queue;
     if (state !== "open" || capacity === 0) return 0;
     if (this.#underWay.size === 0) return 1;
-    // Those whose bodies are still being read take slots in a moment.
-    const coming = [...this.#underWay.values()].filter((generation) => generation === null).length;
+    // Those whose bodies and forms are still being read take slots in a moment.
+    const coming = [...this.#underWay.values()].filter(({ submitted }) => !submitted).length;
     return waiting > 0 ? 0 : capacity - running - coming;
   }
 
-  async #run(job: Job): Promise<void> {
+  async #run(job: Job, underWay: UnderWay): Promise<void> {
     const { jobs, log } = this.#options;
     const startedAt = this.#now();
     try {
       if (job.attempts > MOST_ATTEMPTS) throw new PublicError("job_interrupted");
       const body = await this.#bodyOf(job);
-      if (!isRunning(job)) return;
-      const { generation, answer, sequences } = this.#begin(job, body);
-      log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
-      const { outcomes } = await generation.run({
-        onDelta: (sequence, { text, tokens }) => {
-          // A worker that is told to stop may have some more to say, when the job is over or runs anew.
-          if (job.sequences !== sequences) return;
-          const written = sequences[sequence]!;
-          written.text += text;
-          written.tokens += tokens;
-          jobs.wrote(job);
-        },
-      });
+      const { result, answer } = await this.#inOrder(job.caller, () => this.#begin(job, body, underWay));
+      const { outcomes } = await result;
       const runMs = this.#now() - startedAt;
       this.#meanRunMs = this.#meanRunMs === 0 ? runMs : 0.9 * this.#meanRunMs + 0.1 * runMs;
       await jobs.finish(job, {
@@ -140,18 +142,45 @@ export class Dispatcher {
     return read;
   }
 
-  #begin(job: Job, body: object) {
+  /** Jobs of a caller enter the queue one after the other, though a later one may have no form to wait for. */
+  #inOrder<T>(caller: string, begin: () => Promise<T>): Promise<T> {
+    const begun = (this.#lastBegun.get(caller) ?? Promise.resolve()).then(begin);
+    const settled = begun
+      .catch(() => {})
+      .then(() => {
+        if (this.#lastBegun.get(caller) === settled) this.#lastBegun.delete(caller);
+      });
+    this.#lastBegun.set(caller, settled);
+    return begun;
+  }
+
+  /** Resolves when the job's sequences are in the queue. */
+  async #begin(job: Job, body: object, underWay: UnderWay) {
+    // It was cancelled meanwhile.
+    if (!isRunning(job)) throw new Cancelled();
     const operation = this.#operations.get(job.endpoint);
     if (operation === undefined) throw new PublicError("not_found");
-    const { queue, callers } = this.#options;
+    const { jobs, queue, forms, callers, log } = this.#options;
     const caller = callers.named(job.caller);
     if (caller === null) throw new PublicError("unauthorized");
-    const generation = new Generation({ queue, request: operation.parse(body), id: job.id, caller });
-    this.#underWay.set(job, generation);
-    const prepared = generation.prepare();
-    const sequences = prepared.tasks.map(() => ({ text: "", tokens: 0 }));
+    const generation = new Generation({ queue, forms, request: operation.parse(body), id: job.id, caller });
+    underWay.generation = generation;
+    const { tasks, answer } = await generation.prepare();
+    const sequences = tasks.map(() => ({ text: "", tokens: 0 }));
     job.sequences = sequences;
-    return { generation, answer: prepared.answer, sequences };
+    log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
+    const result = generation.run({
+      onDelta: (sequence, { text, tokens }) => {
+        // A worker that is told to stop may have some more to say, when the job is over or runs anew.
+        if (job.sequences !== sequences) return;
+        const written = sequences[sequence]!;
+        written.text += text;
+        written.tokens += tokens;
+        jobs.wrote(job);
+      },
+    });
+    underWay.submitted = true;
+    return { result, answer };
   }
 
   async #failed(job: Job, thrown: unknown): Promise<void> {

@@ -81,7 +81,7 @@ export class Jobs {
   readonly #onWaiting: (() => void)[] = [];
   readonly #onEnd: ((job: Job) => void)[] = [];
   #lastOrder = 0;
-  /** Jobs on their way to the disk, which nobody knows yet. */
+  /** Jobs that are being checked, or on their way to the disk; nobody knows them yet. */
   #arriving = 0;
 
   private constructor({ store, space, limit, ttlMs, log, now = Date.now }: JobsOptions) {
@@ -129,10 +129,15 @@ export class Jobs {
     this.#onEnd.push(callback);
   }
 
-  /** Throws if no job could be accepted now. @throws JobsFull */
-  checkRoom(): void {
-    if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
-    if (this.#space.full) throw new JobsFull("store_full");
+  /** Keeps room for a job while its body is checked. @throws JobsFull */
+  async whileArriving<T>(check: () => Promise<T>): Promise<T> {
+    this.#checkRoom();
+    this.#arriving++;
+    try {
+      return await check();
+    } finally {
+      this.#arriving--;
+    }
   }
 
   /**
@@ -140,7 +145,7 @@ export class Jobs {
    * @throws JobsFull
    */
   async accept(request: JobRequest, along: (job: Job) => readonly Write[] = () => []): Promise<Job> {
-    this.checkRoom();
+    this.#checkRoom();
     const { id, caller, endpoint, priority, maxTokens, callbackUrl } = request;
     const now = this.#now();
     const body = bodyText(request.body);
@@ -286,6 +291,11 @@ export class Jobs {
   /** Keeps what has changed about a job's callback. */
   saveCallback(job: Job): void {
     if (this.#byId.get(job.id) === job) this.#changed(job);
+  }
+
+  #checkRoom(): void {
+    if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
+    if (this.#space.full) throw new JobsFull("store_full");
   }
 
   #isExpired(job: Job): boolean {

@@ -106,7 +106,7 @@ class LoadedModel implements Model {
   readonly #bodies: GenerateBodies;
   readonly #operations: Record<"generate" | "chat", Operation>;
   readonly #caller = new Callers(null).anonymous;
-  /** To tokenize a long prompt or to read a grammar takes tens of milliseconds. */
+  /** To tokenize a long prompt takes tens of milliseconds. */
   readonly #preparing = new Turns();
   #closed: Promise<void> | null = null;
 
@@ -163,13 +163,14 @@ class LoadedModel implements Model {
     const body = this.#bodies.make(options);
     signal?.throwIfAborted();
     const operation = this.#operations[options.chat ? "chat" : "generate"];
-    const { queue } = this.#runtime;
+    const { queue, forms } = this.#runtime;
     let generation: Generation | null = null;
     const leave = () => generation?.cancel();
     signal?.addEventListener("abort", leave);
     try {
       const taken = new Generation({
         queue,
+        forms,
         request: operation.parse(body),
         id: randomUUID(),
         caller: this.#caller,

@@ -22,6 +22,8 @@ export interface Admission<T, R> {
   entries: Entry<T, R>[] | null;
   /** Why it was given up. */
   givenUp: Cancelled | DeadlineExceeded | null;
+  /** Told when it is given up before its submission. */
+  onGivenUp: (reason: Cancelled | DeadlineExceeded) => void;
   /** Where it stood when it was submitted; 0 if it started at once. */
   position: number;
   /** The forecast at its submission, until it starts. */

@@ -121,7 +121,7 @@ export class Queue<T, R> {
       promptTokens: this.#bounds.estimate(request.promptTokens),
       since: this.#clock.now(),
       deadlines: new Deadlines(timeouts, this.#clock, (error) => this.#giveUp(admission, error)),
-      ...{ entries: null, givenUp: null, position: 0, forecast: null },
+      ...{ entries: null, givenUp: null, onGivenUp: () => {}, position: 0, forecast: null },
     };
     this.#admissions.add(admission);
     return this.#ticketOf(admission);
@@ -176,6 +176,10 @@ export class Queue<T, R> {
         return admission.position;
       },
       wantsProgress: deadlines.wantTokens,
+      onGivenUp: (callback) => {
+        admission.onGivenUp = callback;
+        if (admission.givenUp !== null) callback(admission.givenUp);
+      },
       adjust: (promptTokens) => this.#adjust(admission, promptTokens),
       submit: (items, onStanding) => this.#submit(admission, items, onStanding),
       progress: (index = 0, tokens = undefined) => {
@@ -269,6 +273,7 @@ export class Queue<T, R> {
       admission.givenUp = reason;
       this.#bounds.leaveTokens(admission.promptTokens);
       this.#leave(admission, admission.places);
+      admission.onGivenUp(reason);
       return;
     }
     admission.givenUp ??= reason;

@@ -1,4 +1,5 @@
-import type { Timeouts } from "./deadlines.js";
+import type { DeadlineExceeded, Timeouts } from "./deadlines.js";
+import type { Cancelled } from "./refusal.js";
 
 /** What a request takes places for. */
 export interface Request {
@@ -58,6 +59,8 @@ export type OnStanding = (standing: Standing) => void;
 export interface Ticket<T, R> {
   /** Where the request stood when it was submitted: 1 was the next to start, 0 started at once. */
   readonly position: number;
+  /** Calls back when it is given up before its submission; at once if it has been. */
+  onGivenUp(callback: (reason: Cancelled | DeadlineExceeded) => void): void;
   /** Whether a deadline depends on `progress`; without it that deadline passes though tokens come. */
   readonly wantsProgress: boolean;
   /**

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encode } from "../../workers/grammar/compiled.js";
+import { formOf } from "../../workers/grammar/compiler.js";
 import { errors } from "../errors/errors.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
@@ -24,7 +26,7 @@ test("every field reaches the task", async (context) => {
     regex: "[ab]+",
   });
   assert.equal(response.status, 200);
-  const { id, onText: _, ...task } = jobs[0]!.task;
+  const { id, onText: _, grammar, ...task } = jobs[0]!.task;
   assert.equal(id, response.headers.get("x-request-id"));
   assert.deepEqual(task, {
     promptIds: [97, 98],
@@ -49,8 +51,8 @@ test("every field reaches the task", async (context) => {
     ignoreEos: true,
     logprobs: null,
     promptLogprobs: false,
-    grammar: { type: "regex", pattern: "[ab]+" },
   });
+  assert.deepEqual(grammar?.numbers, encode(formOf({ type: "regex", pattern: "[ab]+" })));
 });
 
 test("null is the default", async (context) => {

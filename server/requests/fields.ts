@@ -1,10 +1,9 @@
 import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../models/folder.js";
-import { checkGrammar, GrammarError, type GrammarModel } from "../../workers/grammar/index.js";
 import type { GrammarSource } from "../../workers/protocol.js";
 import { invalidField, invalidGrammar } from "../errors/errors.js";
-import type { Task } from "../pool/pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
+import type { Draft } from "./operation.js";
 import { halves, sequenceSeed } from "./seed.js";
 
 /**
@@ -47,15 +46,15 @@ export interface TaskDefaults {
 }
 
 /** A task without its id and prompt. */
-export type TaskFields = Omit<Task, "id" | "promptIds">;
+export type TaskFields = Omit<Draft, "id" | "promptIds">;
 
 /** The tasks' fields of a body, for the sequence with this seed. @throws PublicError 422 for what its schema can't say */
 export function taskFields(
   fields: GenerationFields,
-  { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config" | "tokenizer"> },
+  { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config"> },
 ): TaskFields {
   const { vocab_size: vocabulary } = model.config;
-  const grammar = readGrammar(fields, { tokenizer: model.tokenizer, vocabulary });
+  const grammar = readGrammar(fields);
   // A text that has a form knows its own end, and may well quote the usual one.
   const usualStop = grammar === null ? defaults.stop : [];
   return {
@@ -82,7 +81,7 @@ export function taskFields(
 }
 
 /** A task for each choice: the prompt's own seed, and each further one the next. */
-export function choices(task: Task, seed: number, count: number, first = 0): Task[] {
+export function choices(task: Draft, seed: number, count: number, first = 0): Draft[] {
   return Array.from({ length: count }, (_, choice) => ({
     ...task,
     id: count === 1 && first === 0 ? task.id : `${task.id}-${first + choice}`,
@@ -100,11 +99,8 @@ export function readTimeouts({ timeout }: GenerationFields): Timeouts {
   };
 }
 
-/** @throws PublicError 422 where two fields ask for a form, 400 for a form that no text can be held to */
-function readGrammar(
-  { response_format, regex, grammar }: GenerationFields,
-  model: GrammarModel,
-): GrammarSource | null {
+/** @throws PublicError 422 where two fields ask for a form, 400 for one that is nested too deeply */
+function readGrammar({ response_format, regex, grammar }: GenerationFields): GrammarSource | null {
   const sources: GrammarSource[] = [];
   if (response_format?.type === "json_object") sources.push({ type: "json_object" });
   if (response_format?.type === "json_schema")
@@ -113,14 +109,7 @@ function readGrammar(
   if (grammar != null) sources.push({ type: "grammar", ebnf: grammar });
   if (sources.length > 1)
     throw invalidField(["grammar"], "expected one of response_format, regex and grammar, got several");
-  const [source = null] = sources;
-  try {
-    if (source !== null) checkGrammar(source, model);
-  } catch (error) {
-    if (!(error instanceof GrammarError)) throw error;
-    throw invalidGrammar(error.message);
-  }
-  return source;
+  return sources[0] ?? null;
 }
 
 /** @throws PublicError 422 where there is none, 400 where it is nested deeper than it can be written */

@@ -82,3 +82,56 @@ test("the forecast takes a text of several for no longer than max_tokens, howeve
   // Two texts of 16 tokens, and two prompts that cost as much as 10 each.
   assert.ok(Math.abs(wait - 0.52) < 0.1, `expected about 0.52 s, got ${wait}`);
 });
+
+/** Forms that are never compiled; whoever asks may give them up. `asked` resolves when the first is asked for. */
+function endlessForms() {
+  let ask!: () => void;
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
+  });
+  const check = (_source: unknown, signal?: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+      ask();
+    });
+  return { asked, forms: { check } };
+}
+
+test("a request that leaves while its form is compiled gives its place back", async (context) => {
+  const { asked: begun, forms } = endlessForms();
+  const { url, post } = await serveStandIn(context, { slots: 1, limit: 0, forms });
+  const controller = new AbortController();
+  const asked = fetch(`${url}/generate`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "x", regex: "a" }),
+    signal: controller.signal,
+  });
+  await begun;
+  assert.equal((await post("/generate", { prompt: "x" })).status, 503);
+  controller.abort();
+  await assert.rejects(asked);
+  while ((await post("/generate", { prompt: "x" })).status !== 200) await turn();
+});
+
+test("a deadline that passes while a form is compiled ends the request", async (context) => {
+  const clock = new VirtualClock();
+  const { asked: begun, forms } = endlessForms();
+  const { post } = await serveStandIn(context, { queue: { clock }, forms });
+  const asked = post("/generate", { prompt: "x", regex: "a", timeout: { total: 3 } });
+  await begun;
+  await clock.advance(3000);
+  const response = await asked;
+  assert.equal(response.status, 504);
+});
+
+test("the end of a drain ends a request whose form is compiled", async (context) => {
+  const { asked: begun, forms } = endlessForms();
+  const { post, queue } = await serveStandIn(context, { forms });
+  const asked = post("/generate", { prompt: "x", regex: "a" });
+  await begun;
+  const drained = queue.drain();
+  queue.clear();
+  await drained;
+  assert.equal((await asked).status, 503);
+});

@@ -1,10 +1,12 @@
+import type { CompiledForm } from "../../workers/protocol.js";
+import type { Forms } from "../forms/forms.js";
 import type { Caller, Lease } from "../keys/caller.js";
 import type { Finished, Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import { Cancelled } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
-import type { GenerationRequest, Prepared } from "./operation.js";
+import type { Draft, GenerationRequest, Prepared } from "./operation.js";
 
 /** Hears of a generation while it is under way. */
 export interface Listener {
@@ -23,22 +25,25 @@ export interface Result {
 
 export interface GenerationParts {
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   request: GenerationRequest;
   id: string;
   caller: Caller;
 }
 
 /**
- * A body on its way through the queue: it takes its places first, then is tokenized, and then its sequences wait and run,
- * each by itself. They come to something together: where one fails, the others are cancelled.
+ * A body on its way through the queue: it takes its places first, then is tokenized and its form compiled, and then its
+ * sequences wait and run, each by itself. They come to something together: where one fails, the others are cancelled.
  */
 export class Generation {
   readonly #request: GenerationRequest;
+  readonly #forms: Pick<Forms, "check">;
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
   /** Tokens that the caller may use for it. */
   readonly #lease: Lease;
   #prepared: Prepared | null = null;
+  #form: CompiledForm | null = null;
   #submitted = false;
 
   /**
@@ -46,9 +51,10 @@ export class Generation {
    * @throws PublicError if the caller has used what is theirs
    * @throws QueueRefusal
    */
-  constructor({ queue, request, id, caller }: GenerationParts) {
+  constructor({ queue, forms, request, id, caller }: GenerationParts) {
     const { sequences, promptChars, priority, timeouts } = request;
     this.#request = request;
+    this.#forms = forms;
     this.#id = id;
     this.#lease = caller.admit({ tokens: mostTokens(request) });
     try {
@@ -76,11 +82,17 @@ export class Generation {
     return this.#prepared;
   }
 
-  /** Makes its tasks. @throws PublicError for a body that can't be generated, and its places are given back */
-  prepare(): Prepared {
+  /**
+   * Makes its tasks: at once, but for their form.
+   * @throws PublicError for a body that can't be generated, and its places are given back
+   * @throws Cancelled or DeadlineExceeded if it is given up meanwhile
+   */
+  async prepare(): Promise<Prepared> {
     try {
       this.#prepared = this.#request.prepare(this.#id);
       this.#ticket.adjust(promptTokens(this.#prepared.tasks));
+      const source = formOf(this.#prepared);
+      if (source !== null) this.#form = await this.#forms.check(source, this.#leaving());
       return this.#prepared;
     } catch (error) {
       this.cancel();
@@ -95,7 +107,8 @@ export class Generation {
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
     const written = this.prepared.tasks.map(() => 0);
-    const items = this.prepared.tasks.map((task, sequence) => {
+    const items = this.prepared.tasks.map((draft, sequence) => {
+      const task: Task = { ...draft, grammar: this.#form };
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
         written[sequence]! += tokens;
         this.#ticket.progress(sequence, tokens);
@@ -142,6 +155,13 @@ export class Generation {
     if (!this.#submitted) this.#lease.settle();
   }
 
+  /** Is aborted with the reason when the places are given up. */
+  #leaving(): AbortSignal {
+    const leaving = new AbortController();
+    this.#ticket.onGivenUp((reason) => leaving.abort(reason));
+    return leaving.signal;
+  }
+
   /** Counts each prompt once, however many sequences began with it. */
   #settle(written: readonly number[]): void {
     const { tasks } = this.prepared;
@@ -153,22 +173,32 @@ export class Generation {
 }
 
 /**
- * Throws for a request that no waiting would help, and takes no place.
+ * Rejects for a request that no waiting would help, and takes no place.
+ * @param signal gives it up; its reason is thrown
  * @throws NeverFits where it is larger than the queue
+ * @throws PublicError for a body that can't be generated
  * @throws PublicError where it may use more tokens than its caller ever may
  */
-export function assertFits({ queue, request, id, caller }: GenerationParts): void {
+export async function assertFits(
+  { queue, forms, request, id, caller }: GenerationParts,
+  signal: AbortSignal,
+): Promise<void> {
   caller.assertFits({ tokens: mostTokens(request) });
-  const { tasks } = request.prepare(id);
-  queue.assertFits({ sequences: request.sequences, promptTokens: promptTokens(tasks) });
+  const prepared = request.prepare(id);
+  queue.assertFits({ sequences: request.sequences, promptTokens: promptTokens(prepared.tasks) });
+  const source = formOf(prepared);
+  if (source !== null) await forms.check(source, signal);
 }
+
+/** The one form of all its texts. */
+const formOf = ({ tasks }: Prepared) => tasks[0]?.grammar ?? null;
 
 /** The most that a request may use, prompt included; most tokenizers make fewer tokens than a text has characters. */
 const mostTokens = ({ promptChars, sequences, maxTokens }: GenerationRequest) =>
   promptChars + sequences * maxTokens;
 
 /** Of each prompt once, however many sequences begin with it. */
-function promptTokens(tasks: readonly Task[]): number {
+function promptTokens(tasks: readonly Draft[]): number {
   const prompts = new Set(tasks.map(({ promptIds }) => promptIds));
   return [...prompts].reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,3 +1,4 @@
+import type { GrammarSource } from "../../workers/protocol.js";
 import type { Finished, Task } from "../pool/pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
 import type { Events } from "../streams/events.js";
@@ -36,10 +37,16 @@ export interface Operation {
   parse(body: object): GenerationRequest;
 }
 
-/** A request, ready for the engine. */
+/** A task whose form is not compiled yet. */
+export interface Draft extends Omit<Task, "grammar"> {
+  /** null: any text. */
+  grammar: GrammarSource | null;
+}
+
+/** A request, ready for the engine as soon as its form is compiled. */
 export interface Prepared {
-  /** A task for each sequence, in their order, with ids that begin with the request's. */
-  tasks: Task[];
+  /** A task for each sequence, in their order, with ids that begin with the request's. All have the same form. */
+  tasks: Draft[];
   /** The whole response. `outcomes` are those of `tasks`, in the same order. */
   answer(outcomes: readonly Finished[]): object;
   /** Words the response as a stream; made for a single one. */

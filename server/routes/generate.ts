@@ -1,5 +1,6 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { Turns } from "../../workers/turns.js";
+import type { Forms } from "../forms/forms.js";
 import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
 import { callerOf } from "../keys/authenticate.js";
@@ -15,12 +16,13 @@ import { EventStream } from "../streams/event-stream.js";
 export interface GenerateParts {
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
 
 interface AnswerParts extends Omit<GenerateParts, "operations"> {
-  /** To tokenize a long prompt or to read a grammar takes tens of milliseconds. */
+  /** To tokenize a long prompt takes tens of milliseconds. */
   preparing: Turns;
 }
 
@@ -33,7 +35,7 @@ export function generateRoutes({ operations, ...others }: GenerateParts): Router
 }
 
 function answer(operation: Operation, parts: AnswerParts): RequestHandler {
-  const { queue, log, streams, preparing } = parts;
+  const { queue, forms, log, streams, preparing } = parts;
   return async (req: Request, res: Response): Promise<void> => {
     const { socket } = req;
     const id = requestId(res);
@@ -46,7 +48,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     socket.once("close", leave);
     try {
       const request = operation.parse(req.body as object);
-      generation = new Generation({ queue, request, id, caller: callerOf(res) });
+      generation = new Generation({ queue, forms, request, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
       const taken = generation;
       const prepared = await preparing.take(() => taken.prepare());

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Request, type RequestHandler, type Response, Router } from "express";
 import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
+import type { Forms } from "../forms/forms.js";
 import type { BodySchemas } from "../http/body-schemas.js";
 import { quote } from "../http/quote.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
@@ -10,12 +11,13 @@ import type { JobDocuments } from "../jobs/job-documents.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { type Jobs, JobsFull } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
+import type { Caller } from "../keys/caller.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
-import type { Operation } from "../requests/operation.js";
+import type { GenerationRequest, Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-request.js";
@@ -29,6 +31,7 @@ export interface JobRoutesParts {
   /** Null: this server sends no callbacks. */
   callbackAddresses: PrivateAddresses | null;
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   bodies: BodySchemas;
   log: Log;
   streams?: EventStreamOptions | undefined;
@@ -98,24 +101,18 @@ function checkCallback(url: string, addresses: PrivateAddresses | null): void {
 }
 
 function accept(parts: JobRoutesParts): RequestHandler {
-  const { jobs, documents, dispatcher, idempotency, queue, log } = parts;
+  const { jobs, documents, dispatcher, idempotency, log } = parts;
   return async (req, res) => {
     const caller = callerOf(res);
     const { operation, body, callbackUrl } = readCall(req.body as JobBody, parts);
-    // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
-    if (req.socket.destroyed) throw new Cancelled();
-    if (queue.state === "draining")
-      throw new QueueRefusal(
-        "draining",
-        queue.retryAfter({ caller: caller.name, priority: caller.priority }),
-      );
+    checkArrival(req, parts, caller);
     const id = randomUUID();
     let answer: object | null = null;
     try {
       // Before the prompt is tokenized.
-      jobs.checkRoom();
-      const request = operation.parse(body);
-      assertFits({ queue, request, id, caller });
+      const request = await jobs.whileArriving(() => check(operation.parse(body), id, req, parts, caller));
+      // Its form may have taken a while.
+      checkArrival(req, parts, caller);
       const accepted = {
         id,
         caller: caller.name,
@@ -140,6 +137,33 @@ function accept(parts: JobRoutesParts): RequestHandler {
     log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
   };
+}
+
+/** @throws PublicError where a job must not be accepted, whatever it is */
+function checkArrival({ socket }: Request, { queue }: JobRoutesParts, { name, priority }: Caller): void {
+  // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
+  if (socket.destroyed) throw new Cancelled();
+  if (queue.state === "draining")
+    throw new QueueRefusal("draining", queue.retryAfter({ caller: name, priority }));
+}
+
+/** @throws PublicError for a request that could never be generated */
+async function check(
+  request: GenerationRequest,
+  id: string,
+  { socket }: Request,
+  { queue, forms }: JobRoutesParts,
+  caller: Caller,
+): Promise<GenerationRequest> {
+  const leaving = new AbortController();
+  const leave = () => leaving.abort(new Cancelled());
+  socket.once("close", leave);
+  try {
+    await assertFits({ queue, forms, request, id, caller }, leaving.signal);
+    return request;
+  } finally {
+    socket.off("close", leave);
+  }
 }
 
 function list({ jobs, documents }: JobRoutesParts): RequestHandler {

@@ -40,7 +40,7 @@ export class Assembly {
 
   /** Opens the data folder. @throws StoreError */
   static async open(base: AssemblyBase): Promise<Assembly> {
-    const { config, dataDir, model, queue, callers, log } = base;
+    const { config, dataDir, model, queue, forms, callers, log } = base;
     const operations = generatingOperations(model, config);
     const store = await Store.open(dataDir);
     try {
@@ -49,7 +49,7 @@ export class Assembly {
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
-      const dispatcher = new Dispatcher({ jobs, operations, queue, callers, log });
+      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, callers, log });
       const documents = new JobDocuments({
         jobs,
         expectedWait: (position) => dispatcher.expectedWait(position),

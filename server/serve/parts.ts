@@ -1,3 +1,4 @@
+import type { Forms } from "../forms/forms.js";
 import type { Document } from "../http/document.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
@@ -37,6 +38,7 @@ export interface AssemblyBase {
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
   queue: Queue<Task, Outcome>;
+  forms: Pick<Forms, "check">;
   callers: Callers;
   log: Log;
   streams?: EventStreamOptions;

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
+import { Forms } from "../forms/forms.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
 import { type Plan, planDevices } from "../plan/plan.js";
@@ -45,11 +46,12 @@ interface RuntimeEvents {
   down: [reason: string];
 }
 
-/** A model on this machine: its folder, the plan, the queue, and the worker threads that generate. */
+/** A model on this machine: its folder, the plan, the queue, and the threads that compile forms and generate. */
 export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly model: ModelFolder;
   readonly plan: Plan;
   readonly queue: Queue<Task, Outcome>;
+  readonly forms: Forms;
   readonly #log: Log;
   readonly #contextStride: number;
   #pool: Pool | null = null;
@@ -61,6 +63,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.plan = plan;
     this.#log = log;
     this.#contextStride = resolveStride(config, model);
+    this.forms = new Forms({
+      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
+      modelDir: model.dir,
+    });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -144,9 +150,9 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     await settlesWithin(LAST_MS, drained);
   }
 
-  /** Ends the workers, and with them whatever they still run. */
+  /** Ends the threads, and with them whatever they still run. */
   async close(): Promise<void> {
-    await this.#pool?.close();
+    await Promise.all([this.#pool?.close(), this.forms.close()]);
   }
 
   #run(task: Task): RunningTask {

@@ -60,9 +60,9 @@ export class JaiServer {
       const callers = await openCallers(config, log, following.signal);
       const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
       const data = await openDataFolder(config, log);
-      const { model, plan, queue } = runtime;
+      const { model, plan, queue, forms } = runtime;
       const selfTest = () => runtime.selfTest;
-      const base = { config, dataDir: data.path, model, plan, selfTest, queue, callers, log };
+      const base = { config, dataDir: data.path, model, plan, selfTest, queue, forms, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });

@@ -1,19 +1,8 @@
-import { shown } from "../../models/files/fields.js";
 import { Automaton } from "./automaton/automaton.js";
 import type { State, Walk } from "./automaton/state.js";
 import type { Vocabulary } from "./automaton/vocabulary.js";
-import { parseEbnf } from "./languages/ebnf.js";
-import { Json } from "./languages/json.js";
-import { parseRegex } from "./languages/regex.js";
-import { parseSchema } from "./languages/schema.js";
-import { analyse } from "./nodes/analyse.js";
-import { characters } from "./nodes/code-points.js";
-import { GrammarError } from "./nodes/error.js";
-import { type Node, Nodes } from "./nodes/node.js";
-import type { GrammarSource } from "./source.js";
+import type { Form } from "./compiled.js";
 
-/** Longest source, in UTF-16 units. It bounds all that is made of the source. */
-const MAX_SOURCE = 32_768;
 /** Cap on the memory of one grammar's states. Past it they are forgotten, and found anew. */
 const MAX_BYTES = 4 << 20;
 const BYTES_PER_NODE = 200;
@@ -26,21 +15,11 @@ export class Program {
   readonly vocabulary: Vocabulary;
   readonly #fixedBytes: number;
 
-  /** @throws GrammarError */
-  constructor(source: GrammarSource, vocabulary: Vocabulary) {
-    const text = textOf(source);
-    if (text.length > MAX_SOURCE)
-      throw new GrammarError(`expected a grammar of at most ${MAX_SOURCE} characters, got ${text.length}`);
-    const nodes = new Nodes();
-    const root = shallow(() => parse(nodes, source));
-    analyse(nodes, root);
+  /** @throws GrammarError if it begins in too many ways at once */
+  constructor({ nodes, root, classes }: Form, vocabulary: Vocabulary) {
     this.vocabulary = vocabulary;
-    this.automaton = new Automaton(nodes.all, root);
-    this.#fixedBytes = BYTES_PER_NODE * nodes.all.length + 2 * text.length;
-    if (!vocabulary.complete && !this.#canBegin())
-      throw new GrammarError(
-        "expected a grammar whose texts the model's tokens can spell, got one that they can't",
-      );
+    this.automaton = new Automaton(root, classes);
+    this.#fixedBytes = BYTES_PER_NODE * nodes.length;
   }
 
   /** About how much memory it takes. */
@@ -72,7 +51,9 @@ export class Program {
     return walk;
   }
 
-  #canBegin(): boolean {
+  /** Whether tokens can spell any of its texts. */
+  canBegin(): boolean {
+    if (this.vocabulary.complete) return true;
     const { start } = this.automaton;
     const { states } = this.#walk(start, this.vocabulary.firstDiffers);
     return start.accepts || states.some((state) => this.#canEnd(state));
@@ -107,49 +88,5 @@ export class Program {
       }
     }
     return true;
-  }
-}
-
-function textOf(source: GrammarSource): string {
-  switch (source.type) {
-    case "json_object":
-      return "";
-    case "json_schema":
-      return source.schema;
-    case "regex":
-      return source.pattern;
-    case "grammar":
-      return source.ebnf;
-    default:
-      throw new GrammarError(
-        `expected a grammar of type json_object, json_schema, regex or grammar, got ${shown(source)}`,
-      );
-  }
-}
-
-function parse(nodes: Nodes, source: GrammarSource): Node {
-  switch (source.type) {
-    case "json_object":
-      return new Json(nodes).anyObject();
-    case "json_schema":
-      return parseSchema(nodes, source.schema);
-    case "regex":
-      return parseRegex(nodes, source.pattern, {
-        search: false,
-        spelling: (ranges) => characters(nodes, ranges),
-      });
-    case "grammar":
-      return parseEbnf(nodes, source.ebnf);
-  }
-}
-
-/** Parsing is recursive; a source that nests so deep that the stack ends is refused like any other. */
-function shallow<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof RangeError)
-      throw new GrammarError("expected a grammar with less nesting, got one that is nested too deeply");
-    throw error;
   }
 }

@@ -1,9 +1,9 @@
 import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../../models/folder.js";
 import { invalidField } from "../../errors/errors.js";
-import type { Finished, Task } from "../../pool/pool.js";
+import type { Finished } from "../../pool/pool.js";
 import { choices, type GenerationFields, readTimeouts, taskFields } from "../fields.js";
-import type { Operation, Prepared } from "../operation.js";
+import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { NativeEvents } from "./native-events.js";
 
@@ -67,7 +67,7 @@ function operation(model: NativeModel, { path, frame, defaultStop }: Framing): O
       throw invalidField(["prompt"], "expected a text that has tokens for this model");
     const { max_tokens: maxTokens, temperature, top_k: topK } = fields;
     const defaults = { maxTokens, temperature, topK, stop: defaultStop };
-    const task: Task = {
+    const task: Draft = {
       id,
       promptIds,
       ...taskFields(fields, { defaults, model }),

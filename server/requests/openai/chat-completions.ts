@@ -1,9 +1,9 @@
 import type { ChatTemplate } from "../../../models/chat-template.js";
 import { invalidField } from "../../errors/errors.js";
-import type { Finished, Task } from "../../pool/pool.js";
+import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
 import { choices, readTimeouts, taskFields } from "../fields.js";
-import type { Operation, Prepared } from "../operation.js";
+import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { type ChatMessage, conversationChars, renderConversation } from "./conversation.js";
 import { chatLogprobs } from "./logprobs.js";
@@ -85,7 +85,7 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
       model,
     });
     const { terminator } = chatTemplate;
-    const task: Task = {
+    const task: Draft = {
       ...plain,
       id,
       promptIds,

@@ -1,8 +1,8 @@
 import { invalidField } from "../../errors/errors.js";
-import type { Finished, Task } from "../../pool/pool.js";
+import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
 import { choices, readTimeouts, taskFields } from "../fields.js";
-import type { Operation, Prepared } from "../operation.js";
+import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { completionLogprobs } from "./logprobs.js";
 import { type ChoiceEvents, OpenAiEvents } from "./openai-events.js";
@@ -123,7 +123,7 @@ function taskFor(
   fields: CompletionFields,
   model: OpenAiModel,
   limits: Limits,
-): Omit<Task, "id"> {
+): Omit<Draft, "id"> {
   const { tokenizer, config } = model;
   const ids = promptIds(prompt, tokenizer);
   const maxTokens = tokenBudget({
@@ -162,7 +162,7 @@ function best(outcomes: readonly Finished[], n: number): Finished[] {
 }
 
 /** Of every token, also of the one that ended the text: evaluation harnesses count on one for each completion token. */
-function logprobsOf(task: Task, outcome: Finished, { echo }: CompletionFields, { tokenizer }: OpenAiModel) {
+function logprobsOf(task: Draft, outcome: Finished, { echo }: CompletionFields, { tokenizer }: OpenAiModel) {
   const rows = new TokenRows(tokenizer);
   if (echo)
     for (const [at, id] of task.promptIds.entries()) rows.push(id, outcome.promptLogprobs?.[at] ?? null);
@@ -171,14 +171,14 @@ function logprobsOf(task: Task, outcome: Finished, { echo }: CompletionFields, {
 }
 
 class CompletionChoiceEvents implements ChoiceEvents {
-  readonly #task: Task;
+  readonly #task: Draft;
   readonly #fields: CompletionFields;
   readonly #model: OpenAiModel;
   readonly #rows: TokenRows | null;
   #told = 0;
   #echoed: boolean;
 
-  constructor(task: Task, fields: CompletionFields, model: OpenAiModel) {
+  constructor(task: Draft, fields: CompletionFields, model: OpenAiModel) {
     this.#task = task;
     this.#fields = fields;
     this.#model = model;

@@ -22,9 +22,8 @@ export class Automaton {
   /** Estimate of the memory of all that is remembered. */
   #bytes = 0;
 
-  /** @param nodes all of the grammar, analysed */
-  constructor(nodes: readonly Node[], root: Node) {
-    this.classes = classesOf(nodes);
+  constructor(root: Node, classes: Uint8Array) {
+    this.classes = classes;
     for (let byte = 255; byte >= 0; byte--) this.#bytesOfClass[this.classes[byte]!] = byte;
     this.start = this.#stateAfter([this.#one(root, null)]);
   }
@@ -173,7 +172,8 @@ export class Automaton {
   }
 }
 
-function classesOf(nodes: readonly Node[]): Uint8Array {
+/** By byte its class. */
+export function classesOf(nodes: readonly Node[]): Uint8Array {
   const classes = new Uint8Array(256);
   for (const node of nodes) {
     if (node.kind !== "bytes") continue;

@@ -6,9 +6,9 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { mulberry32 } from "../../../models/recipe/random.js";
 import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { randomCases } from "../../../ops/random-cases.js";
+import { constraintFor } from "../fixtures/forms.js";
 import { RandomSchemas } from "../fixtures/random-schema.js";
 import { Wanderer } from "../fixtures/wanderer.js";
-import { constraintFor } from "../index.js";
 
 const folder = fileURLToPath(new URL("../../../../models/jai-small/", import.meta.url));
 const json = (name: string) => JSON.parse(readFileSync(`${folder}${name}`, "utf8"));

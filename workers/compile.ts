@@ -1,0 +1,31 @@
+// The compiler's entry: a thread that checks forms one at a time, so that neither the streams nor the token loop wait.
+import { setPriority } from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
+import { readModelFolder } from "../models/folder.js";
+import { Compiler } from "./grammar/compiler.js";
+import { GrammarError } from "./grammar/nodes/error.js";
+import type { CompilerSetup, FromCompiler, ToCompiler } from "./protocol.js";
+
+/** Of a third of the usual share of a core. */
+const NICENESS = 5;
+
+// Where all cores are busy the streams come first. Elsewhere this would set the priority of the whole process.
+if (process.platform === "linux") setPriority(NICENESS);
+
+const { tokenizer, config } = readModelFolder((workerData as CompilerSetup).modelDir);
+const compiler = new Compiler(tokenizer, config.vocab_size);
+
+parentPort!.on("message", (source: ToCompiler) => {
+  tell({ type: "begun" });
+  try {
+    tell({ type: "compiled", numbers: compiler.compile(source) });
+  } catch (error) {
+    // Any other error ends the thread.
+    if (!(error instanceof GrammarError)) throw error;
+    tell({ type: "refused", reason: error.message });
+  }
+});
+
+function tell(message: FromCompiler): void {
+  parentPort!.postMessage(message);
+}
