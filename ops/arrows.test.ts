@@ -71,7 +71,6 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/streams",
     "server/webhooks",
     "models",
-    "workers",
   ],
   "server/serve": [
     "server",
@@ -100,7 +99,6 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/serve",
     "server/settings",
     "models/import",
-    "workers",
   ],
   "server/cli": ["server", "server/library", "server/serve", "server/settings", "ops/bench"],
 };

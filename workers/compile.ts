@@ -6,7 +6,7 @@ import { Compiler } from "./grammar/compiler.js";
 import { GrammarError } from "./grammar/nodes/error.js";
 import type { CompilerSetup, FromCompiler, ToCompiler } from "./protocol.js";
 
-/** Of a third of the usual share of a core. */
+/** Gives the thread a third of the usual share of a busy core. */
 const NICENESS = 5;
 
 // Where all cores are busy the streams come first. Elsewhere this would set the priority of the whole process.

@@ -13,6 +13,9 @@ export interface FormThreadOptions {
   clock?: Pick<Clock, "after">;
 }
 
+/** Stack of the thread, in MiB: about the main thread's. Forms are refused that nest too deeply for it. */
+const STACK_MEGABYTES = 1;
+
 /** Result of a form that was read. */
 export type Compiled = Exclude<FromCompiler, { type: "begun" }>;
 
@@ -76,7 +79,7 @@ export class FormThread {
     const { filename, modelDir, megabytes } = this.#options;
     const worker = new Worker(filename, {
       workerData: { modelDir } satisfies CompilerSetup,
-      resourceLimits: { maxOldGenerationSizeMb: megabytes },
+      resourceLimits: { maxOldGenerationSizeMb: megabytes, stackSizeMb: STACK_MEGABYTES },
     });
     worker.on("message", (message: FromCompiler) => {
       if (message.type === "begun") this.#begin();

@@ -163,4 +163,9 @@ test("the compiler's own thread says what the compiler says", async (context) =>
     assert.deepEqual(decode(numbers), decode(compiler.compile(source)));
   }
   await assert.rejects(forms.check(regex("(")), refused(/^No text can be held .*: expected /));
+  const deep = `${'{"items":'.repeat(3000)}{}${"}".repeat(3000)}`;
+  await assert.rejects(
+    forms.check({ type: "json_schema", schema: deep }),
+    refused(/expected a grammar with less nesting, got one that is nested too deeply$/),
+  );
 });

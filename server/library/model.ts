@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { Turns } from "../../workers/turns.js";
 import { publicError } from "../errors/errors.js";
 import { readDocument } from "../http/document.js";
 import { Callers } from "../keys/callers.js";
 import { Generation, type Listener } from "../requests/generation.js";
 import { nativeOperations } from "../requests/native/native.js";
 import type { Operation } from "../requests/operation.js";
+import { Turns } from "../requests/turns.js";
 import { describe, Runtime } from "../serve/runtime.js";
 import { type Config, ConfigError } from "../settings/config.js";
 import { JaiError, type JaiErrorCode } from "./error.js";

@@ -1,5 +1,4 @@
 import { type Request, type RequestHandler, type Response, Router } from "express";
-import { Turns } from "../../workers/turns.js";
 import type { Forms } from "../forms/forms.js";
 import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
@@ -10,6 +9,7 @@ import type { Queue } from "../queue/queue.js";
 import type { Standing } from "../queue/ticket.js";
 import { Generation, type Result } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
+import { Turns } from "../requests/turns.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import { EventStream } from "../streams/event-stream.js";
 
