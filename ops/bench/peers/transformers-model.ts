@@ -52,6 +52,7 @@ export async function writeTransformersModel(
  * input_ids and position_ids [batch, chunk], attention_mask [batch, past + chunk], past_key_values.N.{key,value}
  * [batch, heads, past, head_dim] → logits [batch, 1, vocab], present.N.{key,value} [batch, heads, past + chunk, head_dim].
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the graph of a peer, to be compared with its export line by line
 export function buildTransformersGraph(weights: GptWeights, precision: Precision): Model {
   const { vocab, context, width, heads, layers } = weights.sizes;
   const headDim = width / heads;

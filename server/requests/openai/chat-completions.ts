@@ -44,7 +44,7 @@ interface RefusedFields {
 
 /** OpenAI's chat: the messages in the model's own template, and texts that answer them. */
 export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
-  const { tokenizer, chatTemplate, config } = model;
+  const { chatTemplate, config } = model;
   const framing = framingChars(chatTemplate);
   return {
     path: "/v1/chat/completions",
@@ -61,66 +61,70 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(openAiSampling(fields)),
-        prepare: (id) => prepare(fields, id),
+        prepare: (id) => prepare(fields, id, model, limits),
       };
     },
   };
+}
 
-  function prepare(fields: ChatFields, id: string): Prepared {
-    const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
-    if (promptIds.length === 0)
-      throw invalidField(["messages"], "expected texts that have tokens for this model");
-    const context = config.n_positions;
-    const maxTokens = tokenBudget({
-      promptTokens: promptIds.length,
-      what: "messages",
-      ...askedTokens(fields),
-      usual: context,
-      context,
-      limits,
-    });
-    const sampling = openAiSampling(fields);
-    const plain = taskFields(sampling, {
-      defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-      model,
-    });
-    const { terminator } = chatTemplate;
-    const task: Draft = {
-      ...plain,
-      id,
-      promptIds,
-      // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
-      stop:
-        terminator === null || plain.grammar !== null
-          ? plain.stop
-          : [...new Set([...plain.stop, terminator])],
-      logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
-    };
-    const seed = fields.seed ?? randomSeed();
-    const tasks = choices(task, seed, fields.n ?? 1);
-    const created = Math.floor(Date.now() / 1000);
-    const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
-    return {
-      tasks,
-      answer: (outcomes) => ({
-        ...head("chat.completion"),
-        choices: outcomes.map((outcome, index) => ({
-          index,
-          message: { role: "assistant", content: outcome.generated, refusal: null },
-          logprobs: fields.logprobs ? logprobsOf(outcome, model) : null,
-          finish_reason: outcome.reason,
-        })),
-        usage: usageOf(outcomes, outcomes.length),
-        seed,
+function prepare(fields: ChatFields, id: string, model: OpenAiModel, limits: Limits): Prepared {
+  const { config } = model;
+  const seed = fields.seed ?? randomSeed();
+  const tasks = choices(draft(fields, id, model, limits), seed, fields.n ?? 1);
+  const created = Math.floor(Date.now() / 1000);
+  const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
+  return {
+    tasks,
+    answer: (outcomes) => ({
+      ...head("chat.completion"),
+      choices: outcomes.map((outcome, index) => ({
+        index,
+        message: { role: "assistant", content: outcome.generated, refusal: null },
+        logprobs: fields.logprobs ? logprobsOf(outcome, model) : null,
+        finish_reason: outcome.reason,
+      })),
+      usage: usageOf(outcomes, outcomes.length),
+      seed,
+    }),
+    events: () =>
+      new OpenAiEvents({
+        head: head("chat.completion.chunk"),
+        choices: tasks.map(() => new ChatChoiceEvents(model, fields.logprobs ?? false)),
+        includeUsage: fields.stream_options?.include_usage ?? false,
       }),
-      events: () =>
-        new OpenAiEvents({
-          head: head("chat.completion.chunk"),
-          choices: tasks.map(() => new ChatChoiceEvents(model, fields.logprobs ?? false)),
-          includeUsage: fields.stream_options?.include_usage ?? false,
-        }),
-    };
-  }
+  };
+}
+
+/** The task of each choice, without its seed. */
+function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limits): Draft {
+  const { tokenizer, chatTemplate, config } = model;
+  const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
+  if (promptIds.length === 0)
+    throw invalidField(["messages"], "expected texts that have tokens for this model");
+  const context = config.n_positions;
+  const maxTokens = tokenBudget({
+    promptTokens: promptIds.length,
+    what: "messages",
+    ...askedTokens(fields),
+    usual: context,
+    context,
+    limits,
+  });
+  const sampling = openAiSampling(fields);
+  const plain = taskFields(sampling, {
+    defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
+    model,
+  });
+  const { terminator } = chatTemplate;
+  return {
+    ...plain,
+    id,
+    promptIds,
+    // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
+    stop:
+      terminator === null || plain.grammar !== null ? plain.stop : [...new Set([...plain.stop, terminator])],
+    logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
+  };
 }
 
 /** About what the template writes around a message. */
