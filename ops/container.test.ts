@@ -85,7 +85,7 @@ test("settings, other models, tests and what is installed here stay out of the i
     ".env",
     "models/mine/config.json",
     "data",
-    "server/app.test.ts",
+    "server/serve/app.test.ts",
     "ckpt.pt",
   ])
     assert.equal(ignored(path), true, path);

@@ -4,17 +4,17 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { type ErrorCode, errors, PublicError } from "./errors/errors.js";
-import { isOpenAiPath, openAiStatus } from "./errors/openai-error.js";
-import { Contract } from "./fixtures/contract.js";
-import { type Asked, exchange } from "./fixtures/exchange.js";
-import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
-import { readDocument } from "./http/document.js";
-import type { Job } from "./jobs/job.js";
-import type { Lease } from "./keys/caller.js";
-import { Callers } from "./keys/callers.js";
-import { GenerationFailed, WorkerLost } from "./pool/pool.js";
-import { hashKey, type Limits } from "./settings/key.js";
+import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
+import { isOpenAiPath, openAiStatus } from "../errors/openai-error.js";
+import { Contract } from "../fixtures/contract.js";
+import { type Asked, exchange } from "../fixtures/exchange.js";
+import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
+import { readDocument } from "../http/document.js";
+import type { Job } from "../jobs/job.js";
+import type { Lease } from "../keys/caller.js";
+import { Callers } from "../keys/callers.js";
+import { GenerationFailed, WorkerLost } from "../pool/pool.js";
+import { hashKey, type Limits } from "../settings/key.js";
 
 const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
 

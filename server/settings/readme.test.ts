@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { environmentName, packageRoot, settings } from "./settings/config.js";
+import { environmentName, packageRoot, settings } from "./config.js";
 
 const read = (name: string) => readFileSync(join(packageRoot, name), "utf8");
 

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { EventReader } from "../ops/server-sent-events.js";
-import type { CompiledForm } from "../workers/protocol.js";
-import { invalidGrammar } from "./errors/errors.js";
-import { type StandInOptions, serveStandIn } from "./fixtures/stand-in.js";
-import { Callers } from "./keys/callers.js";
-import { WorkerLost } from "./pool/pool.js";
-import { hashKey, unlimited } from "./settings/key.js";
+import { EventReader } from "../../ops/server-sent-events.js";
+import type { CompiledForm } from "../../workers/protocol.js";
+import { invalidGrammar } from "../errors/errors.js";
+import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
+import { WorkerLost } from "../pool/pool.js";
+import { hashKey, unlimited } from "../settings/key.js";
 
 interface Job {
   id: string;

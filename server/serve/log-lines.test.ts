@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serveStandIn } from "./fixtures/stand-in.js";
-import { GenerationFailed } from "./pool/pool.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
+import { GenerationFailed } from "../pool/pool.js";
 
 const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
 

@@ -10,10 +10,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { writeFixtureModel } from "../models/fixtures/model.js";
-import { copyPackage } from "../ops/installation.js";
-import { ServerProcess } from "../ops/server-process.js";
-import { uniform } from "../workers/engine/sampling/philox.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
+import { copyPackage } from "../../ops/installation.js";
+import { ServerProcess } from "../../ops/server-process.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
 
 const COUNT = Number(process.env.JAI_TEST_JOBS ?? 40);
 const CHARACTERS = [..."서울에서 개발자 채용 있어? abc [ANSWER]\n👩‍💻é"];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventParser, readEvents } from "./fixtures/documented-events.js";
-import { serveStandIn } from "./fixtures/stand-in.js";
-import { GenerationFailed, Pool, WorkerLost } from "./pool/pool.js";
+import { eventParser, readEvents } from "../fixtures/documented-events.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
+import { GenerationFailed, Pool, WorkerLost } from "../pool/pool.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -91,7 +91,7 @@ for (const [error, detail] of [
 
 test("a worker that dies midway is an error event to each of its streams", async (context) => {
   const pool = new Pool({
-    filename: fileURLToPath(new URL("./fixtures/scripted-worker.js", import.meta.url)),
+    filename: fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url)),
     setup: {
       modelDir: "ready",
       device: "cpu",

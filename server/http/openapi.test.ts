@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import { type Document, readDocument } from "./http/document.js";
-import { packageRoot } from "./settings/config.js";
+import { packageRoot } from "../settings/config.js";
+import { type Document, readDocument } from "./document.js";
 
 const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) as Document;
 const ajv = new Ajv2020({ strict: false, validateFormats: false });

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { serveStandIn } from "./fixtures/stand-in.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
 
 let server: Awaited<ReturnType<typeof serveStandIn>>;
 

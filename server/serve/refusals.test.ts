@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readEvents } from "./fixtures/documented-events.js";
-import { serveStandIn } from "./fixtures/stand-in.js";
-import { VirtualClock } from "./queue/fixtures/virtual-clock.js";
+import { readEvents } from "../fixtures/documented-events.js";
+import { serveStandIn } from "../fixtures/stand-in.js";
+import { VirtualClock } from "../queue/fixtures/virtual-clock.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

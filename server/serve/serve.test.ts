@@ -9,12 +9,12 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { writeFixtureModel } from "../models/fixtures/model.js";
-import { randomCases } from "../ops/random-cases.js";
-import { ServerProcess } from "../ops/server-process.js";
-import type { ServerSentEvent } from "../ops/server-sent-events.js";
-import { uniform } from "../workers/engine/sampling/philox.js";
-import { settings } from "./settings/config.js";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
+import { randomCases } from "../../ops/random-cases.js";
+import { ServerProcess } from "../../ops/server-process.js";
+import type { ServerSentEvent } from "../../ops/server-sent-events.js";
+import { uniform } from "../../workers/engine/sampling/philox.js";
+import { settings } from "../settings/config.js";
 
 interface Generation {
   generated: string;

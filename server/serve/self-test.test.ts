@@ -4,10 +4,15 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { randomWeights, writeFixtureModel } from "../models/fixtures/model.js";
-import { readModelFolder } from "../models/folder.js";
-import { renderSelfTest, SELF_TEST_FILE, type SelfTest, type SelfTestResult } from "../models/self-test.js";
-import { ServerProcess } from "../ops/server-process.js";
+import { randomWeights, writeFixtureModel } from "../../models/fixtures/model.js";
+import { readModelFolder } from "../../models/folder.js";
+import {
+  renderSelfTest,
+  SELF_TEST_FILE,
+  type SelfTest,
+  type SelfTestResult,
+} from "../../models/self-test.js";
+import { ServerProcess } from "../../ops/server-process.js";
 
 const folder = mkdtempSync(join(tmpdir(), "jai-self-test-"));
 const right = join(folder, "right");
