@@ -49,7 +49,7 @@ const task = (id: string) => ({
   ignoreEos: false,
 });
 
-test("a job comes to what its worker says", async (context) => {
+test("a task ends as its worker says", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const outcome = await pool.run(task("finish")).outcome;
@@ -63,13 +63,21 @@ test("capacity is the slots of the workers that have loaded the model", async (c
   assert.equal(pool.capacity, 6);
 });
 
+test("a worker's remark is passed on, once", async (context) => {
+  const pool = createPool(context, { workers: 2, start: "ready remark" });
+  const remarks: string[] = [];
+  pool.on("remark", (text) => remarks.push(text));
+  await pool.ready;
+  assert.deepEqual(remarks, ["not as planned"]);
+});
+
 test("one worker runs as many tasks at once as it has slots", async (context) => {
   const pool = createPool(context, { slots: 3 });
   await pool.ready;
   const held = ["hold-1", "hold-2"].map((id) => pool.run(task(id)));
   assert.equal((await pool.run(task("finish")).outcome).type, "finished");
-  for (const job of held) job.cancel();
-  for (const job of held) assert.equal((await job.outcome).type, "cancelled");
+  for (const one of held) one.cancel();
+  for (const one of held) assert.equal((await one.outcome).type, "cancelled");
 });
 
 test("capacity is no more than the concurrency, however many slots there are", async (context) => {

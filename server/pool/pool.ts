@@ -164,7 +164,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return Math.min(this.#placement.capacity, this.#concurrency);
   }
 
-  /** Hands a task to the worker that `Placement` chooses. The caller keeps the number of jobs under way within `capacity`. */
+  /** Hands a task to the worker that `Placement` chooses. The caller keeps the number of tasks under way within `capacity`. */
   run(task: Task): RunningTask {
     const { onText, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
