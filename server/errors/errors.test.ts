@@ -62,7 +62,7 @@ test("the table of errors and openapi.yaml say the same", () => {
 });
 
 test("an error's body is FastAPI's", () => {
-  assert.deepEqual(new PublicError("full", { retryAfter: 3 }).body, { detail: "The queue is full" });
+  assert.deepEqual(new PublicError("queue_full", { retryAfter: 3 }).body, { detail: "The queue is full" });
   const field = { loc: ["body", "prompt"], msg: "Field required", type: "missing" };
   assert.deepEqual(invalidBody(field).body, { detail: [field] });
 });

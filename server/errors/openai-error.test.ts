@@ -69,7 +69,10 @@ test("several wrong fields are all named, and many not without end", () => {
 
 test("a caller's own limits are rate limits, and what the server can't do now is its own error", () => {
   const typeAndCode = (error: PublicError) => [openAiError(error).error.type, openAiError(error).error.code];
-  assert.deepEqual(typeAndCode(new PublicError("caller_full")), ["rate_limit_error", "rate_limit_exceeded"]);
-  assert.deepEqual(typeAndCode(new PublicError("full")), ["server_error", "full"]);
+  assert.deepEqual(typeAndCode(new PublicError("caller_queue_full")), [
+    "rate_limit_error",
+    "rate_limit_exceeded",
+  ]);
+  assert.deepEqual(typeAndCode(new PublicError("queue_full")), ["server_error", "queue_full"]);
   assert.deepEqual(typeAndCode(new PublicError("not_found")), ["invalid_request_error", "unknown_url"]);
 });

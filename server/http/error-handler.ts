@@ -32,7 +32,7 @@ interface Failure {
 
 function logError(log: Log, { thrown, error, req, res }: Failure): void {
   const id = requestId(res);
-  if (error.code === "draining" && req.socket.destroyed) {
+  if (error.code === "shutting_down" && req.socket.destroyed) {
     log.info(`${id} - cancelled`, { id });
     return;
   }

@@ -26,11 +26,11 @@ export interface DispatcherOptions {
   after?: (ms: number, callback: () => void) => void;
 }
 
-/** A job that has taken the server or a worker down so often is not tried again. */
+/** A job that was interrupted so often may be the cause, and is not tried again. */
 const MOST_ATTEMPTS = 5;
-/** A caller's limits may have been changed. */
+/** A pause ends early enough to notice that the caller's limits were changed. */
 const LONGEST_PAUSE_S = 60;
-/** A full queue has a place again at any moment, for who is there. */
+/** A place in a full queue can become free at any moment. */
 const QUEUE_PAUSE_S = 1;
 
 /** A job that has left the line. */
@@ -42,8 +42,8 @@ interface UnderWay {
 }
 
 /**
- * Feeds the queue with jobs: as many as there are free slots while nobody waits for one, and one in any case, so that
- * requests are not kept waiting by jobs, nor jobs for ever by requests.
+ * Feeds jobs to the queue. While no request waits, jobs take all free slots: requests never wait behind a line of jobs. One
+ * job runs in any case, so that requests can't keep jobs waiting for ever.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -51,12 +51,11 @@ export class Dispatcher {
   readonly #now: () => number;
   readonly #after: NonNullable<DispatcherOptions["after"]>;
   readonly #underWay = new Map<Job, UnderWay>();
-  /** Until when nothing starts, of anybody or of a caller who has used what is theirs for now. */
+  /** No job starts before this time: none at all, or none of a caller that has reached its limits. */
   #pausedUntil = 0;
   readonly #pausedCallers = new Map<string, number>();
-  #meanRunMs = 0;
   #lastRead: Promise<unknown> = Promise.resolve();
-  /** By caller, when the last job that left the line is in the queue. */
+  /** By caller, settles when the last job that left the line is in the queue. */
   readonly #lastBegun = new Map<string, Promise<unknown>>();
 
   constructor(options: DispatcherOptions) {
@@ -67,7 +66,7 @@ export class Dispatcher {
     options.jobs.onWaiting(() => this.dispatch());
   }
 
-  /** Starts what waits, as far as there is room; to be called whenever there may be more of it. */
+  /** Starts waiting jobs while there is room. Call it whenever a slot may have become free. */
   dispatch(): void {
     const { line } = this.#options.jobs;
     while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
@@ -86,37 +85,22 @@ export class Dispatcher {
     await cancelled;
   }
 
-  /** Until a job at this position starts, in seconds, at the pace of late; null while there is none. */
-  expectedWait(position: number): number | null {
-    if (this.#meanRunMs === 0) return null;
-    const slots = Math.max(this.#options.queue.capacity, 1);
-    return Math.round((position * this.#meanRunMs) / slots / 100) / 10;
-  }
-
-  /** Until the next job that came now would start, in whole seconds. */
-  retryAfter(): number {
-    return Math.max(Math.ceil(this.expectedWait(1) ?? 1), 1);
-  }
-
   get #room(): number {
     const { state, capacity, running, waiting } = this.#options.queue;
     if (state !== "open" || capacity === 0) return 0;
     if (this.#underWay.size === 0) return 1;
-    // Those whose bodies and forms are still being read take slots in a moment.
+    // Jobs whose bodies and forms are still being read take slots in a moment.
     const coming = [...this.#underWay.values()].filter(({ submitted }) => !submitted).length;
     return waiting > 0 ? 0 : capacity - running - coming;
   }
 
   async #run(job: Job, underWay: UnderWay): Promise<void> {
     const { jobs, log } = this.#options;
-    const startedAt = this.#now();
     try {
       if (job.attempts > MOST_ATTEMPTS) throw new PublicError("job_interrupted");
       const body = await this.#bodyOf(job);
       const { result, answer } = await this.#inOrder(job.caller, () => this.#begin(job, body, underWay));
       const { outcomes } = await result;
-      const runMs = this.#now() - startedAt;
-      this.#meanRunMs = this.#meanRunMs === 0 ? runMs : 0.9 * this.#meanRunMs + 0.1 * runMs;
       await jobs.finish(job, {
         answer: answer(outcomes),
         sequences: outcomes.map(({ generated, completionTokens }) => ({
@@ -124,7 +108,7 @@ export class Dispatcher {
           tokens: completionTokens,
         })),
       });
-      // The job no longer holds any of its caller's limits.
+      // What the job held of its caller's limits is free again.
       this.#pausedCallers.delete(job.caller);
       log.info(`${job.id} - job ${job.state}`, { id: job.id });
     } catch (thrown) {
@@ -135,7 +119,7 @@ export class Dispatcher {
     }
   }
 
-  /** Bodies are read one after the other: a later job that is read sooner would take the slot of an earlier one. */
+  /** Bodies are read one after the other. Otherwise a later job whose body is read sooner would take an earlier one's slot. */
   #bodyOf(job: Job): Promise<object> {
     const read = this.#lastRead.then(() => this.#options.jobs.bodyOf(job));
     this.#lastRead = read.catch(() => {});
@@ -156,7 +140,7 @@ export class Dispatcher {
 
   /** Resolves when the job's sequences are in the queue. */
   async #begin(job: Job, body: object, underWay: UnderWay) {
-    // It was cancelled meanwhile.
+    // The job was cancelled while its body was read.
     if (!isRunning(job)) throw new Cancelled();
     const operation = this.#operations.get(job.endpoint);
     if (operation === undefined) throw new PublicError("not_found");
@@ -171,7 +155,7 @@ export class Dispatcher {
     log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
     const result = generation.run({
       onDelta: (sequence, { text, tokens }) => {
-        // A worker that is told to stop may have some more to say, when the job is over or runs anew.
+        // A worker that was told to stop may still send text when the job has ended or runs again.
         if (job.sequences !== sequences) return;
         const written = sequences[sequence]!;
         written.text += text;
@@ -218,16 +202,17 @@ export class Dispatcher {
   }
 }
 
-/** The caller has reached a limit of its own, which holds up nobody else's jobs. */
+/** Whether the caller has reached a limit of its own; jobs of others go on. */
 function isOwnLimit(thrown: unknown): thrown is PublicError {
   return (
-    thrown instanceof LimitReached || (thrown instanceof QueueRefusal && thrown.reason === "caller_full")
+    thrown instanceof LimitReached ||
+    (thrown instanceof QueueRefusal && thrown.reason === "caller_queue_full")
   );
 }
 
 /**
- * No fault of the job: it found no place or waited too long for a slot, its caller's limit was reached, or a drain gave
- * its place up.
+ * Whether the job may simply be tried again: there was no place in the queue, or no slot in time, its caller's limit was
+ * reached, or a drain cancelled it.
  */
 function isPassing(thrown: unknown): boolean {
   const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
+import type { Job } from "./job.js";
 import { type JobRequest, Jobs, type JobsOptions } from "./jobs.js";
+import type { WaitingLine } from "./waiting-line.js";
 
 /** A folder that is there for the time of a test. */
 export function temporaryFolder(context: Pick<TestContext, "after">): string {
@@ -77,4 +79,9 @@ export function jobRequest(fields: Partial<JobRequest> = {}): JobRequest {
     callbackUrl: null,
     ...fields,
   };
+}
+
+/** 1 is the next to start. */
+export function positionIn(line: WaitingLine, job: Job): number {
+  return [...line.order()].findIndex((place) => place.job === job) + 1;
 }

@@ -1,40 +1,40 @@
 import { type Job, tokensOf } from "./job.js";
+import type { JobStandings } from "./job-standings.js";
 import type { Jobs } from "./jobs.js";
 
 export interface JobDocumentsOptions {
   jobs: Jobs;
-  /** Until a job at this position starts, in seconds; null where nobody knows. */
-  expectedWait: (position: number) => number | null;
+  standings: JobStandings;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-/** Words jobs as openapi.yaml's Job has them. */
+/** Turns jobs into the `Job` of openapi.yaml. */
 export class JobDocuments {
   readonly #jobs: Jobs;
-  readonly #expectedWait: JobDocumentsOptions["expectedWait"];
+  readonly #standings: JobStandings;
   readonly #now: () => number;
 
-  constructor({ jobs, expectedWait, now = Date.now }: JobDocumentsOptions) {
+  constructor({ jobs, standings, now = Date.now }: JobDocumentsOptions) {
     this.#jobs = jobs;
-    this.#expectedWait = expectedWait;
+    this.#standings = standings;
     this.#now = now;
   }
 
-  /** With its result, if it has one; undefined if it was forgotten while that was read. */
+  /** A job with its result, if it has one; undefined if the job was forgotten while the result was read. */
   async whole(job: Job): Promise<object | undefined> {
     if (job.state !== "done") return this.summary(job);
     const result = await this.#jobs.resultOf(job);
     return result && { ...this.summary(job), result: result.answer };
   }
 
-  /** The body of its callback, the same at each attempt. */
+  /** The body of a job's callback, the same at each attempt. */
   async forCallback(job: Job): Promise<object> {
     const { callback: _callback, ...document } = { callback: null, ...(await this.whole(job)) };
     return document;
   }
 
-  /** All but the result. */
+  /** A job without its result. */
   summary(job: Job): object {
     const { id, endpoint, state, priority, attempts, failure, callback } = job;
     return {
@@ -58,11 +58,10 @@ export class JobDocuments {
     };
   }
 
-  /** Where a job that waits stands. */
+  /** Position and expected start of a waiting job. */
   standing(job: Job): object {
-    const position = this.#jobs.line.position(job);
-    const seconds = this.#expectedWait(position);
-    return { position, expected_start: seconds === null ? null : time(this.#now() + seconds * 1000) };
+    const { position, waitMs } = this.#standings.of(job);
+    return { position, expected_start: waitMs === null ? null : time(this.#now() + waitMs) };
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { EventReader } from "../../ops/server-sent-events.js";
-import { jobRequest, openJobs, temporaryFolder } from "./fixture.js";
+import { jobRequest, openJobs, positionIn, temporaryFolder } from "./fixture.js";
 import type { Job, Written } from "./job.js";
 import { JobStream, type Position, readEventId } from "./job-stream.js";
 
@@ -26,7 +26,7 @@ async function serve(context: TestContext, folder = temporaryFolder(context)) {
       job,
       from,
       document: async () => ({ id: job.id, state: job.state }),
-      standing: () => ({ position: jobs.line.position(job) }),
+      standing: () => ({ position: positionIn(jobs.line, job) }),
       every: (_ms, callback) => {
         ticks.add(callback);
         return () => ticks.delete(callback);

@@ -8,7 +8,7 @@ export interface Failure {
   detail: unknown;
 }
 
-/** Where the news of a job's end goes, and how far that has come. */
+/** A callback: where the end of its job is reported to, and the state of that. */
 export interface Callback {
   url: string;
   state: "waiting" | "pending" | "delivered" | "failed";
@@ -23,7 +23,7 @@ export interface JobRecord {
   id: string;
   /** Its place in the order of acceptance, from 1. */
   order: number;
-  /** The name of whose it is. */
+  /** The caller's name. */
   caller: string;
   /** The operation's path. */
   endpoint: string;
@@ -32,17 +32,17 @@ export interface JobRecord {
   createdAt: number;
   startedAt: number | null;
   endedAt: number | null;
-  /** How often it was started. */
+  /** How many times it was started. */
   attempts: number;
-  /** All that its sequences may get together. */
+  /** The sum over its sequences. */
   maxTokens: number;
-  /** Its share of the bound on the store. */
+  /** What it counts for in the bound on the store. */
   bytes: number;
   failure: Failure | null;
   callback: Callback | null;
 }
 
-/** How far a sequence has come. */
+/** What a sequence has written so far. */
 export interface Written {
   text: string;
   tokens: number;
@@ -50,18 +50,18 @@ export interface Written {
 
 /** The result of a job that is done. */
 export interface JobResult {
-  /** The answer that its endpoint would have given. */
+  /** The body of the answer that its endpoint would have given. */
   answer: object;
   sequences: Written[];
 }
 
-/** A job of the store, in memory. */
+/** A job in memory: its record, and the state that is not stored. */
 export interface Job extends JobRecord {
-  /** While it runs, what each of its sequences has written; after that, the store has it. */
+  /** What each sequence has written, while the job runs. The store has the texts of a job that is done. */
   sequences: Written[];
-  /** Its result, where the disk did not take it. Read from the disk the job would run again, with the same result. */
+  /** The result, if it could not be written to the disk. After a restart the job runs again, with the same result. */
   unsaved: JobResult | null;
-  /** Its end, on its way to the disk. */
+  /** Settles when the end is on disk; null while the job has not ended. */
   ending: Promise<void> | null;
   /** Called when something about it has changed. */
   readonly watchers: Set<() => void>;
@@ -69,7 +69,7 @@ export interface Job extends JobRecord {
 
 export const isActive = ({ state }: Pick<JobRecord, "state">) => state === "queued" || state === "running";
 
-/** And not about to end. */
+/** Whether it runs and has not ended; an end that is not on disk yet counts. */
 export const isRunning = ({ state, ending }: Job) => state === "running" && ending === null;
 
 export function newJob(record: JobRecord): Job {

@@ -27,12 +27,12 @@ export interface JobsOptions {
   now?: () => number;
 }
 
-/** A job to be. */
+/** What a job is made of. */
 export interface JobRequest {
   id: string;
   caller: string;
   endpoint: string;
-  /** As the endpoint takes it, with a seed. */
+  /** Valid for the endpoint, with a seed. */
   body: object;
   priority: number;
   maxTokens: number;
@@ -42,14 +42,14 @@ export interface JobRequest {
 export interface JobFilter {
   state?: JobState | undefined;
   endpoint?: string | undefined;
-  /** Accepted then or later; milliseconds since 1970. */
+  /** Only jobs accepted at this time or later; milliseconds since 1970. */
   since?: number | undefined;
-  /** Accepted before the job with this order. */
+  /** Only jobs accepted before the one with this order. */
   before?: number | undefined;
   limit: number;
 }
 
-/** Why a job isn't taken: too many wait, or the store is full. */
+/** A job is refused: too many wait, or the store is full. */
 export class JobsFull extends Error {
   override name = "JobsFull";
   constructor(readonly reason: "jobs_full" | "store_full") {
@@ -63,9 +63,9 @@ const bodyKey = ({ id }: JobRecord) => `body/${id}`;
 const resultKey = ({ id }: JobRecord) => `result/${id}`;
 
 /**
- * The jobs there are. Every change of state happens here. An end is noted in memory at once, so that of two that would
- * exclude each other the second finds the first; it is seen when it is on disk, since what somebody has seen has to be so
- * after a restart too.
+ * All jobs. Every change of state happens here. An end takes effect in memory at once: when two exclude each other, such
+ * as a result and a cancellation, the second finds the first. Clients see an end only when it is on disk, because what
+ * they have seen must still hold after a restart.
  */
 export class Jobs {
   readonly line = new WaitingLine();
@@ -76,12 +76,12 @@ export class Jobs {
   readonly #log: Pick<Log, "error">;
   readonly #now: () => number;
   readonly #byId = new Map<string, Job>();
-  /** Of each caller, in the order of acceptance. */
+  /** Each caller's jobs, in the order of acceptance. */
   readonly #byCaller = new Map<string, Job[]>();
   readonly #onWaiting: (() => void)[] = [];
   readonly #onEnd: ((job: Job) => void)[] = [];
   #lastOrder = 0;
-  /** Jobs that are being checked, or on their way to the disk; nobody knows them yet. */
+  /** How many jobs are being checked or written; they are in no list yet, and count for the limit. */
   #arriving = 0;
 
   private constructor({ store, space, limit, ttlMs, log, now = Date.now }: JobsOptions) {
@@ -93,7 +93,7 @@ export class Jobs {
     this.#now = now;
   }
 
-  /** Reads the store. What ran when the last process ended waits again, before all that had not begun. @throws StoreError */
+  /** Reads the store. Jobs that ran when the last process ended wait again, before all others. @throws StoreError */
   static async open(options: JobsOptions): Promise<Jobs> {
     const jobs = new Jobs(options);
     const begun: Job[] = [];
@@ -119,17 +119,17 @@ export class Jobs {
     return this.#byId.values();
   }
 
-  /** Calls back when there is something for `next`, again and again. */
+  /** Calls back whenever a job may have become ready for `next`. */
   onWaiting(callback: () => void): void {
     this.#onWaiting.push(callback);
   }
 
-  /** Calls back when a job has ended, and that is on disk. */
+  /** Calls back when a job's end is on disk. */
   onEnd(callback: (job: Job) => void): void {
     this.#onEnd.push(callback);
   }
 
-  /** Keeps room for a job while its body is checked. @throws JobsFull */
+  /** Holds a place for a job while its body is checked. @throws JobsFull */
   async whileArriving<T>(check: () => Promise<T>): Promise<T> {
     this.#checkRoom();
     this.#arriving++;
@@ -141,7 +141,7 @@ export class Jobs {
   }
 
   /**
-   * Resolves when the job is on disk, together with whatever `along` makes of it.
+   * Resolves when the job is on disk. The writes that `along` returns go with it, as one atomic write.
    * @throws JobsFull
    */
   async accept(request: JobRequest, along: (job: Job) => readonly Write[] = () => []): Promise<Job> {
@@ -178,13 +178,13 @@ export class Jobs {
     return job;
   }
 
-  /** The caller's own; those of others don't exist to it. */
+  /** A caller finds only its own jobs. */
   find(caller: string, id: string): Job | undefined {
     const job = this.#byId.get(id);
     return job === undefined || job.caller !== caller || this.#isExpired(job) ? undefined : job;
   }
 
-  /** The caller's, the newest first; `more` tells whether others would follow. */
+  /** A caller's jobs, newest first; `more` says whether others follow. */
   list(
     caller: string,
     { state, endpoint, since = 0, before = Infinity, limit }: JobFilter,
@@ -206,19 +206,19 @@ export class Jobs {
     return endedAt === null ? null : endedAt + this.#ttlMs;
   }
 
-  /** Of an active job. @throws an error if the store has lost it */
+  /** The body of an active job. @throws Error if the store has lost it */
   async bodyOf(job: Job): Promise<object> {
     const body = await this.#store.get<object>(bodyKey(job));
     if (body === undefined) throw new Error(`expected the body of job ${job.id} in the store, got none`);
     return body;
   }
 
-  /** Of a job that is done; undefined if it was forgotten meanwhile. */
+  /** The result of a job that is done; undefined if the job was forgotten meanwhile. */
   async resultOf(job: Job): Promise<JobResult | undefined> {
     return job.unsaved ?? this.#store.get<JobResult>(resultKey(job));
   }
 
-  /** Takes the next that waits, of those whose caller's turn it may be: it runs from now on. */
+  /** Takes the next job of a caller that `mayStart`; its state is `running` from now on. */
   next(mayStart?: (caller: string) => boolean): Job | undefined {
     const job = this.line.shift(mayStart);
     if (job === undefined) return undefined;
@@ -229,7 +229,7 @@ export class Jobs {
     return job;
   }
 
-  /** A running job did not come to an end: it waits again. */
+  /** A running job was interrupted: it waits again. */
   putBack(job: Job): void {
     if (!isRunning(job)) return;
     job.state = "queued";
@@ -239,7 +239,7 @@ export class Jobs {
     this.#changed(job);
   }
 
-  /** A running job's texts have grown. */
+  /** A running job has written more text. */
   wrote(job: Job): void {
     for (const watcher of job.watchers) watcher();
   }
@@ -256,14 +256,14 @@ export class Jobs {
     return isRunning(job) ? this.#end(job, { state: "failed", failure }) : Promise.resolve();
   }
 
-  /** Resolves when it is on disk; nothing happens to a job that has ended, or is about to. */
+  /** Resolves when the end is on disk. Does nothing to a job that has ended. */
   cancel(job: Job): Promise<void> {
     if (!isActive(job) || job.ending !== null) return job.ending ?? Promise.resolve();
     this.line.remove(job);
     return this.#end(job, { state: "cancelled" });
   }
 
-  /** Removes a job that has ended, and all that is kept of it. */
+  /** Removes a job that has ended, with its body and its result. */
   async forget(job: Job): Promise<void> {
     if (this.#byId.get(job.id) !== job) return;
     this.#byId.delete(job.id);
@@ -271,7 +271,7 @@ export class Jobs {
     own.splice(own.indexOf(job), 1);
     if (own.length === 0) this.#byCaller.delete(job.caller);
     this.#space.give(job.bytes);
-    // A callback that is under way would write the record again.
+    // Otherwise a callback that is being sent would write the record again.
     job.callback = null;
     await this.#store.write([
       [recordKey(job), null],
@@ -280,7 +280,7 @@ export class Jobs {
     ]);
   }
 
-  /** Forgets what has been kept for long enough, but for those whose end is still to be told. */
+  /** Forgets expired jobs, except those whose callback is still to be delivered. */
   async sweep(): Promise<void> {
     const expired = [...this.#byId.values()].filter(
       (job) => this.#isExpired(job) && job.callback?.state !== "pending",
@@ -288,7 +288,7 @@ export class Jobs {
     await Promise.all(expired.map((job) => this.forget(job)));
   }
 
-  /** Keeps what has changed about a job's callback. */
+  /** Writes a change of a job's callback. */
   saveCallback(job: Job): void {
     if (this.#byId.get(job.id) === job) this.#changed(job);
   }
@@ -331,7 +331,7 @@ export class Jobs {
     return job.ending;
   }
 
-  /** Nobody waits for the disk here: what is lost of this with the process is found out after it. */
+  /** Does not wait for the disk: after a crash, the next start finds the older state and repeats the work. */
   #changed(job: Job): void {
     void this.#save(recordOf(job));
     for (const watcher of [...job.watchers]) watcher();

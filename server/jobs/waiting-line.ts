@@ -1,90 +1,83 @@
+import { type Candidate, type FlowKey, Lanes } from "../queue/lanes.js";
+import type { Node } from "../queue/line.js";
+import type { Extent } from "../queue/ticket.js";
 import type { Job } from "./job.js";
 
-/** How many tokens of others' work a job with a priority of 1 more may pass. */
-const TOKENS_PER_PRIORITY = 50_000;
-
-interface Place {
-  job: Job;
-  /** When its turn is, on a clock of tokens served. */
-  start: number;
-  rank: number;
+/** A waiting job's place. */
+export interface Place extends Candidate {
+  readonly job: Job;
+  /** A job counts as one long sequence: its prompt is not read yet, and its sequences share the slots with others. */
+  readonly extent: Extent;
 }
 
 /**
- * The jobs that wait, in the order in which they start: start-time fair queueing (Goyal, Vin, Cheng 1996) between their
- * callers, so that one caller's thousand jobs are one behind the other, and another's first is not behind them. A
- * priority is a head start and no more, so that what is passed gets older and has its turn.
+ * The jobs that wait. They start in the order that requests have in the queue: by priority, which rises with waiting, and
+ * within a priority in turns between callers. A job that was interrupted starts before all others.
  */
 export class WaitingLine {
-  /** In order of rank; equal ranks in order of acceptance. */
-  readonly #places: Place[] = [];
-  readonly #placeOf = new Map<Job, Place>();
-  /** When each caller's jobs so far would all have had their turn. */
-  readonly #ends = new Map<string, number>();
-  #clock = 0;
+  readonly #lanes: Lanes<Place>;
+  readonly #nodes = new Map<Job, Node<Place>>();
+  /** Interrupted jobs, in the order of their acceptance. */
+  #interrupted: Place[] = [];
+
+  /** @param now a clock in milliseconds that is never set back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#lanes = new Lanes(now);
+  }
 
   get size(): number {
-    return this.#places.length;
+    return this.#interrupted.length + this.#lanes.size;
   }
 
   add(job: Job): void {
-    const place = this.#nextPlace(job);
-    this.#ends.set(job.caller, place.start + job.maxTokens);
-    this.#insert(place);
+    this.#nodes.set(job, this.#lanes.push(placeOf(job)));
   }
 
-  /** Takes the next, of those whose caller's turn it may be. */
+  /** Takes the job that is to start now, of those whose caller `mayStart`. */
   shift(mayStart: (caller: string) => boolean = () => true): Job | undefined {
-    const index = this.#places.findIndex(({ job }) => mayStart(job.caller));
-    if (index === -1) return undefined;
-    const [place] = this.#places.splice(index, 1) as [Place];
-    this.#placeOf.delete(place.job);
-    this.#clock = Math.max(this.#clock, place.start);
-    // Those whose turns have all come have no claims from them; the map stays as small as the line.
-    if (this.#places.length === 0) this.#ends.clear();
-    return place.job;
+    const first = this.#interrupted.find(({ caller }) => mayStart(caller));
+    if (first !== undefined) {
+      this.#interrupted.splice(this.#interrupted.indexOf(first), 1);
+      return first.job;
+    }
+    const job = this.#lanes.shift(mayStart)?.job;
+    if (job !== undefined) this.#nodes.delete(job);
+    return job;
   }
 
-  /** Puts one back that was taken: before all who came with its rank. */
+  /** Puts an interrupted job back. */
   putBack(job: Job): void {
-    this.#insert({ job, start: this.#clock, rank: Number.NEGATIVE_INFINITY });
+    this.#interrupted.push(placeOf(job));
+    this.#interrupted.sort((one, other) => one.job.order - other.job.order);
   }
 
   remove(job: Job): void {
-    const place = this.#placeOf.get(job);
-    if (place === undefined) return;
-    this.#places.splice(this.#indexOf(place), 1);
-    this.#placeOf.delete(job);
+    this.#interrupted = this.#interrupted.filter((place) => place.job !== job);
+    const node = this.#nodes.get(job);
+    if (node === undefined) return;
+    this.#lanes.remove(node);
+    this.#nodes.delete(job);
   }
 
-  /** 1 is the next to start; of a job that isn't in the line, where it would come in. */
-  position(job: Job): number {
-    return this.#indexOf(this.#placeOf.get(job) ?? this.#nextPlace(job)) + 1;
+  /**
+   * The order in which the jobs will start if nobody else comes, leaves or ages. A job that is still to be added is
+   * counted as `extra`, and yields null. Change nothing between two steps.
+   */
+  order(): Generator<Place>;
+  order(extra: Job): Generator<Place | null>;
+  *order(extra?: Job): Generator<Place | null> {
+    yield* this.#interrupted;
+    if (extra === undefined) yield* this.#lanes.order();
+    else yield* this.#lanes.order(placeOf(extra));
   }
 
-  #nextPlace(job: Job): Place {
-    const start = Math.max(this.#clock, this.#ends.get(job.caller) ?? 0);
-    return { job, start, rank: start - job.priority * TOKENS_PER_PRIORITY };
-  }
-
-  #insert(place: Place): void {
-    this.#places.splice(this.#indexOf(place), 0, place);
-    this.#placeOf.set(place.job, place);
-  }
-
-  /** How many come before it. */
-  #indexOf(place: Place): number {
-    let low = 0;
-    let high = this.#places.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (isBefore(this.#places[middle]!, place)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** About how many jobs would start before one that came now. */
+  ahead(flow: FlowKey): number {
+    return this.#interrupted.length + this.#lanes.ahead(flow, true);
   }
 }
 
-function isBefore(one: Place, other: Place): boolean {
-  return one.rank === other.rank ? one.job.order < other.job.order : one.rank < other.rank;
+function placeOf(job: Job): Place {
+  const { caller, priority, maxTokens } = job;
+  return { job, caller, priority, tokens: maxTokens, extent: { promptTokens: 0, most: maxTokens } };
 }

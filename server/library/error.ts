@@ -1,7 +1,7 @@
 /**
  * Why a generation failed:
  * `invalid_options` an option has a value that it doesn't take, or no text can have the form that is asked for;
- * `full` as many generations wait as may;
+ * `queue_full` as many generations wait as may;
  * `closed` the model is closed, or is being closed;
  * `deadline_exceeded` one of its timeouts has passed;
  * `worker_lost` the thread that ran it has died, and another starts;
@@ -9,7 +9,7 @@
  */
 export type JaiErrorCode =
   | "invalid_options"
-  | "full"
+  | "queue_full"
   | "closed"
   | "deadline_exceeded"
   | "worker_lost"

@@ -12,7 +12,7 @@ export interface ModelOptions {
   threads?: number | "auto" | undefined;
   /** Tokens by which the window slides past the model's context, 1 to the context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
-  /** How many texts may wait for one of those places; beyond it `full`. Default 1,000,000. */
+  /** How many texts may wait for one of those places; beyond it `queue_full`. Default 1,000,000. */
   queueLimit?: number | undefined;
   /** Hears what was chosen, and of workers that died. Default nobody; `console` is one. */
   log?: Log | undefined;

@@ -210,8 +210,8 @@ function pieces(push: (piece: TextPiece) => void): Listener {
 const codes: Record<string, JaiErrorCode> = {
   invalid_body: "invalid_options",
   invalid_grammar: "invalid_options",
-  full: "full",
-  draining: "closed",
+  queue_full: "queue_full",
+  shutting_down: "closed",
   deadline_exceeded: "deadline_exceeded",
   worker_lost: "worker_lost",
   generation_failed: "generation_failed",

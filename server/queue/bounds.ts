@@ -25,13 +25,13 @@ export class Bounds {
    * the bound counts as the bound.
    * @throws NeverFits
    */
-  take(caller: string, sequences: number, promptTokens: number): "full" | "caller_full" | null {
+  take(caller: string, sequences: number, promptTokens: number): "queue_full" | "caller_queue_full" | null {
     this.assertFits(sequences);
     const most = this.#most;
     const ofCaller = (this.#byCaller.get(caller) ?? 0) + sequences;
-    if (this.#sequences + sequences > most.sequences) return "full";
-    if (this.#promptTokens + this.estimate(promptTokens) > most.promptTokens) return "full";
-    if (ofCaller > most.sequencesOfCaller) return "caller_full";
+    if (this.#sequences + sequences > most.sequences) return "queue_full";
+    if (this.#promptTokens + this.estimate(promptTokens) > most.promptTokens) return "queue_full";
+    if (ofCaller > most.sequencesOfCaller) return "caller_queue_full";
     this.#sequences += sequences;
     this.#byCaller.set(caller, ofCaller);
     this.#promptTokens += this.estimate(promptTokens);

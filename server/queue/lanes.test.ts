@@ -137,6 +137,39 @@ test("those that leave without their turn are not missed", () => {
   assert.equal(lanes.size, 0);
 });
 
+test("a caller whose entries may not start keeps its turn, and does not get missed turns back", () => {
+  const { lanes, clock, push, callers } = createLanes();
+  for (let n = 0; n < 20; n++) for (const caller of ["a", "b"]) push(caller, { priority: -1 });
+  const notA = (caller: string) => caller !== "a";
+  for (let n = 0; n < 8; n++) assert.equal(lanes.shift(notA)?.caller, "b");
+  assert.equal(callers(12), "aabaabbaabba");
+  // Of all in a higher class, only those that may not start.
+  push("a");
+  assert.equal(lanes.shift(notA)?.caller, "b");
+  assert.equal(callers(1), "a");
+  // One that has aged may not start either.
+  clock.now += AGEING_MS;
+  assert.equal(lanes.shift(notA)?.caller, "b");
+  assert.equal(
+    lanes.shift(() => false),
+    null,
+  );
+  assert.equal(lanes.size, 18);
+  assert.equal(drain(lanes).length, 18);
+});
+
+test("a debt is kept while only callers who may not start come before it", () => {
+  const { lanes, push, callers } = createLanes();
+  push("a");
+  push("b", { tokens: 1000 });
+  const notA = (caller: string) => caller !== "a";
+  assert.equal(lanes.shift(notA)?.caller, "b");
+  assert.equal(lanes.shift(notA), null);
+  for (let n = 0; n < 3; n++) push("a");
+  push("b");
+  assert.equal(callers(5), "aaaab");
+});
+
 test("the order that is foretold is the order that comes, for one that would come now too", () => {
   const random = randomNumbers(7);
   const pick = (most: number) => Math.floor(random() * most);
@@ -145,7 +178,8 @@ test("the order that is foretold is the order that comes, for one that would com
     const nodes = [];
     for (let n = 0; n < 60; n++) {
       const what = pick(10);
-      if (what < 2) lanes.shift();
+      if (what < 1) lanes.shift();
+      else if (what < 2) lanes.shift((caller) => caller !== "abcde"[pick(5)]);
       else if (what < 3 && nodes.length > 0) lanes.remove(nodes[pick(nodes.length)]!);
       else nodes.push(push("abcde"[pick(5)]!, { priority: pick(3) - 1, tokens: 1 + pick(400) }));
       clock.now += pick(AGEING_MS / 5);

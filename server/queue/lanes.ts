@@ -136,29 +136,17 @@ export class Lanes<T extends Candidate> {
     }
   }
 
-  /** Takes out the entry that is to start now. */
-  shift(): T | null {
+  /**
+   * Takes out the entry that is to start now.
+   * @param mayStart whether a caller's entries may start; those of others keep their turns
+   */
+  shift(mayStart: (caller: string) => boolean = () => true): T | null {
     this.#age();
     for (const lane of this.#lanes) {
-      for (let flow = lane.turns.pop(); flow !== undefined; flow = lane.turns.pop()) {
-        const node = flow.line.first;
-        if (node === null) {
-          // All others have later turns, so that its debt is over.
-          lane.flows.delete(flow.caller);
-          continue;
-        }
-        flow.line.remove(node);
-        this.#count(flow, node.value, -1);
-        lane.round = flow.round;
-        if (lane === flow.home) {
-          pay(flow, node.value.tokens);
-          lane.turns.push(flow);
-        } else {
-          this.#goHome(flow, node.value.tokens);
-        }
-        this.#newFirst(flow);
-        return node.value;
-      }
+      const passed: Flow<T>[] = [];
+      const entry = this.#shiftFrom(lane, mayStart, passed);
+      for (const flow of passed) lane.turns.push(flow);
+      if (entry !== null) return entry;
     }
     return null;
   }
@@ -177,8 +165,9 @@ export class Lanes<T extends Candidate> {
     if (extra !== undefined) this.#addExtra(extra, futures);
     // Behind everybody who waits now.
     let later = 2 ** 52;
-    for (const [index, { priority }] of this.#lanes.entries()) {
+    for (const [index, { priority, round: reached }] of this.#lanes.entries()) {
       const turns = futures[index]!;
+      let round = reached;
       for (let turn = turns.pop(); turn !== undefined; turn = turns.pop()) {
         if (turn.node === null) {
           if (turn.isExtra) yield null;
@@ -187,6 +176,8 @@ export class Lanes<T extends Candidate> {
         const entry = turn.node.value;
         yield entry;
         turn.node = turn.node.next;
+        round = Math.max(round, turn.round);
+        turn.round = round;
         if (entry.priority === priority) {
           pay(turn, entry.tokens);
           turns.push(turn);
@@ -224,6 +215,37 @@ export class Lanes<T extends Candidate> {
       }
     }
     return ahead;
+  }
+
+  /** @param passed gets the flows whose turn came before the entry's and that may not start */
+  #shiftFrom(lane: Lane<T>, mayStart: (caller: string) => boolean, passed: Flow<T>[]): T | null {
+    for (let flow = lane.turns.pop(); flow !== undefined; flow = lane.turns.pop()) {
+      const node = flow.line.first;
+      if (node !== null && !mayStart(flow.caller)) {
+        passed.push(flow);
+        continue;
+      }
+      if (node === null) {
+        // If all others have later turns, its debt is over.
+        if (passed.length === 0) lane.flows.delete(flow.caller);
+        else passed.push(flow);
+        continue;
+      }
+      flow.line.remove(node);
+      this.#count(flow, node.value, -1);
+      // A flow that was passed does not get the rounds back that it missed.
+      lane.round = Math.max(lane.round, flow.round);
+      flow.round = lane.round;
+      if (lane === flow.home) {
+        pay(flow, node.value.tokens);
+        lane.turns.push(flow);
+      } else {
+        this.#goHome(flow, node.value.tokens);
+      }
+      this.#newFirst(flow);
+      return node.value;
+    }
+    return null;
   }
 
   #count(flow: Flow<T>, { tokens }: T, sign: 1 | -1): void {

@@ -24,7 +24,7 @@ test("beyond the slots and the limit a request is refused before anything is don
   const { reserve, enter, execution } = holdQueue({ limit: 1 });
   const { done } = enter("a");
   enter("b");
-  assert.throws(() => reserve(), refused("full"));
+  assert.throws(() => reserve(), refused("queue_full"));
   execution("a").end("A");
   await done;
   assert.doesNotThrow(() => reserve());
@@ -33,7 +33,7 @@ test("beyond the slots and the limit a request is refused before anything is don
 test("a reserved place counts before it is submitted", () => {
   const { reserve } = holdQueue({ limit: 0 });
   const ticket = reserve();
-  assert.throws(() => reserve(), refused("full"));
+  assert.throws(() => reserve(), refused("queue_full"));
   ticket.cancel();
   assert.doesNotThrow(() => reserve());
 });
@@ -42,13 +42,13 @@ test("a limit of 0 lets nothing wait", () => {
   const { reserve, enter } = holdQueue({ slots: 2, limit: 0 });
   enter("a");
   enter("b");
-  assert.throws(() => reserve(), refused("full"));
+  assert.throws(() => reserve(), refused("queue_full"));
 });
 
 test("every sequence of a request has a place, is started and settles by itself", async () => {
   const { queue, started, reserve, execution } = holdQueue({ slots: 2, limit: 2 });
   const ticket = reserve({ sequences: 3 });
-  assert.throws(() => reserve({ sequences: 2 }), refused("full"));
+  assert.throws(() => reserve({ sequences: 2 }), refused("queue_full"));
   const promises = ticket.submit(
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
@@ -98,17 +98,17 @@ test("prompt tokens are bounded from the reservation until the start, whatever i
   const { queue, reserve, enter, submit } = holdQueue({ limit: 10, promptTokens: 100 });
   enter("running", { promptTokens: 90 });
   const first = reserve({ promptTokens: 80 });
-  assert.throws(() => reserve({ promptTokens: 30 }), refused("full"));
+  assert.throws(() => reserve({ promptTokens: 30 }), refused("queue_full"));
   first.adjust(20);
   const second = reserve({ promptTokens: 80 });
-  assert.throws(() => reserve({ promptTokens: 1 }), refused("full"));
+  assert.throws(() => reserve({ promptTokens: 1 }), refused("queue_full"));
   void submit(first, "first");
-  assert.throws(() => reserve({ promptTokens: 1 }), refused("full"), "it waits");
+  assert.throws(() => reserve({ promptTokens: 1 }), refused("queue_full"), "it waits");
   first.cancel();
   second.cancel();
   // Nothing says that it really has so many.
   const estimate = reserve({ promptTokens: 1_000_000 });
-  assert.throws(() => reserve({ promptTokens: 1 }), refused("full"));
+  assert.throws(() => reserve({ promptTokens: 1 }), refused("queue_full"));
   estimate.adjust(100);
   estimate.cancel();
   assert.equal(queue.waiting, 0);
@@ -121,7 +121,7 @@ test("the sequences of a request take their share of its prompt tokens along", a
   const [a] = ticket.submit(
     ["a", "b", "c"].map((item) => ({ item, extent: { promptTokens: 10, most: 90 } })),
   );
-  assert.throws(() => reserve({ promptTokens: 34 }), refused("full"));
+  assert.throws(() => reserve({ promptTokens: 34 }), refused("queue_full"));
   reserve({ promptTokens: 33 }).cancel();
   execution("a").end("A");
   await a;
@@ -134,14 +134,14 @@ test("an estimate that proves too low may be refused, which gives the place up",
   const { reserve } = holdQueue({ limit: 10, promptTokens: 100 });
   const first = reserve({ promptTokens: 50 });
   const second = reserve({ promptTokens: 50 });
-  assert.throws(() => first.adjust(51), refused("full"));
+  assert.throws(() => first.adjust(51), refused("queue_full"));
   assert.doesNotThrow(() => second.adjust(100));
 });
 
 test("a caller with as many as one may have is refused by itself", () => {
   const { enter, reserve } = holdQueue({ limit: 10, limitOfCaller: 2 });
   for (const id of ["a", "b", "c"]) enter(id, { caller: "greedy" });
-  assert.throws(() => reserve({ caller: "greedy" }), refused("caller_full"));
+  assert.throws(() => reserve({ caller: "greedy" }), refused("caller_queue_full"));
   assert.doesNotThrow(() => reserve({ caller: "modest" }));
 });
 
@@ -280,7 +280,7 @@ test("draining refuses the new, finishes the admitted, then resolves", async () 
   const drain = queue.drain().then(() => {
     drained = true;
   });
-  assert.throws(() => reserve(), refused("draining"));
+  assert.throws(() => reserve(), refused("shutting_down"));
   const second = submit(reserved, "b");
   execution("a").end("A");
   await done;
@@ -295,7 +295,7 @@ test("draining an empty queue resolves at once, and it never opens again", async
   const { queue, reserve } = holdQueue();
   await queue.drain();
   queue.open();
-  assert.throws(() => reserve(), refused("draining"));
+  assert.throws(() => reserve(), refused("shutting_down"));
 });
 
 test("clear gives up what is reserved and waits, and cancels what runs", async () => {
@@ -316,9 +316,9 @@ test("while loading everything is refused, to come back after as long again as l
   const clock = new VirtualClock();
   const queue = new Queue({ limit: 1, slots: 1, capacity: () => 0, start: () => assert.fail(), clock });
   const reserve = () => queue.reserve({ caller: "", priority: 0, sequences: 1, promptTokens: 1 });
-  assert.throws(reserve, { ...refused("loading"), retryAfter: 1 });
+  assert.throws(reserve, { ...refused("model_loading"), retryAfter: 1 });
   await clock.advance(3600);
-  assert.throws(reserve, { ...refused("loading"), retryAfter: 4 });
+  assert.throws(reserve, { ...refused("model_loading"), retryAfter: 4 });
 });
 
 test("a done request knows how long it waited and ran", async () => {

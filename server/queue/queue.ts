@@ -3,7 +3,7 @@ import { Bounds } from "./bounds.js";
 import { type Clock, realClock } from "./clock.js";
 import { DeadlineExceeded, Deadlines, type Timeouts, within } from "./deadlines.js";
 import { Forecasts } from "./eta/forecasts.js";
-import { Slots } from "./eta/slots.js";
+import { type Schedule, Slots } from "./eta/slots.js";
 import { type FlowKey, Lanes, PRIORITIES } from "./lanes.js";
 import { Cancelled, QueueRefusal, type Refusal } from "./refusal.js";
 import { Standings } from "./standings.js";
@@ -101,9 +101,9 @@ export class Queue<T, R> {
 
   /**
    * Takes places for a request.
-   * @throws QueueRefusal if there is none now
-   * @throws NeverFits if there can't ever be
-   * @throws RangeError for a priority or a number of sequences that there is not
+   * @throws QueueRefusal if there is no place now
+   * @throws NeverFits if there can never be one
+   * @throws RangeError for a priority or a number of sequences out of range
    */
   reserve(request: Request): Ticket<T, R> {
     const { caller, priority, sequences } = request;
@@ -112,7 +112,8 @@ export class Queue<T, R> {
       throw new RangeError(`expected a priority from ${min} to ${max}, got ${priority}`);
     if (!Number.isInteger(sequences) || sequences < 1)
       throw new RangeError(`expected at least one sequence, got ${sequences}`);
-    if (this.#state !== "open") throw this.#refusal(this.#state, request);
+    if (this.#state === "loading") throw this.#refusal("model_loading", request);
+    if (this.#state === "draining") throw this.#refusal("shutting_down", request);
     const refusal = this.#bounds.take(caller, sequences, request.promptTokens);
     if (refusal !== null) throw this.#refusal(refusal, request);
     const timeouts = within(this.#options.timeouts ?? {}, request.timeouts);
@@ -165,6 +166,11 @@ export class Queue<T, R> {
     return Math.min(Math.max(Math.round(ms / 1000), 1), LONGEST_RETRY_S);
   }
 
+  /** When slots become free for what comes after all that waits now. */
+  behindWaiting(): Schedule {
+    return this.#forecasts.behindWaiting();
+  }
+
   #refusal(reason: Refusal, flow: FlowKey): QueueRefusal {
     return new QueueRefusal(reason, this.retryAfter(flow));
   }
@@ -205,7 +211,7 @@ export class Queue<T, R> {
       return;
     }
     this.#giveUp(admission, new Cancelled());
-    throw this.#refusal("full", admission);
+    throw this.#refusal("queue_full", admission);
   }
 
   #submit(admission: Admission<T, R>, items: Submission<T>[], onStanding?: OnStanding): Promise<Done<R>>[] {

@@ -4,7 +4,7 @@ import { PublicError } from "../errors/errors.js";
  * Why a request gets no place now: the model is loading, the server is shutting down, the queue is full, or its caller has
  * as many sequences in it as one caller may have.
  */
-export type Refusal = "loading" | "draining" | "full" | "caller_full";
+export type Refusal = "model_loading" | "shutting_down" | "queue_full" | "caller_queue_full";
 
 /** There is no place for the request now, but there may be later. */
 export class QueueRefusal extends PublicError {
@@ -38,6 +38,6 @@ export class NeverFits extends PublicError {
 export class Cancelled extends PublicError {
   override name = "Cancelled";
   constructor() {
-    super("draining", { retryAfter: 1 });
+    super("shutting_down", { retryAfter: 1 });
   }
 }

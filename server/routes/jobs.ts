@@ -8,6 +8,7 @@ import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
 import type { JobDocuments } from "../jobs/job-documents.js";
+import type { JobStandings } from "../jobs/job-standings.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { type Jobs, JobsFull } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
@@ -26,6 +27,7 @@ export interface JobRoutesParts {
   operations: readonly Operation[];
   jobs: Jobs;
   documents: JobDocuments;
+  standings: JobStandings;
   dispatcher: Dispatcher;
   idempotency: Idempotency;
   /** Null: this server sends no callbacks. */
@@ -101,7 +103,7 @@ function checkCallback(url: string, addresses: PrivateAddresses | null): void {
 }
 
 function accept(parts: JobRoutesParts): RequestHandler {
-  const { jobs, documents, dispatcher, idempotency, log } = parts;
+  const { jobs, documents, standings, idempotency, log } = parts;
   return async (req, res) => {
     const caller = callerOf(res);
     const { operation, body, callbackUrl } = readCall(req.body as JobBody, parts);
@@ -132,7 +134,7 @@ function accept(parts: JobRoutesParts): RequestHandler {
       if (!(error instanceof JobsFull)) throw error;
       // When something of the store expires is nothing to wait for.
       const isStore = error.reason === "store_full";
-      throw new PublicError(error.reason, isStore ? {} : { retryAfter: dispatcher.retryAfter() });
+      throw new PublicError(error.reason, isStore ? {} : { retryAfter: standings.retryAfter() });
     }
     log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
@@ -144,7 +146,7 @@ function checkArrival({ socket }: Request, { queue }: JobRoutesParts, { name, pr
   // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
   if (socket.destroyed) throw new Cancelled();
   if (queue.state === "draining")
-    throw new QueueRefusal("draining", queue.retryAfter({ caller: name, priority }));
+    throw new QueueRefusal("shutting_down", queue.retryAfter({ caller: name, priority }));
 }
 
 /** @throws PublicError for a request that could never be generated */

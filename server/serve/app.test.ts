@@ -383,7 +383,7 @@ test("/openapi.json is the document, with this server's limits", async (context)
   const document = await read(await fetch(`${url}/openapi.json`));
   const { prompt, max_tokens } = document.components.schemas.GenerationRequest.properties;
   assert.deepEqual([prompt.maxLength, max_tokens.maximum], [9, 7]);
-  assert.ok(document.components.responses.Unavailable.content["application/json"].examples.full);
+  assert.ok(document.components.responses.Unavailable.content["application/json"].examples.queue_full);
 });
 
 for (const page of ["/docs", "/redoc"]) {

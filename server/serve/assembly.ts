@@ -6,6 +6,7 @@ import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { Dispatcher } from "../jobs/dispatcher.js";
 import { JobDocuments } from "../jobs/job-documents.js";
+import { JobStandings } from "../jobs/job-standings.js";
 import { Jobs } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
 import { generatingOperations } from "../requests/index.js";
@@ -50,10 +51,8 @@ export class Assembly {
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
       const dispatcher = new Dispatcher({ jobs, operations, queue, forms, callers, log });
-      const documents = new JobDocuments({
-        jobs,
-        expectedWait: (position) => dispatcher.expectedWait(position),
-      });
+      const standings = new JobStandings(jobs.line, queue);
+      const documents = new JobDocuments({ jobs, standings });
       const secrets = readSecrets(config.callbackSecret);
       const addresses = config.callbackPrivate;
       if (secrets !== null) {
@@ -61,7 +60,16 @@ export class Assembly {
         new Callbacks({ jobs, secrets, document: (job) => documents.forCallback(job), send, log });
       }
       const callbackAddresses = secrets && addresses;
-      const made = { operations, store, jobs, dispatcher, documents, idempotency, callbackAddresses };
+      const made = {
+        operations,
+        store,
+        jobs,
+        standings,
+        dispatcher,
+        documents,
+        idempotency,
+        callbackAddresses,
+      };
       return new Assembly({ ...base, ...made });
     } catch (error) {
       await store.close();

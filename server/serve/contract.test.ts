@@ -241,19 +241,24 @@ const situations: Situation[] = [
   },
 
   // What the server has against it.
-  { when: "the model loads", options: { loading: true }, errors: { loading: generating } },
-  { when: "the queue is full", options: { ...held, limit: 0 }, before: occupy, errors: { full: generating } },
+  { when: "the model loads", options: { loading: true }, errors: { model_loading: generating } },
+  {
+    when: "the queue is full",
+    options: { ...held, limit: 0 },
+    before: occupy,
+    errors: { queue_full: generating },
+  },
   {
     when: "the queue holds enough of the caller",
     options: { ...held, queue: { limitOfCaller: 0 } },
     before: occupy,
-    errors: { caller_full: generating },
+    errors: { caller_queue_full: generating },
   },
   {
     when: "the server drains",
     before: ({ queue }) => void queue.drain(),
     options: {},
-    errors: { draining: [...generating, ...jobs] },
+    errors: { shutting_down: [...generating, ...jobs] },
   },
   {
     when: "enough jobs wait",
@@ -451,7 +456,7 @@ test("what waits when a drain ends is told so, and where it stood", async (conte
   server.queue.clear();
   for (const { operation, answer } of await Promise.all(waiting)) {
     assert.match(String(answer.headers["x-queue-position"]), /^[12]$/);
-    contract.hold(operation, answer, "draining");
+    contract.hold(operation, answer, "shutting_down");
   }
 });
 

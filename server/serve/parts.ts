@@ -3,6 +3,7 @@ import type { Document } from "../http/document.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
 import type { JobDocuments } from "../jobs/job-documents.js";
+import type { JobStandings } from "../jobs/job-standings.js";
 import type { Jobs } from "../jobs/jobs.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
@@ -53,6 +54,7 @@ export interface AssemblyParts extends AssemblyBase {
   operations: readonly Operation[];
   store: Store;
   jobs: Jobs;
+  standings: JobStandings;
   dispatcher: Dispatcher;
   documents: JobDocuments;
   idempotency: Idempotency;

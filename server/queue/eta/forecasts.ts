@@ -4,9 +4,8 @@ import type { FlowKey, Lanes } from "../lanes.js";
 import type { Standing } from "../ticket.js";
 import { Corrections } from "./corrections.js";
 import type { Schedule } from "./slots.js";
+import { standingIn } from "./standing-in.js";
 
-/** Positions are exact as far as this. To count further for every request that comes would cost too much. */
-const NEAR = 256;
 /** How long an answer for refused requests is kept: a flood of them has to stay cheap. */
 const RETRY_MS = 1000;
 
@@ -63,11 +62,14 @@ export class Forecasts<T, R> {
 
   /** Until everything has ended, in milliseconds; up to a second old. */
   waitForAll(): number {
-    return this.#recent(null, () => {
-      const schedule = this.#schedule();
-      for (const { extent } of this.#lanes.order()) schedule.next(extent);
-      return schedule.lastFree;
-    });
+    return this.#recent(null, () => this.behindWaiting().lastFree);
+  }
+
+  /** When slots become free for what comes after all that waits now. */
+  behindWaiting(): Schedule {
+    const schedule = this.#schedule();
+    for (const { extent } of this.#lanes.order()) schedule.next(extent);
+    return schedule;
   }
 
   #recent(key: string | null, compute: () => number): number {
@@ -79,29 +81,16 @@ export class Forecasts<T, R> {
   }
 
   #waitOf(flow: FlowKey): number {
-    const schedule = this.#schedule();
-    let position = 0;
-    for (const entry of this.#lanes.order({ ...flow, tokens: 1 })) {
-      if (entry === null) break;
-      const waitMs = schedule.next(entry.extent);
-      if (++position === NEAR) return (waitMs / NEAR) * (this.#lanes.ahead(flow, true) + 1);
-    }
-    return schedule.nextFree;
+    const order = this.#lanes.order({ ...flow, tokens: 1 });
+    const far = () => this.#lanes.ahead(flow, true) + 1;
+    return standingIn(order, this.#schedule(), (entry) => entry === null, far).waitMs;
   }
 
   #find(admission: Admission<T, R>): { position: number; waitMs: number } {
-    const schedule = this.#schedule();
-    let position = 0;
-    for (const entry of this.#lanes.order()) {
-      const waitMs = schedule.next(entry.extent);
-      position++;
-      if (entry.admission === admission) return { position, waitMs };
-      if (position < NEAR) continue;
-      // `ahead` counts up to the caller's last entry, which is the request's own last.
-      const far = Math.max(this.#lanes.ahead(admission) + 2 - admission.waiting, NEAR + 1);
-      return { position: far, waitMs: (waitMs / NEAR) * far };
-    }
-    throw new Error("expected a request that waits");
+    // `ahead` counts up to the caller's last entry, which is the request's own last.
+    const far = () => this.#lanes.ahead(admission) + 2 - admission.waiting;
+    const isIt = (entry: Entry<T, R> | null) => entry?.admission === admission;
+    return standingIn(this.#lanes.order(), this.#schedule(), isIt, far);
   }
 
   #standing(admission: Admission<T, R>, position: number, waitMs: number): Standing {

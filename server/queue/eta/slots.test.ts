@@ -149,8 +149,12 @@ test("a full queue says when a refused request would have started, and a drainin
   }
   for (const id of ["c", "d", "e", "f", "g", "h"]) enter(id);
   // Four wait, two at a time; four seconds each.
-  assert.throws(() => reserve(), { name: "QueueRefusal", reason: "full", retryAfter: 12 });
-  assert.throws(() => reserve({ caller: "other" }), { name: "QueueRefusal", reason: "full", retryAfter: 4 });
+  assert.throws(() => reserve(), { name: "QueueRefusal", reason: "queue_full", retryAfter: 12 });
+  assert.throws(() => reserve({ caller: "other" }), {
+    name: "QueueRefusal",
+    reason: "queue_full",
+    retryAfter: 4,
+  });
   void queue.drain();
-  assert.throws(() => reserve(), { name: "QueueRefusal", reason: "draining", retryAfter: 12 });
+  assert.throws(() => reserve(), { name: "QueueRefusal", reason: "shutting_down", retryAfter: 12 });
 });

@@ -233,7 +233,12 @@ test("a full queue and a loading model are told with Retry-After, which OpenAI's
   assert.equal(response.status, 503);
   assert.ok(Number(response.headers.get("retry-after")) >= 1);
   const { error } = (await response.json()) as { error: object };
-  assert.deepEqual(error, { message: "The queue is full", type: "server_error", param: null, code: "full" });
+  assert.deepEqual(error, {
+    message: "The queue is full",
+    type: "server_error",
+    param: null,
+    code: "queue_full",
+  });
   jobs[0]!.finish();
   await (await first).text();
 });

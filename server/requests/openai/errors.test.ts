@@ -77,17 +77,17 @@ test("a caller's share of the queue is a rate limit", async (context) => {
 
 test("a full queue is the server's error", async (context) => {
   const { post, jobs, held } = await serveBusy(context, { limit: 0 });
-  await expectError(await post(PATH, body), 503, "server_error", "full");
+  await expectError(await post(PATH, body), 503, "server_error", "queue_full");
   jobs[0]!.finish();
   await (await held).text();
 });
 
 test("a server that drains, or loads, says so", async (context) => {
   const loading = await serveStandIn(context, { loading: true });
-  await expectError(await loading.post(PATH, body), 503, "server_error", "loading");
+  await expectError(await loading.post(PATH, body), 503, "server_error", "model_loading");
   const { post, jobs, held, queue } = await serveBusy(context, { limit: 4 });
   const drained = queue.drain();
-  await expectError(await post(PATH, body), 503, "server_error", "draining");
+  await expectError(await post(PATH, body), 503, "server_error", "shutting_down");
   jobs[0]!.finish();
   await (await held).text();
   await drained;
