@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isNpmScript } from "./cli/npm.js";
 import { catchSignals } from "./cli/signals.js";
-import { packageRoot, UsageError } from "./settings/config.js";
+import { UsageError } from "./settings/args.js";
+import { packageRoot } from "./settings/config.js";
 
 /** Exports of a command's module. */
 interface Command {

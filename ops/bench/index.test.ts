@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { writeFixtureModel } from "../../models/fixtures/model.js";
-import { UsageError } from "../../server/settings/config.js";
+import { UsageError } from "../../server/settings/args.js";
 import { run } from "./index.js";
 import { OURS, type Results } from "./results/results.js";
 import { TOO_SLOW } from "./steps/open.js";

@@ -1,5 +1,5 @@
-import { positiveInteger, readArgs, unexpected } from "../../server/cli/args.js";
-import { settings, UsageError } from "../../server/settings/config.js";
+import { positiveInteger, readArgs, UsageError, unexpected } from "../../server/settings/args.js";
+import { settings } from "../../server/settings/config.js";
 import type { Checkpoint, LlamaServer } from "./load/system.js";
 
 const PARTS = ["engine", "closed", "open"] as const;

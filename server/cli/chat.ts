@@ -1,7 +1,6 @@
 import { createInterface } from "node:readline";
-import { UsageError } from "../settings/config.js";
+import { positiveInteger, readArgs, UsageError, unexpected } from "../settings/args.js";
 import { isKey, keyForm } from "../settings/key.js";
-import { positiveInteger, readArgs, unexpected } from "./args.js";
 
 export const usage = [
   "Usage: jai chat [FLAGS]",

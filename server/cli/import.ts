@@ -1,6 +1,5 @@
 import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
-import { UsageError } from "../settings/config.js";
-import { readArgs, unexpected } from "./args.js";
+import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
 export const usage = [

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { isAbsolute, join, resolve } from "node:path";
 import { test } from "node:test";
+import { UsageError } from "./args.js";
 import {
   ConfigError,
   describeSettings,
   environmentName,
   readConfig,
   settings,
-  UsageError,
   unknownSettings,
 } from "./config.js";
 

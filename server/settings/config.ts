@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { nearest } from "../nearest.js";
+import { readArgs } from "./args.js";
 import { corsOriginsForm, parseCorsOrigins } from "./cors-origins.js";
 import type { Key } from "./key.js";
 import { keyListForm, parseKeyList } from "./key-list.js";
@@ -13,11 +13,6 @@ export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
 /** A setting has a value that it doesn't take; the message is one line, fit to be the only thing that a user sees. */
 export class ConfigError extends Error {
   override name = "ConfigError";
-}
-
-/** The command line names a flag that isn't there, or leaves out its value. */
-export class UsageError extends Error {
-  override name = "UsageError";
 }
 
 /** One row of the table of settings. */
@@ -332,15 +327,7 @@ function readFlags(args: readonly string[]): Record<string, string | undefined> 
   const options = Object.fromEntries(
     Object.values(settings).map(({ flag }) => [flag, { type: "string" as const }]),
   );
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    // Node adds advice on further lines and sentences.
-    const [message] = (error as Error).message.split(/\n|\. /, 1) as [string];
-    const [, unknown] = /^Unknown option '--([^']*)'$/.exec(message) ?? [];
-    const meant = unknown === undefined ? null : nearest(unknown, Object.keys(options), 2);
-    throw new UsageError(meant === null ? message : `${message} (did you mean --${meant}?)`);
-  }
+  return readArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
 }
 
 /** The flags, one line each, with their environment variables and defaults. */

@@ -1,6 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearest } from "../nearest.js";
-import { UsageError } from "../settings/config.js";
+
+/** The command line has an unknown flag, or a flag without its value. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
 
 /** Reads a command line as Node's `parseArgs` does. @throws UsageError with one line, and the flag that may have been meant */
 export function readArgs<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {

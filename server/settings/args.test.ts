@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UsageError } from "../settings/config.js";
-import { positiveInteger, readArgs } from "./args.js";
+import { positiveInteger, readArgs, UsageError } from "./args.js";
 
 const options = { url: { type: "string" }, quick: { type: "boolean" } } as const;
 
