@@ -1,36 +1,36 @@
 import type { FieldError } from "./errors.js";
 
-/** One finding of express-openapi-validator. */
+/** One violation of openapi.yaml. */
 export interface Finding {
   /** JSON pointer into the request: `/body/max_tokens`. */
   path: string;
+  /** The keyword of the schema that does not hold: `minimum`. */
+  keyword: string;
+  /** Its value in the schema, such as 1. */
+  expected: unknown;
   /** ajv's words: `must be >= 1`. */
   message: string;
-  /** ajv's keyword: `minimum.openapi.validation`. */
-  errorCode?: string | undefined;
 }
 
-/** Says a finding in pydantic 2's words, which clients of FastAPI know. `body` is the body that it is about. */
-export function fieldError(finding: Finding, body: unknown): FieldError {
-  const loc = finding.path
+/** Words a finding as pydantic 2 does, which clients of FastAPI know. `body` is the body that it is about. */
+export function fieldError({ path, keyword, expected, message }: Finding, body: unknown): FieldError {
+  const loc = path
     .split("/")
     .slice(1)
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  const [keyword] = (finding.errorCode ?? "").split(".", 1);
-  return { loc, ...describe(keyword ?? "", finding.message, valueAt(body, loc.slice(1))) };
+  const value = valueAt(body, loc.slice(1));
+  return {
+    loc,
+    ...(keyword === "type" ? wrongType(expected, value) : describe(keyword, expected, value, message)),
+  };
 }
 
 type Description = Pick<FieldError, "msg" | "type">;
 
-function describe(keyword: string, message: string, value: unknown): Description {
-  // The validator passes ajv's sentence on, but not the limit in it.
-  const limit = Number(/-?\d+(\.\d+)?(e[+-]?\d+)?/.exec(message)?.[0]);
+function describe(keyword: string, limit: unknown, value: unknown, message: string): Description {
   switch (keyword) {
     case "required":
       return { type: "missing", msg: "Field required" };
-    case "type":
-      // Where null is the default, it is not worth a word.
-      return wrongType(message.replace("must be ", "").replace(",null", ""), value);
     case "minimum":
       return { type: "greater_than_equal", msg: `Input should be greater than or equal to ${limit}` };
     case "maximum":
@@ -58,10 +58,13 @@ function describe(keyword: string, message: string, value: unknown): Description
   }
 }
 
-function wrongType(expected: string, value: unknown): Description {
+/** @param expected the types of the schema */
+function wrongType(expected: unknown, value: unknown): Description {
   if (typeof value === "number" && !Number.isFinite(value))
     return { type: "finite_number", msg: "Input should be a finite number" };
-  switch (expected) {
+  // Where null is allowed, it stands for the default, and is not worth a word.
+  const types = [expected].flat().filter((type) => type !== "null");
+  switch (types.join(",")) {
     case "integer":
       if (typeof value === "string")
         return {
@@ -93,11 +96,11 @@ function wrongType(expected: string, value: unknown): Description {
         msg: "Input should be a valid dictionary or object to extract fields from",
       };
     default:
-      return { type: "value_error", msg: `Value error, expected ${expected}` };
+      return { type: "value_error", msg: `Value error, expected ${types.join(" or ")}` };
   }
 }
 
-const count = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+const count = (n: unknown, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 function valueAt(body: unknown, path: (string | number)[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<string | number, unknown>)?.[key], body);

@@ -37,10 +37,9 @@ export class BodySchemas {
     for (const check of this.#checksOf(path)) check(body);
     const errors = this.errors(path, body);
     if (errors.length === 0) return;
-    const findings = errors.map(({ instancePath, params, message = "", keyword }) => ({
+    const findings = errors.map(({ instancePath, params, keyword, schema: expected, message = "" }) => ({
       path: `/body${instancePath}${params.missingProperty === undefined ? "" : `/${params.missingProperty}`}`,
-      message,
-      errorCode: keyword,
+      ...{ keyword, expected, message },
     }));
     throw invalidBody(...findings.map((finding) => fieldError(finding, body)));
   }

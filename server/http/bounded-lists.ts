@@ -36,13 +36,12 @@ function listChecker(reference: Schema, maxItems = Number.POSITIVE_INFINITY, doc
   const { type } = resolve(reference, document);
   const check = checker(reference, document);
   return (list: unknown[], pointer: string, body: unknown): void => {
-    const refuse = (path: string, message: string, keyword: string) =>
-      invalidBody(fieldError({ path, message, errorCode: keyword }, body));
-    if (list.length > maxItems)
-      throw refuse(pointer, `must NOT have more than ${maxItems} items`, "maxItems");
+    const refuse = (path: string, keyword: string, expected: unknown) =>
+      invalidBody(fieldError({ path, keyword, expected, message: "" }, body));
+    if (list.length > maxItems) throw refuse(pointer, "maxItems", maxItems);
     const types = type === undefined ? null : [type].flat();
     const wrong = types === null ? -1 : list.findIndex((entry) => !types.some((one) => isA(one, entry)));
-    if (wrong >= 0) throw refuse(`${pointer}/${wrong}`, `must be ${types}`, "type");
+    if (wrong >= 0) throw refuse(`${pointer}/${wrong}`, "type", types);
     if (check !== null)
       for (const [index, entry] of list.entries()) check(entry, `${pointer}/${index}`, body);
   };

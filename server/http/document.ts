@@ -9,6 +9,7 @@ export interface Schema {
   allOf?: Schema[];
   properties?: Record<string, Schema>;
   items?: Schema;
+  additionalProperties?: Schema | boolean;
   required?: string[];
   type?: string | string[];
   minimum?: number;
@@ -22,8 +23,14 @@ interface Content {
   content?: { "application/json"?: { schema: Schema } };
 }
 
+interface Parameter {
+  name: string;
+  schema: Schema;
+}
+
 interface OperationObject {
   requestBody?: Content & { $ref?: string };
+  parameters?: (Parameter | { $ref: string })[];
 }
 
 export interface Document {
@@ -33,6 +40,7 @@ export interface Document {
   components: {
     schemas: Record<string, Schema>;
     requestBodies: Record<string, Content>;
+    parameters: Record<string, Parameter>;
     responses: Record<string, unknown>;
   };
 }
@@ -61,7 +69,13 @@ export function requestSchema(document: Document, path: string): Schema {
   return resolve(content?.["application/json"]?.schema ?? {}, document);
 }
 
-/** The schema that is meant. */
+/** The parameters of an operation: of its path, its query and its headers. */
+export function parametersOf(document: Document, path: string, method: string): Parameter[] {
+  const { parameters = [] } = document.paths[path]?.[method.toLowerCase()] ?? {};
+  return parameters.map((one) => ("$ref" in one ? document.components.parameters[nameOf(one.$ref)]! : one));
+}
+
+/** The schema itself, where it is a reference. */
 export function resolve(schema: Schema, { components }: Document): Schema {
   return schema.$ref ? components.schemas[nameOf(schema.$ref)]! : schema;
 }

@@ -1,18 +1,20 @@
 import type { ErrorRequestHandler, Request, Response } from "express";
 import { invalidBody, type PublicError, publicError } from "../errors/errors.js";
-import { type Finding, fieldError } from "../errors/field-error.js";
+import { fieldError } from "../errors/field-error.js";
 import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
 import { EventStream } from "../streams/event-stream.js";
+import type { Document } from "./document.js";
 import { bounded, refusalLine } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
+import { validationFindings } from "./validation-findings.js";
 
 const LONGEST_PATH = 100;
 
 /** The one place where an error becomes a response, and a line of the log. */
-export function answerErrors(log: Log): ErrorRequestHandler {
+export function answerErrors(log: Log, document: Document): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
-    const error = toPublicError(thrown, req.body);
+    const error = toPublicError(thrown, req, document);
     logError(log, { thrown, error, req, res });
     const events = EventStream.of(res);
     if (events) return events.fail(error);
@@ -48,18 +50,12 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
   });
 }
 
-/** The error that a client is told of when this was thrown at this body. */
-function toPublicError(thrown: unknown, body: unknown): PublicError {
-  const { status, errors: findings } = (thrown ?? {}) as ValidationError;
-  return status === 400 && Array.isArray(findings)
-    ? invalidBody(...findings.map((finding) => fieldError(finding, body)))
-    : publicError(thrown);
-}
-
-/** Errors of express-openapi-validator. */
-interface ValidationError {
-  status?: number;
-  errors?: Finding[];
+/** The error that a client is told of when this was thrown. */
+function toPublicError(thrown: unknown, req: Request, document: Document): PublicError {
+  const findings = validationFindings(thrown, req, document);
+  return findings === null
+    ? publicError(thrown)
+    : invalidBody(...findings.map((finding) => fieldError(finding, req.body)));
 }
 
 /** An error's name, its message, which may quote a prompt, and where it was thrown. */

@@ -55,7 +55,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   });
   app.use(idempotency.handleError());
   app.use(countRefusals());
-  app.use(answerErrors(log));
+  app.use(answerErrors(log, document));
   return app;
 }
 
