@@ -9,7 +9,7 @@ import { requestId } from "./request-id.js";
 
 const LONGEST_PATH = 100;
 
-/** The one place where an error becomes a response, and a line of the log. */
+/** The one place that turns an error into a response and a log line. */
 export function answerErrors(log: Log): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = toPublicError(thrown, req.body);
@@ -48,7 +48,7 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
   });
 }
 
-/** The error that a client is told of when this was thrown at this body. */
+/** The error that the client gets. `body` is the request's, whose values the validator's findings are about. */
 function toPublicError(thrown: unknown, body: unknown): PublicError {
   const { status, errors: findings } = (thrown ?? {}) as ValidationError;
   return status === 400 && Array.isArray(findings)
@@ -62,7 +62,7 @@ interface ValidationError {
   errors?: Finding[];
 }
 
-/** An error's name, its message, which may quote a prompt, and where it was thrown. */
+/** An error's stack. With `hidesPrompts` it lacks the message, which may quote a prompt. */
 function stackOf(thrown: unknown, hidesPrompts = false): string {
   if (!(thrown instanceof Error)) return hidesPrompts ? typeof thrown : String(thrown);
   const { name, message, stack = "" } = thrown;
