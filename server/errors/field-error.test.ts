@@ -40,13 +40,13 @@ for (const [keyword, message, value, type, msg] of [
   ],
   ["format", 'must match format "x"', "a", "value_error", 'Value error, must match format "x"'],
 ] as const) {
-  test(`${message} (got ${JSON.stringify(value)}) is said as pydantic says ${type}`, () => {
+  test(`${message} (got ${JSON.stringify(value)}) becomes pydantic's ${type}`, () => {
     const finding = { path: "/body/x", message, errorCode: `${keyword}.openapi.validation` };
     assert.deepEqual(fieldError(finding, { x: value }), { loc: ["body", "x"], msg, type });
   });
 }
 
-test("an entry of a list is named by its number", () => {
+test("a list's entry has its index in loc", () => {
   const finding = { path: "/body/stop/1", message: "must be string", errorCode: "type.openapi.validation" };
   assert.deepEqual(fieldError(finding, { stop: ["a", 5] }).loc, ["body", "stop", 1]);
 });

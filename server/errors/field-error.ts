@@ -10,7 +10,7 @@ export interface Finding {
   errorCode?: string | undefined;
 }
 
-/** Says a finding in pydantic 2's words, which clients of FastAPI know. `body` is the body that it is about. */
+/** Words a finding as pydantic 2 does, which FastAPI's clients know. `body` is the request body that was validated. */
 export function fieldError(finding: Finding, body: unknown): FieldError {
   const loc = finding.path
     .split("/")
@@ -23,13 +23,13 @@ export function fieldError(finding: Finding, body: unknown): FieldError {
 type Description = Pick<FieldError, "msg" | "type">;
 
 function describe(keyword: string, message: string, value: unknown): Description {
-  // The validator passes ajv's sentence on, but not the limit in it.
+  // The validator passes on only ajv's sentence, so the limit is read from it.
   const limit = Number(/-?\d+(\.\d+)?(e[+-]?\d+)?/.exec(message)?.[0]);
   switch (keyword) {
     case "required":
       return { type: "missing", msg: "Field required" };
     case "type":
-      // Where null is the default, it is not worth a word.
+      // Nullable fields are null by default: clients needn't read about it.
       return wrongType(message.replace("must be ", "").replace(",null", ""), value);
     case "minimum":
       return { type: "greater_than_equal", msg: `Input should be greater than or equal to ${limit}` };
