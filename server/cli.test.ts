@@ -20,7 +20,7 @@ function jai(args: string[], environment: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-test("--help names the commands, and each command's --help its flags", () => {
+test("--help lists the commands, and a command's --help its flags", () => {
   const { status, stdout } = jai(["--help"]);
   assert.equal(status, 0);
   for (const name of ["import", "serve", "chat", "bench"])
@@ -30,7 +30,7 @@ test("--help names the commands, and each command's --help its flags", () => {
   for (const { flag } of Object.values(settings)) assert.ok(serve.stdout.includes(environmentName(flag)));
 });
 
-test("--version is the package's", () => {
+test("--version prints the package's version", () => {
   assert.match(jai(["--version"]).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
@@ -43,7 +43,7 @@ for (const args of [
   ["import"],
   ["chat", "hello"],
 ]) {
-  test(`"jai ${args.join(" ")}" is wrong usage: one line says so and where to read on, and the exit status is 2`, () => {
+  test(`"jai ${args.join(" ")}" is wrong usage: one line that points to --help, exit status 2`, () => {
     const { status, stdout, stderr } = jai(args);
     assert.equal(status, 2);
     assert.equal(stdout, "");
@@ -51,7 +51,7 @@ for (const args of [
   });
 }
 
-test("a bad value is one line and exits with 1", () => {
+test("a bad value is reported in one line, exit status 1", () => {
   assert.deepEqual(jai(["serve"], { JAI_PORT: "abc" }), {
     status: 1,
     stdout: "",
@@ -59,12 +59,12 @@ test("a bad value is one line and exits with 1", () => {
   });
 });
 
-test("a JAI_ name that no setting has is warned of in the log", () => {
+test("an unknown JAI_ variable gets a warning in the log", () => {
   const { stdout } = jai(["serve", "--model", "nowhere"], { JAI_PROT: "1" });
   assert.match(stdout, /^.* - WARNING - JAI_PROT: no such setting; did you mean JAI_PORT\?\n$/);
 });
 
-test("an import ends with the command that serves what it has made", {
+test("an import prints the command that serves the new folder", {
   skip: process.platform === "win32",
 }, (t) => {
   const root = mkdtempSync(join(tmpdir(), "jai import's-"));
@@ -85,7 +85,7 @@ test("an import ends with the command that serves what it has made", {
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  test(`${signal} while the server's modules load ends it with 0, before it has begun`, () => {
+  test(`${signal} while the server's modules load exits with 0`, () => {
     const sendAtOnce = `process.on("newListener", (name) => {
       if (name === "${signal}") setImmediate(() => process.kill(process.pid, name));
     });`;
@@ -96,7 +96,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
   });
 }
 
-test("under npm a relative path means the folder that npm was called in, but only for this package's own scripts", () => {
+test("relative paths start at the folder npm was called in, only for this package's own scripts", () => {
   const there = (environment: Record<string, string>) =>
     jai(["serve", "--model", "nowhere"], { INIT_CWD: tmpdir(), ...environment }).stderr.includes(
       join(tmpdir(), "nowhere"),

@@ -11,14 +11,15 @@ interface Command {
   /** Its flags, for `jai COMMAND --help`. */
   usage: string;
   /**
-   * Resolves when the command has done its work, or has been set going; `serve` goes on until a signal.
-   * @throws UsageError for wrong usage, and any error whose message is the one line that the user sees
+   * Resolves when the command is done; for `serve`, when the server is ready, which then runs until a signal.
+   * @throws UsageError for wrong usage
+   * @throws an error whose message is the one line that the user sees
    */
   run(args: string[]): Promise<void>;
 }
 
 const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
-  import: { summary: "make a model folder of a checkpoint", load: () => import("./cli/import.js") },
+  import: { summary: "turn a checkpoint into a model folder", load: () => import("./cli/import.js") },
   serve: {
     summary: "serve a model folder over HTTP",
     load: () => {
@@ -30,7 +31,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   bench: {
     summary: "measure tokens per second",
     load: () => {
-      // A text of its own, since the npm package comes without it.
+      // The npm package has no ops/bench: say so, where import() would say only "cannot find module".
       if (!existsSync(new URL("../ops/bench/index.js", import.meta.url)))
         throw new Error(
           "jai bench: expected a checkout of the repository, got the npm package, which has no benchmark",
@@ -49,7 +50,7 @@ const overview = [
   "  jai --version",
 ].join("\n");
 
-/** Runs a command line; resolves to the exit status, or to null where the process goes on by itself. */
+/** Runs a command line. Resolves to the exit status, or to null if Node should exit by itself, or go on serving. */
 async function main([name, ...args]: string[]): Promise<number | null> {
   if (name === "--version") return say(packageVersion());
   if (name === "--help" || name === "-h") return say(overview);
@@ -86,9 +87,9 @@ function packageVersion(): string {
   return JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
 }
 
-// npm runs a package's scripts in the package's folder, whatever folder the user is in and means by a relative path.
+// npm runs scripts in the package's folder, but the user means relative paths from the folder where they called npm.
 if (isNpmScript && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
 
 const status = await main(process.argv.slice(2));
-// At once: the threads of a server that could not start would keep the process alive.
+// Exit at once: the threads of a server that failed to start would keep the process alive.
 if (status !== null) process.exit(status);

@@ -24,13 +24,13 @@ for (const [text, at] of [
   ["nul", 0],
   ["]", 0],
 ] as const) {
-  test(`${JSON.stringify(text)} goes wrong at ${at}`, () => {
+  test(`the error in ${JSON.stringify(text)} is at ${at}`, () => {
     assert.throws(() => JSON.parse(text));
     assert.equal(jsonErrorAt(text), at);
   });
 }
 
-test("a text with one token too many or too few goes wrong where that token is", () => {
+test("with one token missing, the error is at the gap or after it", () => {
   const tokens = '{ "a" : [ 1 , true , { "b" : null } ] , "c" : { } }'.split(" ");
   for (let drop = 0; drop < tokens.length; drop++) {
     const text = tokens.filter((_, index) => index !== drop).join(" ");
@@ -43,6 +43,6 @@ test("a text with one token too many or too few goes wrong where that token is",
   }
 });
 
-test("fifty thousand open brackets are an early end", () => {
+test("fifty thousand open brackets give an error at the text's end", () => {
   assert.equal(jsonErrorAt("[".repeat(50_000)), 50_000);
 });

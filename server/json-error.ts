@@ -1,8 +1,8 @@
 type Expected = "value" | "value or ]" | "key" | "key or }" | "colon" | "comma or end" | "nothing";
 
 /**
- * Where a text that `JSON.parse` refuses goes wrong: the index of the first token that cannot stand there, or the length
- * of a text that ends too early. JavaScript's own message names a position only sometimes.
+ * Position of the error in a text that `JSON.parse` refuses: the index of the first wrong token, or the text's length
+ * if it ends too early. JavaScript's own message doesn't always have a position.
  */
 export function jsonErrorAt(text: string): number {
   const open: ("{" | "[")[] = [];
@@ -54,7 +54,7 @@ function skip(text: string, from: number): number {
   return at;
 }
 
-/** Past the string or the word that starts here. */
+/** End index of the string or word that starts at `start`. */
 function tokenEnd(text: string, start: number): number {
   let at = start + 1;
   if (text[start] !== '"') {

@@ -4,13 +4,13 @@ import { excerpt, render } from "./log.js";
 
 const noon = new Date(2026, 0, 31, 12, 0, 0);
 
-test("a line of text has the time, the logger, the level and the message", () => {
+test("a text line has the time, the logger, the level and the message", () => {
   const line = render({ level: "info", message: "ready" }, "text", noon);
   assert.equal(line, "2026-01-31 12:00:00 - jai-server - INFO - ready");
   assert.match(render({ level: "warn", message: "slow" }, "text", noon), / - WARNING - slow$/);
 });
 
-test("a line of JSON has the fields beside the message", () => {
+test("a JSON line has the fields beside the message", () => {
   const line = render({ level: "error", message: "lost", fields: { id: "a", tokens: 3 } }, "json", noon);
   assert.deepEqual(JSON.parse(line), {
     time: noon.toISOString(),
@@ -22,7 +22,7 @@ test("a line of JSON has the fields beside the message", () => {
   });
 });
 
-test("no message can forge a line or steer a terminal", () => {
+test("a message can't forge a line or steer a terminal", () => {
   const forged = "hello\n2026-01-31 12:00:00 - jai-server - INFO - forged\r\u001b[2J\u2028\u202e\0";
   const line = render({ level: "info", message: forged }, "text", noon);
   assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}]/u);

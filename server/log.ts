@@ -9,13 +9,13 @@ export interface LogOptions {
   logPrompts: "on" | "off";
 }
 
-/** One line per event. What a line says about a request comes in the fields too, for the JSON format. */
+/** One line per event. `fields` repeat a line's facts about a request, for the JSON format. */
 export type Log = Record<Level, (message: string, fields?: Readonly<Record<string, unknown>>) => void> & {
-  /** Lines have to leave out prompts, and whatever else may quote them. */
+  /** If true, callers must leave prompts, and all that may quote them, out of their lines. */
   readonly hidesPrompts?: boolean;
 };
 
-/** The level names of Python's logging, which readers of the old server's log look for. */
+/** Python's level names, as in the log of the replaced FastAPI server: tools that read it search for them. */
 const names: Record<string, string> = { error: "ERROR", warn: "WARNING", info: "INFO", debug: "DEBUG" };
 
 /** Logs to standard output. */
@@ -55,13 +55,13 @@ export function render(
 
 /** The first 50 characters of a text, on one line. */
 export function excerpt(text: string): string {
-  // Far enough for 50 characters of two units each, without walking a long prompt.
+  // 102 units hold 51 characters of two units each: no need to walk a long prompt.
   const characters = [...text.slice(0, 102)];
   const start = characters.slice(0, 50).join("");
   return escapeControls(characters.length > 50 ? `${start}…` : start);
 }
 
-/** Writes control characters out, so that a prompt can't forge a line or steer a terminal. */
+/** Escapes control characters, so that a prompt can't forge a log line or steer a terminal. */
 export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";

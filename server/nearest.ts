@@ -1,4 +1,4 @@
-/** The one of these names that takes the fewest edits, `most` of them at most; null where all take more. */
+/** The known name that is the fewest edits away; null if none is within `most` edits. */
 export function nearest(name: string, known: Iterable<string>, most: number): string | null {
   let best: string | null = null;
   let least = most + 1;
@@ -10,7 +10,7 @@ export function nearest(name: string, known: Iterable<string>, most: number): st
   return best;
 }
 
-/** How many characters are to be inserted, left out, replaced or exchanged with the next: optimal string alignment. */
+/** Edit distance with swaps of neighbours (optimal string alignment). */
 function editsBetween(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, at) => at);

@@ -15,7 +15,7 @@ const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 function startChat(context: TestContext, args: string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [cli, "chat", ...args], { env: { PATH: process.env.PATH, ...env } });
   context.after(() => child.kill("SIGKILL"));
-  // One that can't start reads nothing.
+  // A chat that fails to start closes its input, and writing to it then raises EPIPE.
   child.stdin.on("error", () => {});
   const end = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]).then(
     ([stdout, stderr, [status]]) => ({ status, stdout, stderr }),
@@ -23,7 +23,7 @@ function startChat(context: TestContext, args: string[], env: Record<string, str
   return { child, end };
 }
 
-test("each line is a question to /chat, with the fields of the flags; empty lines are none; the end ends it with 0", async (context) => {
+test("each non-empty line is sent to /chat with the flags' fields; the end of input exits with 0", async (context) => {
   const { url, jobs } = await serveStandIn(context);
   const { child, end } = startChat(context, ["--url", url, "--temperature", "0.5", "--max-tokens", "3"]);
   child.stdin.end("one\n \n두 번째");
@@ -35,7 +35,7 @@ test("each line is a question to /chat, with the fields of the flags; empty line
   ]);
 });
 
-test("Ctrl-C during an answer ends it with 0, and cancels the request", async (context) => {
+test("Ctrl-C during an answer exits with 0 and cancels the request", async (context) => {
   const { url, jobs, until } = await serveStandIn(context, { hold: true });
   const { child, end } = startChat(context, ["--url", url]);
   child.stdin.write("one\n");
@@ -45,7 +45,7 @@ test("Ctrl-C during an answer ends it with 0, and cancels the request", async (c
   await until(() => jobs[0]!.cancelled);
 });
 
-test("what the server has against a question is one line, and ends a pipe with 1", async (context) => {
+test("the server's error is printed in one line, and chat on a pipe exits with 1", async (context) => {
   const { url, queue } = await serveStandIn(context, { maxTokens: 10 });
   const tooLong = startChat(context, ["--url", url, "--max-tokens", "11"]);
   tooLong.child.stdin.end("one\ntwo\n");
@@ -60,7 +60,7 @@ test("what the server has against a question is one line, and ends a pipe with 1
   assert.equal((await late.end).stderr, "the server answered 503: The server is shutting down\n");
 });
 
-test("a server with keys gets the one of --key or JAI_API_KEY, and nobody reads it again", async (context) => {
+test("the key comes from --key or JAI_API_KEY, and no output or log line shows it", async (context) => {
   const KEY = "a-key-of-the-test";
   const callers = new Callers([{ name: "test", hash: hashKey(KEY), priority: 0, limits: unlimited }]);
   const { url, lines } = await serveStandIn(context, { callers });
@@ -81,7 +81,7 @@ test("a server with keys gets the one of --key or JAI_API_KEY, and nobody reads 
   assert.doesNotMatch(JSON.stringify([seen, lines]), /a-key-of|another-key/);
 });
 
-test("no server, or another one, is one line and ends with 1", async (context) => {
+test("no server, or one that is not jai-server, is reported in one line, exit status 1", async (context) => {
   const other = createServer((_req, res) => res.end("<html>")).listen(0, "127.0.0.1");
   await once(other, "listening");
   const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;

@@ -8,7 +8,7 @@ export const usage = [
   "  --url URL          the server; default http://127.0.0.1:8000",
   "  --temperature T    how freely to choose; 0 always takes the likeliest token",
   "  --max-tokens N     how long an answer may get",
-  "  --key KEY          for a server with keys; better JAI_API_KEY, which no list of processes shows",
+  "  --key KEY          for a server with keys; JAI_API_KEY is safer: it is in no process list",
 ].join("\n");
 
 const flags = {
@@ -19,17 +19,17 @@ const flags = {
 } as const;
 
 interface Options {
-  /** Ends with a slash, so that it may have a path. */
+  /** Ends with a slash, so that paths are resolved below it. */
   url: string;
-  /** Goes to this server alone, and into no message. */
+  /** Secret: sent to this server only, never part of a message. */
   key: string | undefined;
   fields: { temperature?: number; max_tokens?: number };
 }
 
 /**
- * Asks a running server each line of standard input, and prints its answers, until the input ends or a Ctrl-C.
- * @throws an error whose one line says what the server, or its absence, has against a question; at a terminal only the
- * first, as there the next question may fare better
+ * Sends each line of standard input to a running server and prints the answers, until the input ends or Ctrl-C.
+ * @throws an error with a one-line message if the server can't be reached at the start, or fails to answer a question.
+ * At a terminal a failed question only prints its error: the next one may succeed.
  */
 export async function run(args: string[]): Promise<void> {
   const { url, key, fields } = parse(args);
@@ -41,7 +41,7 @@ export async function run(args: string[]): Promise<void> {
     process.stdout.write("\n");
     process.exit(0);
   };
-  // At a terminal Ctrl-C comes as a key, else as a signal.
+  // readline reads Ctrl-C as a key at a terminal; elsewhere it is a signal.
   lines.on("SIGINT", stop);
   process.on("SIGINT", stop);
   const prompt = () => {
@@ -74,10 +74,10 @@ function nameOf({ model }: Record<string, unknown>): string {
   return String((model as { name?: unknown } | undefined)?.name ?? "a model");
 }
 
-/** GETs a path, or POSTs a body to it. @throws an error whose one line says what went wrong */
+/** GETs a path, or POSTs a body to it. @throws an error with a one-line message */
 async function ask({ url, key }: Server, path: string, body?: object): Promise<Record<string, unknown>> {
   const init = {
-    // Of the ways to send a key the one that fetch takes back when it is redirected to another server.
+    // Authorization, not X-API-Key: fetch drops only the former when it is redirected to another server.
     headers: { ...(key && { authorization: `Bearer ${key}` }), "content-type": "application/json" },
     ...(body && { method: "POST", body: JSON.stringify(body) }),
   };

@@ -5,12 +5,12 @@ import { isNpmScript, isNpx } from "./npm.js";
 export const usage = [
   "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
   "",
-  "  CKPT                     what torch.save wrote",
+  "  CKPT                     a checkpoint file of torch.save",
   "  --tokenizer FILE         its Hugging Face tokenizer.json",
   "  --out DIR                the model folder to make",
   "  --precision int8|fp32    default int8",
   "  --heads N                attention heads, for checkpoints that don't say",
-  "  --name NAME              what /health calls the model; default: the folder's name",
+  "  --name NAME              the model's name in /health; default: the folder's name",
 ].join("\n");
 
 const flags = {
@@ -23,7 +23,7 @@ const flags = {
 
 const BAR_WIDTH = 30;
 
-/** Makes a model folder. @throws an error whose one line says why it can't */
+/** Makes a model folder. @throws an error with a one-line message */
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<void> {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-/** A path as a shell takes it for one word. */
+/** A path quoted, if need be, so that a shell reads it as one word. */
 function shellQuoted(path: string): string {
   if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
   return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
@@ -71,7 +71,7 @@ function parse(args: string[]): ImportOptions {
   };
 }
 
-/** What int8 costs, in one line, and what to do where that is much. */
+/** One line on how much int8 changes the model's predictions, with advice if that is a lot. */
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
@@ -79,7 +79,7 @@ function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
 
 const PHASE_WIDTH = "calibrating".length;
 
-/** Redraws the phase's bar; a phase that is done keeps its line. */
+/** Redraws the phase's progress bar; a finished phase keeps its line. */
 function drawProgress(phase: ImportPhase, share: number): void {
   const filled = Math.round(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);

@@ -1,10 +1,10 @@
 const { npm_package_name: owner, npm_lifecycle_event: script } = process.env;
 
-/** Whether this process is `npm start` or `npm run jai`, and not merely somewhere below an npm of somebody else's. */
+/** Whether `npm start` or `npm run jai` of this package started the process, rather than another package's script. */
 export const isNpmScript = owner === "jai-server" && (script === "start" || script === "jai");
 
-/** Whether it is `npx jai`, which is no command on the PATH. */
+/** Whether `npx jai` started it. Then `jai` may not be on the PATH. */
 export const isNpx = script === "npx";
 
-/** Whether it runs below any npm, as `npx jai` and other packages' scripts do: npm hands signals on. */
+/** Whether it runs below any npm (`npx jai`, a script of any package). npm forwards signals to its shell. */
 export const isBelowNpm = script !== undefined;

@@ -9,18 +9,18 @@ import { fileURLToPath } from "node:url";
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 
-test("below npm, whose shell dies of a signal that it doesn't hand on, the server finishes and ends", {
+test("below npm, the server shuts down when npm's shell dies of a signal without forwarding it", {
   skip: process.platform === "win32",
 }, async (t) => {
   const data = mkdtempSync(join(tmpdir(), "jai-below-npm-"));
   t.after(() => rmSync(data, { recursive: true }));
-  // The second command keeps the shell from making room for the first.
+  // A second command keeps the shell alive: with only one, it would exec it and be replaced.
   const shell = spawn("sh", ["-c", `"${process.execPath}" "${cli}" serve --port 0; true`], {
     env: { ...process.env, npm_lifecycle_event: "npx", npm_package_name: "another", JAI_DATA_DIR: data },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: string[] = [];
-  // Until the server, which holds the other end, is gone.
+  // The loop ends when the server exits: it holds the pipe's other end.
   for await (const line of createInterface({ input: shell.stdout })) {
     lines.push(line.replace(/^.* - INFO - /, ""));
     if (line.includes("ready:")) shell.kill("SIGTERM");

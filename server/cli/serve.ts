@@ -7,16 +7,16 @@ import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 
-/** A signal that npm repeats comes within this time. */
+/** npm forwards a signal within this time, in milliseconds. */
 const ECHO_MS = 500;
-/** How often it is looked whether npm's shell is still there. */
+/** Interval of the check that npm's shell is still alive. */
 const PARENT_MS = 500;
 
-/** Serves until a signal ends it. @throws an error whose one line says why it can't start */
+/** Serves until a signal ends it. @throws an error with a one-line message if it can't start */
 export async function run(args: string[]): Promise<void> {
   const config = readConfig(args, process.env);
   const log = createLog(config);
-  // A log whose reader has gone is no reason to end.
+  // When the log's reader closes the pipe, the server goes on.
   process.stdout.on("error", () => {});
   for (const line of unknownSettings(process.env)) log.warn(line);
   const server = await JaiServer.open(config, log);
@@ -33,7 +33,7 @@ function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void
   let firstAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
-      // npm hands on the Ctrl-C that the terminal has sent here already.
+      // Ctrl-C arrives twice below npm: from the terminal, and forwarded by npm. The second one is ignored.
       if (!isBelowNpm || performance.now() - firstAt > ECHO_MS) process.exit(128 + constants.signals[signal]);
       return;
     }
@@ -43,7 +43,7 @@ function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void
   };
   handleSignals(stop);
   if (!isBelowNpm) return;
-  // A signal to npm goes on to the shell below it, which dies of it and doesn't tell this process.
+  // npm forwards a signal only to its shell, which dies of it without telling this process: watch for its death.
   const parent = process.ppid;
   const watching = setInterval(() => {
     if (process.ppid === parent) return;

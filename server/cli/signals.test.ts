@@ -6,8 +6,8 @@ import { test } from "node:test";
 const signals = new URL("./signals.js", import.meta.url);
 
 for (const [where, terminal, expected] of [
-  ["at a terminal a hang-up stops it", true, "SIGHUP"],
-  ["away from a terminal a hang-up is ignored, and SIGTERM still stops it", undefined, "SIGTERM"],
+  ["at a terminal SIGHUP stops it", true, "SIGHUP"],
+  ["without a terminal SIGHUP is ignored, and SIGTERM still stops it", undefined, "SIGTERM"],
 ] as const)
   test(where, { skip: process.platform === "win32" && "needs POSIX" }, async () => {
     const child = spawn(process.execPath, [

@@ -1,19 +1,19 @@
-/** Nothing is under way at first, and the end of the process closes whatever is open. */
+/** At first no request is under way, so a signal just exits. */
 let onSignal = (_signal: "SIGTERM" | "SIGINT" | "SIGHUP"): void => process.exit(0);
 
 /**
- * From now on SIGTERM and SIGINT end the process with 0, and so does a hang-up of its own terminal; away from one, as
- * under nohup, SIGHUP is ignored. Needs to come first: loading a server's modules takes a while.
+ * From now on SIGTERM and SIGINT end the process with status 0, and so does SIGHUP at a terminal. Without a terminal,
+ * as under nohup, SIGHUP is ignored. Call this first: a signal may come while the server's modules load.
  */
 export function catchSignals(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => onSignal(signal));
-  // A handler even where nothing is to happen: Node drops the "ignored" that nohup hands down.
+  // Without a handler SIGHUP would kill the process even under nohup: Node resets inherited ignored signals.
   process.on("SIGHUP", () => {
     if (process.stdout.isTTY) onSignal("SIGHUP");
   });
 }
 
-/** Has caught signals do something else. */
+/** Replaces what caught signals do. */
 export function handleSignals(handler: typeof onSignal): void {
   onSignal = handler;
 }

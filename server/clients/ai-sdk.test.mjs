@@ -30,7 +30,7 @@ describe("the AI SDK", { skip }, () => {
   });
   after(() => Promise.all(cleanUp.map((callback) => callback())));
 
-  it("generates a text, with its usage and reason", async () => {
+  it("generates a text, with usage and finish reason", async () => {
     const { text, usage, finishReason, response } = await ai.generateText({ model, prompt, seed: 7 });
     assert.ok(text.length > 10);
     assert.equal(finishReason, "stop");
@@ -38,7 +38,7 @@ describe("the AI SDK", { skip }, () => {
     assert.match(response.id, /^chatcmpl-/);
   });
 
-  it("streams what it generates whole", async () => {
+  it("streams the same text that it generates", async () => {
     const settings = { model, prompt, seed: 8, temperature: 0.9 };
     const whole = await ai.generateText(settings);
     const stream = ai.streamText(settings);
@@ -64,7 +64,7 @@ describe("the AI SDK", { skip }, () => {
     assert.ok(text.length > 0);
   });
 
-  it("stops at a text, and at a length", async () => {
+  it("stops at a stop text, and at a length", async () => {
     const ask = (fields) => ai.generateText({ model, prompt, temperature: 0, ...fields });
     const { text } = await ask({});
     const stop = text.slice(8, 11);
@@ -86,7 +86,7 @@ describe("the AI SDK", { skip }, () => {
     assert.ok(text.length > 0);
   });
 
-  it("gets log-probabilities and several choices by the provider's own options", async () => {
+  it("gets log-probabilities and several choices with provider options", async () => {
     const { response } = await ai.generateText({
       model,
       prompt,
@@ -146,7 +146,7 @@ describe("the AI SDK", { skip }, () => {
       });
     });
 
-  it("tells of a stream that fails midway", async () => {
+  it("reports a stream that fails midway", async () => {
     const errors = [];
     const stream = ai.streamText({
       model,
@@ -185,7 +185,7 @@ describe("the AI SDK", { skip }, () => {
 });
 
 describe("the AI SDK with a server that is full", { skip }, () => {
-  it("tries again after as long as it was told to", async (context) => {
+  it("retries after the time in Retry-After", async (context) => {
     const { server, baseURL } = await serve(context, { JAI_CONCURRENCY: "1", JAI_QUEUE_LIMIT: "0" });
     const letGo = await occupy(server);
     const { statuses, fetch } = watchedFetch((status) => (status === 503 ? letGo() : undefined));
@@ -193,7 +193,7 @@ describe("the AI SDK with a server that is full", { skip }, () => {
     const began = performance.now();
     const { text } = await ai.generateText({ model, prompt, maxOutputTokens: 5, maxRetries: 1 });
     assert.deepEqual(statuses, [503, 200]);
-    assert.ok(performance.now() - began >= 1000, "it waited as it was told");
+    assert.ok(performance.now() - began >= 1000, "it waited for Retry-After");
     assert.ok(text.length > 0);
   });
 });

@@ -1,10 +1,10 @@
-// What the tests of one client share: the client, if it is installed, and servers for it.
+// Helpers of the client tests: they load a client if it is installed, and start servers for it.
 import { fileURLToPath } from "node:url";
 import { ServerProcess } from "../../dist/ops/server-process.js";
 
 export const modelDir = fileURLToPath(new URL("../../models/jai-small", import.meta.url));
 
-/** The modules of these names, or why tests that need them are skipped. */
+/** Imports modules. `skip` is the reason to skip tests if they aren't installed, else false. */
 export async function load(...names) {
   try {
     return { modules: await Promise.all(names.map((name) => import(name))), skip: false };
@@ -17,14 +17,14 @@ export async function load(...names) {
   }
 }
 
-/** A server that is ready, and ends with the tests of `context`. */
+/** Starts a server and waits until it is ready. It stops after the tests of `context`. */
 export async function serve(context, settings = {}) {
   const server = await ServerProcess.ready(modelDir, settings);
   context.after(() => server.stop());
   return { server, baseURL: `http://127.0.0.1:${server.port}/v1` };
 }
 
-/** Asks until nothing runs and nothing waits; bounded by the test's own time. */
+/** Resolves when no request runs or waits; the test's own timeout bounds it. */
 export async function idle(server) {
   for (;;) {
     const { queue } = JSON.parse((await server.request("GET", "/health")).text);
@@ -33,10 +33,10 @@ export async function idle(server) {
   }
 }
 
-/** Keeps one slot for itself, for a second or until it is told to let go. */
+/** Occupies one slot, for about a second or until the returned function is called. */
 export async function occupy(server) {
   const body = { prompt: "x", max_tokens: 1000, ignore_eos: true };
-  // What others are told to wait goes by the pace; a server that has answered nothing yet supposes a slow one.
+  // Retry-After depends on the measured pace; before its first answer, a server assumes a slow one.
   await server.request("POST", "/generate", { ...body, max_tokens: 300 });
   const leaving = new AbortController();
   const began = withResolvers();
@@ -49,7 +49,7 @@ export async function occupy(server) {
   };
 }
 
-/** A fetch that notes the status of every answer, and calls back with it. */
+/** A fetch that collects the status of every answer and passes it to `onStatus`. */
 export function watchedFetch(onStatus = () => {}) {
   const statuses = [];
   const watched = async (...request) => {

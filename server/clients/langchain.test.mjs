@@ -8,7 +8,7 @@ const [langchain, core, zod] = modules;
 
 const question = "판교에서 백엔드 개발자 채용하는 곳 알려줘";
 
-/** A token may be a part of a character, so that only the bytes of all of them are the text. */
+/** A token may be part of a character: only the tokens' bytes joined are the text. */
 const textOf = ({ content }) => Buffer.from(content.flatMap(({ bytes }) => bytes)).toString();
 
 describe("LangChain", { skip }, () => {
@@ -38,7 +38,7 @@ describe("LangChain", { skip }, () => {
     assert.equal(response_metadata.finish_reason, "stop");
   });
 
-  it("streams what it gives whole, with the usage", async () => {
+  it("streams the same text that it invokes, with the usage", async () => {
     const model = chat({ modelKwargs: { seed: 8 }, maxTokens: 60 });
     const whole = await model.invoke(question);
     let gathered = null;
@@ -73,7 +73,7 @@ describe("LangChain", { skip }, () => {
     assert.equal(generations[0].length, 3);
     for (const { text, message } of generations[0]) {
       const { logprobs } = message.response_metadata;
-      // LangChain passes on the log-probabilities of the last choice alone.
+      // LangChain passes on only the last choice's log-probabilities.
       if (logprobs) assert.equal(textOf(logprobs), text);
     }
     const { response_metadata, content } = await chat(fields).invoke(question);
@@ -81,7 +81,7 @@ describe("LangChain", { skip }, () => {
     assert.equal(response_metadata.logprobs.content[0].top_logprobs.length, 2);
   });
 
-  it("stops at a text", async () => {
+  it("stops at a stop text", async () => {
     const model = chat({ temperature: 0 });
     const { content } = await model.invoke(question);
     const stop = content.slice(8, 11);
@@ -142,7 +142,7 @@ describe("LangChain", { skip }, () => {
   ])
     it(`throws the SDK's own error for ${what}`, async () => {
       await assert.rejects(chat(fields).invoke(messages), (error) => {
-        // LangChain has its own errors for some of them, with the SDK's as their cause.
+        // LangChain wraps some errors: the SDK's is then their cause.
         const { status: got, code: gotCode } = error.status === undefined ? error.cause : error;
         assert.deepEqual([got, gotCode], [status, code], `${error}`);
         return true;
@@ -165,7 +165,7 @@ describe("LangChain", { skip }, () => {
 });
 
 describe("LangChain with a server that is full", { skip }, () => {
-  it("tries again after as long as it was told to", async (context) => {
+  it("retries after the time in Retry-After", async (context) => {
     const { server, baseURL } = await serve(context, { JAI_CONCURRENCY: "1", JAI_QUEUE_LIMIT: "0" });
     const letGo = await occupy(server);
     const { statuses, fetch } = watchedFetch((status) => (status === 503 ? letGo() : undefined));

@@ -30,7 +30,7 @@ describe("the openai client", { skip }, () => {
     await assert.rejects(client.models.retrieve("gpt-4"), OpenAI.NotFoundError);
   });
 
-  it("chats, and the same again with the same seed", async () => {
+  it("chats, and the same seed gives the same text", async () => {
     const ask = () => client.chat.completions.create({ model, messages, seed: 7, user: "somebody" });
     const first = await ask();
     assert.ok(first.choices[0].message.content.length > 10);
@@ -40,7 +40,7 @@ describe("the openai client", { skip }, () => {
     assert.equal(first._request_id, first.id.replace("chatcmpl-", ""));
   });
 
-  it("streams what it gives whole, with the usage at the end", async () => {
+  it("streams the same text, with the usage at the end", async () => {
     const body = { model, messages, seed: 8, max_completion_tokens: 60 };
     const whole = await client.chat.completions.create(body);
     const stream = await client.chat.completions.create({
@@ -64,7 +64,7 @@ describe("the openai client", { skip }, () => {
     assert.ok(deltas.filter((delta) => delta !== "").length > 1);
   });
 
-  it("gathers a stream by the SDK's own runner", async () => {
+  it("reads a stream with the SDK's own runner", async () => {
     const runner = client.chat.completions.stream({ model, messages, n: 2, seed: 3, logprobs: true });
     const { choices } = await runner.finalChatCompletion();
     assert.equal(choices.length, 2);
@@ -78,7 +78,7 @@ describe("the openai client", { skip }, () => {
       );
   });
 
-  it("gets n texts, of which each is its own seed's", async () => {
+  it("gets n texts, each with its own seed", async () => {
     const ask = (fields) => client.chat.completions.create({ model, messages, max_tokens: 40, ...fields });
     const { choices } = await ask({ n: 3, seed: 20, temperature: 1.2 });
     const texts = choices.map(({ message }) => message.content);
@@ -103,13 +103,13 @@ describe("the openai client", { skip }, () => {
     assert.equal(Buffer.from(bytes).toString(), choices[0].message.content);
     for (const { token, logprob, top_logprobs } of content) {
       assert.equal(top_logprobs.length, 3);
-      assert.equal(top_logprobs[0].token, token, "greedy takes the likeliest");
+      assert.equal(top_logprobs[0].token, token, "greedy picks the likeliest");
       assert.equal(top_logprobs[0].logprob, logprob);
       assert.ok(logprob <= 0);
     }
   });
 
-  it("stops at a text, which is not told", async () => {
+  it("stops at a stop text, which is left out", async () => {
     const ask = (fields) => client.chat.completions.create({ model, messages, temperature: 0, ...fields });
     const whole = (await ask({})).choices[0].message.content;
     const stop = whole.slice(8, 11);
@@ -118,7 +118,7 @@ describe("the openai client", { skip }, () => {
     assert.equal(choices[0].finish_reason, "stop");
   });
 
-  it("bends the choice of tokens by a bias", async () => {
+  it("applies logit_bias", async () => {
     const { tokens } = JSON.parse((await server.request("POST", "/tokenize", { prompt: "서울" })).text);
     const { choices } = await client.chat.completions.create({
       model,
@@ -149,7 +149,7 @@ describe("the openai client", { skip }, () => {
     assert.equal(streamed, text);
   });
 
-  it("scores a text as lm-eval-harness asks for it: echo, log-probabilities, and one token more", async () => {
+  it("scores a text as lm-eval-harness does: echo, log-probabilities, one more token", async () => {
     const text = "서울에서 React 개발자를 채용합니다.";
     const ask = (fields) =>
       client.completions.create({ model, prompt: text, echo: true, logprobs: 1, temperature: 0, ...fields });
@@ -165,7 +165,7 @@ describe("the openai client", { skip }, () => {
     );
   });
 
-  it("picks the best of several by their log-probabilities", async () => {
+  it("picks the best of several texts by their mean log-probability", async () => {
     const ask = (fields) =>
       client.completions.create({ model, prompt, max_tokens: 8, seed: 4, logprobs: 0, ...fields });
     const mean = ({ logprobs: { token_logprobs: all } }) =>
@@ -227,7 +227,7 @@ describe("the openai client", { skip }, () => {
       { status: 404, code: "model_not_found", param: "model" },
     ],
     [
-      "a path that isn't there",
+      "an unknown path",
       () => client.embeddings.create({ model, input: "x" }),
       "NotFoundError",
       { status: 404, code: "unknown_url" },
@@ -268,7 +268,7 @@ describe("the openai client", { skip }, () => {
     await idle(server);
   });
 
-  it("parses what its zod helper asks for", async () => {
+  it("parses an answer with its zod helper", async () => {
     const Posting = zod.z.object({ city: zod.z.enum(["서울", "판교"]), remote: zod.z.boolean() });
     const { choices } = await client.chat.completions.parse({
       model,
@@ -279,7 +279,7 @@ describe("the openai client", { skip }, () => {
     assert.ok(Posting.safeParse(choices[0].message.parsed).success);
   });
 
-  it("holds a text to a regular expression, and refuses one that isn't", async () => {
+  it("constrains a text to a regular expression, and refuses an invalid one", async () => {
     const ask = (regex) =>
       client.chat.completions.create({ model, messages, seed: 2, max_tokens: 20, regex });
     const { choices } = await ask("(서울|판교)[0-9]{3}");
@@ -290,7 +290,7 @@ describe("the openai client", { skip }, () => {
     });
   });
 
-  it("parses what json_object makes", async () => {
+  it("gets valid JSON with json_object", async () => {
     const { choices } = await client.chat.completions.create({
       model,
       messages,
@@ -298,7 +298,7 @@ describe("the openai client", { skip }, () => {
       n: 8,
       response_format: { type: "json_object" },
     });
-    // An object has no end that it must come to.
+    // An object may grow until max_tokens: only the texts that ended by themselves are whole.
     const ended = choices.filter(({ finish_reason }) => finish_reason === "stop");
     assert.ok(ended.length > 0);
     for (const { message } of ended) assert.equal(typeof JSON.parse(message.content), "object");
@@ -306,7 +306,7 @@ describe("the openai client", { skip }, () => {
 });
 
 describe("the openai client of a server that is full", { skip }, () => {
-  it("is told so, and tries again after as long as it was told to", async (context) => {
+  it("gets a 503, and retries after the time in Retry-After", async (context) => {
     const { server, baseURL } = await serve(context, { JAI_CONCURRENCY: "1", JAI_QUEUE_LIMIT: "0" });
     let letGo = await occupy(server);
     const impatient = new OpenAI({ baseURL, apiKey: "none", maxRetries: 0 });
@@ -325,11 +325,11 @@ describe("the openai client of a server that is full", { skip }, () => {
     const began = performance.now();
     const { choices } = await patient.chat.completions.create(body);
     assert.deepEqual(statuses, [503, 200]);
-    assert.ok(performance.now() - began >= 1000, "it waited as it was told");
+    assert.ok(performance.now() - began >= 1000, "it waited for Retry-After");
     assert.equal(choices.length, 1);
   });
 
-  it("is told of its own share as a rate limit", async (context) => {
+  it("gets a rate limit error when its own share of the queue is full", async (context) => {
     const settings = { JAI_CONCURRENCY: "1", JAI_QUEUE_LIMIT: "8", JAI_QUEUE_LIMIT_CALLER: "0" };
     const { server, baseURL } = await serve(context, settings);
     const letGo = await occupy(server);

@@ -21,7 +21,7 @@ const statusesOfNoOperation: Record<string, number> = {
   OpenAiExpectationFailed: 417,
 };
 
-/** Status of each of openapi.yaml's error responses: from the operations, but for those that no operation has. */
+/** Status of a response component of openapi.yaml: from the operations that use it, else from the table above. */
 function statusOf(name: string): number {
   const statuses = new Set<number>();
   for (const path of Object.values(document.paths)) {
@@ -36,7 +36,7 @@ function statusOf(name: string): number {
   return [...statuses][0]!;
 }
 
-test("the table of errors and openapi.yaml say the same", () => {
+test("the table of errors and openapi.yaml agree", () => {
   const documented: Record<string, { status: number; detail: unknown }> = {};
   for (const [name, response] of Object.entries(document.components.responses)) {
     if (name === "Page") continue;
@@ -55,13 +55,13 @@ test("the table of errors and openapi.yaml say the same", () => {
       documented[code] ??= { status, detail: value.error.message };
     }
   }
-  // A 422's detail is the list of the fields that are wrong.
+  // A 422 is not compared by text: its detail is a list of wrong fields.
   const { detail } = documented.invalid_body!;
   assert.ok(Array.isArray(detail));
   assert.deepEqual(documented, { ...errors, invalid_body: { status: 422, detail } });
 });
 
-test("an error's body is FastAPI's", () => {
+test("an error's body has FastAPI's form", () => {
   assert.deepEqual(new PublicError("queue_full", { retryAfter: 3 }).body, { detail: "The queue is full" });
   const field = { loc: ["body", "prompt"], msg: "Field required", type: "missing" };
   assert.deepEqual(invalidBody(field).body, { detail: [field] });

@@ -1,6 +1,6 @@
 /**
- * Every error that a client can get: its status and what the body's `detail` says. openapi.yaml holds one example for
- * each, under the same name; a test keeps the two alike.
+ * Every error that a client can get: its status and the body's `detail`. openapi.yaml has one example for each, under
+ * the same name; a test keeps the two alike.
  */
 export const errors = {
   malformed_request: { status: 400, detail: "The request is not valid HTTP" },
@@ -28,9 +28,9 @@ export const errors = {
   rate_limited: { status: 429, detail: "This key's requests of a minute are used up" },
   tokens_limited: { status: 429, detail: "This key's tokens of a minute are used up or held" },
   quota_used_up: { status: 429, detail: "This key's tokens of a day are used up or held" },
-  concurrency_limited: { status: 429, detail: "As many requests of this key run as may at once" },
+  concurrency_limited: { status: 429, detail: "This key already runs as many requests at once as it may" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
-  caller_queue_full: { status: 429, detail: "The queue holds as many requests of this caller as it takes" },
+  caller_queue_full: { status: 429, detail: "This caller's share of the queue is full" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },
   job_interrupted: { status: 500, detail: "The job was interrupted too often" },
@@ -55,16 +55,16 @@ export interface FieldError {
 }
 
 export interface PublicErrorOptions {
-  /** In place of the table's: more of it, or the wrong fields for `invalid_body`. */
+  /** Replaces the table's text: with a more detailed one, or with the wrong fields for `invalid_body`. */
   detail?: string | FieldError[];
-  /** Whole seconds after which it may go well; becomes `Retry-After`. */
+  /** Whole seconds after which a retry may succeed; becomes `Retry-After`. */
   retryAfter?: number;
   headers?: Readonly<Record<string, string>>;
-  /** Told to the operator alone, in the log. */
+  /** Details for the operator: go to the log only. */
   inner?: string;
 }
 
-/** An error that a client is told by its code. Anything else that is thrown becomes `internal`. */
+/** An error that clients see. Any other thrown value reaches them as `internal`. */
 export class PublicError extends Error {
   override name = "PublicError";
   readonly code: ErrorCode;
@@ -89,10 +89,10 @@ export class PublicError extends Error {
   }
 }
 
-/** pydantic's own word before the message. */
+/** Drops the prefix that pydantic puts before a message. */
 const withoutKind = (message: string) => message.replace(/^Value error, /, "");
 
-/** The error that a client is told of when this was thrown. */
+/** The error that the client gets for a thrown value. */
 export function publicError(thrown: unknown): PublicError {
   return thrown instanceof PublicError ? thrown : new PublicError("internal");
 }
@@ -102,9 +102,9 @@ export function invalidBody(...fields: FieldError[]): PublicError {
 }
 
 /**
- * An error that openapi.yaml can't find in a body.
+ * A 422 for a rule that openapi.yaml can't express.
  * @param path of the field in the body
- * @param message what was expected of it, and what came
+ * @param message what was expected, and what came
  */
 export function invalidField(path: (string | number)[], message: string): PublicError {
   return invalidBody({ loc: ["body", ...path], msg: `Value error, ${message}`, type: "value_error" });

@@ -31,13 +31,13 @@ for (const [keyword, expected, value, type, msg] of [
   ["type", ["array", "object"], 5, "value_error", "Value error, expected array or object"],
   ["format", "x", "a", "value_error", "Value error, ajv's words"],
 ] as const) {
-  test(`${keyword} ${expected} (got ${JSON.stringify(value)}) is said as pydantic says ${type}`, () => {
+  test(`${keyword} ${expected} (got ${JSON.stringify(value)}) becomes pydantic's ${type}`, () => {
     const finding = { path: "/body/x", keyword, expected, message: "ajv's words" };
     assert.deepEqual(fieldError(finding, { x: value }), { loc: ["body", "x"], msg, type });
   });
 }
 
-test("an entry of a list is named by its number", () => {
+test("a list's entry has its index in loc", () => {
   const finding = { path: "/body/stop/1", keyword: "type", expected: "string", message: "" };
   assert.deepEqual(fieldError(finding, { stop: ["a", 5] }).loc, ["body", "stop", 1]);
 });

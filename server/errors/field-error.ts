@@ -12,7 +12,7 @@ export interface Finding {
   message: string;
 }
 
-/** Words a finding as pydantic 2 does, which clients of FastAPI know. `body` is the body that it is about. */
+/** Words a finding as pydantic 2 does, which FastAPI's clients know. `body` is the request body that was validated. */
 export function fieldError({ path, keyword, expected, message }: Finding, body: unknown): FieldError {
   const loc = path
     .split("/")
@@ -62,7 +62,7 @@ function describe(keyword: string, limit: unknown, value: unknown, message: stri
 function wrongType(expected: unknown, value: unknown): Description {
   if (typeof value === "number" && !Number.isFinite(value))
     return { type: "finite_number", msg: "Input should be a finite number" };
-  // Where null is allowed, it stands for the default, and is not worth a word.
+  // Nullable fields are null by default: clients needn't read about it.
   const types = [expected].flat().filter((type) => type !== "null");
   switch (types.join(",")) {
     case "integer":

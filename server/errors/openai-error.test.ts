@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type FieldError, invalidBody, PublicError } from "./errors.js";
 import { isOpenAiPath, openAiError, openAiStatus } from "./openai-error.js";
 
-test("what is under /v1 is of OpenAI's API, and nothing else", () => {
+test("paths under /v1 are OpenAI's, and no others", () => {
   for (const path of ["/v1", "/v1/", "/v1/models", "/v1/no/such"]) assert.ok(isOpenAiPath(path), path);
   for (const path of ["/", "/generate", "/v1x", "/v10/models", "/jobs/v1/"])
     assert.ok(!isOpenAiPath(path), path);
@@ -51,7 +51,7 @@ for (const [field, message, param, code] of [
     "invalid_json",
   ],
 ] as [FieldError, string, string | null, string][]) {
-  test(`an invalid body says: ${message}`, () => {
+  test(`an invalid body's message: ${message}`, () => {
     const error = invalidBody(field);
     assert.equal(openAiStatus(error), 400);
     const type = "invalid_request_error";
@@ -59,7 +59,7 @@ for (const [field, message, param, code] of [
   });
 }
 
-test("several wrong fields are all named, and many not without end", () => {
+test("several wrong fields are all named, up to five", () => {
   const field = (index: number) => ({ loc: ["body", `f${index}`], msg: "Field required", type: "missing" });
   const message = (count: number) =>
     openAiError(invalidBody(...Array.from({ length: count }, (_, index) => field(index)))).error.message;
@@ -67,7 +67,7 @@ test("several wrong fields are all named, and many not without end", () => {
   assert.equal(message(1000), message(5));
 });
 
-test("a caller's own limits are rate limits, and what the server can't do now is its own error", () => {
+test("a caller's own limits are rate limits, an overloaded server is a server error", () => {
   const typeAndCode = (error: PublicError) => [openAiError(error).error.type, openAiError(error).error.code];
   assert.deepEqual(typeAndCode(new PublicError("caller_queue_full")), [
     "rate_limit_error",

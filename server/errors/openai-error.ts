@@ -1,6 +1,6 @@
 import type { ErrorCode, FieldError, PublicError } from "./errors.js";
 
-/** The body of an error as OpenAI words it. */
+/** The body of an error in OpenAI's form. */
 export interface OpenAiError {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
@@ -10,7 +10,7 @@ export function isOpenAiPath(path: string): boolean {
   return path === "/v1" || path.startsWith("/v1/");
 }
 
-/** An error as whoever called this path is told. */
+/** An error in the form of the API that the path belongs to: OpenAI's under /v1, else FastAPI's. */
 export function worded(error: PublicError, path: string): { status: number; body: object } {
   return isOpenAiPath(path)
     ? { status: openAiStatus(error), body: openAiError(error) }
@@ -32,7 +32,7 @@ export function openAiError(error: PublicError): OpenAiError {
 
 const types: Readonly<Record<number, string>> = { 429: "rate_limit_error" };
 
-/** Where OpenAI has another code for the same. */
+/** Our errors for which OpenAI has another code. */
 const codes: Readonly<Partial<Record<ErrorCode, string>>> = {
   not_found: "unknown_url",
   method_not_allowed: "method_not_supported",
@@ -43,7 +43,7 @@ const codesOfStatus: Readonly<Record<number, string>> = {
   429: "rate_limit_exceeded",
 };
 
-/** Fields that are wrong whenever it is this error. */
+/** Errors that are always about the same field. */
 const parameters: Readonly<Partial<Record<ErrorCode, string>>> = { model_not_found: "model" };
 
 /** Cap on listed errors. */
@@ -53,7 +53,7 @@ function ofFields(fields: readonly FieldError[]) {
   const [first] = fields as [FieldError, ...FieldError[]];
   return {
     message: fields.slice(0, MOST_FIELDS).map(sentence).join(" "),
-    // A position in a text that isn't JSON is no field.
+    // Invalid JSON has a position in the text, not a field.
     param: first.type === "json_invalid" ? null : name(first),
     code: codeOf(first),
   };

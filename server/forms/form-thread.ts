@@ -6,35 +6,35 @@ export interface FormThreadOptions {
   /** Absolute path of the thread's entry. */
   filename: string;
   modelDir: string;
-  /** The longest that one form may take. */
+  /** Time limit for one form. Default 10. */
   seconds?: number;
-  /** The most memory that the thread may take, the model's tokenizer included, in MiB. */
+  /** Memory limit of the thread, the model's tokenizer included, in MiB. Default 512. */
   megabytes?: number;
   clock?: Pick<Clock, "after">;
 }
 
-/** Stack of the thread, in MiB: about the main thread's. Forms are refused that nest too deeply for it. */
+/** Stack of the thread, in MiB: about the main thread's. Forms nested too deeply for it are refused. */
 const STACK_MEGABYTES = 1;
 
-/** Result of a form that was read. */
+/** The thread's answer to a form: compiled or refused. */
 export type Compiled = Exclude<FromCompiler, { type: "begun" }>;
 
-/** The form took more time or memory than one may. Another try may go well, so nobody should remember this. */
+/** The form exceeded the limit of time or memory. Never cache this refusal: the machine may have been busy. */
 export class TooMuch extends Error {
   override name = "TooMuch";
 }
 
-/** Who waits for the form that is compiled. */
+/** The caller that waits for the form being compiled. */
 interface Pending {
   resolve: (compiled: Compiled) => void;
   reject: (error: Error) => void;
-  /** Stops the timer, which runs from when the model is loaded; null before. */
+  /** Stops the time limit's timer, which starts once the model is loaded; null before. */
   stopTimer: (() => void) | null;
 }
 
 /**
- * A thread that compiles forms, within bounds of time and memory. It starts with the first form, and anew with the next
- * one after it has ended.
+ * A thread that compiles forms within limits of time and memory. The first form starts it. When it has ended, the next
+ * form starts a new one.
  */
 export class FormThread {
   readonly #options: Required<FormThreadOptions>;
@@ -46,14 +46,14 @@ export class FormThread {
   }
 
   /**
-   * To be called for one form at a time.
+   * Call it for one form at a time.
    * @throws TooMuch
    * @throws an error if the thread can't load the model, or fails otherwise
    */
   async compile(source: GrammarSource): Promise<Compiled> {
     this.#worker ??= this.#start();
     const worker = this.#worker;
-    // The thread keeps the process alive only while somebody waits for it.
+    // The thread keeps the process alive only while it compiles.
     worker.ref();
     try {
       return await new Promise<Compiled>((resolve, reject) => {
@@ -70,7 +70,7 @@ export class FormThread {
     }
   }
 
-  /** Ends the thread, and with it the form that it compiles. */
+  /** Ends the thread, and aborts the form that it compiles. */
   async close(): Promise<void> {
     await this.#worker?.terminate();
   }
@@ -102,7 +102,7 @@ export class FormThread {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    // Before its timer runs the model is loaded, and the form is not to blame.
+    // No timer yet: the model is still loading, so the form can't have used up the memory.
     const isForms = this.#pending?.stopTimer != null && error.code === "ERR_WORKER_OUT_OF_MEMORY";
     const large = "expected a smaller grammar, got one that takes too much memory to read";
     this.#pending?.reject(isForms ? new TooMuch(large) : error);

@@ -19,11 +19,11 @@ function open(context: TestContext, options: Partial<ConstructorParameters<typeo
   const clock = new VirtualClock();
   const forms = new Forms({ filename: scripted, modelDir: "model", clock, ...options });
   context.after(() => forms.close());
-  /** The thread that compiled a form, and how many it had answered then. */
+  /** The id of the thread that compiled a form, and how many forms it had answered by then. */
   const check = async (pattern: string, signal?: AbortSignal) => [
     ...(await forms.check(regex(pattern), signal)).numbers,
   ];
-  /** Resolves when the thread works on a form. */
+  /** Resolves when the thread has begun to compile a form. */
   const begun = async () => {
     while (clock.timers.size === 0) await settled();
   };
@@ -33,7 +33,7 @@ function open(context: TestContext, options: Partial<ConstructorParameters<typeo
 const refused = (reason: RegExp) => (error: PublicError) =>
   error.code === "invalid_grammar" && reason.test(error.message);
 
-test("a form is compiled once, and shared", async (context) => {
+test("a form is compiled once and shared", async (context) => {
   const { forms, check } = open(context);
   const [one, two] = await Promise.all([forms.check(regex("a")), forms.check(regex("a"))]);
   assert.equal(one, two);
@@ -42,20 +42,20 @@ test("a form is compiled once, and shared", async (context) => {
   assert.deepEqual(await check("a"), [other.numbers[0], 1]);
 });
 
-test("a refusal is told to whoever asks, in the same words", async (context) => {
+test("a refusal is remembered too", async (context) => {
   const { check } = open(context);
   for (let i = 0; i < 2; i++)
     await assert.rejects(check("refuse"), refused(/^No text can be held .*: expected another form 1$/));
 });
 
-test("the last used are remembered, and the others compiled anew", async (context) => {
+test("the last used forms are remembered, others are compiled again", async (context) => {
   const { check } = open(context, { recent: { count: 2 } });
   const answers: number[] = [];
   for (const pattern of ["a", "b", "a", "c", "a", "b"]) answers.push((await check(pattern))[1]!);
   assert.deepEqual(answers, [1, 2, 1, 3, 1, 4]);
 });
 
-test("what is remembered is bounded in bytes", async (context) => {
+test("the remembered forms are bounded in bytes", async (context) => {
   const { check } = open(context, { recent: { bytes: 5000 } });
   const long = "a".repeat(1000);
   const answers: number[] = [];
@@ -81,7 +81,7 @@ test("a form that takes too long is refused, and a new thread takes the next", a
   const [another, answered] = await next;
   assert.notEqual(another, thread);
   assert.equal(answered, 1);
-  // The machine may have been busy: another try is made.
+  // The refusal was not remembered: the machine may have been busy.
   const again = check("hang");
   await begun();
   await Promise.all([assert.rejects(again, refused(/longer than 3 s/)), clock.advance(3000)]);
@@ -96,7 +96,7 @@ test("a form that takes too much memory is refused, and a new thread takes the n
   assert.equal((await check("a"))[1], 1);
 });
 
-test("a thread that fails is no refusal, and a new thread takes the next", async (context) => {
+test("a thread that fails throws, not refuses, and a new thread takes the next", async (context) => {
   const { check } = open(context);
   const [thread] = await check("a");
   await assert.rejects(check("crash"), /the thread crashed/);
@@ -111,7 +111,7 @@ test("a thread that cannot read the model fails every form", async (context) => 
   for (const pattern of ["a", "b"]) await assert.rejects(check(pattern), /the model cannot be read/);
 });
 
-test("a form that is given up is not compiled, or its verdict kept for others", async (context) => {
+test("an abandoned form rejects at once and doesn't hold up the next", async (context) => {
   const { check, clock, begun } = open(context);
   const leaving = new AbortController();
   const signal = leaving.signal;
@@ -125,7 +125,7 @@ test("a form that is given up is not compiled, or its verdict kept for others", 
   assert.equal((await after)[1], 1);
 });
 
-test("a form that is remembered does not wait for others", async (context) => {
+test("a remembered form does not wait for others", async (context) => {
   const { check, clock, begun } = open(context);
   const known = await check("a");
   await assert.rejects(check("refuse"));
@@ -136,7 +136,7 @@ test("a form that is remembered does not wait for others", async (context) => {
   await Promise.all([assert.rejects(slow), clock.advance(10_000)]);
 });
 
-test("closing refuses all that wait, and whoever comes later", async (context) => {
+test("closing refuses waiting callers and later ones", async (context) => {
   const { forms, check, begun } = open(context);
   const [compiling, waiting] = [check("hang"), check("a")];
   await begun();
@@ -146,7 +146,7 @@ test("closing refuses all that wait, and whoever comes later", async (context) =
   await assert.rejects(check("b"), Cancelled);
 });
 
-test("the compiler's own thread says what the compiler says", async (context) => {
+test("the real compiler's thread gives the same as the compiler itself", async (context) => {
   const modelDir = join(packageRoot, "models/jai-small");
   const { tokenizer, config } = readModelFolder(modelDir);
   const compiler = new Compiler(tokenizer, config.vocab_size);

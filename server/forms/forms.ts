@@ -4,18 +4,18 @@ import { Cancelled } from "../queue/refusal.js";
 import { FormThread, type FormThreadOptions, TooMuch } from "./form-thread.js";
 import { RecentForms, type RecentFormsOptions, type Verdict } from "./recent-forms.js";
 
-/** A form that somebody waits for. */
+/** A form that waits to be compiled. */
 interface Waiting {
   source: GrammarSource;
-  /** The source as text. */
+  /** The source as text, by which verdicts are remembered. */
   key: string;
   resolve: (form: CompiledForm) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * Checks and compiles forms in a thread of its own, one at a time, first come, first served; one that is remembered is
- * answered at once. Sets no bound on how many wait: whoever asks has a place in the queue, or a job's.
+ * Checks and compiles forms in a thread of its own, one at a time, first come, first served. Remembered forms are
+ * answered at once. The number of waiting forms needs no bound: each caller already holds a queue place or a job.
  */
 export class Forms {
   readonly #thread: FormThread;
@@ -31,9 +31,9 @@ export class Forms {
   }
 
   /**
-   * @param signal gives the form up; its reason is thrown
+   * @param signal abandons the form; its reason is thrown
    * @throws PublicError `invalid_grammar` for a form that no text can be held to, or that takes too much time or memory
-   * @throws Cancelled when this is closed
+   * @throws Cancelled after `close`
    */
   check(source: GrammarSource, signal?: AbortSignal): Promise<CompiledForm> {
     return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ export class Forms {
     });
   }
 
-  /** Ends the thread; whoever waits is refused. */
+  /** Ends the thread; waiting callers get Cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const { reject } of this.#waiting) reject(new Cancelled());
@@ -76,7 +76,7 @@ export class Forms {
   }
 
   async #verdict({ source, key }: Waiting): Promise<Verdict> {
-    // Somebody before it may have asked for the same.
+    // The same form may have been compiled while this one waited.
     const known = this.#recent.get(key);
     if (known !== undefined) return known;
     try {

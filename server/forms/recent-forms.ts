@@ -1,6 +1,6 @@
 import type { CompiledForm } from "../../workers/protocol.js";
 
-/** A form, or the reason why there is none. */
+/** A compiled form, or the reason for its refusal. */
 export type Verdict = { form: CompiledForm } | { refusal: string };
 
 export interface RecentFormsOptions {
@@ -10,7 +10,7 @@ export interface RecentFormsOptions {
   bytes?: number;
 }
 
-/** Verdicts on forms by their sources: the last used ones are kept. */
+/** An LRU cache of verdicts by a form's source. */
 export class RecentForms {
   readonly #count: number;
   readonly #bytes: number;
@@ -36,7 +36,7 @@ export class RecentForms {
     return verdict;
   }
 
-  /** Keeps a verdict on a source that none is kept of. */
+  /** Keeps a verdict. The source must be new. */
   keep(source: string, verdict: Verdict): void {
     this.#kept.set(source, verdict);
     this.#taken += bytesOf(source, verdict);

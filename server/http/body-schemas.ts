@@ -5,12 +5,12 @@ import { listBounds } from "./bounded-lists.js";
 import { type Document, requestSchema } from "./document.js";
 import { takesNumbersAsTexts } from "./lenient-numbers.js";
 
-/** Ends a body's checks before they collect an error for each entry of a long list. */
+/** Runs before the validator and throws at the first wrong entry, so that a long list can't yield an error for each. */
 type Check = (body: unknown) => void;
 
 /**
- * Holds bodies to openapi.yaml where no request of their path carries them: a job's, which is for another operation, and
- * a program's own. They are judged as the validator of requests judges them, in the same words.
+ * Validates bodies against openapi.yaml that don't arrive in a request to their own path: the body inside a job, and a
+ * body from the library. Errors read the same as those of the request validator.
  */
 export class BodySchemas {
   readonly #document: Document;
@@ -30,7 +30,7 @@ export class BodySchemas {
   }
 
   /**
-   * Fills the defaults of a path's POST in.
+   * Validates a body of a path's POST and fills in the defaults.
    * @throws PublicError 422 with the fields that are wrong
    */
   hold(path: string, body: unknown): void {
@@ -44,7 +44,7 @@ export class BodySchemas {
     throw invalidBody(...findings.map((finding) => fieldError(finding, body)));
   }
 
-  /** Fills the defaults of a path's POST in, and says what is wrong. */
+  /** Fills in the defaults of a path's POST. @returns what is wrong with the body */
   errors(path: string, body: unknown): ErrorObject[] {
     const validate = this.#validator(path);
     return validate(body) ? [] : validate.errors!;

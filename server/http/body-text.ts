@@ -1,6 +1,6 @@
 import { invalidBody } from "../errors/errors.js";
 
-/** A body as JSON. @throws PublicError 422 for one of so many levels that it can be read, but not written */
+/** A body as JSON. @throws PublicError 422 for a body so deeply nested that JSON.stringify overflows the stack */
 export function bodyText(body: unknown): string {
   try {
     return JSON.stringify(body ?? null);

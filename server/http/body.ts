@@ -7,17 +7,16 @@ import { jsonErrorAt } from "../json-error.js";
 const decoder = new TextDecoder();
 
 /**
- * Reads a JSON body into `req.body`; a request without one is refused, since every POST takes one. A body that is refused
- * is answered at once, however much of it is still to come (express.json waits for the end of it, which may be a gigabyte
- * away).
+ * Reads a JSON body into `req.body`. A request without one is refused, since every POST takes one. A refusal is sent at
+ * once, before the rest of the body arrives (express.json waits for the end, which may be a gigabyte away).
  */
 export function readBody(maxBodyBytes: number): RequestHandler {
   return (req, _res, next) => {
-    // An empty body needs no type.
+    // An empty body needs no Content-Type, so this check comes first.
     if (!hasBody(req.headers)) throw noBody();
     const refusal = refuse(req.headers, maxBodyBytes);
     if (refusal !== null) throw new PublicError(refusal);
-    // The validator compiles the schema again for every spelling of this header that it meets, and keeps it for ever.
+    // One spelling only: the validator compiles the schema again for each new one, and never frees it.
     req.headers["content-type"] = "application/json";
     const chunks: Buffer[] = [];
     let size = 0;
@@ -27,7 +26,7 @@ export function readBody(maxBodyBytes: number): RequestHandler {
       ended = true;
       next(error);
     };
-    // The rest is still read, and dropped: many clients read no answer until they have sent everything.
+    // After a refusal the rest is still read, and dropped: many clients read no answer before they have sent all.
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBodyBytes) end(new PublicError("body_too_large"));
@@ -50,7 +49,7 @@ export function readBody(maxBodyBytes: number): RequestHandler {
   };
 }
 
-/** Whether the headers announce one, which may still be empty. */
+/** Whether the headers announce a body. A chunked one may still turn out empty. */
 function hasBody({ "content-length": length, "transfer-encoding": encoding }: IncomingHttpHeaders): boolean {
   return encoding !== undefined || Number(length ?? 0) > 0;
 }
@@ -59,7 +58,7 @@ function noBody(): PublicError {
   return invalidBody({ loc: ["body"], msg: "Field required", type: "missing" });
 }
 
-/** Why the headers alone rule a body out; null if they don't. */
+/** The error if the headers alone rule the body out; else null. */
 function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number): ErrorCode | null {
   const { "content-type": type, "content-encoding": encoding, "content-length": length } = headers;
   if (type !== undefined) {

@@ -3,8 +3,8 @@ import { fieldError } from "../errors/field-error.js";
 import { type Document, requestSchema, resolve, type Schema } from "./document.js";
 
 /**
- * Refuses a list that is too long, or has an entry of a wrong type, before its entries are looked at one by one: the
- * validator goes on to collect an error for each of them, and a body has room for half a million.
+ * Refuses a list that is too long or has an entry of a wrong type, with one error. It runs before the validator, which
+ * would collect an error for each entry, and a body has room for half a million.
  * @throws PublicError 422
  */
 export function listBounds(document: Document, path: string): (body: unknown) => void {
@@ -12,7 +12,7 @@ export function listBounds(document: Document, path: string): (body: unknown) =>
   return (body) => check?.(body, "/body", body);
 }
 
-/** `pointer` is where in the `body` the value is. */
+/** `pointer` is the value's position in `body`. */
 type Check = (value: unknown, pointer: string, body: unknown) => void;
 
 /** null where the schema has no lists. */

@@ -22,7 +22,7 @@ async function serve(context: TestContext, corsOrigins: readonly string[] | "non
 const list = (response: Response, name: string) =>
   (response.headers.get(name) ?? "").toLowerCase().split(/, */).filter(Boolean);
 
-test("off by default: nothing is said of origins, and a preflight needs a key as all does", async (context) => {
+test("off by default: no access-control headers, and a preflight needs a key like any request", async (context) => {
   const { preflight, usage } = await serve(context, "none");
   const refused = await preflight({});
   assert.equal(refused.status, 401);
@@ -47,7 +47,7 @@ test("a listed origin's preflight needs no key, and allows what clients send", a
   }
 });
 
-test("a listed origin may read answers, refusals among them, and the headers that clients need", async (context) => {
+test("a listed origin may read answers, errors included, and the headers that clients need", async (context) => {
   const { usage } = await serve(context, [origin]);
   for (const [sent, status] of [
     ["one", 200],
@@ -71,7 +71,7 @@ test("a listed origin may read answers, refusals among them, and the headers tha
   }
 });
 
-test("another origin is told nothing", async (context) => {
+test("an origin that is not listed gets no Access-Control-Allow-Origin", async (context) => {
   const { preflight, usage } = await serve(context, [origin]);
   for (const stranger of [
     "https://evil.example",
@@ -87,7 +87,7 @@ test("another origin is told nothing", async (context) => {
   }
 });
 
-test("* is every origin, without credentials", async (context) => {
+test("* allows every origin, without credentials", async (context) => {
   const { preflight, usage } = await serve(context, "*");
   for (const response of [await preflight({}), await usage({ origin, "x-api-key": "one" })]) {
     assert.equal(response.headers.get("access-control-allow-origin"), "*");
@@ -95,7 +95,7 @@ test("* is every origin, without credentials", async (context) => {
   }
 });
 
-test("OPTIONS that is no preflight needs a key", async (context) => {
+test("an OPTIONS request that is not a preflight needs a key", async (context) => {
   const { url } = await serveStandIn(context, { callers: new Callers([key]), corsOrigins: "*" });
   const options = (headers: Record<string, string>) =>
     fetch(`${url}/generate`, { method: "OPTIONS", headers });

@@ -1,7 +1,7 @@
 import cors from "cors";
 import type { RequestHandler } from "express";
 
-/** Headers that a page's script may read, beside those that every script may. */
+/** Headers that scripts may read, beside the few that browsers always expose. */
 const exposedHeaders = [
   "Location",
   "Retry-After",
@@ -17,14 +17,14 @@ const exposedHeaders = [
 ];
 
 /**
- * Lets scripts of these origins call, and answers the browser's question whether they may (the preflight), which carries
- * no key. Cookies are not asked for, and mean nothing here.
+ * Lets scripts of these origins call the server, and answers the browser's preflight requests, which carry no key.
+ * Credentials are never allowed: this server uses no cookies.
  */
 export function crossOrigin(origins: readonly string[] | "*"): RequestHandler {
   const answer = cors({
     origin: origins === "*" ? "*" : [...origins],
     methods: ["GET", "HEAD", "POST", "DELETE"],
-    // Which headers a request may have is left to the browser: the clients for browsers send many of their own.
+    // No allowedHeaders: cors then allows what the browser asks for. Clients in browsers send many of their own.
     exposedHeaders,
     maxAge: 600,
     preflightContinue: true,

@@ -7,7 +7,7 @@ import { bodyProperties, readDocument } from "./document.js";
 
 const usual = { maxTokens: 4096, maxPromptChars: 32_768 };
 
-test("the document has the limits that this server enforces", () => {
+test("the document shows the limits that this server enforces", () => {
   const document = readDocument({ maxTokens: 100, maxPromptChars: 7 });
   const { prompt, max_tokens } = bodyProperties(document, "/generate");
   assert.equal(prompt?.maxLength, 7);

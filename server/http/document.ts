@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { type Config, packageRoot } from "../settings/config.js";
 
-/** A schema of openapi.yaml, as far as the server reads it itself. */
+/** A schema of openapi.yaml: only the fields that the server's own code reads. */
 export interface Schema {
   $ref?: string;
   allOf?: Schema[];
@@ -45,7 +45,7 @@ export interface Document {
   };
 }
 
-/** Reads openapi.yaml, with this server's own limits in place of the usual ones. */
+/** Reads openapi.yaml, with this server's limits in place of the default ones. */
 export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars">): Document {
   const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) as Document;
   const { schemas } = document.components;
@@ -57,12 +57,12 @@ export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars"
   return document;
 }
 
-/** The fields of the JSON bodies that a path is POSTed, by name; none where it takes no body. */
+/** Fields of the JSON body that a path takes by POST, by name; empty where it takes none. */
 export function bodyProperties(document: Document, path: string): Record<string, Schema> {
   return requestSchema(document, path).properties ?? {};
 }
 
-/** Schema of the JSON bodies that a path takes by POST; empty where it takes none. */
+/** Schema of the JSON body that a path takes by POST; empty where it takes none. */
 export function requestSchema(document: Document, path: string): Schema {
   const body = document.paths[path]?.post?.requestBody;
   const { content } = (body?.$ref ? document.components.requestBodies[nameOf(body.$ref)] : body) ?? {};
@@ -75,14 +75,14 @@ export function parametersOf(document: Document, path: string, method: string): 
   return parameters.map((one) => ("$ref" in one ? document.components.parameters[nameOf(one.$ref)]! : one));
 }
 
-/** The schema itself, where it is a reference. */
+/** Follows a schema's `$ref`, if it has one. */
 export function resolve(schema: Schema, { components }: Document): Schema {
   return schema.$ref ? components.schemas[nameOf(schema.$ref)]! : schema;
 }
 
 /**
- * An object that `allOf` puts together, as one: the validator lets requests without a body pass where it isn't, and tells
- * what is wrong with one once for each part.
+ * Merges the parts of an `allOf` into one object schema. Unmerged, the validator would let requests without a body
+ * pass, and report each error once for each part.
  */
 function flatten({ allOf, ...schema }: Schema, schemas: Record<string, Schema>): Schema {
   if (allOf === undefined) return schema;

@@ -11,7 +11,7 @@ import { validationFindings } from "./validation-findings.js";
 
 const LONGEST_PATH = 100;
 
-/** The one place where an error becomes a response, and a line of the log. */
+/** The one place that turns an error into a response and a log line. */
 export function answerErrors(log: Log, document: Document): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = toPublicError(thrown, req, document);
@@ -50,7 +50,7 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
   });
 }
 
-/** The error that a client is told of when this was thrown. */
+/** The error that the client gets. */
 function toPublicError(thrown: unknown, req: Request, document: Document): PublicError {
   const findings = validationFindings(thrown, req, document);
   return findings === null
@@ -58,7 +58,7 @@ function toPublicError(thrown: unknown, req: Request, document: Document): Publi
     : invalidBody(...findings.map((finding) => fieldError(finding, req.body)));
 }
 
-/** An error's name, its message, which may quote a prompt, and where it was thrown. */
+/** An error's stack. With `hidesPrompts` it lacks the message, which may quote a prompt. */
 function stackOf(thrown: unknown, hidesPrompts = false): string {
   if (!(thrown instanceof Error)) return hidesPrompts ? typeof thrown : String(thrown);
   const { name, message, stack = "" } = thrown;

@@ -7,7 +7,7 @@ import { serveStandIn } from "../fixtures/stand-in.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Opens a connection whose writing half ends behind these requests. */
+/** Opens a connection, sends these requests, and ends its writing half. */
 function halfClose(port: number, ...bodies: object[]): Socket {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   const requests = bodies.map((body) => {
@@ -18,7 +18,7 @@ function halfClose(port: number, ...bodies: object[]): Socket {
   return socket;
 }
 
-/** Bodies by the length that their headers say. */
+/** Splits bytes into responses, by Content-Length. */
 function readAnswers(bytes: string): { head: string; body: string }[] {
   const answers = [];
   for (let rest = bytes; rest !== ""; ) {
@@ -31,12 +31,12 @@ function readAnswers(bytes: string): { head: string; body: string }[] {
   return answers;
 }
 
-test("a client that ends its writing half gets its answer, and then the end", async (context) => {
+test("a client that ends its writing half gets its answer, then the connection closes", async (context) => {
   const { port, jobs, until } = await serveStandIn(context, { hold: true });
   const socket = halfClose(port, { prompt: "x", max_tokens: 3 });
   const answered = text(socket);
   await until(() => jobs.length === 1);
-  // The first byte of the answer comes ahead.
+  // The probe's byte: the first one of the status line.
   await once(socket, "data");
   assert.equal(jobs[0]!.cancelled, false);
   jobs[0]!.finish();
@@ -46,7 +46,7 @@ test("a client that ends its writing half gets its answer, and then the end", as
   assert.deepEqual(others, []);
 });
 
-test("so does one that has pipelined several requests", async (context) => {
+test("a half-closed client with several pipelined requests gets all answers", async (context) => {
   const { port, jobs, until } = await serveStandIn(context, { hold: true });
   const socket = halfClose(port, { prompt: "x", max_tokens: 1 }, { prompt: "x", max_tokens: 2 });
   const answered = text(socket);
@@ -66,7 +66,7 @@ test("so does one that has pipelined several requests", async (context) => {
   );
 });
 
-test("so does one of a stream, and of an error", async (context) => {
+test("a half-closed client gets a stream to its end, and an error", async (context) => {
   const { port, jobs, until } = await serveStandIn(context, { hold: true });
   const streaming = text(halfClose(port, { prompt: "x", max_tokens: 3, stream: true }));
   await until(() => jobs.length === 1);
@@ -81,7 +81,7 @@ test("so does one of a stream, and of an error", async (context) => {
 });
 
 for (const stream of [false, true]) {
-  test(`one that goes away later takes its ${stream ? "stream" : "request"} along`, async (context) => {
+  test(`a half-closed client that then closes cancels its ${stream ? "stream" : "request"}`, async (context) => {
     const { port, jobs, until } = await serveStandIn(context, { hold: true });
     const socket = halfClose(port, { prompt: "x", stream });
     await until(() => jobs.length === 1);
@@ -92,7 +92,7 @@ for (const stream of [false, true]) {
   });
 }
 
-test("a stream of which nothing is said ends when its client closes the connection", async (context) => {
+test("a stream that has sent no event is cancelled when its client closes the connection", async (context) => {
   const { url, jobs, until } = await serveStandIn(context, { hold: true });
   const leaving = new AbortController();
   const response = await fetch(`${url}/generate`, {

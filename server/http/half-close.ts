@@ -1,24 +1,24 @@
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** Every response begins with this, whatever it will be. */
+/** The bytes that every response begins with, whatever its status. */
 const OPENING = "HTTP/1.1 ";
-/** From one probe to the next; each is this many times longer than the one before. */
+/** Pause before the second probe; each later pause is GROWTH times longer. */
 const FIRST_PROBE_MS = 25;
 const GROWTH = 3;
 
 type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 /**
- * Answers a client that ends its writing half when its request is sent. TCP says the same of it as of one that closed the
- * connection, until something is sent there: only the latter's system resets the connection, which closes the socket here.
- * So a bit of the response is sent ahead, again and again: the first bytes of its status line, or an empty comment where
- * it is an event stream that has begun. All in all the client gets the very bytes that it would have got at once.
+ * Answers clients that end their writing half once the request is sent. To the server this looks like a closed
+ * connection (both send a FIN) until it sends something: a closed connection answers with a reset, which closes the
+ * socket here. So this code probes with early bytes of the response: the first bytes of the status line, one at a time,
+ * or an empty comment in an event stream that has begun. The response as a whole keeps its bytes.
  */
 export function answerHalfClosed(server: Server): void {
-  // Node's own switch, which its types don't name: else it ends the connection with the request's last byte.
+  // A switch of Node's that its types lack. Without it Node ends the connection when the client ends its half.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-  // Node's own listener comes before this one, and has ended the connection where nothing is under way.
+  // Node's own listener runs before this one, and has ended the connection if no request is under way.
   server.on("connection", (socket: HttpSocket) => socket.once("end", () => probe(socket)));
 }
 
@@ -30,7 +30,7 @@ function probe(socket: HttpSocket): void {
   const next = (ms: number): void => {
     if (socket.destroyed || socket.writableEnded) return;
     const current = socket._httpMessage ?? null;
-    // A pipelined request's turn to be answered has come.
+    // The response changes when the next pipelined request is being answered.
     if (current !== response) [response, sent] = [current, 0];
     if (current !== null) {
       if (!current.headersSent) sent += sendAhead(socket, sent);
@@ -42,12 +42,12 @@ function probe(socket: HttpSocket): void {
   next(FIRST_PROBE_MS);
 }
 
-/** Sends one more byte of the response that `sent` bytes are sent of; returns how many it sent. */
+/** Sends the next byte of the status line, of which `sent` bytes are out. @returns how many bytes it sent: 1 or 0 */
 function sendAhead(socket: HttpSocket, sent: number): number {
   if (sent === OPENING.length) return 0;
   delete (socket as Partial<Socket>).write;
   socket.write(OPENING[sent]!);
-  // The rest of it, when it comes.
+  // The response's first write starts with the status line: skip the bytes that are out.
   socket.write = ((chunk: string | Buffer, ...others: [BufferEncoding]) => {
     delete (socket as Partial<Socket>).write;
     return socket.write(chunk.slice(sent + 1) as string, ...others);

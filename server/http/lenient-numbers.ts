@@ -1,13 +1,13 @@
 import { bodyProperties, type Document } from "./document.js";
 
-/** No number that a field takes is longer. */
+/** Longest text that is read as a number. No valid number of a field is longer. */
 const longest = 40;
-/** The operations of the server before; others' clients have never seen a server that does this. */
+/** The operations that the replaced FastAPI server had. Clients of the others don't expect this. */
 const lenientPaths = ["/generate", "/chat"];
 
 /**
- * Takes `"5"` for 5 where a field is a number, as pydantic did for the clients of the server before; everything else is
- * left for the validator to refuse. (ajv's own coercion would take true for 1, null for 0 and 5 for "5" too.)
+ * Reads `"5"` as 5 where a field is a number, as the replaced FastAPI server did; everything else is left for the
+ * validator to refuse. (ajv's own coercion would also read true as 1, null as 0 and 5 as "5".)
  */
 export function takesNumbersAsTexts(document: Document, path: string): (body: unknown) => void {
   const properties = lenientPaths.includes(path) ? bodyProperties(document, path) : {};

@@ -4,16 +4,16 @@ import { nearest } from "../nearest.js";
 import { bounded } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
 
-/** Cap on the fields of a body that are looked at, and on those that are told: a body has room for 100,000. */
+/** Caps on the unknown fields that are checked, and on those that are logged: a body has room for 100,000. */
 const MOST_CHECKED = 50;
 const MOST_TOLD = 5;
-/** Every other character is one edit from a shorter name. */
+/** Shorter names are no candidates: too many texts are one edit from them. */
 const SHORTEST = 3;
 const LONGEST_PATH = 100;
 
 /**
- * Warns in the log of a body's fields that are one edit from a known one. They are not refused: the server before passed
- * over fields that it didn't know, and its clients may send some.
+ * Logs a warning for a body's fields that are one edit from a known one. They are not refused: the replaced FastAPI
+ * server ignored unknown fields, and its clients may send some.
  */
 export function warnOfMisspelledFields(fields: Iterable<string>, log: Log): RequestHandler {
   const known = new Set(fields);
@@ -31,7 +31,7 @@ export function warnOfMisspelledFields(fields: Iterable<string>, log: Log): Requ
   };
 }
 
-/** Pairs of a field and the known one that may have been meant. */
+/** Finds fields that are one edit from a known field; returns both names. */
 function findSlips(body: unknown, known: ReadonlySet<string>, candidates: readonly string[]) {
   const slips: [name: string, meant: string][] = [];
   if (typeof body !== "object" || body === null || Array.isArray(body)) return slips;

@@ -2,8 +2,8 @@ import type { RequestHandler } from "express";
 import { PublicError } from "../errors/errors.js";
 
 /**
- * Refuses a request with several Host headers, as RFC 9112 (3.2) asks: Node takes the first, a proxy before it may have
- * taken another. Nothing follows on such a connection.
+ * Refuses a request with several Host headers, as RFC 9112 (3.2) asks: Node takes the first, but a proxy in front may
+ * have taken another. The connection is closed after the answer.
  */
 export function requireOneHost(): RequestHandler {
   return ({ rawHeaders }, _res, next) => {

@@ -33,7 +33,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   })),
 );
 
-/** Calls back with every object within a value, and the pointer to it. */
+/** Calls back with every object inside a value, and its JSON pointer. */
 function walk(
   value: unknown,
   visit: (node: Record<string, unknown>, pointer: string) => void,
@@ -55,21 +55,21 @@ const at = (pointer: string) =>
     );
 
 describe("openapi.yaml", () => {
-  it("is OpenAPI, as it is written and as a server gives it out", async () => {
+  it("is valid OpenAPI, both the file and what a server sends", async () => {
     for (const one of [document, readDocument({ maxTokens: 7, maxPromptChars: 7 })]) {
       const { valid, errors } = await new Validator().validate({ ...structuredClone(one) });
       assert.ok(valid, JSON.stringify(errors));
     }
   });
 
-  it("refers to nothing that isn't there, and has no component that nothing refers to", () => {
+  it("has no broken reference, and no unused component", () => {
     const referred = new Set<string>();
     walk(document, ({ $ref }, pointer) => {
       if (typeof $ref !== "string") return;
       assert.notEqual(at($ref), undefined, `${pointer} refers to ${$ref}`);
       referred.add($ref);
     });
-    // Of no operation: Node or the server as a whole answers so.
+    // These responses belong to no operation: Node or the server as a whole sends them.
     const everywhere = [
       "NotFound",
       "MethodNotAllowed",
@@ -100,7 +100,7 @@ describe("openapi.yaml", () => {
       assert.ok(operation.tags?.length === 1 && tags.includes(operation.tags[0]!), `${name}: its tag`);
       assert.ok(
         Object.keys(operation.responses).some((status) => status.startsWith("2")),
-        `${name}: what it answers`,
+        `${name}: a response of success`,
       );
     }
     for (const tag of tags)
@@ -110,7 +110,7 @@ describe("openapi.yaml", () => {
       );
   });
 
-  it("declares the parameters of every path, and no others", () => {
+  it("declares exactly the parameters of each path", () => {
     for (const { path, name, operation } of operations) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
       const declared = (operation.parameters ?? [])
@@ -124,10 +124,9 @@ describe("openapi.yaml", () => {
     }
   });
 
-  it("has examples that are what their schemas say", () => {
+  it("has examples that match their schemas", () => {
     let examples = 0;
     const check = (pointer: string, example: unknown) => {
-      // A response's example is of a stream where its content is one.
       const validate = ajv.getSchema(`openapi.json${encodeURI(pointer)}/schema`)!;
       assert.ok(validate(example), `${pointer}: ${ajv.errorsText(validate.errors)}`);
       examples++;
@@ -141,7 +140,7 @@ describe("openapi.yaml", () => {
     assert.ok(examples > 30);
   });
 
-  it("has events as examples whose data are what their schemas say", () => {
+  it("has example events whose data match their schemas", () => {
     let events = 0;
     walk(document, (node, pointer) => {
       if (!pointer.endsWith("/content/text~1event-stream") || !Array.isArray(node.example)) return;

@@ -8,7 +8,7 @@ function tableOf(...paths: string[]): PathTable<string> {
   return table;
 }
 
-test("a template's parameter is one part of a path, and not none", () => {
+test("a template's parameter matches exactly one path segment, never an empty one", () => {
   const table = tableOf("/jobs", "/jobs/{id}", "/jobs/{id}/events");
   for (const [path, found] of [
     ["/jobs", "/jobs"],
@@ -24,13 +24,13 @@ test("a template's parameter is one part of a path, and not none", () => {
     assert.equal(table.get(path), found, path);
 });
 
-test("a path that is written out comes first, and its other characters stand for themselves", () => {
+test("an exact path comes before a template, and its special characters are literal", () => {
   const table = tableOf("/a/{id}", "/a/b", "/c.d/{id}");
   assert.equal(table.get("/a/b"), "/a/b");
   assert.equal(table.get("/c.d/1"), "/c.d/{id}");
   assert.equal(table.get("/cxd/1"), undefined);
 });
 
-test("Express has its own way to write a template", () => {
+test("a template is rewritten for Express", () => {
   assert.equal(expressPath("/jobs/{id}/events"), "/jobs/:id/events");
 });

@@ -3,9 +3,9 @@ import { PublicError } from "../errors/errors.js";
 import type { Document } from "./document.js";
 
 /**
- * Answers whatever openapi.yaml has no operation for, before anything else is done for it: 404, 405 with `Allow`, OPTIONS,
- * and FastAPI's redirect from a path with a slash at its end to the one without.
- * @param pageAssets paths that are served and not in openapi.yaml
+ * Answers every request that openapi.yaml has no operation for, before anything else is done: 404, 405 with `Allow`,
+ * OPTIONS, and FastAPI's redirect from a path with a trailing slash to the one without.
+ * @param pageAssets paths that are served but not in openapi.yaml
  */
 export function knownPaths(document: Document, pageAssets: readonly string[]): RequestHandler {
   const paths = new PathTable<string[]>();
@@ -31,12 +31,12 @@ export function knownPaths(document: Document, pageAssets: readonly string[]): R
   };
 }
 
-/** A path of openapi.yaml as Express writes it: `/v1/models/{model}` is `/v1/models/:model`. */
+/** A path of openapi.yaml in Express's syntax: `/v1/models/{model}` becomes `/v1/models/:model`. */
 export function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ":$1");
 }
 
-/** Something for each of openapi.yaml's paths. A path that is written out comes before a template that it fits, too. */
+/** Maps openapi.yaml's paths to values. An exact path comes before a template that also matches. */
 export class PathTable<T> {
   readonly #exact = new Map<string, T>();
   readonly #templates: { form: RegExp; value: T }[] = [];
@@ -50,7 +50,7 @@ export class PathTable<T> {
     this.#templates.push({ form: new RegExp(`^${parts.join("[^/]+")}$`), value });
   }
 
-  /** `path` as it came, percent-encoded. */
+  /** @param path as in the request, still percent-encoded */
   get(path: string): T | undefined {
     return this.#exact.get(path) ?? this.#templates.find(({ form }) => form.test(path))?.value;
   }

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { answerProtocolErrors } from "./protocol-errors.js";
 
-/** Sends bytes as they are to a server of these options, and reads until it closes. */
+/** Sends raw bytes to a server with these options, and reads until it closes the connection. */
 async function exchange(
   context: TestContext,
   bytes: string,
@@ -26,9 +26,9 @@ async function exchange(
 const post = "POST / HTTP/1.1\r\nHost: x\r\n";
 
 for (const [what, bytes, status, detail] of [
-  ["bytes that are no HTTP", "hello\r\n\r\n", "400 Bad Request", "The request is not valid HTTP"],
+  ["bytes that are not HTTP", "hello\r\n\r\n", "400 Bad Request", "The request is not valid HTTP"],
   [
-    "a chunk of no size",
+    "a chunk without a size",
     `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`,
     "400 Bad Request",
     "The request is not valid HTTP",
@@ -46,7 +46,7 @@ for (const [what, bytes, status, detail] of [
     "The body is larger than this server takes",
   ],
   [
-    "an expectation",
+    "an unknown expectation",
     `${post}Expect: a miracle\r\nContent-Length: 0\r\n\r\n`,
     "417 Expectation Failed",
     "The server cannot do what the Expect header asks for",
@@ -63,8 +63,8 @@ for (const [what, bytes, status, detail] of [
 }
 
 for (const [what, lines, code] of [
-  ["an expectation", "Expect: a miracle\r\nContent-Length: 0\r\n\r\n", "expectation_failed"],
-  ["a chunk of no size", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed_request"],
+  ["an unknown expectation", "Expect: a miracle\r\nContent-Length: 0\r\n\r\n", "expectation_failed"],
+  ["a chunk without a size", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed_request"],
 ] as const) {
   test(`${what} under /v1 is answered in OpenAI's form`, async (context) => {
     const bytes = `POST /v1/completions?a=b HTTP/1.1\r\nHost: x\r\n${lines}`;
@@ -79,7 +79,7 @@ test("a request that takes too long to arrive: 408", async (context) => {
   assert.match(answer, /\r\n\r\n\{"detail":"The request took too long to arrive"\}$/);
 });
 
-test("nothing falls into an answer that is half sent", async (context) => {
+test("no error is written into a response that is half sent", async (context) => {
   const answer = await exchange(
     context,
     "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n",
@@ -91,7 +91,7 @@ test("nothing falls into an answer that is half sent", async (context) => {
   assert.doesNotMatch(answer, /400|detail/);
 });
 
-test("100-continue is an expectation that is met", async (context) => {
+test("the expectation 100-continue is met", async (context) => {
   const bytes = `${post}Expect: 100-continue\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx`;
   const answer = await exchange(context, bytes);
   assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);

@@ -11,15 +11,15 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 };
 
 /**
- * Gives the errors that Node meets in the app's stead the same form as the app's own. Where the headers themselves can't
- * be read there is no path to tell the form by: it is that of most.
+ * Gives errors that Node detects before the app sees the request the form of the app's own. Where the headers can't
+ * be read, the path is unknown, and the answer has FastAPI's form, not OpenAI's.
  */
 export function answerProtocolErrors(server: Server): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    // It is being ended already, of an error before this one; more bytes of the same request only repeat it.
+    // An earlier error is already ending this socket; more bytes of the same request only raise it again.
     if (socket.writableEnded) return;
     const response = responseOf(socket);
-    // Nothing else may fall into an answer of which part is sent.
+    // Part of another answer is out: nothing else may be written into it.
     if (!socket.writable || error.code === "ECONNRESET" || response?.headersSent) {
       socket.destroy(error);
       return;
@@ -29,19 +29,19 @@ export function answerProtocolErrors(server: Server): void {
   });
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
     const { status, body } = worded(new PublicError("expectation_failed"), pathOf(req));
-    // Whether the body still comes is the client's choice, so nothing can follow on this connection.
+    // The client may or may not send the body now, so the next request's start can't be known: close.
     res.statusCode = status;
     for (const [name, value] of Object.entries(headers())) res.setHeader(name, value);
     res.setHeader("Connection", "close").end(JSON.stringify(body));
   });
 }
 
-/** To the request whose body is being read, if there is one; Node's own handler looks at the same property. */
+/** The response to the request whose body is being read, if any. Node's own handler reads the same property. */
 function responseOf(socket: Duplex & { _httpMessage?: ServerResponse | null }): ServerResponse | null {
   return socket._httpMessage ?? null;
 }
 
-/** As it came: Express shortens `url` for the routers below it. */
+/** The request's full path: `url` is shortened by Express for nested routers, `originalUrl` is not. */
 function pathOf(req: IncomingMessage & { originalUrl?: string }): string {
   return (req.originalUrl ?? req.url ?? "").split("?", 1)[0]!;
 }
@@ -54,7 +54,7 @@ function rawAnswer(code: ErrorCode, response: ServerResponse | null): string {
   const { status, body } = worded(new PublicError(code), response === null ? "" : pathOf(response.req));
   const text = JSON.stringify(body);
   const lines = {
-    // The id that the app has given it, which may be in the log.
+    // The app's own id if it has given one: the log may show it.
     ...headers(response?.getHeader("X-Request-Id") as string | undefined),
     "Content-Length": Buffer.byteLength(text),
     Connection: "close",

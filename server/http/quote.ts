@@ -1,11 +1,11 @@
 import { excerpt, type Log } from "../log.js";
 
-/** For the log, something of a generating body to know the request by: `: 판교에서 백엔드…`; nothing where prompts are hidden. */
+/** The start of a body's prompt, to recognize the request in the log: `: 판교에서 백엔드…`; empty where prompts are hidden. */
 export function quote(body: object, { hidesPrompts }: Pick<Log, "hidesPrompts">): string {
   return hidesPrompts ? "" : `: ${excerpt(beginning(body))}`;
 }
 
-/** Of several prompts, or parts of a message, the first. */
+/** The first prompt, or the first part of the last message. */
 function beginning(body: object): string {
   const { prompt, messages } = body as { prompt?: unknown; messages?: { content?: unknown }[] };
   const said = prompt ?? messages?.at(-1)?.content;

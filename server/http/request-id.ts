@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { RequestHandler, Response } from "express";
 
-/** Gives every request an id, which its answer, whatever it is, and the log have. */
+/** Gives every request an id, sent as `X-Request-Id` with any answer and shown in the log. */
 export function giveRequestId(): RequestHandler {
   return (_req, res, next) => {
     const id = randomUUID();

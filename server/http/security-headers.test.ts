@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
-test("answers, errors among them, tell a browser to make nothing else of them", async (context) => {
+test("all answers, errors included, carry restrictive security headers", async (context) => {
   const { url } = await serveStandIn(context);
   for (const path of ["/", "/health", "/openapi.json", "/nothing"]) {
     const { headers } = await fetch(url + path);
@@ -11,13 +11,13 @@ test("answers, errors among them, tell a browser to make nothing else of them", 
     assert.equal(headers.get("x-frame-options"), "DENY");
     assert.equal(headers.get("referrer-policy"), "no-referrer");
     assert.equal(headers.get("cross-origin-resource-policy"), "same-origin");
-    assert.equal(headers.get("strict-transport-security"), null, "the proxy's to say");
+    assert.equal(headers.get("strict-transport-security"), null, "left to the proxy");
     assert.equal(headers.get("x-powered-by"), null);
   }
 });
 
 for (const page of ["/docs", "/redoc"]) {
-  test(`${page}'s own policy allows what it loads, and nosniff takes it for what it is`, async (context) => {
+  test(`${page}'s own policy allows what the page loads, and its assets have the right types`, async (context) => {
     const { url } = await serveStandIn(context);
     const response = await fetch(url + page);
     const policy = response.headers.get("content-security-policy")!;

@@ -1,7 +1,7 @@
 import type { RequestHandler } from "express";
 import helmet from "helmet";
 
-/** Headers that keep a browser from taking an answer for more than it is. The pages of the documentation widen the policy. */
+/** Headers that forbid a browser to run, frame or sniff an answer. The documentation's pages widen the policy. */
 export function securityHeaders(): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -9,7 +9,7 @@ export function securityHeaders(): RequestHandler {
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
     xFrameOptions: { action: "deny" },
-    // Whether a name is served over TLS alone, for a year and with all below it, is for the proxy that has the certificate to say.
+    // HSTS binds a whole domain, subdomains included, for a year: left to the proxy, which has the certificate.
     strictTransportSecurity: false,
   });
 }

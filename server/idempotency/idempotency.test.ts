@@ -15,7 +15,7 @@ interface ServeOptions {
   maxBytes?: number;
 }
 
-/** A server whose operation counts how often it is carried out, and answers when, and what, the test says. */
+/** A server whose operation notes each run; the test answers it. */
 async function serve(context: TestContext, { folder, clock = new TestClock(), maxBytes }: ServeOptions = {}) {
   const store = await Store.open(folder ?? temporaryFolder(context));
   const space = new Space(maxBytes ?? 1e9);
@@ -32,7 +32,7 @@ async function serve(context: TestContext, { folder, clock = new TestClock(), ma
   let asked = 0;
   let changed = () => {};
   const app = express();
-  // Express writes errors out, else.
+  // Keeps Express from printing errors.
   app.set("env", "test");
   app.use(express.json());
   app.use((req, res, next) => {
@@ -99,7 +99,7 @@ const told = async (response: Response) => ({
   text: await response.text(),
 });
 
-test("of fifty requests at once with one key a single one is carried out, and all get its answer", async (context) => {
+test("of fifty simultaneous requests with one key, one is carried out and all get its answer", async (context) => {
   const { post, runs, until, asked } = await serve(context);
   const asking = Array.from({ length: 50 }, () => post("key"));
   await until(() => runs.length === 1 && asked() === 50);
@@ -115,7 +115,7 @@ test("of fifty requests at once with one key a single one is carried out, and al
   }
 });
 
-test("later, and after a restart, the answer is the same, bare or in quotes", async (context) => {
+test("a later request, even after a restart, gets the same answer, whether its key is quoted or not", async (context) => {
   const folder = temporaryFolder(context);
   const clock = new TestClock();
   const first = await serve(context, { folder, clock });
@@ -131,7 +131,7 @@ test("later, and after a restart, the answer is the same, bare or in quotes", as
   assert.equal(first.runs.length + again.runs.length, 1);
 });
 
-test("another body or path with the key is a conflict, also while the first is under way", async (context) => {
+test("another body or path with the same key is a conflict, even while the first request runs", async (context) => {
   const { post, runs, until } = await serve(context);
   const asking = post("key");
   await until(() => runs.length === 1);
@@ -152,7 +152,7 @@ test("another body or path with the key is a conflict, also while the first is u
   assert.equal(runs.length, 1);
 });
 
-test("another caller's key, another key and no key are requests of their own", async (context) => {
+test("requests with another caller's key, another key or no key are independent", async (context) => {
   const { post, runs, until } = await serve(context);
   const asking = [
     post("key"),
@@ -168,7 +168,7 @@ test("another caller's key, another key and no key are requests of their own", a
 });
 
 for (const status of [500, 503, 507, 429, 409, 408]) {
-  test(`a first that is answered with ${status} leaves the key to one of those who wait`, async (context) => {
+  test(`if the first request is answered with ${status}, one waiting request is carried out instead`, async (context) => {
     const { post, runs, until, asked } = await serve(context);
     const asking = Array.from({ length: 3 }, () => post("key"));
     await until(() => runs.length === 1 && asked() === 3);
@@ -181,7 +181,7 @@ for (const status of [500, 503, 507, 429, 409, 408]) {
   });
 }
 
-test("what is wrong with the request itself is said again", async (context) => {
+test("an invalid request's error is replayed", async (context) => {
   const { post, runs, until } = await serve(context);
   const asking = post("key");
   await until(() => runs.length === 1);
@@ -191,7 +191,7 @@ test("what is wrong with the request itself is said again", async (context) => {
   assert.equal(runs.length, 1);
 });
 
-test("a first whose client leaves makes way for the next, and those who left don't come again", async (context) => {
+test("when the first client disconnects, the next waiting request that is still connected runs", async (context) => {
   const { post, runs, until, asked } = await serve(context);
   const leaving = [new AbortController(), new AbortController()] as const;
   const first = post("key", undefined, { signal: leaving[0].signal });
@@ -209,7 +209,7 @@ test("a first whose client leaves makes way for the next, and those who left don
   assert.equal(runs.length, 2);
 });
 
-test("a first that comes to its end after its client has left doesn't take the key from who has it now", async (context) => {
+test("a request that ends after its client left doesn't release the key of the one that runs now", async (context) => {
   const { post, runs, until, asked } = await serve(context);
   const leaving = new AbortController();
   const first = post("key", undefined, { signal: leaving.signal });
@@ -228,7 +228,7 @@ test("a first that comes to its end after its client has left doesn't take the k
   assert.equal(runs.length, 2);
 });
 
-test("what is on its way to the disk with its answer is not done again when its client leaves", async (context) => {
+test("once the answer is being written to disk, a client that leaves causes no second run", async (context) => {
   const { post, runs, until, asked, idempotency, store } = await serve(context);
   const leaving = new AbortController();
   const first = post("key", undefined, { signal: leaving.signal });
@@ -247,7 +247,7 @@ test("what is on its way to the disk with its answer is not done again when its 
   assert.deepEqual(await told(await second), { status: 202, replayed: "true", text: '{"id":1}' });
 });
 
-test("a stream is given again as a stream, without what was of the moment", async (context) => {
+test("a stream is replayed as a stream, without queue events and heartbeats", async (context) => {
   const { post, runs, until } = await serve(context);
   const asking = post("key");
   await until(() => runs.length === 1);
@@ -264,7 +264,7 @@ test("a stream is given again as a stream, without what was of the moment", asyn
   assert.deepEqual(await told(again), { status: 200, replayed: "true", text: events });
 });
 
-test("a stream that fails midway leaves the key free", async (context) => {
+test("a stream that fails midway frees the key", async (context) => {
   const { post, runs, until } = await serve(context);
   const first = post("key");
   await until(() => runs.length === 1);
@@ -279,7 +279,7 @@ test("a stream that fails midway leaves the key free", async (context) => {
   assert.equal((await told(await second)).text, '{"text":"whole"}');
 });
 
-test("an answer is kept for its time, and then the key is free and the room given back", async (context) => {
+test("an answer is kept for its TTL, then the key and its space are free", async (context) => {
   const { post, runs, until, clock, idempotency, space } = await serve(context);
   const ask = async (n: number) => {
     const asking = post("key");
@@ -299,7 +299,7 @@ test("an answer is kept for its time, and then the key is free and the room give
   assert.equal(space.used, 0);
 });
 
-test("a full store refuses a new key before anything is done for it, and nothing else", async (context) => {
+test("a full store refuses only requests with a new key, before they run", async (context) => {
   const { post, runs, until } = await serve(context, { maxBytes: 1 });
   const asking = post("key");
   await until(() => runs.length === 1);

@@ -10,44 +10,44 @@ import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./re
 export interface IdempotencyOptions {
   store: Store;
   space: Space;
-  /** For how long an answer is kept, in milliseconds. */
+  /** How long an answer is kept, in milliseconds. */
   ttlMs: number;
-  /** Whose request it is. */
+  /** The caller of the request that `res` answers. */
   callerOf: (res: Response) => string;
   log: Pick<Log, "error">;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-/** The record of a key whose answer is kept. */
+/** Stored for a key whose answer is kept. */
 interface KeyRecord {
   fingerprint: string;
   createdAt: number;
   bytes: number;
 }
 
-/** The first request of a key, while it is under way. */
+/** The request that runs for a key. */
 interface FirstRequest {
   fingerprint: string;
-  /** Resolves when it has come to an answer, or to none. */
+  /** Resolves when the request has ended, with or without an answer. */
   settled: Promise<void>;
   settle: () => void;
-  /** Its record, once that is on its way to the store. */
+  /** Set once the answer is being written to the store. */
   record: KeyRecord | null;
-  /** Nothing of it is to be kept. */
+  /** If true, its answer must not be kept. */
   released: boolean;
 }
 
 const RECORDS = "key/";
 const answerKey = (id: string) => `answer/${id}`;
 
-/** Statuses that may be others when the request is sent again. */
+/** Statuses below 500 that a retry may change. Such answers aren't kept. */
 const passing = new Set([408, 409, 425, 429]);
 
 /**
- * Requests with an `Idempotency-Key`, of which only the first is carried out: the others wait for its answer, and get that
- * (https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header). A first that comes to nothing, by an
- * error of the server or by its client's leaving, leaves the key to the next.
+ * Carries out only the first request with a given `Idempotency-Key`; the others wait for its answer and get it too
+ * (https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header). If the server fails or the first
+ * client disconnects, the next request with the key is carried out.
  */
 export class Idempotency {
   readonly #options: IdempotencyOptions;
@@ -71,7 +71,7 @@ export class Idempotency {
     return idempotency;
   }
 
-  /** Stands before the routes, behind what reads and validates the body. */
+  /** Belongs before the routes, and after the middleware that reads and validates the body. */
   handle(): RequestHandler {
     return async (req, res, next) => {
       const given = req.get("Idempotency-Key");
@@ -97,7 +97,7 @@ export class Idempotency {
     };
   }
 
-  /** Stands behind the routes: a stream that fails midway is none to give again, though it began with 200. */
+  /** Belongs after the routes: keeps a stream that fails midway from being replayed, though its status is 200. */
   handleError(): ErrorRequestHandler {
     return (error, _req, res, next) => {
       const known = this.#firstOf.get(res);
@@ -107,8 +107,8 @@ export class Idempotency {
   }
 
   /**
-   * What keeps a response that is about to be given, with this body, for the request's key: for who writes something else
-   * that has to be there if and only if the response is. Nothing for a request without a key.
+   * The writes that keep a response about to be sent with this body. The caller adds them to writes of its own, so that
+   * both are stored or neither is. Empty for a request without a key.
    */
   keep(res: Response, body: object): readonly Write[] {
     return this.#keep(res, {
@@ -130,7 +130,7 @@ export class Idempotency {
     ];
   }
 
-  /** Forgets what has been kept for long enough. */
+  /** Deletes expired answers. */
   async sweep(): Promise<void> {
     const writes: Write[] = [];
     for (const [id, record] of this.#records) {
@@ -160,13 +160,13 @@ export class Idempotency {
     this.#firsts.set(id, first);
     this.#firstOf.set(res, { id, first });
     const release = () => {
-      // When its client has left, the next may have it before this comes to its end.
+      // If the client has left, the key may already belong to the next request.
       if (this.#firsts.get(id) === first) this.#firsts.delete(id);
       first.settle();
     };
     recordResponse(res, {
       broken: () => {
-        // The answer is on its way to the disk, and stays there even if its client has left.
+        // The answer is being written to disk, and is kept even if the client has left.
         if (first.record !== null) return;
         first.released = true;
         release();
@@ -195,7 +195,7 @@ export class Idempotency {
       space.take(first.record!.bytes);
       this.#records.set(id, first.record!);
     } catch (error) {
-      // The client has its answer all the same; a second request would be carried out again.
+      // The client gets its answer all the same, but a second request will be carried out again.
       log.error(`an answer cannot be kept for its Idempotency-Key: ${(error as Error).message}`);
     }
   }
@@ -210,7 +210,7 @@ function unquoted(key: string): string {
   return /^"(.*)"$/.exec(key)?.[1] ?? key;
 }
 
-/** Of texts that may be anything: their lengths keep `["a", "bc"]` and `["ab", "c"]` apart. */
+/** Hash of a list of texts. Their lengths are hashed too, to keep `["a", "bc"]` and `["ab", "c"]` apart. */
 function digest(...texts: string[]): string {
   const hash = createHash("sha256");
   for (const text of texts) hash.update(`${text.length}:`).update(text);

@@ -1,18 +1,18 @@
 import type { Response } from "express";
 
-/** An answer, as far as it can be given again. */
+/** The part of a response that can be replayed. */
 export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: string;
 }
 
-/** Of one transmission, not of the answer. */
+/** Headers of one transmission, not of the answer. */
 const TRANSMISSION = new Set(["connection", "content-length", "date", "keep-alive", "transfer-encoding"]);
 
 /**
- * Holds the end of a response back until `whole` has settled, which gets all of it; a client so never has an answer that
- * could be lost. `broken` is called instead when the connection closes before there is an end.
+ * Passes the whole response to `whole`, and holds back its end until `whole` has settled, so that a client never has an
+ * answer that isn't stored. Calls `broken` instead if the connection closes before the response ends.
  */
 export function recordResponse(
   res: Response,
@@ -49,7 +49,7 @@ export function recordResponse(
   });
 }
 
-/** Headers that belong to the answer, whoever gets it. */
+/** Headers to replay: all but those of one transmission. */
 export function lastingHeaders(res: Response): Record<string, string> {
   return Object.fromEntries(
     Object.entries(res.getHeaders()).flatMap(([name, value]) =>
@@ -58,7 +58,7 @@ export function lastingHeaders(res: Response): Record<string, string> {
   );
 }
 
-/** A stream as it is given again: without what was of the moment, waiting and heartbeats. */
+/** A stream's text to replay: without queue events and heartbeats, which described the moment. */
 export function lastingEvents(text: string): string {
   return text
     .split("\n\n")

@@ -1,4 +1,4 @@
-// What a key's generations cost it, over HTTP.
+// How generations count against their key's limits, over HTTP.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
@@ -20,7 +20,7 @@ async function serve(context: TestContext, limits: Partial<Limits>, options: Sta
   return { ...server, clock, caller: callers.named("a")!, post };
 }
 
-test("a request holds its prompt and max_tokens for each text, and costs what it used", async (context) => {
+test("a request holds prompt and max_tokens for each text, then is charged what it used", async (context) => {
   const { post, jobs, caller, until } = await serve(context, { tokensPerMinute: 100 }, { hold: true });
   const left = () => caller.allowances.tokensPerMinute!.remaining;
   const answer = post({ prompt: "abcd", max_tokens: 10, n: 2 });
@@ -36,7 +36,7 @@ test("a request holds its prompt and max_tokens for each text, and costs what it
   assert.deepEqual(caller.ledger.total, { requests: 2, refused: 1, promptTokens: 4, completionTokens: 20 });
 });
 
-test("what is larger than the whole limit gets 403 and takes no place", async (context) => {
+test("a request larger than the whole limit gets 403 and takes no queue place", async (context) => {
   const { post, queue, caller } = await serve(context, { tokensPerDay: 100 });
   const refused = await post({ prompt: "abcd", max_tokens: 97 });
   assert.equal(refused.status, 403);
@@ -49,7 +49,7 @@ test("what is larger than the whole limit gets 403 and takes no place", async (c
   assert.equal(caller.allowances.tokensPerDay!.remaining, 0);
 });
 
-test("a flood never exceeds the limit, and passes again when Retry-After says", async (context) => {
+test("a flood never exceeds the limit, and passes again after Retry-After", async (context) => {
   const { post, caller, clock } = await serve(context, { tokensPerMinute: 60 }, { limit: 100 });
   const flood = async () => {
     const answers = await Promise.all(
@@ -67,7 +67,7 @@ test("a flood never exceeds the limit, and passes again when Retry-After says", 
   assert.equal(caller.ledger.tokensToday, 70);
 });
 
-test("so many at once, those that wait among them; one that ends makes room", async (context) => {
+test("concurrent requests are limited; one that ends makes room", async (context) => {
   const { post, jobs, until } = await serve(context, { concurrentRequests: 1 }, { hold: true });
   const first = post({ prompt: "x", max_tokens: 1 });
   await until(() => jobs.length === 1);
@@ -81,20 +81,20 @@ test("so many at once, those that wait among them; one that ends makes room", as
   assert.equal((await second).status, 200);
 });
 
-test("whoever goes away midway has paid for what was written, and what was held is free", async (context) => {
+test("a client that leaves midway is charged for the written tokens, and the held rest is freed", async (context) => {
   const { post, jobs, caller, until } = await serve(context, { tokensPerMinute: 100 }, { hold: true });
   const leaving = new AbortController();
   const answer = assert.rejects(post({ prompt: "abcd", max_tokens: 50 }, leaving.signal));
   await until(() => jobs.length === 1);
   leaving.abort();
   await answer;
-  // The stand-in says of what is cancelled that it had three tokens.
+  // The stand-in reports three tokens for a cancelled task.
   await until(() => jobs[0]!.cancelled);
   while (caller.allowances.tokensPerMinute!.remaining < 93) await new Promise((done) => setImmediate(done));
   assert.deepEqual(caller.ledger.total, { requests: 1, refused: 0, promptTokens: 4, completionTokens: 3 });
 });
 
-test("what fails before it began costs nothing", async (context) => {
+test("a request that fails before it starts costs nothing", async (context) => {
   const { post, caller } = await serve(
     context,
     { tokensPerMinute: 100, concurrentRequests: 1 },

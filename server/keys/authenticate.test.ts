@@ -1,4 +1,4 @@
-// Keys as a client meets them.
+// API keys over HTTP.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
@@ -21,7 +21,7 @@ async function serve(context: TestContext, limits: Partial<Limits> = {}) {
   return { clock, callers, ...(await serveStandIn(context, { callers })) };
 }
 
-/** Any method and any headers, which fetch would not send all. */
+/** Sends any method and headers, some of which fetch would refuse. */
 async function ask(port: number, method: string, path: string, headers: Record<string, string> = {}) {
   const sent = httpRequest({ port, host: "127.0.0.1", method, path, headers, agent: false });
   sent.end();
@@ -33,7 +33,7 @@ async function ask(port: number, method: string, path: string, headers: Record<s
 }
 
 const openPaths = ["/", "/health", "/docs", "/redoc", "/openapi.json", ...pageAssets];
-/** Browsers are often sent there, and have no key to show. */
+/** Browsers often open these paths, and they can't send a key. */
 const slashedPages = ["/docs/", "/redoc/"];
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"];
 const undocumented = [
@@ -60,14 +60,14 @@ const undocumented = [
   "/?/health",
 ];
 
-test("without a key nothing is answered but what is open, whatever the path and method", async (context) => {
+test("without a key only open paths are answered, whatever the method", async (context) => {
   const { port, document, jobs } = await serve(context);
   const paths = new Set([...Object.keys(document.paths), ...openPaths, ...slashedPages, ...undocumented]);
   for (const path of paths) {
     for (const method of methods) {
       const { status, headers, text } = await ask(port, method, path);
       const what = `${method} ${path}`;
-      // A query doesn't change what path it is.
+      // "/?/health" is the open path "/" with a query.
       if ((openPaths.includes(path) || path === "/?/health") && (method === "GET" || method === "HEAD")) {
         assert.equal(status, 200, what);
         continue;
@@ -91,7 +91,7 @@ test("without a key nothing is answered but what is open, whatever the path and 
   assert.equal(jobs.length, 0);
 });
 
-test("with the key every path is what it is", async (context) => {
+test("with the key every path is answered as usual", async (context) => {
   const { url, port } = await serve(context);
   const generate = (headers: Record<string, string>) =>
     fetch(`${url}/generate`, { method: "POST", headers: { ...json, ...headers }, body });
@@ -125,7 +125,7 @@ for (const [what, headers, status] of [
   });
 }
 
-test("the refusal comes before the body", async (context) => {
+test("the refusal comes before the body is sent", async (context) => {
   const { port } = await serve(context);
   const socket = connect(port, "127.0.0.1");
   context.after(() => socket.destroy());
@@ -134,7 +134,7 @@ test("the refusal comes before the body", async (context) => {
   assert.match(answer.toString(), /^HTTP\/1\.1 401 /);
 });
 
-test("a key is neither logged nor sent back", async (context) => {
+test("a key is never logged or sent back", async (context) => {
   const { url, lines, port } = await serve(context, { requestsPerMinute: 1 });
   const seen: string[] = [];
   const generate = async (sent: string) => {
@@ -155,7 +155,7 @@ test("a key is neither logged nor sent back", async (context) => {
   for (const text of [...seen, ...lines]) assert.doesNotMatch(text, /a-key-of|wrong-key/);
 });
 
-test("requests past the limit get 429 and Retry-After, after which they pass; to look costs nothing", async (context) => {
+test("requests past the limit get 429, and pass after Retry-After; GET requests don't count", async (context) => {
   const { url, clock } = await serve(context, { requestsPerMinute: 2 });
   const post = () => fetch(`${url}/generate`, { method: "POST", headers: { ...json, ...bearer }, body });
   const headersOf = (response: Response) =>
@@ -177,7 +177,7 @@ test("requests past the limit get 429 and Retry-After, after which they pass; to
   assert.equal((await post()).status, 200);
 });
 
-test("the headers tell the tokens as they are when the answer begins", async (context) => {
+test("the headers show the tokens left when the answer begins", async (context) => {
   const { url, callers } = await serve(context, { tokensPerMinute: 1000, tokensPerDay: 50_000 });
   callers.named("test")!.admit({ tokens: 400 });
   const response = await fetch(`${url}/v1/usage`, { headers: bearer });
@@ -199,7 +199,7 @@ test("a stream has the headers too", async (context) => {
   await response.text();
 });
 
-test("a key that is taken away is refused from the next request on", async (context) => {
+test("a removed key is refused from the next request on", async (context) => {
   const { url, callers } = await serve(context);
   const usage = async () => (await fetch(`${url}/v1/usage`, { headers: bearer })).status;
   assert.equal(await usage(), 200);

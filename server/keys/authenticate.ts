@@ -6,9 +6,9 @@ import type { Callers } from "./callers.js";
 import { rateLimitHeaders } from "./rate-limit-headers.js";
 
 /**
- * Lets nobody pass without a key, where keys are set, whatever the path and method, before anything else is looked at.
- * Sets `res.locals.caller`, counts what is posted against the key's limit, and tells the limits on every answer.
- * @param open paths that need no key, to GET and HEAD
+ * Refuses requests without a valid key if keys are set, for any path and method, before anything else is done. Sets
+ * `res.locals.caller`, counts POST requests against the key's limit, and adds the rate limit headers to every answer.
+ * @param open paths that need no key for GET and HEAD
  */
 export function authenticate(callers: Callers, open: ReadonlySet<string>): RequestHandler {
   return (req, res, next) => {
@@ -33,7 +33,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "concurrency_limited",
 ]);
 
-/** Counts requests that are answered with a refusal of their key's limits: a job that meets one is only put off. */
+/** Counts requests refused for their key's limits. (Jobs that reach a limit aren't counted: they run later.) */
 export function countRefusals(): ErrorRequestHandler {
   return (error, _req, res, next) => {
     if (error instanceof PublicError && refusals.has(error.code)) callerOf(res).ledger.add({ refused: 1 });
@@ -41,7 +41,7 @@ export function countRefusals(): ErrorRequestHandler {
   };
 }
 
-/** Whoever sent the request that this answers. */
+/** The caller of the request that `res` answers. */
 export function callerOf(res: Response): Caller {
   return (res.locals as Locals).caller;
 }
@@ -50,12 +50,12 @@ interface Locals {
   caller: Caller;
 }
 
-/** X-API-Key comes first: Authorization may be meant for a proxy on the way. */
+/** X-API-Key wins: Authorization may be meant for a proxy in front. */
 function presentedKey({ "x-api-key": key, authorization }: IncomingHttpHeaders): string | undefined {
   return (key as string | undefined) ?? /^bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
 }
 
-/** As late as can be, so that they tell what this request itself has taken. */
+/** Sets the rate limit headers at the last moment, so that they include this request's own use. */
 function tellLimits(res: Response, caller: Caller): void {
   const writeHead = res.writeHead;
   res.writeHead = function (this: Response, ...head: unknown[]) {

@@ -12,7 +12,7 @@ function callerWith(limits: Partial<Limits>, highest?: number) {
   return { clock, caller: new Caller(key, () => clock.now, highest) };
 }
 
-/** Code and Retry-After of the refusal; null if there is none. */
+/** Code and Retry-After of the error that `attempt` throws; null if it throws none. */
 function refusal(attempt: () => unknown): [code: string, retryAfter: string | undefined] | null {
   try {
     attempt();
@@ -37,7 +37,7 @@ test("without limits nothing is refused, and everything is counted", () => {
   });
 });
 
-test("requests a minute: refused past the limit, for exactly as long as Retry-After says", () => {
+test("requests per minute: refused past the limit, for exactly the time in Retry-After", () => {
   const { caller, clock } = callerWith({ requestsPerMinute: 4 });
   for (let n = 0; n < 4; n++) caller.arrive();
   assert.deepEqual(
@@ -53,7 +53,7 @@ test("requests a minute: refused past the limit, for exactly as long as Retry-Af
   assert.equal(
     refusal(() => caller.arrive()),
     null,
-    "and those that were refused cost nothing",
+    "the refused ones cost nothing",
   );
   assert.deepEqual(
     refusal(() => caller.arrive()),
@@ -61,7 +61,7 @@ test("requests a minute: refused past the limit, for exactly as long as Retry-Af
   );
 });
 
-test("tokens are held until the generation ends, and then what was used counts", () => {
+test("tokens are held until the generation ends, then the used ones are charged", () => {
   const { caller, clock } = callerWith({ tokensPerMinute: 600 });
   const lease = caller.admit({ tokens: 500 });
   assert.deepEqual(
@@ -69,7 +69,7 @@ test("tokens are held until the generation ends, and then what was used counts",
     ["tokens_limited", "10"],
   );
   clock.now += 120_000;
-  assert.equal(caller.allowances.tokensPerMinute!.remaining, 100, "however long it takes");
+  assert.equal(caller.allowances.tokensPerMinute!.remaining, 100, "still held after a minute");
   lease.settle({ promptTokens: 40, completionTokens: 60 });
   assert.equal(caller.allowances.tokensPerMinute!.remaining, 500);
   lease.settle({ promptTokens: 40, completionTokens: 60 });
@@ -80,7 +80,7 @@ test("tokens are held until the generation ends, and then what was used counts",
   );
 });
 
-test("a generation that came to nothing uses nothing", () => {
+test("a generation that computed nothing uses nothing", () => {
   const { caller } = callerWith({ tokensPerMinute: 600, tokensPerDay: 600, concurrentRequests: 1 });
   caller.admit({ tokens: 600 }).settle();
   assert.equal(
@@ -89,7 +89,7 @@ test("a generation that came to nothing uses nothing", () => {
   );
 });
 
-test("tokens a day: refused until midnight, UTC, but for a second only where held tokens are in the way", () => {
+test("tokens per day: refused until midnight UTC, or for one second if only held tokens are in the way", () => {
   const { caller, clock } = callerWith({ tokensPerDay: 1000 });
   const lease = caller.admit({ tokens: 800 });
   assert.deepEqual(
@@ -113,7 +113,7 @@ test("tokens a day: refused until midnight, UTC, but for a second only where hel
   );
 });
 
-test("where several limits refuse, Retry-After is the longest", () => {
+test("if several limits refuse, Retry-After is the longest", () => {
   const { caller } = callerWith({ tokensPerMinute: 600, tokensPerDay: 700 });
   caller.admit({ tokens: 600 }).settle({ promptTokens: 300, completionTokens: 300 });
   assert.deepEqual(
@@ -126,7 +126,7 @@ test("where several limits refuse, Retry-After is the longest", () => {
   );
 });
 
-test("what can never fit is refused as such, with nothing to wait for, though nothing be used", () => {
+test("a request that can never fit gets over_quota without Retry-After, even if nothing is used yet", () => {
   for (const limits of [{ tokensPerMinute: 100 }, { tokensPerDay: 100 }]) {
     const { caller } = callerWith(limits);
     assert.deepEqual(
@@ -140,7 +140,7 @@ test("what can never fit is refused as such, with nothing to wait for, though no
   }
 });
 
-test("so many run at once, and no more", () => {
+test("concurrent requests are limited", () => {
   const { caller } = callerWith({ concurrentRequests: 2 });
   const first = caller.admit({ tokens: 1 });
   caller.admit({ tokens: 1 });
@@ -156,7 +156,7 @@ test("so many run at once, and no more", () => {
   );
 });
 
-test("other limits hold from the next request on; what was used and what is held stay", () => {
+test("new limits hold from the next request on; used and held tokens still count", () => {
   const { caller, clock } = callerWith({ requestsPerMinute: 10, tokensPerMinute: 1000 });
   for (let n = 0; n < 10; n++) caller.arrive();
   const lease = caller.admit({ tokens: 900 });
@@ -183,13 +183,13 @@ test("other limits hold from the next request on; what was used and what is held
   );
 });
 
-test("a request has its key's class, or a lower one that it asks for", () => {
+test("a request has its key's priority, or a lower one that it asks for", () => {
   const { caller } = callerWith({});
   assert.deepEqual([caller.priorityFor(), caller.priorityFor(-3), caller.priorityFor(9)], [2, -3, 2]);
   assert.equal(callerWith({}, 10).caller.priorityFor(9), 9);
 });
 
-test("no flood exceeds a limit, whatever comes and ends in whatever order", () => {
+test("no limit is exceeded, in whatever order requests come and end", () => {
   const limits = { tokensPerMinute: 3000, tokensPerDay: 40_000, concurrentRequests: 12 };
   const { caller, clock } = callerWith(limits);
   clock.now = Date.parse("2026-01-31T23:40:00Z");
@@ -222,7 +222,7 @@ test("no flood exceeds a limit, whatever comes and ends in whatever order", () =
   }
   assert.equal(days.size, 2);
   for (const used of days.values()) assert.ok(used <= limits.tokensPerDay, `${used} in a day`);
-  // A bucket's bound over any span: what it holds, and what flows in meanwhile.
+  // A token bucket's bound over any time span: its capacity plus what flows in meanwhile.
   for (let from = 0; from < uses.length; from++) {
     let sum = 0;
     for (let to = from; to < uses.length; to++) {

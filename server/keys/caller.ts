@@ -3,7 +3,7 @@ import type { Key, Limits } from "../settings/key.js";
 import { Ledger } from "./ledger.js";
 import { DayQuota, MinuteQuota, type Now, type Quota, SLACK } from "./quota.js";
 
-/** A limit of the caller's key is reached for now. */
+/** The caller's key has reached a limit. A later try may pass. */
 export class LimitReached extends PublicError {
   override name = "LimitReached";
 }
@@ -14,16 +14,16 @@ export interface TokensUsed {
   completionTokens: number;
 }
 
-/** The tokens that are held for one generation, until it ends. */
+/** Tokens held for one generation until it ends. */
 export interface Lease {
   /**
-   * Counts what was used in place of what was held. Has to be called however the generation ends, without an argument
-   * where nothing was computed; only the first call counts.
+   * Frees the held tokens and charges the used ones. Must be called however the generation ends, without an argument if
+   * nothing was computed. Only the first call counts.
    */
   settle(used?: TokensUsed): void;
 }
 
-/** A limit as it stands; `msUntilReset` is null where no clock, but the end of a request gives it back. */
+/** A limit and what is left of it. `msUntilReset` is null for a limit that time doesn't reset (concurrent requests). */
 export interface Allowance {
   limit: number;
   remaining: number;
@@ -32,7 +32,7 @@ export interface Allowance {
 
 const none: TokensUsed = { promptTokens: 0, completionTokens: 0 };
 
-/** The owner of a key, with its limits and its use. All requests with the key share it. */
+/** The owner of a key, with limits and usage, shared by all requests with the key. */
 export class Caller {
   readonly name: string;
   readonly ledger: Ledger;
@@ -41,14 +41,14 @@ export class Caller {
   #requestsPerMinute: MinuteQuota | null = null;
   #tokensPerMinute: MinuteQuota | null = null;
   #tokensPerDay: DayQuota | null = null;
-  /** The most tokens that those may use that run. */
+  /** Tokens held for all running generations: the most that they can use. */
   #held = 0;
   #running = 0;
 
   constructor(
     key: Omit<Key, "hash">,
     private readonly clock: Now,
-    /** The highest class that a request may ask for; by default the key's own. */
+    /** The highest priority that a request may ask for. Default: the key's own. */
     private readonly highest?: number,
   ) {
     this.name = key.name;
@@ -56,17 +56,17 @@ export class Caller {
     this.revise(key);
   }
 
-  /** The class of the queue that a request gets without asking. */
+  /** The queue priority of requests that don't ask for one. */
   get priority(): number {
     return this.#priority;
   }
 
-  /** The class of a request that asks for one, or for none. */
+  /** The queue priority of a request: what it asks for, capped. */
   priorityFor(asked: number = this.#priority): number {
     return Math.min(asked, this.highest ?? this.#priority);
   }
 
-  /** Changes what it may use from now on; what is used stays used. */
+  /** Changes priority and limits from now on. Past usage still counts. */
   revise({ priority, limits }: Pick<Key, "priority" | "limits">): void {
     const { requestsPerMinute, tokensPerMinute, tokensPerDay } = limits;
     this.#priority = priority;
@@ -77,7 +77,7 @@ export class Caller {
       tokensPerDay === null ? null : new DayQuota(tokensPerDay, this.clock, () => this.ledger.tokensToday);
   }
 
-  /** Counts a request as it arrives. @throws PublicError 429 */
+  /** Counts an arriving request. @throws LimitReached 429 */
   arrive(): void {
     this.ledger.add({ requests: 1 });
     const wait = this.#requestsPerMinute?.msUntilRoom(1, 0) ?? 0;
@@ -86,8 +86,10 @@ export class Caller {
   }
 
   /**
-   * Holds the most tokens that a generation can use, prompt included, so that all that run together never exceed a limit.
-   * @throws PublicError 429 with the time until there is room; 403 where there never will be
+   * Holds the most tokens that a generation can use, prompt included, so that running generations together never exceed
+   * a limit.
+   * @throws LimitReached 429 with the time until there is room
+   * @throws PublicError 403 for more tokens than the limits ever allow
    */
   admit({ tokens }: { tokens: number }): Lease {
     this.assertFits({ tokens });
@@ -100,7 +102,7 @@ export class Caller {
       .map(([code, quota]) => [code, quota?.msUntilRoom(tokens, this.#held) ?? 0] as const)
       .reduce((longest, one) => (one[1] > longest[1] ? one : longest));
     if (wait > 0) throw this.#refusal(code, wait);
-    // When one of the others ends is not known.
+    // Nobody knows when a running request ends, so Retry-After is the shortest.
     if (concurrentRequests !== null && this.#running >= concurrentRequests)
       throw this.#refusal("concurrency_limited", 1);
     return this.#lease(tokens);
@@ -114,7 +116,7 @@ export class Caller {
       throw new PublicError("over_quota", { detail: `${errors.over_quota.detail}: ${tokens} of ${least}` });
   }
 
-  /** Each limit as it stands; null where there is none. */
+  /** What is left of each limit; null where there is no limit. */
   get allowances(): Record<keyof Limits, Allowance | null> {
     const { concurrentRequests } = this.#limits;
     return {
@@ -163,7 +165,7 @@ function standing(quota: Quota | null, held: number): Allowance | null {
   return { limit, remaining: Math.max(0, Math.floor(limit - used - held + SLACK)), msUntilReset };
 }
 
-/** The first whole second that is not too early. */
+/** Rounds up to whole seconds, at least 1: a retry must not come too early. */
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000 - SLACK));
 }

@@ -16,7 +16,7 @@ const key = (name: string, text: string, more: Partial<Key> = {}): Key => ({
   ...more,
 });
 
-test("a key is its caller's, and nothing else is anybody's", () => {
+test("a key identifies its caller, any other text nobody", () => {
   const callers = new Callers([key("a", "one"), key("b", "two")]);
   assert.equal(callers.identify("one")!.name, "a");
   assert.equal(callers.identify("two")!.name, "b");
@@ -25,7 +25,7 @@ test("a key is its caller's, and nothing else is anybody's", () => {
     assert.equal(callers.identify(wrong), null);
 });
 
-test("without keys everybody is the one anonymous caller; with an empty list nobody is anybody", () => {
+test("without keys everybody is the anonymous caller; an empty list lets nobody in", () => {
   const callers = new Callers(null);
   assert.equal(callers.identify(undefined), callers.anonymous);
   assert.equal(callers.identify("x"), callers.anonymous);
@@ -34,12 +34,12 @@ test("without keys everybody is the one anonymous caller; with an empty list nob
   assert.equal(new Callers([]).named("anonymous"), null);
 });
 
-test("a key may be called anonymous, and is not the anonymous caller", () => {
+test("a key may be named anonymous without being the anonymous caller", () => {
   const callers = new Callers([key("anonymous", "one")]);
   assert.notEqual(callers.identify("one"), callers.anonymous);
 });
 
-test("every entry is compared, in constant time, wherever the right one stands", (context) => {
+test("every entry is compared in constant time, whatever the match's position", (context) => {
   const compare = context.mock.method(crypto, "timingSafeEqual");
   syncBuiltinESMExports();
   context.after(() => {
@@ -54,7 +54,7 @@ test("every entry is compared, in constant time, wherever the right one stands",
   }
 });
 
-test("other keys: a name that stays keeps its caller, one that goes is nobody from then on", () => {
+test("after replacing the keys, a kept name keeps its caller, and a removed one is nobody", () => {
   const callers = new Callers([key("a", "one"), key("b", "two")]);
   const a = callers.identify("one")!;
   a.arrive();
@@ -67,13 +67,13 @@ test("other keys: a name that stays keeps its caller, one that goes is nobody fr
   assert.equal(callers.named("b"), null);
 });
 
-test("the text of a key is not in memory's reach", () => {
+test("no object keeps the text of a key", () => {
   const callers = new Callers([key("a", "a-secret-text")]);
   callers.identify("a-secret-text")!.arrive();
   assert.doesNotMatch(inspect(callers, { depth: null, showHidden: true }), /a-secret-text/);
 });
 
-test("a flood of wrong keys leaves nothing behind", () => {
+test("a flood of wrong keys uses up no memory", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const callers = new Callers([key("a", "one")]);
@@ -84,6 +84,6 @@ test("a flood of wrong keys leaves nothing behind", () => {
   };
   const before = flood();
   const grown = flood() - before;
-  // Fifty thousand of anything would be more.
+  // Keeping anything for each of 50,000 keys would take more.
   assert.ok(grown < 1_000_000, `${grown} bytes more`);
 });

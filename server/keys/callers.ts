@@ -6,9 +6,9 @@ import type { Now } from "./quota.js";
 
 /** All callers. */
 export class Callers {
-  /** The caller of every request where no keys are set; it has no limits. */
+  /** The caller of every request if no keys are set. It has no limits. */
   readonly anonymous: Caller;
-  /** Null: there are no keys. An empty list is another thing: it lets nobody in. */
+  /** Null if no keys are set: everybody gets in. An empty list lets nobody in. */
   #entries: { hash: Buffer; caller: Caller }[] | null = null;
   #byName = new Map<string, Caller>();
 
@@ -16,17 +16,17 @@ export class Callers {
     keys: readonly Key[] | null,
     private readonly clock: Now = Date.now,
   ) {
-    // Without keys nobody's class stands above another's, so anybody may ask for any.
+    // Without keys all requests are equal, so each may ask for any priority.
     this.anonymous = new Caller({ name: "anonymous", priority: 0, limits: unlimited }, clock, PRIORITIES.max);
     if (keys !== null) this.replace(keys);
   }
 
-  /** Whether callers have keys, and so are told apart. */
+  /** Whether keys are set, which tell callers apart. */
   get keyed(): boolean {
     return this.#entries !== null;
   }
 
-  /** Takes other keys in place of all before. A name that stays keeps what it has used, whatever its key is now. */
+  /** Replaces all keys. A name that stays keeps its usage, even if its key is new. */
   replace(keys: readonly Key[]): void {
     const before = this.#byName;
     this.#entries = keys.map(({ hash, ...key }) => {
@@ -37,7 +37,7 @@ export class Callers {
     this.#byName = new Map(this.#entries.map(({ caller }) => [caller.name, caller]));
   }
 
-  /** The caller with this key; null if there is none. Takes the same time for every text of a length. */
+  /** The caller with this key, or null. The time depends only on the text's length. */
   identify(key: string | undefined): Caller | null {
     if (this.#entries === null) return this.anonymous;
     if (key === undefined) return null;
@@ -50,7 +50,7 @@ export class Callers {
     return found;
   }
 
-  /** The caller of this name, for work that outlives its request; null when the key is gone. */
+  /** The caller with this name, for work that outlives its request; null if its key was removed. */
   named(name: string): Caller | null {
     if (this.#entries === null) return name === this.anonymous.name ? this.anonymous : null;
     return this.#byName.get(name) ?? null;

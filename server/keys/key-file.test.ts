@@ -12,7 +12,7 @@ const parse = (text: string) => parseKeyFile(Buffer.from(text));
 const parseKeys = (...keys: unknown[]) => parse(JSON.stringify({ keys }));
 const sha256 = hashKey("secret").toString("hex");
 
-test("a key in the clear and its hash come to the same, and limits that are not named are none", () => {
+test("a plain key and its hash are equivalent, and missing limits are unlimited", () => {
   const keys = parseKeys(
     { name: "a", key: "other" },
     { name: "b", sha256: sha256.toUpperCase(), priority: -10, limits: { tokens_per_day: 5 } },
@@ -23,7 +23,7 @@ test("a key in the clear and its hash come to the same, and limits that are not 
   ]);
 });
 
-test("every limit has its place", () => {
+test("every limit is read into its own field", () => {
   const limits = {
     requests_per_minute: 1,
     tokens_per_minute: 2,
@@ -38,11 +38,11 @@ test("every limit has its place", () => {
   });
 });
 
-test("no keys at all are a list too, and a byte order mark is nothing", () => {
+test("an empty list is valid, and a byte order mark is ignored", () => {
   assert.deepEqual(parse('\ufeff{"keys": []}'), []);
 });
 
-test("the file in docs/operations.md is one", () => {
+test("the example in docs/operations.md is a valid key file", () => {
   const page = readFileSync(join(packageRoot, "docs/operations.md"), "utf8");
   const [, example] = /```json\n(\{\n {2}"keys".*?\n)```/s.exec(page)!;
   assert.deepEqual(
@@ -100,14 +100,11 @@ for (const [text, message] of [
     [{ ...key, secret: 1 }],
     "keys[0]: expected no fields but name, key, sha256, priority, limits, got another",
   ],
-  [
-    [key, { name: "a", key: "x" }],
-    "keys[1]: expected a name and a key of its own, got those of one before it",
-  ],
-  [[key, { name: "b", sha256 }], "keys[1]: expected a name and a key of its own, got those of one before it"],
+  [[key, { name: "a", key: "x" }], "keys[1]: expected a unique name and key, got those of an earlier entry"],
+  [[key, { name: "b", sha256 }], "keys[1]: expected a unique name and key, got those of an earlier entry"],
 ] as const) {
   const given = typeof text === "string" ? text : JSON.stringify({ keys: text });
-  test(`${JSON.stringify(given)} is refused in one line, without what is secret`, () => {
+  test(`${JSON.stringify(given)} is refused in one line, without secrets`, () => {
     assert.throws(() => parse(given), { name: "KeyFileError", message });
     assert.doesNotMatch(message, /secret|\n/);
   });
@@ -125,7 +122,7 @@ function folder(context: TestContext): string {
   return path;
 }
 
-test("what is missing, no file or too large is not read", async (context) => {
+test("a missing file, a folder and a file that is too large are refused", async (context) => {
   const dir = folder(context);
   const refused = (path: string, message: string) =>
     assert.rejects(readKeyFile(path), (error) => error instanceof KeyFileError && error.message === message);
@@ -136,7 +133,7 @@ test("what is missing, no file or too large is not read", async (context) => {
   await refused(join(dir, "large"), "the file: expected at most 1048576 bytes, got 1048577");
 });
 
-test("nobody waits for a writer to a FIFO", {
+test("a FIFO is refused at once, without waiting for a writer", {
   skip: process.platform === "win32" && "needs POSIX",
 }, async (context) => {
   const path = join(folder(context), "fifo");

@@ -22,7 +22,7 @@ const fieldsOfLimits: Readonly<Record<string, keyof Limits>> = {
   concurrent_requests: "concurrentRequests",
 };
 
-/** Something in a file of keys is not as it has to be; the message is one line, and holds nothing of any key. */
+/** A key file is invalid or can't be read. The message is one line and reveals no key. */
 export class KeyFileError extends Error {
   override name = "KeyFileError";
 }
@@ -30,12 +30,12 @@ export class KeyFileError extends Error {
 const expected = (where: string, what: string, got = "") =>
   new KeyFileError(`${where}: expected ${what}${got && `, got ${got}`}`);
 
-/** Reads the bytes of a file of keys. @throws KeyFileError */
+/** Reads the bytes of a key file. @throws KeyFileError */
 export async function readKeyFile(path: string): Promise<Buffer> {
   let stats: Stats;
   try {
     stats = await stat(path);
-    // To open a FIFO is to wait for somebody who writes.
+    // Check the kind first: opening a FIFO would wait for a writer.
     if (stats.isFile() && stats.size <= MAX_BYTES) return await readFile(path);
   } catch (error) {
     throw new KeyFileError(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
@@ -45,8 +45,8 @@ export async function readKeyFile(path: string): Promise<Buffer> {
 }
 
 /**
- * Reads `{"keys": [{"name", "key" or "sha256", "priority", "limits"}]}`. A field that is not known is an error, since a
- * limit with a slip in its name would be no limit.
+ * Reads `{"keys": [{"name", "key" or "sha256", "priority", "limits"}]}`. Unknown fields are an error, since a limit with
+ * a typo in its name would limit nothing.
  * @throws KeyFileError
  */
 export function parseKeyFile(bytes: Uint8Array): Key[] {
@@ -54,7 +54,7 @@ export function parseKeyFile(bytes: Uint8Array): Key[] {
   if (!Array.isArray(entries)) throw expected("keys", "a list", kindOf(entries));
   const keys = entries.map((entry, index) => parseKey(`keys[${index}]`, entry));
   const again = firstRepeated(keys);
-  if (again !== -1) throw expected(`keys[${again}]`, "a name and a key of its own", "those of one before it");
+  if (again !== -1) throw expected(`keys[${again}]`, "a unique name and key", "those of an earlier entry");
   return keys;
 }
 
@@ -68,7 +68,7 @@ function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // JSON.parse's own message quotes the text, which may be a key.
+    // JSON.parse's own message quotes the text, which may hold a key.
     const before = text.slice(0, jsonErrorAt(text)).split("\n");
     throw expected(
       "the file",
@@ -125,17 +125,17 @@ function parseLimits(where: string, given: unknown = {}): Limits {
   return limits;
 }
 
-/** The fields of an object that has no others than these. */
+/** A value as an object that has no unknown fields. */
 function fields(where: string, value: unknown, known: string[]): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw expected(where, "an object", kindOf(value));
-  // The name of the other field stays unsaid: it may be a key.
+  // Don't quote the unknown field's name: it may be a key.
   if (!Object.keys(value).every((name) => known.includes(name)))
     throw expected(where, `no fields but ${known.join(", ")}`, "another");
   return value as Record<string, unknown>;
 }
 
-/** A value's kind in words, without its text. */
+/** Describes a value without quoting its text, which may be a key. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null || typeof value === "boolean" || typeof value === "number") return String(value);

@@ -15,7 +15,7 @@ import { followKeyFile, openCallers } from "./key-source.js";
 const file = (...keys: string[]) =>
   JSON.stringify({ keys: keys.map((key) => ({ name: `name-${key}`, key })) });
 
-/** Puts a file in another's place as one step, so that nothing in between can be read. */
+/** Replaces a file atomically, so that no half-written one can be read. */
 function put(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
@@ -38,7 +38,7 @@ function folder(context: TestContext): string {
   return path;
 }
 
-/** A file that is followed, at short intervals. */
+/** Follows a key file at short intervals. */
 async function followed(context: TestContext, path: string) {
   const { log, all, next } = listener();
   const bytes = await readFile(path);
@@ -50,7 +50,7 @@ async function followed(context: TestContext, path: string) {
     await ended;
   });
   const valid = (...keys: string[]) => keys.map((key) => callers.identify(key) !== null);
-  /** Does something, and resolves to what is logged about it. */
+  /** Calls `act`, and resolves to the next log line. */
   const after = (act: () => void) => {
     const line = next();
     act();
@@ -59,20 +59,20 @@ async function followed(context: TestContext, path: string) {
   return { all, after, next, valid };
 }
 
-test("a file that is written again in its place holds at once", async (context) => {
+test("a file that is rewritten in place takes effect at once", async (context) => {
   const path = join(folder(context), "keys.json");
   writeFileSync(path, file("a"));
   const { all, after, next, valid } = await followed(context, path);
   assert.deepEqual(valid("a", "b"), [true, false]);
-  // Of the same length, maybe within the same tick of the file system's clock.
+  // Same length, and maybe the same modification time: the content must be compared.
   await after(() => writeFileSync(path, file("b")));
-  // What is seen first may be the file when it was emptied.
+  // The first look may see the file emptied, before the write.
   while (!valid("b")[0]) await next();
   assert.equal(all.at(-1), `info API keys: 1, from ${path}, which has changed`);
   assert.deepEqual(valid("a", "b"), [false, true]);
 });
 
-test("a file that an editor replaces goes on being followed", async (context) => {
+test("a file is still followed after an editor replaced it", async (context) => {
   const path = join(folder(context), "keys.json");
   writeFileSync(path, file("a"));
   const { after, valid } = await followed(context, path);
@@ -82,7 +82,7 @@ test("a file that an editor replaces goes on being followed", async (context) =>
   }
 });
 
-test("a symbolic link that turns elsewhere is followed, as a mounted secret's does", async (context) => {
+test("a symbolic link that is pointed elsewhere is followed, as in mounted secrets", async (context) => {
   const dir = folder(context);
   for (const [version, key] of [
     ["v1", "a"],
@@ -100,7 +100,7 @@ test("a symbolic link that turns elsewhere is followed, as a mounted secret's do
   assert.deepEqual(valid("a", "b"), [false, true]);
 });
 
-/** Resolves when files have been looked at so many times more. */
+/** The returned function resolves after `times` more calls of stat. */
 function looksAt(context: TestContext): (times: number) => Promise<void> {
   const looks = new EventEmitter();
   const { stat } = fs;
@@ -118,7 +118,7 @@ function looksAt(context: TestContext): (times: number) => Promise<void> {
   };
 }
 
-test("while it is half-written or missing the keys before stay, each fault is told once, and then it holds", async (context) => {
+test("while the file is half-written or missing, the previous keys stay, and each fault is logged once", async (context) => {
   const path = join(folder(context), "keys.json");
   writeFileSync(path, file("a"));
   const looks = looksAt(context);
@@ -126,12 +126,12 @@ test("while it is half-written or missing the keys before stay, each fault is to
   const half = await after(() => put(path, file("b").slice(0, -10)));
   assert.match(
     half,
-    /^error .*: the file: expected JSON, got an error in line 1, column \d+; the keys before stay$/,
+    /^error .*: the file: expected JSON, got an error in line 1, column \d+; the previous keys stay valid$/,
   );
   await looks(3);
   assert.deepEqual(valid("a", "b"), [true, false]);
   const missing = await after(() => unlinkSync(path));
-  assert.match(missing, /: cannot be read \(ENOENT\); the keys before stay$/);
+  assert.match(missing, /: cannot be read \(ENOENT\); the previous keys stay valid$/);
   await looks(3);
   assert.deepEqual(valid("a", "b"), [true, false]);
   await after(() => put(path, file("b")));
@@ -140,7 +140,7 @@ test("while it is half-written or missing the keys before stay, each fault is to
   assert.equal(all.length, 3, all.join("\n"));
 });
 
-test("a file without keys lets nobody in any more", async (context) => {
+test("once the file has no keys, nobody gets in", async (context) => {
   const path = join(folder(context), "keys.json");
   writeFileSync(path, file("a"));
   const { after, valid } = await followed(context, path);
@@ -148,7 +148,7 @@ test("a file without keys lets nobody in any more", async (context) => {
   assert.deepEqual(valid("a"), [false]);
 });
 
-test("settings without keys let everybody in; a list lets its keys in", async () => {
+test("settings without keys let everybody in; a list lets only its keys in", async () => {
   const { log } = listener();
   const anybody = await openCallers({ apiKeys: "none", apiKeysFile: "none" }, log);
   assert.equal(anybody.identify(undefined)!.name, "anonymous");
@@ -157,7 +157,7 @@ test("settings without keys let everybody in; a list lets its keys in", async ()
   assert.equal(listed.identify(undefined), null);
 });
 
-test("a file is read at the start, and a start without a good one is refused in one line", async (context) => {
+test("the file is read at the start; an invalid one stops the start with one line", async (context) => {
   const path = join(folder(context), "keys.json");
   const { log, all } = listener();
   const open = () => openCallers({ apiKeys: "none", apiKeysFile: path }, log);
@@ -170,7 +170,7 @@ test("a file is read at the start, and a start without a good one is refused in 
   assert.deepEqual(all, [`info API keys: 1, from ${path}`]);
 });
 
-test("a list and a file at once are refused", async () => {
+test("a list and a file together are refused", async () => {
   const apiKeys = parseKeyList("secret")!;
   await assert.rejects(openCallers({ apiKeys, apiKeysFile: "/keys.json" }, listener().log), {
     name: "ConfigError",

@@ -5,12 +5,12 @@ import { type Config, ConfigError, environmentName, settings } from "../settings
 import { Callers } from "./callers.js";
 import { KeyFileError, parseKeyFile, readKeyFile } from "./key-file.js";
 
-/** How often a file of keys is looked at. */
+/** Interval at which a key file is read. */
 const INTERVAL_MS = 1000;
 
 export type KeySettings = Pick<Config, "apiKeys" | "apiKeysFile">;
 
-/** The callers that the settings name; a file of keys is followed from then on. @throws ConfigError */
+/** Reads the callers from the settings, and follows a key file from then on. @throws ConfigError */
 export async function openCallers(
   { apiKeys, apiKeysFile }: KeySettings,
   log: Log,
@@ -40,7 +40,7 @@ export async function openCallers(
 
 interface Following {
   path: string;
-  /** The file, as the callers have it. */
+  /** The file's content that `callers` were made from. */
   bytes: Uint8Array;
   callers: Callers;
   log: Log;
@@ -49,11 +49,11 @@ interface Following {
 }
 
 /**
- * Gives the callers the file's keys whenever it has changed; while it is missing or wrong they keep those before.
- * Resolves when the signal is aborted.
+ * Updates the callers when the key file changes. While it is missing or invalid, the previous keys stay valid. Resolves
+ * when the signal is aborted.
  *
- * It is read again and again, since that works wherever a file lies and however it is replaced: by editors that rename,
- * by symbolic links that turn, on network and bind mounts. The system's notices of changes miss one or other of these.
+ * It polls, because polling works for every file and every way to replace it: editors that rename, symbolic links that
+ * are pointed elsewhere, network and bind mounts. File system notifications miss some of these.
  */
 export async function followKeyFile({
   path,
@@ -67,10 +67,11 @@ export async function followKeyFile({
   let complaint: string | null = null;
   const complain = (error: KeyFileError | null) => {
     const message = error?.message ?? null;
-    if (message !== null && message !== complaint) log.error(`${path}: ${message}; the keys before stay`);
+    if (message !== null && message !== complaint)
+      log.error(`${path}: ${message}; the previous keys stay valid`);
     complaint = message;
   };
-  // Without a signal nothing else could end it, so the process doesn't stay for it.
+  // Without a signal nothing could end the polling, so it must not keep the process alive.
   const options = signal === undefined ? { ref: false } : { signal };
   const ticks = setInterval(intervalMs ?? INTERVAL_MS, undefined, options);
   try {
@@ -94,5 +95,5 @@ export async function followKeyFile({
   }
 }
 
-/** Stands for the file, whose text is not to be kept. */
+/** Compared in place of the file's text, which must not stay in memory. */
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

@@ -4,7 +4,7 @@ import { Ledger } from "./ledger.js";
 
 const DAY = 86_400_000;
 
-test("days are told apart, the latest first, and the total has all", () => {
+test("days are counted separately, latest first, and the total has all", () => {
   let now = Date.parse("2026-01-31T23:59:59.999Z");
   const ledger = new Ledger(() => now);
   ledger.add({ requests: 1 });

@@ -1,6 +1,6 @@
 import type { Now } from "./quota.js";
 
-/** Of the requests, `refused` are those that a limit of the key refused. */
+/** Usage. `refused` counts the requests that a limit of the key refused; `requests` includes them. */
 export interface Counts {
   requests: number;
   refused: number;
@@ -8,12 +8,12 @@ export interface Counts {
   completionTokens: number;
 }
 
-/** How many days are kept apart. */
+/** How many days are kept. */
 const DAYS = 31;
 
 const nothing = (): Counts => ({ requests: 0, refused: 0, promptTokens: 0, completionTokens: 0 });
 
-/** A caller's use since the start of the process, in all and on each of the last days (UTC). Kept in memory alone. */
+/** A caller's usage since the process started, in total and for each of the last days (UTC). Kept only in memory. */
 export class Ledger {
   readonly since: Date;
   readonly total = nothing();
@@ -36,7 +36,7 @@ export class Ledger {
     return promptTokens + completionTokens;
   }
 
-  /** The days that had requests, the latest first. */
+  /** The days with any usage, latest first. */
   get days(): [date: string, Readonly<Counts>][] {
     return [...this.#days].sort(([a], [b]) => (a < b ? 1 : -1));
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DayQuota, MinuteQuota } from "./quota.js";
 
-test("a minute's worth may come at once, and comes back evenly", () => {
+test("a minute's worth may be used at once, and comes back evenly", () => {
   let now = 0;
   const quota = new MinuteQuota(60, () => now);
   assert.equal(quota.msUntilRoom(60, 0), 0);
@@ -18,7 +18,7 @@ test("a minute's worth may come at once, and comes back evenly", () => {
   assert.equal(quota.used, 0);
 });
 
-test("there is room when it was said and not before, for any limit and after any number of looks", () => {
+test("there is room exactly when msUntilRoom said, for any limit and after any number of reads", () => {
   for (let limit = 1; limit <= 2000; limit += 7) {
     let now = 0;
     const quota = new MinuteQuota(limit, () => now);
@@ -36,13 +36,13 @@ test("there is room when it was said and not before, for any limit and after any
   }
 });
 
-test("what is held has no room, and counts as used at the soonest", () => {
+test("held tokens take room, as if they were used", () => {
   const quota = new MinuteQuota(60, () => 0);
   assert.equal(quota.msUntilRoom(20, 40), 0);
   assert.equal(quota.msUntilRoom(21, 40), 1000);
 });
 
-test("a clock that is set back neither gives nor takes", () => {
+test("a clock that is set back changes nothing", () => {
   let now = 1_000_000;
   const quota = new MinuteQuota(60, () => now);
   quota.use(30);
@@ -52,7 +52,7 @@ test("a clock that is set back neither gives nor takes", () => {
   assert.equal(quota.used, 20);
 });
 
-test("a day ends at midnight, UTC", () => {
+test("a day ends at midnight UTC", () => {
   let now = Date.parse("2026-01-31T23:59:58Z");
   let used = 90;
   const quota = new DayQuota(
@@ -62,7 +62,7 @@ test("a day ends at midnight, UTC", () => {
   );
   assert.equal(quota.msUntilRoom(10, 0), 0);
   assert.equal(quota.msUntilRoom(11, 0), 2000);
-  assert.equal(quota.msUntilRoom(10, 1), 1, "as soon as one ends");
+  assert.equal(quota.msUntilRoom(10, 1), 1, "1 ms: as soon as a request ends");
   assert.equal(quota.msUntilReset, 2000);
   now += 2000;
   used = 0;

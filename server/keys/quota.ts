@@ -1,11 +1,11 @@
 /** Milliseconds since 1970. */
 export type Now = () => number;
 
-/** A limit on what may be used in a time. What is held for requests that still run is given by whoever asks. */
+/** A limit on usage over time. The amount held for running requests is passed in by the caller. */
 export interface Quota {
   readonly limit: number;
   readonly used: number;
-  /** Milliseconds until `amount` more has room beside what is held; 0: it has now. */
+  /** Milliseconds until there is room for `amount` beside the held amount; 0 if there is room now. */
   msUntilRoom(amount: number, held: number): number;
   /** Milliseconds until nothing counts as used. */
   readonly msUntilReset: number;
@@ -14,12 +14,12 @@ export interface Quota {
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** Far below one request or token, and far above what floating point loses. */
+/** Tolerance: far below one request or token, far above rounding errors. */
 export const SLACK = 1e-6;
 
 /**
- * A token bucket, told by what is missing from it: a whole minute's worth may be used at once, and what is used comes
- * back evenly, the whole of it in a minute.
+ * A token bucket, described by its missing part: a whole minute's worth may be used at once, and flows back evenly over
+ * a minute.
  */
 export class MinuteQuota implements Quota {
   #used: number;
@@ -36,7 +36,7 @@ export class MinuteQuota implements Quota {
 
   get used(): number {
     const now = this.clock();
-    // A clock that was set back gives nothing back and takes nothing.
+    // A clock that was set back must not change the usage.
     const elapsed = Math.max(0, now - this.#at);
     this.#at = now;
     this.#used = Math.max(0, this.#used - (elapsed * this.limit) / MINUTE);
@@ -48,7 +48,7 @@ export class MinuteQuota implements Quota {
   }
 
   msUntilRoom(amount: number, held: number): number {
-    // Held tokens count as used: they are the most that can be used.
+    // Held tokens count as used: a running request may use all of them.
     const excess = this.used + held + amount - this.limit;
     return excess <= SLACK ? 0 : (excess * MINUTE) / this.limit;
   }
@@ -58,7 +58,7 @@ export class MinuteQuota implements Quota {
   }
 }
 
-/** A limit on a day from midnight to midnight, UTC; `usedToday` is kept by somebody else. */
+/** A limit per day, from midnight to midnight UTC. The ledger counts the usage: `usedToday` reads it. */
 export class DayQuota implements Quota {
   constructor(
     readonly limit: number,
@@ -72,7 +72,7 @@ export class DayQuota implements Quota {
 
   msUntilRoom(amount: number, held: number): number {
     if (this.used + held + amount <= this.limit) return 0;
-    // Without what is held there is room: as soon as one of those ends that hold it, which nobody knows.
+    // Only held tokens are in the way: there may be room as soon as a running request ends, at a time nobody knows.
     if (this.used + amount <= this.limit) return 1;
     return this.msUntilReset;
   }

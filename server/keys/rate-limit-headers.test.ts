@@ -9,12 +9,12 @@ const none = {
   concurrentRequests: null,
 };
 
-test("limits that are not set have no headers", () => {
+test("unset limits have no headers", () => {
   const concurrentRequests = { limit: 1, remaining: 1, msUntilReset: null };
   assert.deepEqual(rateLimitHeaders({ ...none, concurrentRequests }), []);
 });
 
-test("of two limits on tokens that counts of which less is left", () => {
+test("the token headers show the token limit with less left", () => {
   const tokensPerMinute = { limit: 100, remaining: 60, msUntilReset: 24_000 };
   const tokensPerDay = { limit: 1000, remaining: 50, msUntilReset: 1 };
   const remaining = (allowances: object) =>
@@ -33,7 +33,7 @@ for (const [ms, written] of [
   [61_001, "1m1.001s"],
   [86_400_000, "24h0m0s"],
 ] as const) {
-  test(`${ms} ms are written ${written}`, () => {
+  test(`${ms} ms is written as ${written}`, () => {
     const requestsPerMinute = { limit: 1, remaining: 0, msUntilReset: ms };
     assert.deepEqual(rateLimitHeaders({ ...none, requestsPerMinute }).at(-1), [
       "x-ratelimit-reset-requests",

@@ -1,9 +1,6 @@
 import type { Allowance, Caller } from "./caller.js";
 
-/**
- * The headers of OpenAI's API, for those limits that are set. Of the two limits on tokens, those of the one of which
- * less is left.
- */
+/** OpenAI's rate limit headers for the limits that are set. Of the two token limits, the one with less left is shown. */
 export function rateLimitHeaders(allowances: Caller["allowances"]): [name: string, value: string][] {
   const { requestsPerMinute, tokensPerMinute, tokensPerDay } = allowances;
   const tokens = [tokensPerMinute, tokensPerDay].filter((one) => one !== null);

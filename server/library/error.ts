@@ -1,11 +1,11 @@
 /**
  * Why a generation failed:
- * `invalid_options` an option has a value that it doesn't take, or no text can have the form that is asked for;
- * `queue_full` as many generations wait as may;
- * `closed` the model is closed, or is being closed;
- * `deadline_exceeded` one of its timeouts has passed;
- * `worker_lost` the thread that ran it has died, and another starts;
- * `generation_failed` it went wrong in its thread, which is well.
+ * `invalid_options` an option has an invalid value, or no text can have the requested form;
+ * `queue_full` the queue is full (`queueLimit`);
+ * `closed` the model is closed or closing;
+ * `deadline_exceeded` one of the generation's timeouts has passed;
+ * `worker_lost` the thread that ran it has died; a new one starts;
+ * `generation_failed` it failed in its thread, which goes on running.
  */
 export type JaiErrorCode =
   | "invalid_options"

@@ -1,4 +1,4 @@
-// ONNX Runtime ends the process if a thread is ended inside a run: these are processes that end while threads run.
+// Ending a thread inside an ONNX Runtime run kills the process. These tests start processes that end while threads run.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ async function run(program: string) {
   return { code, signal, output: (await output).join("") };
 }
 
-test("a program may end while texts are generated", async () => {
+test("a program can exit while texts are generated", async () => {
   const { code, signal, output } = await run(`
     const model = await openModel(${JSON.stringify(model)}, { workers: 2 });
     const streams = [1, 2, 3, 4].map((seed) => model.stream({ prompt: "x", maxTokens: 4000, ignoreEos: true, seed }));
@@ -41,7 +41,7 @@ test("a program may end while texts are generated", async () => {
   assert.deepEqual([code, signal], [7, null], output);
 });
 
-test("a model that is closed while texts are generated leaves the program to itself", async () => {
+test("closing a model while texts are generated lets the program go on", async () => {
   const { code, signal, output } = await run(`
     const model = await openModel(${JSON.stringify(model)}, { workers: 2 });
     const streams = [1, 2, 3, 4].map((seed) => model.stream({ prompt: "x", maxTokens: 4000, ignoreEos: true, seed }));
@@ -53,7 +53,7 @@ test("a model that is closed while texts are generated leaves the program to its
   assert.deepEqual([code, signal, output], [0, null, "goes on\n"]);
 });
 
-test("a model whose self-test fails on one worker while others load rejects, and that is all", async () => {
+test("a self-test that fails while other workers load only rejects; the program goes on", async () => {
   const { code, signal, output } = await run(`
     await openModel(${JSON.stringify(wrong)}, { workers: 4, threads: 1 }).catch(({ message }) => console.log(message));
     console.log("goes on");

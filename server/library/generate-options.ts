@@ -1,10 +1,10 @@
 /** Options of a generation: the fields of `POST /generate` in camel case, with the same defaults. */
 export interface GenerateOptions {
-  /** The text to continue, or with `chat` the question. Of one that is longer than the model's context, its end counts. */
+  /** The text to continue, or with `chat` the question. Only its end counts if it exceeds the context. */
   prompt: string;
-  /** Put the prompt into the model's chat template, and stop at the template's terminator, as `POST /chat` does. Default false. */
+  /** Puts the prompt into the model's chat template and stops at its terminator, as `POST /chat` does. Default false. */
   chat?: boolean | undefined;
-  /** How many tokens to generate at most. Default 256. */
+  /** The most tokens to generate. Default 256. */
   maxTokens?: number | undefined;
   /** How freely to choose among the likely tokens; 0 always takes the likeliest. Default 0.8. */
   temperature?: number | undefined;
@@ -14,37 +14,37 @@ export interface GenerateOptions {
   topP?: number | undefined;
   /** Choose among tokens that have at least this share of the likeliest one's probability. Default 0, all. */
   minP?: number | undefined;
-  /** Choose among tokens whose surprise is nearest to the expected one and that together have this probability. Default 1, all. */
+  /** Choose among tokens of nearly the expected surprise, up to this total probability. Default 1, all. */
   typicalP?: number | undefined;
-  /** Makes tokens of the prompt and the text less likely, above 1. Default 1, off. */
+  /** Above 1 makes tokens less likely that the prompt or the text already has. Default 1, off. */
   repetitionPenalty?: number | undefined;
-  /** Taken from the logits of tokens of the text, -2 to 2. Default 0. */
+  /** Subtracted from the logits of tokens that the text already has, -2 to 2. Default 0. */
   presencePenalty?: number | undefined;
-  /** Taken from the logits of tokens of the text once for each time that they came, -2 to 2. Default 0. */
+  /** Subtracted from a token's logit once for each time that the text already has it, -2 to 2. Default 0. */
   frequencyPenalty?: number | undefined;
   /** Added to the logits of the tokens with these ids, -100 to 100. */
   logitBias?: Readonly<Record<number, number>> | undefined;
-  /** The same seed and options give the same text, whatever else runs. Default random; the result names it. */
+  /** The same seed and options give the same text, whatever else runs. Default random; the result has it. */
   seed?: number | undefined;
-  /** A text, or up to 16, that ends the generation and is not part of it. An empty list turns the chat template's off. */
+  /** One text or up to 16 that end the generation and are left out. An empty list turns off the chat template's. */
   stop?: string | readonly string[] | undefined;
-  /** Neither the end-of-sequence token nor a stop text ends the text before it has so many tokens. Default 0. */
+  /** No end-of-sequence token or stop text ends the text before it has this many tokens. Default 0. */
   minTokens?: number | undefined;
   /** Go on past the end-of-sequence token. Default false. */
   ignoreEos?: boolean | undefined;
-  /** How many texts to generate, 1 to 16: the first with the seed, the second with the next, … Default 1. */
+  /** How many texts to generate, 1 to 16, with consecutive seeds from `seed` on. Default 1. */
   n?: number | undefined;
-  /** The form that the text has to have, as OpenAI's API has it: any, a JSON object, or JSON that a schema describes. */
+  /** The form of the text, as in OpenAI's API: any, a JSON object, or JSON that matches a schema. */
   responseFormat?: ResponseFormat | undefined;
-  /** The whole text matches this regular expression. */
+  /** A regular expression that the whole text must match. */
   regex?: string | undefined;
-  /** The whole text follows this EBNF grammar, from its rule `root`. */
+  /** An EBNF grammar that the whole text must follow, from its rule `root`. */
   grammar?: string | undefined;
-  /** Higher is sooner, -10 to 10. Default 0. */
+  /** Priority in the queue, -10 to 10; higher starts sooner. Default 0. */
   priority?: number | undefined;
-  /** Seconds after which it is given up. Default none. */
+  /** Time limits after which the generation is cancelled. Default none. */
   timeout?: GenerateTimeouts | undefined;
-  /** Gives it up when aborted; what awaits it rejects with the signal's reason. */
+  /** Cancels the generation when aborted; its promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -54,14 +54,14 @@ export type ResponseFormat =
   | { type: "json_object" }
   | { type: "json_schema"; json_schema: { name?: string; schema: object } };
 
-/** Seconds; what is left out may take forever. */
+/** Time limits in seconds. A missing one is unlimited. */
 export interface GenerateTimeouts {
-  /** Until it starts. */
+  /** Until the generation starts. */
   queue?: number | undefined;
-  /** Until its first token. */
+  /** Until the first token. */
   firstToken?: number | undefined;
   /** From one token to the next. */
   stall?: number | undefined;
-  /** Until its end. */
+  /** Until the generation ends. */
   total?: number | undefined;
 }

@@ -1,37 +1,37 @@
-/** `stop`: the end-of-sequence token or a stop text came, or the form is complete. `length`: `maxTokens` were generated. */
+/** `stop`: an end-of-sequence token or a stop text came, or the form is complete. `length`: it has `maxTokens`. */
 export type FinishReason = "stop" | "length";
 
 /** One text. */
 export interface Choice {
-  /** 0 is the first. */
+  /** Counts from 0. */
   index: number;
-  /** The continuation alone. */
+  /** The generated text, without the prompt. */
   generated: string;
   /** The prompt and its continuation, as the tokenizer decodes them. */
   fullText: string;
   finishReason: FinishReason;
 }
 
-/** Result of a generation: the answer of `POST /generate` in camel case. */
+/** Result of a generation: the response of `POST /generate` in camel case. */
 export interface GenerateResult extends Omit<Choice, "index"> {
   /** The text that the model saw; with `chat` the prompt in the chat template. */
   prompt: string;
   usage: Usage;
-  /** Its id in the log. */
+  /** The generation's id in the log. */
   id: string;
-  /** The seed that gives the same again. */
+  /** The seed that reproduces the text. */
   seed: number;
-  /** With `n` above 1 all texts, of which the result's own is the first. */
+  /** With `n` above 1, all texts. The first one is also the result itself. */
   choices?: Choice[];
 }
 
-/** Tokens that were read and written. */
+/** Counts of tokens read and written. */
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
   totalTokens: number;
   promptTokensDetails: {
-    /** Of the prompt's tokens, those that were not computed since a cache still held them. */
+    /** Prompt tokens that a cache still held, so that they were not computed. */
     cachedTokens: number;
   };
 }

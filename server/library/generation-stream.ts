@@ -1,17 +1,16 @@
 import type { GenerateResult } from "./generate-result.js";
 
-/** Text as it comes. */
+/** The next piece of a text. */
 export interface TextPiece {
-  /** The text that follows. */
   text: string;
-  /** How many tokens it is of. */
+  /** How many tokens the piece has. */
   tokens: number;
-  /** Which of `n` texts it belongs to; 0 is the first. */
+  /** Which of the `n` texts the piece belongs to, from 0. */
   index: number;
 }
 
-/** A generation whose text is read while it comes: once, by one reader. A reader that leaves the loop gives it up. */
+/** A generation whose text is read as it is generated, once, by one reader. Leaving the loop cancels it. */
 export interface GenerationStream extends AsyncIterable<TextPiece> {
-  /** The whole, as `generate` gives it; rejects with what the loop would throw. It need not be awaited. */
+  /** Resolves to the same as `generate`; rejects with what the loop would throw. It need not be awaited. */
   readonly result: Promise<GenerateResult>;
 }

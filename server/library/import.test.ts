@@ -8,7 +8,7 @@ import { gpt } from "../../models/fixtures/gpt.js";
 import { byteTokenizer, FIXTURE_SIZES } from "../../models/fixtures/model.js";
 import { type ImportOptions, type ImportPhase, importCheckpoint } from "./index.js";
 
-test("a checkpoint is imported as int8 by default, with its quality and its progress", async (t) => {
+test("a checkpoint is imported as int8 by default, and its quality and progress are reported", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "jai-library-import-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const at = (name: string) => join(folder, name);
@@ -28,7 +28,7 @@ test("a checkpoint is imported as int8 by default, with its quality and its prog
   assert.deepEqual([...phases], ["preparing", "verifying", "calibrating", "writing", "comparing"]);
 });
 
-test("a wrong option of an import is refused in one line that names it", async () => {
+test("a wrong import option is refused in one line that names it", async () => {
   const right = { checkpoint: "ckpt.pt", tokenizer: "tokenizer.json", out: "mine" };
   const cases: [object, RegExp][] = [
     [{ checkpoint: undefined }, /^checkpoint: expected a file's path, got nothing$/],

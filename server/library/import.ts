@@ -3,32 +3,32 @@ import { shown } from "./internal/shown.js";
 
 /** Options of an import. */
 export interface ImportOptions {
-  /** The file that `torch.save` wrote. */
+  /** Path of the checkpoint, a file of `torch.save`. */
   checkpoint: string;
-  /** Its Hugging Face `tokenizer.json`. */
+  /** Path of the model's Hugging Face `tokenizer.json`. */
   tokenizer: string;
-  /** The model folder to make; must not exist. */
+  /** Path of the model folder to make. It must not exist. */
   out: string;
-  /** Default `int8`, which a CPU runs fastest. */
+  /** Precision of the weights. Default `int8`, the fastest on a CPU. */
   precision?: "int8" | "fp32" | undefined;
-  /** Attention heads, for checkpoints that don't say. */
+  /** The number of attention heads, for checkpoints that don't contain it. */
   heads?: number | undefined;
   /** The model's name. Default the folder's. */
   name?: string | undefined;
-  /** Called as the work goes on, with the share of the phase that is done, from 0 to 1. */
+  /** Called during the import with the finished share of the phase, from 0 to 1. */
   onProgress?: ((phase: ImportPhase, share: number) => void) | undefined;
 }
 
-/** Phases of an import, in this order; with `fp32` it only writes and verifies. */
+/** Phases of an import, in this order. With `fp32`, only `writing` and `verifying`. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
-/** How close an int8 model comes to its float32 original. */
+/** How close an int8 model is to its float32 original. */
 export interface Quality {
-  /** Mean Kullback-Leibler divergence of its next-token distribution from the original's, in nats a token. */
+  /** Mean Kullback-Leibler divergence of the next-token distribution from the original's, in nats per token. */
   kl: number;
-  /** Share of positions at which both put the same token first, from 0 to 1. */
+  /** Share of positions where both rank the same token first, from 0 to 1. */
   sameTop: number;
-  /** With a poor one `fp32` is the better precision. */
+  /** If `poor`, prefer `fp32`. */
   verdict: "good" | "fair" | "poor";
 }
 
@@ -45,20 +45,20 @@ export interface ImportResult {
     layer_norm_epsilon: number;
     precision: "int8" | "fp32";
   };
-  /** The greatest difference between the logits of the checkpoint and of the float32 graph. */
+  /** Largest absolute difference between the logits of the checkpoint and of the float32 graph. */
   difference: number;
-  /** The span of the checkpoint's logits, beside which that difference is to be seen. */
+  /** Range of the checkpoint's logits, to judge `difference` by. */
   range: number;
   /** Null for `fp32`. */
   quality: Quality | null;
-  /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
+  /** Number of vocabulary rows that were left out, since the tokenizer has no token for them. */
   trimmed: number;
 }
 
 /**
- * Makes a model folder of a PyTorch checkpoint and a tokenizer, without Python and without running anything in it, and
- * checks it against the checkpoint. The folder appears whole or not at all.
- * @throws an error whose one line says what was expected and what came
+ * Makes a model folder from a PyTorch checkpoint and a tokenizer, and verifies it against the checkpoint. It needs no
+ * Python, and runs no code from the checkpoint. The folder appears whole or not at all.
+ * @throws an error with a one-line message: what was expected, and what came
  * @example
  * import { importCheckpoint } from "jai-server";
  *
@@ -68,7 +68,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   return run(checked(options));
 }
 
-/** The check of each option, and its words for errors. */
+/** Each option's check, and what an error says was expected. */
 const checks: Record<keyof ImportOptions, { expected: string; holds: (value: unknown) => boolean }> = {
   checkpoint: { expected: "a file's path", holds: isText },
   tokenizer: { expected: "a file's path", holds: isText },

@@ -1,6 +1,6 @@
 /*
- * The exports of `import … from "jai-server"`. Its types name no others of the package: only this folder's declarations are
- * part of it.
+ * The exports of `import … from "jai-server"`. Their types may use only types of this folder, since the npm package
+ * contains no other declarations.
  */
 export { JaiError, type JaiErrorCode } from "./error.js";
 export type { GenerateOptions, GenerateTimeouts, ResponseFormat } from "./generate-options.js";

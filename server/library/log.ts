@@ -1,4 +1,4 @@
-/** Takes one line per event; `fields` say the same for a machine. `console` is one. */
+/** Receives one line per event; `fields` repeat its facts for programs. `console` can serve as one. */
 export interface Log {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;

@@ -1,6 +1,6 @@
 import type { Log } from "./log.js";
 
-/** How a model is run. */
+/** Options of a loaded model. */
 export interface ModelOptions {
   /** Where the model runs. Default `auto`. */
   device?: "auto" | "cpu" | "cuda" | "webgpu" | undefined;
@@ -12,8 +12,8 @@ export interface ModelOptions {
   threads?: number | "auto" | undefined;
   /** Tokens by which the window slides past the model's context, 1 to the context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
-  /** How many texts may wait for one of those places; beyond it `queue_full`. Default 1,000,000. */
+  /** How many texts may wait; beyond it a generation fails with `queue_full`. Default 1,000,000. */
   queueLimit?: number | undefined;
-  /** Hears what was chosen, and of workers that died. Default nobody; `console` is one. */
+  /** Logs what `auto` chose, and workers that died. Default none; `console` works. */
   log?: Log | undefined;
 }

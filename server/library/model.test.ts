@@ -1,4 +1,4 @@
-// The library's model against the server's answers: the same fields and seed give the same text, whoever runs it.
+// Compares the library with the HTTP server: the same fields and seed give the same text.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ async function refusal(work: Promise<unknown>): Promise<Pick<JaiError, "code" | 
 }
 
 describe("a model", () => {
-  it("says what it is", () => {
+  it("has the facts of its folder", () => {
     const { name, precision, context, vocabulary, concurrency } = model;
     assert.deepEqual(
       { name, precision, context, vocabulary, concurrency },
@@ -40,7 +40,7 @@ describe("a model", () => {
     );
   });
 
-  it("gives each of many calls at once the text that the server gives it alone, whole and streamed", async (t) => {
+  it("gives concurrent calls the texts that the server gives each alone, whole and streamed", async (t) => {
     const server: Server = await openServer({
       model: dir,
       port: 0,
@@ -111,7 +111,7 @@ describe("a model", () => {
     }
   });
 
-  it("gives up what its signal gives up, with the signal's reason, and frees the place", async () => {
+  it("cancels a generation by its signal, rejects with the signal's reason, and frees the slot", async () => {
     const reason = new Error("no longer wanted");
     await assert.rejects(model.generate({ ...endless, signal: AbortSignal.abort(reason) }), reason);
     for (const call of ["generate", "stream"] as const) {
@@ -125,7 +125,7 @@ describe("a model", () => {
     }
   });
 
-  it("gives up a stream whose reader leaves it, and lets nobody else read it", async () => {
+  it("cancels a stream when its reader leaves, and refuses a second reader", async () => {
     const stream = model.stream(endless);
     for await (const { tokens } of stream) {
       assert.ok(tokens > 0);
@@ -137,7 +137,7 @@ describe("a model", () => {
     }, /expected one reader/);
   });
 
-  it("throws in a stream's loop what went wrong with it", async () => {
+  it("throws a stream's error in its loop", async () => {
     const read = async () => {
       for await (const _ of model.stream({ ...endless, timeout: { total: 0.05 } }));
     };
@@ -183,7 +183,7 @@ describe("a model", () => {
     );
   });
 
-  it("finishes what it has when it is closed, and takes nothing more", async () => {
+  it("finishes running generations when it is closed, and refuses new ones", async () => {
     const closing = await openModel(dir, { concurrency: 1, threads: 1 });
     const running = [closing.generate({ prompt: "a" }), closing.generate({ prompt: "b" })];
     const closed = closing.close();
@@ -195,14 +195,14 @@ describe("a model", () => {
     await closed;
   });
 
-  it("gives up what is not finished in time when it is closed", async () => {
+  it("cancels generations that don't finish in time when it is closed", async () => {
     const closing = await openModel(dir, { concurrency: 1, threads: 1 });
     const given = [closing.generate(endless), closing.generate(endless)].map(refusal);
     await closing.close({ drainSeconds: 0 });
     for (const { code } of await Promise.all(given)) assert.equal(code, "closed");
   });
 
-  it("says what is wrong with its folder, or with a setting, in one line", async () => {
+  it("reports a wrong folder or setting in one line", async () => {
     await assert.rejects(
       openModel(join(folder, "nowhere")),
       /^ModelError: model folder .*nowhere: expected a folder/,

@@ -20,45 +20,46 @@ import { optionNames, readOptions, takeLog } from "./internal/read-options.js";
 import { shown } from "./internal/shown.js";
 import type { ModelOptions } from "./model-options.js";
 
-/** A model that is loaded. */
+/** A loaded model. */
 export interface Model {
-  /** Its name, as its folder has it. */
+  /** The model's name, from its folder's `config.json`. */
   readonly name: string;
-  /** How its weights are kept. */
+  /** Precision of the weights. */
   readonly precision: "int8" | "fp32";
-  /** Its context window, in tokens. */
+  /** Context window, in tokens. */
   readonly context: number;
-  /** How many tokens it knows. */
+  /** Size of the vocabulary. */
   readonly vocabulary: number;
-  /** How many texts it generates at once; more of them wait. */
+  /** How many texts are generated at once; further ones wait. */
   readonly concurrency: number;
 
   /**
-   * Generates a text. Calls that run at the same time are batched, and each gets the text that it would get alone.
-   * @throws JaiError, as `code` says; or the reason of the signal that gave it up
+   * Generates a text. Concurrent calls are batched; each gets the text that it would get alone.
+   * @throws JaiError, whose `code` says why
+   * @throws the reason of `signal` if that was aborted
    * @example
    * const { generated } = await model.generate({ prompt: "판교에서 개발자 채용해?", chat: true, maxTokens: 100 });
    */
   generate(options: GenerateOptions): Promise<GenerateResult>;
 
   /**
-   * Generates a text that is read while it comes. The pieces joined are the text that `generate` gives for these options.
-   * Begins at once; throws nothing itself: what goes wrong is thrown in the loop, and rejects `result`.
+   * Generates a text that is read as it is generated. The joined pieces are the text that `generate` gives for the same
+   * options. Starts at once. Errors are thrown in the loop and reject `result`; the call itself throws none.
    * @example
    * for await (const { text } of model.stream({ prompt: "판교에서 개발자 채용해?", chat: true })) process.stdout.write(text);
    */
   stream(options: GenerateOptions): GenerationStream;
 
   /**
-   * Admits nothing more, finishes what is admitted, and ends the worker threads.
-   * @param options `drainSeconds`: after so many seconds what is not finished is given up. Default: never
+   * Refuses new generations, finishes those that wait or run, and ends the worker threads.
+   * @param options `drainSeconds`: cancel unfinished generations after this time. Default: never
    * @example
    * await model.close();
    */
   close(options?: { drainSeconds?: number }): Promise<void>;
 }
 
-/** A program's own queue has bounds for nobody's sake but its own. */
+/** The server's limits protect it from clients; a program needs no protection from itself. */
 const unbounded = {
   queueLimit: 1_000_000,
   maxTokens: 1_000_000,
@@ -75,9 +76,9 @@ const names: readonly string[] = [
 ] satisfies (keyof ModelOptions & keyof Config)[];
 
 /**
- * Loads the model in a folder that `jai import` or `importCheckpoint` made, in worker threads of its own.
- * @param dir the folder
- * @throws an error whose one line says what is wrong with the folder or an option
+ * Loads a model in worker threads of its own.
+ * @param dir a model folder made by `jai import` or `importCheckpoint`
+ * @throws an error with a one-line message: what is wrong with the folder or an option
  * @example
  * import { openModel } from "jai-server";
  *
@@ -106,7 +107,7 @@ class LoadedModel implements Model {
   readonly #bodies: GenerateBodies;
   readonly #operations: Record<"generate" | "chat", Operation>;
   readonly #caller = new Callers(null).anonymous;
-  /** To tokenize a long prompt takes tens of milliseconds. */
+  /** Takes turns, since tokenizing a long prompt blocks the thread for tens of milliseconds. */
   readonly #preparing = new Turns();
   #closed: Promise<void> | null = null;
 
@@ -115,7 +116,7 @@ class LoadedModel implements Model {
     this.#bodies = bodies;
     const [generate, chat] = nativeOperations(runtime.model) as [Operation, Operation];
     this.#operations = { generate, chat };
-    // Without it whatever waits would wait forever.
+    // No worker is left: waiting generations would otherwise wait forever.
     runtime.on("down", () => void this.close({ drainSeconds: 0 }));
   }
 
@@ -189,7 +190,7 @@ class LoadedModel implements Model {
   }
 }
 
-/** A generation as pieces; those of a text joined are all of it. */
+/** Pushes deltas as pieces, and at a text's end what is missing, so that the joined pieces are the whole text. */
 function pieces(push: (piece: TextPiece) => void): Listener {
   const told = new Map<number, { characters: number; tokens: number }>();
   const tell = (index: number, text: string, tokens: number) => {
@@ -206,7 +207,7 @@ function pieces(push: (piece: TextPiece) => void): Listener {
   };
 }
 
-/** The library's codes for those of HTTP; what is none of them is a mistake of this package. */
+/** The library's codes for HTTP's. Any other error is a bug of this package. */
 const codes: Record<string, JaiErrorCode> = {
   invalid_body: "invalid_options",
   invalid_grammar: "invalid_options",

@@ -1,8 +1,8 @@
 import type { Log } from "./log.js";
 
-/** The settings of `jai serve` in camel case, with the same defaults; `docs/operations.md` says more of each. */
+/** The settings of `jai serve` in camel case, with the same defaults. `docs/operations.md` explains them. */
 export interface ServerOptions {
-  /** The model folder to serve. Default the one that comes with the package. */
+  /** The model folder to serve. Default: the package's own model. */
   model?: string | undefined;
   /** The address to listen on. Default 127.0.0.1. */
   host?: string | undefined;
@@ -18,19 +18,19 @@ export interface ServerOptions {
   threads?: number | "auto" | undefined;
   /** Requests that may wait for a free slot; beyond it 503. Default 256. */
   queueLimit?: number | undefined;
-  /** How many of them may be one caller's; beyond it 429. Default `auto`. */
+  /** How many of the waiting requests may be of one caller; beyond it 429. Default `auto`. */
   queueLimitCaller?: number | "auto" | undefined;
   /** Prompt tokens of requests that have not started; beyond it 503. Default `auto`. */
   queueTokens?: number | "auto" | undefined;
-  /** Seconds that a request may wait for a slot; beyond it 504. Default 0, any time. */
+  /** Seconds that a request may wait for a slot; beyond it 504. Default 0, no limit. */
   timeoutQueue?: number | undefined;
-  /** Seconds until a request's first token; beyond it 504. Default 0, any time. */
+  /** Seconds until a request's first token; beyond it 504. Default 0, no limit. */
   timeoutFirstToken?: number | undefined;
-  /** Seconds from one token to the next; beyond it 504. Default 0, any time. */
+  /** Seconds from one token to the next; beyond it 504. Default 0, no limit. */
   timeoutStall?: number | undefined;
-  /** Seconds until a request is answered; beyond it 504. Default 0, any time. */
+  /** Seconds until a request is answered; beyond it 504. Default 0, no limit. */
   timeoutTotal?: number | undefined;
-  /** The most that a request may ask for as `max_tokens`. Default 4096. */
+  /** The largest `max_tokens` of a request. Default 4096. */
   maxTokens?: number | undefined;
   /** The longest prompt, in characters. Default 32768. */
   maxPromptChars?: number | undefined;
@@ -38,26 +38,28 @@ export interface ServerOptions {
   maxBodyBytes?: number | undefined;
   /** Tokens by which the window slides past the model's context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
-  /** The folder where jobs and answers are kept; of this server alone. Default `auto`, in the user's state directory. */
+  /** The folder for jobs and answers, used by this server only. Default `auto`, in the user's state directory. */
   dataDir?: string | undefined;
-  /** How much is kept there, in bytes; beyond it 507. Default 1 GiB. */
+  /** The most that the data folder may hold, in bytes; beyond it 507. Default 1 GiB. */
   dataBytes?: number | undefined;
   /** Jobs that may wait; beyond it 503. Default 10000. */
   jobLimit?: number | undefined;
-  /** Seconds for which an ended job, or the answer to an Idempotency-Key, is kept. Default a day. */
+  /** How long an ended job or the answer to an Idempotency-Key is kept, in seconds. Default one day. */
   jobTtl?: number | undefined;
-  /** Signs callbacks, Standard Webhooks' `whsec_…`. Default `none`, and no callbacks. */
+  /** The secret that signs callbacks, `whsec_…` of Standard Webhooks. Default `none`: no callbacks. */
   callbackSecret?: string | undefined;
-  /** Whether callbacks may go to addresses that are not public. Default `refuse`. */
+  /** Whether callbacks may go to private addresses. Default `refuse`. */
   callbackPrivate?: "refuse" | "allow" | undefined;
   /** How many seconds `close` waits for requests under way. Default 30. */
   drainSeconds?: number | undefined;
-  /** API keys, `KEY` or `NAME=KEY`. Default `none`, and everybody may call. */
+  /** API keys, `KEY` or `NAME=KEY`. Default `none`: everybody may call. */
   apiKeys?: string | readonly string[] | undefined;
-  /** Instead a JSON file of keys and their limits, read again when it changes. Default `none`. */
+  /** A JSON file of keys and limits in place of `apiKeys`, read again when it changes. Default `none`. */
   apiKeysFile?: string | undefined;
-  /** Origins whose pages may call; `*` is all. Default `none`. */
+  /** Origins whose pages may call the server; `*` means all. Default `none`. */
   corsOrigins?: string | readonly string[] | undefined;
-  /** Hears what the server does, a line at a time. Default nobody; `console` is one. */
+  /** Gets the server's log lines. Default none; `console` works. */
   log?: Log | undefined;
+  /** Whether lines of the log quote prompts, their first 50 characters. Default `on`. */
+  logPrompts?: "on" | "off" | undefined;
 }

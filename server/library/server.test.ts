@@ -19,7 +19,7 @@ const options = { model, port: 0, threads: 1, concurrency: 2 };
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const listeners = () => signals.map((signal) => process.listenerCount(signal));
 
-test("a server opens, listens, drains and closes, tells its log, and takes no signals", async () => {
+test("a server opens, listens, drains and closes, logs it, and handles no signals", async () => {
   const lines: string[] = [];
   const note = (message: string) => void lines.push(message);
   const log: Log = { error: note, warn: note, info: note, debug: note };
@@ -42,12 +42,12 @@ test("a server opens, listens, drains and closes, tells its log, and takes no si
   );
   assert.equal(lines.at(-1), "stopped");
   await assert.rejects(fetch(url));
-  // Its data folder is free for the next.
+  // The data folder is free for another server.
   const next = await openServer({ ...options, dataDir: join(folder, "a") });
   await next.close();
 });
 
-test("a server that can't listen, or can't load its model, says why and can be closed", async (t) => {
+test("a server that can't listen or load its model reports why, and can be closed", async (t) => {
   const taken = createServer().listen(0, "127.0.0.1");
   t.after(() => taken.close());
   await new Promise((resolve) => taken.once("listening", resolve));
@@ -78,27 +78,27 @@ test("a wrong option is refused in one line that names it", async () => {
     await assert.rejects(openServer({ ...options, dataDir: join(folder, "c"), ...wrong }), { message });
 });
 
-/** The options that an interface declares. */
+/** Names of the options that an interface declares. */
 const declared = (file: string, name: string) => {
   const text = readFileSync(new URL(`./${file}.d.ts`, import.meta.url), "utf8");
   const [, body] = new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(text)!;
   return [...body!.matchAll(/^ {4}(\w+)\??:/gm)].map(([, option]) => option!).toSorted();
 };
 
-test("the server's options are the settings of jai serve, but for how it logs", () => {
+test("the server's options are the settings of jai serve, except those of the log", () => {
   const own = declared("server-options", "ServerOptions");
   const known = Object.keys(settings).filter((name) => !name.startsWith("log"));
   assert.deepEqual(own, [...known, "log"].toSorted());
 });
 
-test("the options of a generation are the fields of POST /generate, but for stream", () => {
+test("a generation's options are the fields of POST /generate, except stream", () => {
   const { schemas } = readDocument({ maxTokens: 1, maxPromptChars: 1 }).components;
   const { stream: _, ...fields } = schemas.GenerationRequest!.properties!;
   const known = Object.keys(fields).map(camelCase);
   assert.deepEqual(declared("generate-options", "GenerateOptions"), [...known, "chat", "signal"].toSorted());
 });
 
-test("options and logs that are none are refused in one line, before anything is read", async () => {
+test("invalid options and logs are refused in one line, before anything is read", async () => {
   for (const [wrong, expected] of [
     [null, /^options: expected an object, got null$/],
     [5, /^options: expected an object, got 5$/],

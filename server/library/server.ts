@@ -1,52 +1,54 @@
+import type { Log as ServerLog } from "../log.js";
 import { JaiServer } from "../serve/server.js";
 import { settings } from "../settings/config.js";
 import { optionNames, readOptions, takeLog } from "./internal/read-options.js";
+import type { Log } from "./log.js";
 import type { ServerOptions } from "./server-options.js";
 
-/** A model behind HTTP, as `jai serve` runs it. It never ends the process, and handles no signals. */
+/** An HTTP server, the same as `jai serve`. It never ends the process and handles no signals. */
 export interface Server {
   /**
-   * Resolves to the server's address as soon as it listens. The model loads meanwhile: until `ready` resolves, requests
-   * for texts are answered with 503.
-   * @throws an error whose one line says why it can't listen there; the server is closed then
+   * Resolves to the server's URL as soon as it listens. The model may still load: until `ready` resolves, requests for
+   * texts are answered with 503.
+   * @throws an error with a one-line message if it can't listen; the server is then closed
    * @example
    * const url = await server.listen(); // http://127.0.0.1:8000
    */
   listen(): Promise<string>;
 
   /**
-   * Resolves when the model is loaded; rejects with the reason if it can't be. There once `listen` has resolved.
+   * Resolves when the model is loaded; rejects if it can't be loaded. Read it after `listen` has resolved.
    * @example
    * await server.ready;
    */
   readonly ready: Promise<void>;
 
-  /** How many requests wait or run. */
+  /** Number of requests that wait or run. */
   readonly requests: number;
 
   /**
-   * Admits nothing more, finishes what is admitted, cancels what is not finished in time, and closes.
-   * @param options `drainSeconds`: how long to wait for what is admitted. Default as the server was opened with
+   * Refuses new requests, finishes those that wait or run, cancels the ones that take too long, and closes.
+   * @param options `drainSeconds`: how long to wait for requests. Default: the option of `openServer`
    * @example
    * process.once("SIGTERM", () => server.close());
    */
   close(options?: { drainSeconds?: number }): Promise<void>;
 
   /**
-   * Resolves when the server is closed. Rejects when it had to close because no worker can be had any more.
+   * Resolves when the server is closed. Rejects if it had to close because its workers can't be started any more.
    * @example
    * await server.closed;
    */
   readonly closed: Promise<void>;
 }
 
-/** The log is the program's own affair. */
+/** Settings that can be options: all but those of the log, which the program provides itself. */
 const names = Object.keys(settings).filter((name) => name !== "logLevel" && name !== "logFormat");
 
 /**
- * Makes a server: reads the model folder, chooses workers and slots, and opens the data folder. Nothing listens and
- * nothing is loaded before `listen`.
- * @throws an error whose one line says what is wrong with an option, the model folder or the data folder
+ * Prepares a server: reads the model folder, chooses workers and slots, and opens the data folder. It listens and loads
+ * the model only once `listen` is called.
+ * @throws an error with a one-line message: what is wrong with an option, the model folder or the data folder
  * @example
  * import { openServer } from "jai-server";
  *
@@ -57,5 +59,17 @@ const names = Object.keys(settings).filter((name) => name !== "logLevel" && name
  */
 export async function openServer(options: ServerOptions = {}): Promise<Server> {
   const { log, others } = takeLog(options);
-  return optionNames(JaiServer.open(readOptions(others, { names }), log));
+  const config = readOptions(others, { names });
+  return optionNames(JaiServer.open(config, config.logPrompts === "off" ? withoutPrompts(log) : log));
+}
+
+/** A log whose lines leave prompts out. */
+function withoutPrompts(log: Log): ServerLog {
+  return {
+    error: (message, fields) => log.error(message, fields),
+    warn: (message, fields) => log.warn(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    debug: (message, fields) => log.debug(message, fields),
+    hidesPrompts: true,
+  };
 }

@@ -18,7 +18,7 @@ test("a caller with as many requests as one may have gets 429 and when to come b
   const second = await post("/generate", { prompt: "x" });
   assert.equal(second.status, 429);
   assert.match(second.headers.get("retry-after")!, /^[1-9]\d*$/);
-  const detail = "The queue holds as many requests of this caller as it takes";
+  const detail = "This caller's share of the queue is full";
   assert.deepEqual(await second.json(), { detail });
   jobs[0]!.finish();
   assert.equal((await first).status, 200);

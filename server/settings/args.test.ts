@@ -4,7 +4,7 @@ import { positiveInteger, readArgs, UsageError } from "./args.js";
 
 const options = { url: { type: "string" }, quick: { type: "boolean" } } as const;
 
-test("flags come typed, as Node's parser gives them", () => {
+test("flags have their types, as from Node's parser", () => {
   const { values } = readArgs({ args: ["--url", "a", "--quick"], options });
   assert.deepEqual({ ...values }, { url: "a", quick: true });
 });
@@ -15,14 +15,14 @@ for (const [args, message] of [
   [["--url"], "Option '--url <value>' argument missing"],
   [["file"], "Unexpected argument 'file'"],
 ] as const)
-  test(`"${args.join(" ")}" is wrong usage in one line`, () => {
+  test(`"${args.join(" ")}" is reported as wrong usage in one line`, () => {
     assert.throws(
       () => readArgs({ args: [...args], options }),
       (error) => error instanceof UsageError && error.message === message,
     );
   });
 
-test("a positive integer is no zero, fraction or word", () => {
+test("zero, negative numbers, fractions and words are not positive integers", () => {
   assert.equal(positiveInteger("n", "12"), 12);
   for (const text of ["0", "-1", "1.5", "x", ""])
     assert.throws(() => positiveInteger("n", text), {

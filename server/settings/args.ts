@@ -6,12 +6,12 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** Reads a command line as Node's `parseArgs` does. @throws UsageError with one line, and the flag that may have been meant */
+/** Node's `parseArgs`. @throws UsageError with one line, which suggests the nearest flag for an unknown one */
 export function readArgs<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config);
   } catch (error) {
-    // Node adds advice on further lines and sentences.
+    // Node appends advice after the first sentence.
     const [message] = (error as Error).message.split(/\n|\. /, 1) as [string];
     const [, unknown] = /^Unknown option '--([^']*)'$/.exec(message) ?? [];
     const meant = unknown === undefined ? null : nearest(unknown, Object.keys(config.options ?? {}), 2);

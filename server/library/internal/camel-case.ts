@@ -1,11 +1,11 @@
-/** `top_k` is `topK`. */
+/** `top_k` becomes `topK`. */
 export const camelCase = (name: string) =>
   name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** `topK` is `top_k`. */
+/** `topK` becomes `top_k`. */
 export const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** A JSON value with the names of its fields in camel case. */
+/** A JSON value with its field names in camel case. */
 export function camelCaseFields(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(camelCaseFields);
   if (typeof value !== "object" || value === null) return value;

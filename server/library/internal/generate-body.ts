@@ -6,15 +6,15 @@ import type { GenerateOptions } from "../generate-options.js";
 import { camelCase, snakeCase } from "./camel-case.js";
 import { shown } from "./shown.js";
 
-/** Options that are no fields of the body, or are another call's. */
+/** Options that are no fields of the body. */
 const own: readonly string[] = ["chat", "signal"] satisfies (keyof GenerateOptions)[];
 
 type Fields = Record<string, unknown>;
 
-/** Makes bodies of `POST /generate` of options, and holds them to openapi.yaml, whose defaults are in them then. */
+/** Turns options into bodies of `POST /generate`, validates them against openapi.yaml and fills in its defaults. */
 export class GenerateBodies {
   readonly #schemas: BodySchemas;
-  /** In camel case. */
+  /** Known options, in camel case. */
   readonly #names: readonly string[];
   readonly #timeouts: readonly string[];
 
@@ -25,7 +25,7 @@ export class GenerateBodies {
     this.#timeouts = fieldNames(properties.timeout!.properties!);
   }
 
-  /** @throws JaiError that names the option, what was expected and what came */
+  /** @throws JaiError that says which option is wrong, what was expected and what came */
   make(options: GenerateOptions): object {
     const { chat, signal, timeout, ...others } = fieldsOf(options, this.#names);
     if (chat !== undefined && typeof chat !== "boolean") throw invalid("chat", "true or false", chat);
@@ -45,7 +45,7 @@ const fieldNames = (properties: object) => Object.keys(properties).map(camelCase
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The options that are set. @throws JaiError for one that is not in `names` */
+/** The options that aren't undefined. @throws JaiError for one that is not in `names` */
 function fieldsOf(options: unknown, names: readonly string[], prefix = ""): Fields {
   if (!isObject(options)) throw invalid("options", "an object", options);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -87,7 +87,7 @@ function invalidField({ instancePath, keyword, params, message, data }: ErrorObj
   }
 }
 
-/** "a text or a list". */
+/** JSON types in words, like "a text or a list". */
 function typeWords(types: string[]): string {
   const words: Record<string, string> = {
     string: "a text",

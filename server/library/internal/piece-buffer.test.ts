@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { GenerateResult } from "../generate-result.js";
 import { PieceBuffer } from "./piece-buffer.js";
 
-/** A stream that never ends by itself, and whether it was given up. */
+/** A stream that never ends by itself; `state.left` says whether it was cancelled. */
 function endless() {
   const state = { left: false };
   const buffer = new PieceBuffer(
@@ -15,13 +15,13 @@ function endless() {
   return { buffer, state };
 }
 
-test("a reader that leaves before its first piece gives the generation up", async () => {
+test("a reader that leaves before the first piece cancels the generation", async () => {
   const { buffer, state } = endless();
   await buffer[Symbol.asyncIterator]().return();
   assert.equal(state.left, true);
 });
 
-test("a second reader is refused, and disturbs nobody", () => {
+test("a second reader is refused, and the generation goes on", () => {
   const { buffer, state } = endless();
   buffer[Symbol.asyncIterator]();
   assert.throws(

@@ -1,7 +1,7 @@
 import type { GenerateResult } from "../generate-result.js";
 import type { GenerationStream, TextPiece } from "../generation-stream.js";
 
-/** The pieces that have come and are not read yet, between a generation and its reader. */
+/** Buffers a generation's pieces until the reader takes them. */
 export class PieceBuffer implements GenerationStream {
   readonly result: Promise<GenerateResult>;
   readonly #leave: () => void;
@@ -11,8 +11,8 @@ export class PieceBuffer implements GenerationStream {
   #read = false;
 
   /**
-   * @param run generates, and pushes each piece as it comes
-   * @param leave gives up, if it is not over
+   * @param run generates, and pushes each piece
+   * @param leave cancels the generation if it still runs
    */
   constructor(run: (push: (piece: TextPiece) => void) => Promise<GenerateResult>, leave: () => void) {
     this.#leave = leave;
@@ -31,7 +31,7 @@ export class PieceBuffer implements GenerationStream {
     if (this.#read) throw new Error("expected one reader of the stream, got another");
     this.#read = true;
     const reader = this.#readAll();
-    // A generator that is left before its first piece has not begun, and runs no `finally`.
+    // Leaving a generator before its first piece runs none of its code, not even `finally`.
     const { return: leave } = reader;
     reader.return = (value) => {
       this.#leave();

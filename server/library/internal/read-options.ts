@@ -6,7 +6,7 @@ import { shown } from "./shown.js";
 const LEVELS = ["error", "warn", "info", "debug"] as const satisfies (keyof Log)[];
 
 /**
- * Options apart from their log, which is silent where none is given.
+ * Splits options into their log, by default a silent one, and the others.
  * @throws ConfigError for options that are no object, or a log that lacks a level
  */
 export function takeLog(options: { log?: Log | undefined }): { log: Log; others: object } {
@@ -19,9 +19,9 @@ export function takeLog(options: { log?: Log | undefined }): { log: Log; others:
 }
 
 /**
- * The settings that these options are, read as those of the command line are.
- * @param names of the settings that can be given; others get `otherwise`, or the default
- * @throws ConfigError that names the option, what was expected and what came
+ * Reads options as settings, with the same checks as on the command line.
+ * @param names settings that can be options; the others get `otherwise` or the default
+ * @throws ConfigError that says which option is wrong, what was expected and what came
  */
 export function readOptions(
   options: object,
@@ -37,14 +37,14 @@ export function readOptions(
   };
 }
 
-/** As the environment would have it. */
+/** A value as a text, as in an environment variable. */
 function textOf(name: string, value: unknown): string {
   if (typeof value === "string" || typeof value === "number") return String(value);
   if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value.join(",");
   throw new ConfigError(`${name}: expected a text or a number, got ${shown(value)}`);
 }
 
-/** The same promise, with a ConfigError that calls settings by their options' names: `port`, not `JAI_PORT`. */
+/** The same promise, but its ConfigErrors call settings by their option names: `port`, not `JAI_PORT`. */
 export async function optionNames<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,4 +1,4 @@
-/** A value for an error message, which may be a large one. */
+/** Describes a value in an error message, briefly even if it is large. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "string") return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
