@@ -15,7 +15,10 @@ export interface ModelConfig {
   precision: "int8" | "fp32";
 }
 
-/** @throws ModelError that names the first field that is wrong */
+/**
+ * Reads the fields that are listed here; any other is dropped.
+ * @throws ModelError that names the first field that is wrong
+ */
 export function parseModelConfig(fields: Fields): ModelConfig {
   const file = "config.json";
   const positive = (name: string): number => {

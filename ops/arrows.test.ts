@@ -92,6 +92,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "models",
   ],
   "server/library": [
+    "server",
     "server/errors",
     "server/http",
     "server/keys",

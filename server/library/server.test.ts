@@ -47,6 +47,27 @@ test("a server opens, listens, drains and closes, logs it, and handles no signal
   await next.close();
 });
 
+test("logPrompts: off leaves prompts out of the program's log", async () => {
+  for (const logPrompts of ["on", "off"] as const) {
+    const lines: string[] = [];
+    const note = (message: string) => void lines.push(message);
+    const log: Log = { error: note, warn: note, info: note, debug: note };
+    const server = await openServer({
+      ...options,
+      dataDir: join(folder, `log-${logPrompts}`),
+      log,
+      logPrompts,
+    });
+    const url = await server.listen();
+    await server.ready;
+    const body = JSON.stringify({ prompt: "비밀", max_tokens: 1 });
+    const headers = { "content-type": "application/json" };
+    assert.equal((await fetch(`${url}/generate`, { method: "POST", headers, body })).status, 200);
+    await server.close();
+    assert.equal(lines.join("\n").includes("비밀"), logPrompts === "on", lines.join("\n"));
+  }
+});
+
 test("a server that can't listen or load its model reports why, and can be closed", async (t) => {
   const taken = createServer().listen(0, "127.0.0.1");
   t.after(() => taken.close());
@@ -85,9 +106,9 @@ const declared = (file: string, name: string) => {
   return [...body!.matchAll(/^ {4}(\w+)\??:/gm)].map(([, option]) => option!).toSorted();
 };
 
-test("the server's options are the settings of jai serve, except those of the log", () => {
+test("the server's options are the settings of jai serve, except the log's level and format", () => {
   const own = declared("server-options", "ServerOptions");
-  const known = Object.keys(settings).filter((name) => !name.startsWith("log"));
+  const known = Object.keys(settings).filter((name) => name !== "logLevel" && name !== "logFormat");
   assert.deepEqual(own, [...known, "log"].toSorted());
 });
 
