@@ -50,7 +50,7 @@ const undocumented = [
   "/v1",
   "/v1/",
   "/v1/anything",
-  "/metrics",
+  "/never-documented",
   "/.env",
   "/%",
   "/%ff",
