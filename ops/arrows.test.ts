@@ -105,8 +105,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 const root = resolve(".");
 /** Tests, and what they are made with, may import anything. */
-const isTest = (file: string) =>
-  /\.test\.ts$|fixture|^ops\/|checkpoint-writer|byte-level-file|random-schema|wanderer/.test(file);
+const isTest = (file: string) => /\.test\.ts$|fixture|^ops\//.test(file);
 
 const files = ["server", "workers", "models"].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
