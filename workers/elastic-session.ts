@@ -12,7 +12,7 @@ export interface ElasticSessionOptions {
   /** Whether the other workers are idle. */
   isAlone(): boolean;
   /** In milliseconds. */
-  now?(): number;
+  now?: (() => number) | undefined;
 }
 
 /**

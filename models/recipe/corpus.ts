@@ -2,7 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compileChatTemplate, jaiChatTemplate } from "../chat-template.js";
 import { answerBoth, answerPlace, answerRole } from "./answers.js";
+import { SPECIAL_TOKENS } from "./bpe.js";
 import { askUnknown, converse, type Turn } from "./conversation.js";
 import { disturb } from "./noise.js";
 import { PLACE_ALIASES, PLACES } from "./places.js";
@@ -73,14 +75,21 @@ export function generateCorpus(seed: number, count: number): Corpus {
   return { samples, heldOut: holdOut(random, heldOutPairs, samples), heldOutPairs };
 }
 
+// What training reads is framed as what the server will write.
+const { render } = compileChatTemplate(jaiChatTemplate);
+
 /** The prompt of a question. */
 export function promptOf(question: string): string {
-  return `[QUESTION]\n${question}\n[/QUESTION]\n\n[ANSWER]\n`;
+  return render([{ role: "user", content: question }], { addGenerationPrompt: true });
 }
 
 /** One training sample as text; `[EOS]` tells the model where an answer ends. */
 export function formatSample({ question, answer }: Turn): string {
-  return `${promptOf(question)}${answer}\n[/ANSWER]\n[EOS]`;
+  const turns = render([
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ]);
+  return `${turns.trimEnd()}\n${SPECIAL_TOKENS[0]}`;
 }
 
 function choosePairs(random: Random): Set<string> {

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1), the same for the same seed on every machine. */
+/** Numbers in [0, 1), the same for the same seed on every machine; tests of all rooms draw theirs here, too. */
 export function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

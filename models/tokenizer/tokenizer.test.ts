@@ -6,14 +6,9 @@ import { Tokenizer as Rust } from "tokenizers";
 import { randomCases, testSeed } from "../../ops/random-cases.js";
 import { ModelError } from "../files/error.js";
 import type { Fields } from "../files/fields.js";
-import {
-  addedToken,
-  byteLevelTokenizer,
-  randomText,
-  tinyBpe,
-  whitespaceTokenizer,
-} from "../fixtures/tokenizers.js";
+import { byteLevelTokenizer, randomText, tinyBpe, whitespaceTokenizer } from "../fixtures/tokenizers.js";
 import { mulberry32 } from "../recipe/random.js";
+import { addedToken } from "../recipe/tokenizer-json.js";
 import { knownPatterns } from "./components.js";
 import { createTokenizer } from "./tokenizer.js";
 import { forms } from "./unicode.js";
@@ -119,9 +114,11 @@ const template = {
 const withAdded = (contents: string[], json: Fields = byteLevelTokenizer()): Fields => {
   const { vocab } = json.model as { vocab: Record<string, number> };
   let next = Object.keys(vocab).length;
-  const more = contents.map((content, i) =>
-    addedToken(content, vocab[content] ?? next++, { special: i % 2 === 0, normalized: i % 3 === 0 }),
-  );
+  const more = contents.map((content, i) => ({
+    ...addedToken(content, vocab[content] ?? next++),
+    special: i % 2 === 0,
+    normalized: i % 3 === 0,
+  }));
   return { ...json, added_tokens: [...(json.added_tokens as Fields[]), ...more] };
 };
 const metaspace = (options: Fields): Fields => {
@@ -315,7 +312,7 @@ for (const [what, json, expected] of [
   ["has added tokens of another type", { ...good, added_tokens: { a: 1 } }, /a list of added_tokens/],
   [
     "has an added token that takes spaces with it",
-    { ...good, added_tokens: [addedToken("[EOS]", 3, { lstrip: true })] },
+    { ...good, added_tokens: [{ ...addedToken("[EOS]", 3), lstrip: true }] },
     /no lstrip, .* for "\[EOS\]", got true/,
   ],
 ] as const)

@@ -19,7 +19,12 @@ const UNITS = [
   "workers/grammar/grammar.test.js",
 ];
 /** With these it takes half a minute more for each version. */
-const LONG_UNITS = ["models/tokenizer/tokenizer.test.js", "workers/engine/engine.test.js"];
+const LONG_UNITS = [
+  "models/tokenizer/tokenizer.test.js",
+  ...["bit-exact", "cancelling", "drawing", "failing", "forms", "prefix-reuse", "turns", "window"].map(
+    (name) => `workers/engine/${name}.test.js`,
+  ),
+];
 
 /** Tests of one major version. On the one that runs them, the suite has all but the smoke test. */
 export function testOn(major) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mulberry32 } from "../../models/recipe/random.js";
 import { PublicError } from "../errors/errors.js";
 import { type Limits, unlimited } from "../settings/key.js";
 import { Caller, type Lease } from "./caller.js";
@@ -193,11 +194,8 @@ test("no limit is exceeded, in whatever order requests come and end", () => {
   const limits = { tokensPerMinute: 3000, tokensPerDay: 40_000, concurrentRequests: 12 };
   const { caller, clock } = callerWith(limits);
   clock.now = Date.parse("2026-01-31T23:40:00Z");
-  let state = 1;
-  const random = (below: number) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
+  const next = mulberry32(1);
+  const random = (below: number) => Math.floor(next() * below);
   const running: { lease: Lease; tokens: number }[] = [];
   const uses: { at: number; tokens: number }[] = [];
   let admitted = 0;

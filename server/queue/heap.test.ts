@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { randomNumbers } from "./fixtures/random.js";
+import { mulberry32 } from "../../models/recipe/random.js";
 import { Heap } from "./heap.js";
 
 test("what comes before all else comes first, whatever was added, taken or removed meanwhile", () => {
-  const random = randomNumbers(1);
+  const random = mulberry32(1);
   const heap = new Heap<number>((a, b) => a < b);
   let items: number[] = [];
   for (let n = 0; n < 5000; n++) {

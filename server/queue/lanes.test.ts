@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { randomNumbers } from "./fixtures/random.js";
+import { mulberry32 } from "../../models/recipe/random.js";
 import { AGEING_MS, type Candidate, Lanes } from "./lanes.js";
 
 interface Entry extends Candidate {
@@ -52,7 +52,7 @@ test("callers that ask for as much take turns", () => {
 
 test("turns are by tokens, not by entries, and nobody hoards what is not used", () => {
   const { lanes, push } = createLanes();
-  const random = randomNumbers(1);
+  const random = mulberry32(1);
   const sizes: Record<string, number> = { a: 2000, b: 300, c: 80 };
   for (const [caller, size] of Object.entries(sizes))
     for (let n = 0; n < 400_000 / size; n++) push(caller, { tokens: Math.ceil(size * (0.5 + random())) });
@@ -171,7 +171,7 @@ test("a debt is kept while only callers who may not start come before it", () =>
 });
 
 test("the order that is foretold is the order that comes, for one that would come now too", () => {
-  const random = randomNumbers(7);
+  const random = mulberry32(7);
   const pick = (most: number) => Math.floor(random() * most);
   for (let round = 0; round < 300; round++) {
     const { lanes, clock, push } = createLanes();
@@ -195,7 +195,7 @@ test("the order that is foretold is the order that comes, for one that would com
 });
 
 test("how many go before is told about right without counting them", () => {
-  const random = randomNumbers(3);
+  const random = mulberry32(3);
   for (let round = 0; round < 100; round++) {
     const { lanes, push } = createLanes();
     for (let n = 0; n < 1000; n++)

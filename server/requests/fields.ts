@@ -89,7 +89,7 @@ export function choices(task: Draft, seed: number, count: number, first = 0): Dr
   }));
 }
 
-export function readTimeouts({ timeout }: GenerationFields): Timeouts {
+export function readTimeouts({ timeout }: Pick<GenerationFields, "timeout">): Timeouts {
   const { queue, first_token: firstToken, stall, total } = timeout ?? {};
   return {
     ...(queue !== undefined && { queue }),

@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteTokenizer } from "../../models/fixtures/model.js";
-import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
+import { read, tokenizer } from "../fixtures/byte-answers.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
-const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 const bytes = { model: { tokenizer } };
 const messages = [{ role: "user", content: "é" }];
 const rendered = "[QUESTION]\né\n[/QUESTION]\n\n[ANSWER]\n";
-
-const read = async (response: Response) => {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body;
-};
 
 test("a text is told as its tokens, and tokens as their text", async (context) => {
   const { post } = await serveStandIn(context, bytes);
@@ -29,7 +21,7 @@ test("a text is told as its tokens, and tokens as their text", async (context) =
 test("each token's own text is told where asked for", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   const body = { prompt: "é!", return_token_strs: true };
-  const { token_strs } = (await read(await post("/tokenize", body))) as { token_strs: string[] };
+  const { token_strs } = await read(await post("/tokenize", body));
   assert.deepEqual(token_strs, ["\ufffd", "\ufffd", "!"]);
 });
 
@@ -46,7 +38,7 @@ test("messages are told as the template's text and tokens, by both tools the sam
 
 test("a text without tokens has none, and is no error", async (context) => {
   const { post } = await serveStandIn(context, bytes);
-  assert.equal(((await read(await post("/tokenize", { prompt: "" }))) as { count: number }).count, 0);
+  assert.equal((await read(await post("/tokenize", { prompt: "" }))).count, 0);
   assert.deepEqual(await read(await post("/detokenize", { tokens: [] })), { prompt: "" });
 });
 

@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileChatTemplate } from "../../../models/chat-template.js";
-import { byteTokenizer } from "../../../models/fixtures/model.js";
-import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import type { TokenLogprob } from "../../../workers/protocol.js";
+import { assertRefused, type Refusal, read, tokenizer } from "../../fixtures/byte-answers.js";
 import { finished } from "../../fixtures/finished.js";
 import { readChunks } from "../../fixtures/openai-chunks.js";
 import { serveStandIn } from "../../fixtures/stand-in.js";
 import { type Finished, type Task, WorkerLost } from "../../pool/pool.js";
 
 const PATH = "/v1/chat/completions";
-const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 // Shorter than the JAI template, for the stand-in's context.
 const chatTemplate = compileChatTemplate(
   "{% for m in messages %}{{ m.role[0] + (m.name or '') + ':' + m.content + '|\n' }}{% endfor %}{% if add_generation_prompt %}a:{% endif %}",
@@ -38,13 +36,6 @@ function answer(task: Task): Finished {
 
 const bytes = { model: { tokenizer, chatTemplate }, answer };
 const messages = [{ role: "user", content: "hi" }];
-
-// biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
-const read = async (response: Response): Promise<any> => {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body;
-};
 
 test("a question alone gets OpenAI's defaults, and as long an answer as there is room for", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
@@ -350,24 +341,10 @@ const refusals = [
     "string_above_max_length",
     /32768/,
   ],
-] as [string, unknown, number, string | null, string, RegExp][];
+] as Refusal[];
 
-test("what can't be done is refused in OpenAI's form", async (context) => {
-  const { post, jobs } = await serveStandIn(context, bytes);
-  for (const [what, body, status, param, code, message] of refusals) {
-    await context.test(what, async () => {
-      const response = await post(PATH, body);
-      const { error } = (await response.json()) as { error: Record<string, string> };
-      assert.deepEqual(
-        [response.status, error.type, error.param, error.code],
-        [status, "invalid_request_error", param, code],
-        error.message,
-      );
-      assert.match(error.message!, message);
-      assert.equal(jobs.length, 0);
-    });
-  }
-});
+test("what can't be done is refused in OpenAI's form", (context) =>
+  assertRefused(context, PATH, bytes, refusals));
 
 test("what the template refuses is refused in its own words", async (context) => {
   const { post } = await serveStandIn(context);

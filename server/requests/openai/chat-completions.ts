@@ -2,7 +2,7 @@ import type { ChatTemplate } from "../../../models/chat-template.js";
 import { invalidField } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
-import { choices, readTimeouts, taskFields } from "../fields.js";
+import { choices, readTimeouts } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { type ChatMessage, conversationChars, renderConversation } from "./conversation.js";
@@ -15,7 +15,7 @@ import {
   type Limits,
   type OpenAiFields,
   type OpenAiModel,
-  openAiSampling,
+  openAiTaskFields,
   shown,
   tokenBudget,
 } from "./request.js";
@@ -60,7 +60,7 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
         maxTokens: askedTokens(fields).asked ?? Math.min(limits.maxTokens, config.n_positions),
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
-        timeouts: readTimeouts(openAiSampling(fields)),
+        timeouts: readTimeouts(fields),
         prepare: (id) => prepare(fields, id, model, limits),
       };
     },
@@ -110,11 +110,7 @@ function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limit
     context,
     limits,
   });
-  const sampling = openAiSampling(fields);
-  const plain = taskFields(sampling, {
-    defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-    model,
-  });
+  const plain = openAiTaskFields(fields, maxTokens, model);
   const { terminator } = chatTemplate;
   return {
     ...plain,

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteTokenizer } from "../../../models/fixtures/model.js";
-import { createTokenizer } from "../../../models/tokenizer/tokenizer.js";
 import type { TokenLogprob } from "../../../workers/protocol.js";
+import { assertRefused, type Refusal, read, tokenizer } from "../../fixtures/byte-answers.js";
 import { finished } from "../../fixtures/finished.js";
 import { readChunks } from "../../fixtures/openai-chunks.js";
 import { serveStandIn } from "../../fixtures/stand-in.js";
 import { type Finished, GenerationFailed, type Task } from "../../pool/pool.js";
 
 const PATH = "/v1/completions";
-const tokenizer = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 const entry = (id: number, logprob = -0.5): TokenLogprob => ({ id, logprob, top: [[id, logprob]] });
 
 /** Writes "é!", cut to what was asked for; the fixture's tokens are bytes. */
@@ -29,13 +27,6 @@ function write(task: Task, logprob = -0.5): Finished {
 }
 
 const bytes = { model: { tokenizer }, answer: write };
-
-// biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
-const read = async (response: Response): Promise<any> => {
-  const body = await response.json();
-  assert.equal(response.status, 200, JSON.stringify(body));
-  return body;
-};
 
 test("a prompt alone gets OpenAI's defaults", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
@@ -378,22 +369,7 @@ const refusals = [
     /below/,
   ],
   ["no JSON", '{"prompt": ', 400, null, "invalid_json", /Unexpected end/],
-] as [string, unknown, number, string | null, string, RegExp][];
+] as Refusal[];
 
-test("what can't be done is refused in OpenAI's form", async (context) => {
-  const { post, jobs, queue } = await serveStandIn(context, bytes);
-  for (const [what, body, status, param, code, message] of refusals) {
-    await context.test(what, async () => {
-      const response = await post(PATH, body);
-      const { error } = (await response.json()) as { error: Record<string, string> };
-      assert.deepEqual(
-        [response.status, error.type, error.param, error.code],
-        [status, "invalid_request_error", param, code],
-        error.message,
-      );
-      assert.match(error.message!, message);
-      assert.equal(jobs.length, 0);
-      assert.equal(queue.waiting + queue.running, 0);
-    });
-  }
-});
+test("what can't be done is refused in OpenAI's form", (context) =>
+  assertRefused(context, PATH, bytes, refusals));

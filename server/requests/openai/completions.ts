@@ -1,7 +1,7 @@
 import { invalidField } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
-import { choices, readTimeouts, taskFields } from "../fields.js";
+import { choices, readTimeouts } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { completionLogprobs } from "./logprobs.js";
@@ -14,7 +14,7 @@ import {
   type Limits,
   type OpenAiFields,
   type OpenAiModel,
-  openAiSampling,
+  openAiTaskFields,
   tokenBudget,
 } from "./request.js";
 import { TokenRows } from "./token-rows.js";
@@ -51,7 +51,7 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
         maxTokens: fields.max_tokens ?? USUAL_TOKENS,
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
-        timeouts: readTimeouts(openAiSampling(fields)),
+        timeouts: readTimeouts(fields),
         prepare: (id) => prepare(fields, prompts, id),
       };
     },
@@ -135,14 +135,10 @@ function taskFor(
     context: config.n_positions,
     limits,
   });
-  const plain = taskFields(openAiSampling(fields), {
-    defaults: { temperature: 1, topK: 0, maxTokens, stop: [] },
-    model,
-  });
   // The best are found by their log-probabilities, and a streamed echo ends where the first token says.
   const needed = generatedFor(fields) > (fields.n ?? 1) || (fields.echo && fields.stream);
   return {
-    ...plain,
+    ...openAiTaskFields(fields, maxTokens, model),
     promptIds: ids,
     logprobs: fields.logprobs ?? (needed ? 0 : null),
     promptLogprobs: (fields.echo && fields.logprobs != null) || maxTokens === 0,

@@ -1,6 +1,6 @@
 import type { ModelFolder } from "../../../models/folder.js";
 import { errors, invalidBody, invalidField, PublicError } from "../../errors/errors.js";
-import type { GenerationFields } from "../fields.js";
+import { type GenerationFields, type TaskFields, taskFields } from "../fields.js";
 
 /** Fields that both of OpenAI's generating operations take beside the common ones. */
 export interface OpenAiFields extends Partial<GenerationFields> {
@@ -16,11 +16,14 @@ export interface Limits {
   maxPromptChars: number;
 }
 
-/** The same fields with the defaults of OpenAI's API where native ones would differ. */
-export function openAiSampling(fields: OpenAiFields): GenerationFields {
-  const { temperature, top_k: topK } = fields;
-  // vLLM's way to write "off".
-  return { ...fields, temperature: temperature ?? 1, top_k: topK == null || topK < 0 ? 0 : topK };
+/** A task's fields, with the defaults of OpenAI's API where native ones would differ. @throws as `taskFields` does */
+export function openAiTaskFields(fields: OpenAiFields, maxTokens: number, model: OpenAiModel): TaskFields {
+  const { temperature = null, top_k: topK = null } = fields;
+  return taskFields(
+    // Below 0 is vLLM's way to write "off".
+    { ...fields, temperature, top_k: topK !== null && topK < 0 ? 0 : topK },
+    { defaults: { temperature: 1, topK: 0, maxTokens, stop: [] }, model },
+  );
 }
 
 /** A body that names no model means the one that is served. @throws PublicError for another */

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CompiledForm } from "../../workers/protocol.js";
+import { invalidGrammar } from "../errors/errors.js";
+import { Callers } from "../keys/callers.js";
+import { hashKey, unlimited } from "../settings/key.js";
+import { serve } from "./fixtures/jobs.js";
+
+/** Forms of which each is compiled when the test says so, from the second check of it on. */
+function heldForms() {
+  const held: (() => void)[] = [];
+  let checks = 0;
+  const check = (_source: unknown, signal?: AbortSignal) =>
+    new Promise<CompiledForm>((resolve, reject) => {
+      const form = { id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) };
+      signal?.addEventListener("abort", () => reject(signal.reason));
+      // The first check is that of the job that is to be accepted.
+      if (++checks === 1) resolve(form);
+      else held.push(() => resolve(form));
+    });
+  return { held, forms: { check } };
+}
+
+test("a caller's jobs start in their order, though the first waits for its form and keeps no other caller's waiting", async (context) => {
+  const { held, forms } = heldForms();
+  const key = (name: string) => ({ name, hash: hashKey(name), priority: 0, limits: unlimited });
+  const callers = new Callers([key("anna"), key("ben")]);
+  const { create, jobs, until } = await serve(context, { forms, callers });
+  const [anna, ben] = [{ "x-api-key": "anna" }, { "x-api-key": "ben" }];
+  await create({ prompt: "a", regex: "a" }, anna);
+  await create({ prompt: "b" }, anna);
+  await create({ prompt: "c" }, ben);
+  const begun = () => jobs.map(({ task }) => String.fromCodePoint(...task.promptIds));
+  await until(() => jobs.length === 1);
+  assert.deepEqual(begun(), ["c"]);
+  held[0]!();
+  await until(() => jobs.length === 3);
+  assert.deepEqual(begun(), ["c", "a", "b"]);
+});
+
+test("a job is cancelled while its form is compiled, and the caller's next one starts", async (context) => {
+  const { held, forms } = heldForms();
+  const { ask, get, create, jobs, until } = await serve(context, { forms });
+  const { id } = await create({ prompt: "a", regex: "a" });
+  await create({ prompt: "b" });
+  assert.equal(held.length, 1);
+  assert.equal((await ask("DELETE", `/jobs/${id}`)).status, 200);
+  await until(() => jobs.length === 1);
+  assert.deepEqual(jobs[0]!.task.promptIds, [98]);
+  assert.equal((await get(id)).state, "cancelled");
+});
+
+test("a job whose form nobody can be held to is refused, and while it is checked it has a place", async (context) => {
+  let refuse: (() => void) | null = null;
+  const check = () =>
+    new Promise<never>((_, reject) => {
+      refuse = () => reject(invalidGrammar("expected another"));
+    });
+  const { ask } = await serve(context, { forms: { check }, config: { jobLimit: 1 } });
+  const asked = ask("POST", "/jobs", { prompt: "a", regex: "a" });
+  while (refuse === null) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await ask("POST", "/jobs", { prompt: "b" })).status, 503);
+  (refuse as () => void)();
+  assert.equal((await asked).status, 400);
+  assert.equal((await ask("POST", "/jobs", { prompt: "b" })).status, 202);
+});

@@ -1,0 +1,145 @@
+// A worker's start, and on which of its sessions it then runs, with real sessions of which each run is noted.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { writeFixtureModel } from "../models/fixtures/model.js";
+import type { Engine } from "./engine/engine.js";
+import { generate } from "./engine/fixtures/asking.js";
+import type { StepInputs, StepOutputs } from "./engine/step-session.js";
+import { Halt } from "./halt.js";
+import { type LoadOptions, load } from "./load.js";
+import { Occupancy } from "./occupancy.js";
+import { OnnxSession } from "./onnx/session.js";
+import type { WorkerSetup } from "./protocol.js";
+
+const folder = mkdtempSync(join(tmpdir(), "jai-load-"));
+before(() => writeFixtureModel(folder, "int8"));
+after(() => rmSync(folder, { recursive: true }));
+
+interface Given {
+  index?: number;
+  threadsAlone?: number;
+  /** How long a run takes on each session. */
+  ms?: { narrow: number; wide: number };
+  /** What becomes of the wide session's outputs. */
+  spoil?: (outputs: StepOutputs, inputs: StepInputs) => void;
+}
+
+/** One of two workers, with a session of one thread, and one of two for the time when it is alone. */
+async function start(context: { after(fn: () => Promise<void>): void }, given: Given = {}) {
+  const { index = 0, threadsAlone = 2, ms = { narrow: 2, wide: 1 }, spoil } = given;
+  const occupancy = Occupancy.for(2);
+  const runs = { narrow: 0, wide: 0 };
+  const open = new Set<"narrow" | "wide">();
+  let now = 0;
+  const openWatched: LoadOptions["open"] = async (file, shape, options) => {
+    const session = await OnnxSession.open(file, shape, options);
+    const width = options.threads === 1 ? "narrow" : "wide";
+    open.add(width);
+    const close = async () => {
+      if (open.delete(width)) await session.close();
+    };
+    context.after(close);
+    const run = async (inputs: StepInputs) => {
+      assert.ok(open.has(width));
+      runs[width]++;
+      now += ms[width];
+      const outputs = await session.run(inputs);
+      if (width === "wide") spoil?.(outputs, inputs);
+      return outputs;
+    };
+    return { run, close };
+  };
+  const setup: WorkerSetup = {
+    modelDir: folder,
+    device: "cpu",
+    deviceIds: [0, 0],
+    claims: new SharedArrayBuffer(8),
+    halt: Halt.for(2).buffer,
+    occupancy: occupancy.buffer,
+    slots: 2,
+    threads: 1,
+    threadsAlone,
+    contextStride: 16,
+  };
+  const loaded = await load({ setup, index, deviceId: 0, open: openWatched, now: () => now });
+  /** Writes a text of this many tokens, and says how many runs each session made for it. */
+  const write = async (tokens: number) => {
+    Object.assign(runs, { narrow: 0, wide: 0 });
+    const text = await textOf(loaded.engine, tokens);
+    return { ...runs, text };
+  };
+  return { ...loaded, occupancy, open, write };
+}
+
+const promptIds = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 256);
+
+async function textOf(engine: Engine, maxTokens: number): Promise<string> {
+  return (await generate(engine, { promptIds, maxTokens })).generated;
+}
+
+test("a worker runs on its wide session while no other has work, and on the narrow one while another has", async (context) => {
+  const { occupancy, write, remark } = await start(context);
+  assert.equal(remark, undefined);
+  const alone = await write(30);
+  assert.equal(alone.narrow, 0);
+  assert.ok(alone.wide > 30, `${alone.wide} runs`);
+
+  occupancy.enter(1);
+  const beside = await write(30);
+  assert.equal(beside.wide, 0);
+  assert.ok(beside.narrow >= 30, `${beside.narrow} runs`);
+
+  // Its own sequences are no other's.
+  occupancy.enter(0);
+  occupancy.leave(1);
+  const again = await write(30);
+  assert.equal(again.narrow, 0);
+  assert.deepEqual([beside.text, again.text], [alone.text, alone.text]);
+});
+
+test("a lone worker whose wide session is faster tries the narrow one, and returns", async (context) => {
+  const { write } = await start(context, { ms: { narrow: 2, wide: 1 } });
+  const { narrow, wide } = await write(400);
+  assert.ok(narrow > 0 && narrow < wide / 10, `${narrow} narrow runs, ${wide} wide ones`);
+});
+
+test("a lone worker whose wide session is slower finds out, and stays with the narrow one", async (context) => {
+  const { write } = await start(context, { ms: { narrow: 1, wide: 3 } });
+  const first = await write(400);
+  const later = await write(400);
+  assert.ok(first.wide > 0, "it begins with the wide one");
+  assert.ok(later.wide < later.narrow / 10, `${later.narrow} narrow runs, ${later.wide} wide ones`);
+});
+
+test("only the first worker opens a second session, and only where it would have more threads", async (context) => {
+  for (const given of [{ index: 1 }, { threadsAlone: 1 }]) {
+    const { open, write, remark } = await start(context, given);
+    assert.deepEqual([...open], ["narrow"]);
+    assert.equal(remark, undefined);
+    assert.ok((await write(5)).narrow >= 5);
+  }
+});
+
+/** Another last bit of the last number. */
+function turnLastBit(values: Float32Array): void {
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  bits[bits.length - 1]! ^= 1;
+}
+
+for (const [what, spoil] of [
+  ["a prompt's cache", ({ present }, { chunk }) => chunk > 1 && turnLastBit(present)],
+  ["a token's logits", ({ logits }, { chunk }) => chunk === 1 && turnLastBit(logits)],
+] as [string, NonNullable<Given["spoil"]>][])
+  test(`a worker whose sessions differ in one bit of ${what} goes on with the narrow one alone, and remarks it`, async (context) => {
+    const { remark, open, write } = await start(context, { spoil });
+    assert.equal(remark, "2 threads compute other bits than 1 here, and are not used");
+    assert.deepEqual([...open], ["narrow"], "the wide one is closed");
+    const { narrow, wide, text } = await write(30);
+    assert.equal(wide, 0);
+    assert.ok(narrow > 30);
+    const plain = await start(context, { threadsAlone: 1 });
+    assert.equal(text, (await plain.write(30)).text);
+  });

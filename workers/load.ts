@@ -1,0 +1,85 @@
+import { type ModelFolder, readModelFolder } from "../models/folder.js";
+import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
+import { type ModelShape, modelShape } from "../models/shape.js";
+import { agree, ElasticSession } from "./elastic-session.js";
+import { KvCache } from "./engine/cache/kv-cache.js";
+import { Engine } from "./engine/engine.js";
+import { readPrompt } from "./engine/reader.js";
+import type { StepSession } from "./engine/step-session.js";
+import { Programs } from "./grammar/programs.js";
+import { Halt } from "./halt.js";
+import { Occupancy } from "./occupancy.js";
+import { OnnxSession, type SessionOptions } from "./onnx/session.js";
+import type { WorkerSetup } from "./protocol.js";
+
+export interface LoadOptions {
+  setup: WorkerSetup;
+  /** The worker's place among those of the pool. */
+  index: number;
+  deviceId: number;
+  /** How a session is opened; tests watch the runs of each. */
+  open?: (file: string, model: ModelShape, options: SessionOptions) => Promise<OpenedSession>;
+  /** In milliseconds; tests say how long runs take. */
+  now?: () => number;
+}
+
+export interface OpenedSession extends StepSession {
+  close(): Promise<void>;
+}
+
+/** A model that a worker has loaded, and what its sequences run on. */
+export interface Loaded {
+  model: ModelFolder;
+  engine: Engine;
+  programs: Programs;
+  selfTest: SelfTestResult;
+  /** Something that is not as planned, for the log. */
+  remark: string | undefined;
+}
+
+/** @throws one line, if the model can't be loaded or its numbers are wrong */
+export async function load(options: LoadOptions): Promise<Loaded> {
+  const { setup, index, deviceId, open: openSession = OnnxSession.open, now } = options;
+  const { device, threadsAlone } = setup;
+  const model = readModelFolder(setup.modelDir);
+  const shape = modelShape(model.config);
+  const halt = Halt.over(setup.halt);
+  const occupancy = Occupancy.over(setup.occupancy);
+  const open = (threads: number) =>
+    halt.inside(index, () => openSession(model.graphPath, shape, { device, deviceId, threads }));
+  const haltable = (session: StepSession): StepSession => ({
+    run: (inputs) => halt.inside(index, () => session.run(inputs)),
+  });
+  const narrow = haltable(await open(setup.threads));
+  const selfTest = await runSelfTest(model, narrow);
+  let session = narrow;
+  let remark: string | undefined;
+  // A request that finds all workers idle goes to the first one, so only that one needs a second copy of the weights.
+  if (index === 0 && threadsAlone > setup.threads) {
+    const opened = await open(threadsAlone);
+    const wide = haltable(opened);
+    if (await agree(narrow, wide, shape))
+      session = new ElasticSession({ narrow, wide, isAlone: () => occupancy.isAlone(index), now });
+    else {
+      await opened.close();
+      remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
+    }
+  }
+  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary);
+  const programs = new Programs(model.tokenizer, shape.vocabulary);
+  return { model, engine, programs, selfTest, remark };
+}
+
+/** @throws one line that names the folder, if the numbers are wrong */
+async function runSelfTest(
+  { dir, config, selfTest }: ModelFolder,
+  session: StepSession,
+): Promise<SelfTestResult> {
+  if (selfTest === null) return ABSENT;
+  const logits = await readPrompt(session, modelShape(config), selfTest.ids);
+  try {
+    return compare(selfTest, logits.at(-1)!, config.precision);
+  } catch (error) {
+    throw new Error(`model folder ${dir}: ${(error as Error).message}`);
+  }
+}
