@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mulberry32 } from "../../models/recipe/random.js";
 import { holdQueue } from "../queue/fixtures/held-queue.js";
 import { COSTS } from "../queue/fixtures/loads.js";
-import { randomNumbers } from "../queue/fixtures/random.js";
 import { type Outcome, SimulatedEngine, type Work } from "../queue/fixtures/simulated-engine.js";
 import { VirtualClock } from "../queue/fixtures/virtual-clock.js";
 import { Queue } from "../queue/queue.js";
@@ -93,7 +93,7 @@ test("standings of a long line are computed at most so often that they take a tw
 
 test("when jobs start is foretold about right", async () => {
   const clock = new VirtualClock();
-  const random = randomNumbers(5);
+  const random = mulberry32(5);
   const slots = 4;
   const engine = new SimulatedEngine(clock, COSTS);
   const queue = new Queue<Work, Outcome>({
