@@ -15,7 +15,7 @@ const output = `0, GPU-5a1b2c3d-0000-1111-2222-333344445555, NVIDIA H100 80GB HB
 2, GPU-6e001122-0000-1111-2222-333344445555, Tesla T4, 15360, 14923
 `;
 
-test("nvidia-smi's list is read, commas in names and all", () => {
+test("nvidia-smi's list is read, even with commas in names", () => {
   assert.deepEqual(parseGpus(output), [
     {
       index: 0,
@@ -46,10 +46,10 @@ for (const [what, text] of [
   ["nothing", ""],
   ["no devices", "No devices were found\n"],
   ["a driver that fails", "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"],
-  ["memory that is not told", "0, GPU-1, NVIDIA GB10, [N/A], [N/A]\n"],
+  ["unknown memory", "0, GPU-1, NVIDIA GB10, [N/A], [N/A]\n"],
   ["garbage", "\0\x1b[31m,,,,\n, , , ,\n0,1\n"],
 ])
-  test(`nvidia-smi's answer of ${what} is no GPU`, () => {
+  test(`nvidia-smi's output for ${what} yields no GPU`, () => {
     assert.deepEqual(parseGpus(text!), []);
   });
 
@@ -75,13 +75,13 @@ for (const [variable, expected] of [
     );
   });
 
-test("free memory is what the system would give", () => {
+test("free memory is MemAvailable of /proc/meminfo", () => {
   assert.equal(systemFreeMemory("MemTotal: 100 kB\nMemFree:  1 kB\nMemAvailable:     50 kB\n"), 50 * 1024);
   assert.equal(systemFreeMemory("MemTotal: 100 kB\n"), null);
   assert.equal(systemFreeMemory(null), null);
 });
 
-test("the cores that a process is allowed are counted", () => {
+test("the cores that a process may use are counted", () => {
   const status = (list: string) =>
     `Name:\tnode\nCpus_allowed:\tff\nCpus_allowed_list:\t${list}\nMems_allowed:\t1\n`;
   assert.equal(allowedCores(status("0")), 1);
@@ -108,7 +108,7 @@ test("without control groups there is no limit", () => {
   );
 });
 
-test("the tightest group of version 2 counts, and its cached files as free", () => {
+test("cgroup v2: the tightest group counts, and cached files count as free", () => {
   assert.deepEqual(
     limits({
       "/proc/self/cgroup": "0::/system.slice/jai-server.service\n",
@@ -124,7 +124,7 @@ test("the tightest group of version 2 counts, and its cached files as free", () 
   );
 });
 
-test("groups of version 1 count, also where a container sees its own as the root", () => {
+test("cgroup v1 counts too, even where a container sees its own group as the root", () => {
   assert.deepEqual(
     limits({
       "/proc/self/cgroup": "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n",

@@ -6,13 +6,13 @@ import { dirname, join, posix } from "node:path";
 
 /** The part of the machine that this process may use. */
 export interface Hardware {
-  /** `linux/x64` and the like, as Node names them. */
+  /** Node's names, like `linux/x64`. */
   platform: string;
-  /** Cores' worth of computing time; a fraction where a control group's quota is one. */
+  /** Number of cores; a fraction if a control group's quota is one. */
   cores: number;
-  /** Memory that can still be had, in bytes. */
+  /** Memory that can still be allocated, in bytes. */
   freeMemory: number;
-  /** The GPUs that CUDA shows to this process, in its order: the position is the device id. */
+  /** The GPUs that CUDA shows to this process, in CUDA's order: the index is the device id. */
   gpus: Gpu[];
   /** Whether onnxruntime-node's CUDA provider library is installed. */
   cudaLibrary: boolean;
@@ -27,7 +27,7 @@ export interface Gpu {
 const MEBIBYTE = 2 ** 20;
 const NVIDIA_SMI_TIMEOUT_MS = 5000;
 
-/** Looks at the machine. What can't be found out counts as not there. */
+/** Examines the machine. Hardware that can't be detected counts as absent. */
 export async function probeHardware(environment = process.env): Promise<Hardware> {
   const limits = cgroupLimits(readText);
   return {
@@ -74,8 +74,8 @@ export function parseGpus(output: string): ListedGpu[] {
 }
 
 /**
- * The GPUs that CUDA would show under this value of CUDA_VISIBLE_DEVICES, in its order: a list of indices or (starts of)
- * UUIDs, which ends at the first that names none or comes again. Unset, all are visible; empty, none.
+ * The GPUs that CUDA shows for a value of CUDA_VISIBLE_DEVICES, in its order. The value lists indices or (prefixes of)
+ * UUIDs, and ends at the first unknown or repeated one. Unset shows all GPUs, empty none.
  */
 export function visibleGpus(listed: readonly ListedGpu[], variable: string | undefined): Gpu[] {
   const plain = ({ name, totalMemory, freeMemory }: ListedGpu): Gpu => ({ name, totalMemory, freeMemory });
@@ -95,13 +95,13 @@ function queryGpus(): Promise<string> {
   const query = ["--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"];
   return new Promise((resolve) => {
     execFile("nvidia-smi", query, { timeout: NVIDIA_SMI_TIMEOUT_MS }, (error, stdout) => {
-      // No driver, no answer in time, or an answer that is an error: no GPU to run on.
+      // Without a driver, on an error or a timeout, there is no usable GPU.
       resolve(error === null ? stdout : "");
     });
   });
 }
 
-/** The folder is that of onnxruntime-node's install script, which `npm run setup:cuda` runs. */
+/** Looks in the folder where onnxruntime-node's install script, run by `npm run setup:cuda`, puts the library. */
 function hasCudaLibrary(): boolean {
   try {
     const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
@@ -115,15 +115,15 @@ function hasCudaLibrary(): boolean {
   }
 }
 
-/** `MemAvailable` of /proc/meminfo, in bytes: free memory, and what the system would give back for it. */
+/** `MemAvailable` of /proc/meminfo, in bytes: free memory plus caches that the system would drop. */
 export function systemFreeMemory(meminfo: string | null): number | null {
   const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo ?? "")?.[1];
   return kibibytes === undefined ? null : Number(kibibytes) * 1024;
 }
 
 /**
- * The cores that /proc/self/status allows this process, whatever part of their time: Node 22 and later have
- * `availableParallelism` round a control group's quota.
+ * Number of cores in /proc/self/status that this process may run on, whatever its quota. (In Node 22 and later,
+ * `availableParallelism` is the rounded quota of the control group.)
  */
 export function allowedCores(status: string | null): number | null {
   const list = /^Cpus_allowed_list:\s*(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)$/m.exec(status ?? "")?.[1];
@@ -134,7 +134,7 @@ export function allowedCores(status: string | null): number | null {
     .reduce((sum, [first = 0, last = first]) => sum + last - first + 1, 0);
 }
 
-/** The text of a file, or null where it is not there. */
+/** The text of a file, or null if it can't be read. */
 export type ReadText = (path: string) => string | null;
 
 const readText: ReadText = (path) => {
@@ -146,8 +146,8 @@ const readText: ReadText = (path) => {
 };
 
 /**
- * The tightest limits of the control groups, of either version, that this process is in; infinite without any. Node 20
- * counts the machine's cores, whatever part of their time a container gets.
+ * The tightest limits of this process's control groups, version 1 or 2; infinite without limits. (Node 20 counts the
+ * machine's cores, whatever a container's quota.)
  */
 export function cgroupLimits(read: ReadText): { cores: number; freeMemory: number } {
   let cores = Number.POSITIVE_INFINITY;
@@ -161,7 +161,7 @@ export function cgroupLimits(read: ReadText): { cores: number; freeMemory: numbe
     if (controllers === undefined || path === undefined) continue;
     const mount = controllers === "" ? "/sys/fs/cgroup" : `/sys/fs/cgroup/${controllers}`;
     const version1 = controllers !== "";
-    // A container may see its own group as the root, so every group up to the root is asked.
+    // Read every group up to the root: a container may see its own group as the root.
     for (let group = posix.join("/", path); ; group = posix.dirname(group)) {
       const file = (name: string) => posix.join(mount, group, name);
       const [quota, period] = version1
@@ -174,7 +174,7 @@ export function cgroupLimits(read: ReadText): { cores: number; freeMemory: numbe
       const limit = number(file(version1 ? "memory.limit_in_bytes" : "memory.max"));
       const used = number(file(version1 ? "memory.usage_in_bytes" : "memory.current"));
       if (limit !== null && used !== null) {
-        // Cached files count as used, yet are given up first.
+        // Cached files count as used, but the kernel drops them first.
         const cached = /^(?:total_)?inactive_file (\d+)$/m.exec(read(file("memory.stat")) ?? "")?.[1];
         freeMemory = Math.min(freeMemory, limit - used + Number(cached ?? 0));
       }

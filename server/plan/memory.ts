@@ -1,27 +1,27 @@
 import type { Device } from "../../workers/protocol.js";
 import type { Hardware } from "./hardware.js";
 
-/** A model's needs of memory. */
+/** How much memory a model needs. */
 export interface ModelMemory {
-  /** The graph and its weights on disk. */
+  /** Size of the graph and its weights on disk. */
   modelBytes: number;
-  /** Keys and values of one sequence over the whole context. */
+  /** Size of one sequence's keys and values over the whole context. */
   cacheBytesPerSlot: number;
 }
 
 const MEBIBYTE = 2 ** 20;
-/** Of the free memory; the rest is left to the system and to what else runs. */
+/** Share of the free memory that is used; the rest is for the system and other processes. */
 const SHARE = { system: 0.5, gpu: 0.8 } as const;
-/** The runtime keeps rearranged copies of some weights beside the weights. */
+/** The runtime keeps the weights and rearranged copies of some of them. */
 const MODEL_COPIES = 2;
-/** The server without its workers. Measured: 150 to 170 MB under load. */
+/** Memory of the server without its workers. Measured: 150 to 170 MB under load. */
 const PROCESS_BYTES = 192 * MEBIBYTE;
-/** A worker's JavaScript heap and the arithmetic's intermediate results. Measured: 40 MB at 32 sequences. */
+/** Memory of a worker's JavaScript heap and the runtime's intermediate results. Measured: 40 MB at 32 sequences. */
 const WORKSPACE_BYTES = 64 * MEBIBYTE;
 
 /**
- * Slots of each worker that fit into memory, beside the copy of the weights that each worker has; less than 1 where not
- * even one does.
+ * How many slots per worker fit into memory, beside each worker's copy of the weights; less than 1 if not even one
+ * fits.
  */
 export function slotsInMemory(
   { freeMemory, gpus }: Pick<Hardware, "freeMemory" | "gpus">,
@@ -29,13 +29,13 @@ export function slotsInMemory(
   workers: number,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
-  // Of several workers on a CPU the first may have a second session, for a request that runs alone.
+  // With several workers on a CPU, the first may have a second session, for a request that runs alone.
   const sessions = (sharing: number) => (device === "cpu" && sharing > 1 ? sharing + 1 : sharing);
   const slots = (bytes: number, sharing: number) => {
     const fixed = PROCESS_BYTES + sessions(sharing) * modelBytes * MODEL_COPIES + sharing * WORKSPACE_BYTES;
     return Math.floor((bytes - fixed) / (cacheBytesPerSlot * sharing));
   };
-  // The cache lies in system memory on every device; a GPU holds a copy of it during a step.
+  // The KV cache is in system memory on every device; during a step a GPU holds a copy of it.
   const inSystem = slots(freeMemory * SHARE.system, workers);
   if (device !== "cuda") return inSystem;
   const least = Math.min(...gpus.map((gpu) => gpu.freeMemory));

@@ -61,15 +61,9 @@ const cpu = (slots: number, threads: number, workers = 1, alone = threads) => ({
 
 for (const [what, hardware, wishes, model, expected] of [
   ["a small model gets a worker of one thread for each core", laptop, {}, small, cpu(32, 1, 8, 4)],
+  ["a GPU without the CUDA libraries is not used", { ...laptop, gpus: [h100] }, {}, small, cpu(32, 1, 8, 4)],
   [
-    "a GPU without the CUDA libraries is left alone",
-    { ...laptop, gpus: [h100] },
-    {},
-    small,
-    cpu(32, 1, 8, 4),
-  ],
-  [
-    "the CUDA libraries without a GPU are left alone",
+    "the CUDA libraries without a GPU are not used",
     { ...laptop, cudaLibrary: true },
     {},
     small,
@@ -77,17 +71,17 @@ for (const [what, hardware, wishes, model, expected] of [
   ],
   ["an int8 model stays on the CPU beside GPUs", eightGpus, {}, int8, cpu(64, 6, 16, 24)],
   [
-    "an int8 model runs on a GPU where that is asked for",
+    "an int8 model runs on a GPU on request",
     { ...eightGpus, gpus: [h100] },
     { device: "cuda" },
     int8,
     { device: "cuda", deviceIds: [0], workers: 1, slotsPerWorker: 256, concurrency: 256, threads: 96 },
   ],
-  ["the CPU can be asked for beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 6, 16, 24)],
-  ["a model of some size gets fewer and wider workers", laptop, {}, middling, cpu(64, 4, 2, 8)],
+  ["the CPU can be requested beside a GPU", eightGpus, { device: "cpu" }, small, cpu(64, 6, 16, 24)],
+  ["a mid-sized model gets fewer and wider workers", laptop, {}, middling, cpu(64, 4, 2, 8)],
   ["a large model gets one worker with all cores", { ...laptop, freeMemory: 32 * GB }, {}, large, cpu(5, 8)],
   [
-    "memory for fewer workers makes them wider",
+    "workers are fewer and wider if memory is short",
     { ...laptop, freeMemory: 1.4 * GB },
     {},
     small,
@@ -95,32 +89,32 @@ for (const [what, hardware, wishes, model, expected] of [
   ],
   ["little memory holds fewer sequences", { ...laptop, freeMemory: 800 * MB }, {}, small, cpu(25, 8)],
   ["too little memory still runs one sequence", { ...laptop, freeMemory: 100 * MB }, {}, small, cpu(1, 8)],
-  ["one core has one worker", { ...laptop, cores: 1 }, {}, small, cpu(32, 1)],
-  ["half a core more is worth a worker", { ...laptop, cores: 1.5 }, {}, small, cpu(32, 1, 2)],
-  ["a small part of a core is not", { ...laptop, cores: 2.4 }, {}, small, cpu(32, 1, 2, 2)],
-  ["a wide worker takes whole cores", { ...laptop, cores: 3.9 }, {}, middling, cpu(64, 3)],
-  ["a part of one core has one worker", { ...laptop, cores: 0.25 }, {}, small, cpu(32, 1)],
-  ["threads that are set leave room for fewer workers", laptop, { threads: 3 }, small, cpu(64, 3, 2)],
-  ["all cores as threads leave room for one", laptop, { threads: 8 }, small, cpu(64, 8)],
-  ["more threads than cores do too", laptop, { threads: 20 }, small, cpu(64, 20)],
-  ["few threads make no copies of a large model", laptop, { threads: 1 }, large, cpu(1, 1)],
-  ["one sequence at a time has one worker with all cores", laptop, { concurrency: 1 }, small, cpu(1, 8)],
+  ["one core gives one worker", { ...laptop, cores: 1 }, {}, small, cpu(32, 1)],
+  ["half a core more gives another worker", { ...laptop, cores: 1.5 }, {}, small, cpu(32, 1, 2)],
+  ["a smaller part of a core gives none", { ...laptop, cores: 2.4 }, {}, small, cpu(32, 1, 2, 2)],
+  ["a wide worker takes only whole cores", { ...laptop, cores: 3.9 }, {}, middling, cpu(64, 3)],
+  ["a part of one core gives one worker", { ...laptop, cores: 0.25 }, {}, small, cpu(32, 1)],
+  ["with more threads set there are fewer workers", laptop, { threads: 3 }, small, cpu(64, 3, 2)],
+  ["with as many threads set as cores there is one worker", laptop, { threads: 8 }, small, cpu(64, 8)],
+  ["with more threads set than cores there is one worker", laptop, { threads: 20 }, small, cpu(64, 20)],
+  ["a large model gets one worker even with few threads set", laptop, { threads: 1 }, large, cpu(1, 1)],
+  ["one sequence at a time gets one worker with all cores", laptop, { concurrency: 1 }, small, cpu(1, 8)],
   ["fewer sequences than cores share them", laptop, { concurrency: 3 }, small, cpu(1, 2, 3, 8)],
   [
-    "concurrency that does not divide is what is set, over all workers",
+    "concurrency over all workers is as set, even if it does not divide evenly",
     laptop,
     { concurrency: 20 },
     small,
     { ...cpu(3, 1, 8, 4), concurrency: 20 },
   ],
   [
-    "concurrency can be set beyond what is chosen",
+    "concurrency can be set higher than the automatic choice",
     { ...laptop, freeMemory: 32 * GB },
     { concurrency: 1000 },
     small,
     cpu(125, 1, 8, 4),
   ],
-  ["one worker that is set has all cores", laptop, { workers: 1 }, small, cpu(64, 8)],
+  ["a single worker gets all cores", laptop, { workers: 1 }, small, cpu(64, 8)],
   ["workers and threads can both be set", laptop, { workers: 2, threads: 3 }, small, cpu(64, 3, 2)],
   [
     "every GPU gets a worker",
@@ -165,7 +159,7 @@ for (const [what, hardware, wishes, model, expected] of [
     { device: "cuda", deviceIds: [0, 1, 2], workers: 3, slotsPerWorker: 1, concurrency: 3, threads: 32 },
   ],
   [
-    "concurrency is what was set on GPUs too",
+    "concurrency is as set on GPUs too",
     eightGpus,
     { concurrency: 30 },
     small,
@@ -194,19 +188,13 @@ for (const [what, hardware, wishes, model, expected] of [
     },
   ],
   [
-    "more workers than GPUs take turns",
+    "more workers than GPUs are dealt out in turn",
     { ...eightGpus, gpus: [h100, h100] },
     { workers: 3 },
     small,
     { device: "cuda", deviceIds: [0, 1, 0], workers: 3, slotsPerWorker: 256, concurrency: 768, threads: 32 },
   ],
-  [
-    "webgpu is taken when asked for",
-    laptop,
-    { device: "webgpu" },
-    small,
-    { ...cpu(64, 8), device: "webgpu" },
-  ],
+  ["webgpu is used on request", laptop, { device: "webgpu" }, small, { ...cpu(64, 8), device: "webgpu" }],
 ] as [string, Hardware, Partial<Wishes>, ModelSize, Partial<Plan>][])
   test(what, () => {
     const plan = planDevices(hardware, { ...auto, ...wishes }, model);
@@ -214,7 +202,7 @@ for (const [what, hardware, wishes, model, expected] of [
   });
 
 for (const [what, hardware, wishes, expected] of [
-  ["nothing but the CPU", laptop, {}, /^CPU, since there is no CUDA GPU\./],
+  ["that there is only a CPU", laptop, {}, /^CPU, since there is no CUDA GPU\./],
   [
     "a GPU whose libraries are missing",
     { ...laptop, gpus: [h100] },
@@ -222,7 +210,7 @@ for (const [what, hardware, wishes, expected] of [
     /1 GPU \(NVIDIA H100.*npm run setup:cuda/,
   ],
   [
-    "a GPU that has no CUDA build",
+    "a GPU on a platform without a CUDA build",
     { ...laptop, gpus: [h100], platform: "win32/x64" },
     {},
     /no CUDA build for this system/,
@@ -239,7 +227,7 @@ for (const [what, hardware, wishes, expected] of [
     {},
     /32 sequences at once a worker \(4\.5 MB of cache each\), beyond which/,
   ],
-  ["tight memory", { ...laptop, freeMemory: 800 * MB }, {}, /25 sequences .* what free memory holds\./],
+  ["tight memory", { ...laptop, freeMemory: 800 * MB }, {}, /25 sequences .* as many as free memory holds\./],
   ["no memory", { ...laptop, freeMemory: 0 }, {}, /1 sequence .* although memory may not hold it/],
   [
     "more sequences than memory holds",
@@ -254,16 +242,16 @@ for (const [what, hardware, wishes, expected] of [
     /8 workers, from 8 cores: 14\.0 MB of weights keep one thread busy\. 1 thread a worker, from 8 cores\./,
   ],
   [
-    "workers that memory does not hold",
+    "the workers that memory holds",
     { ...laptop, freeMemory: 1.4 * GB },
     {},
-    /3 workers, as many as free memory holds with their copies of the weights\. 2 threads a worker/,
+    /3 workers, as many copies of the weights as free memory holds\. 2 threads a worker/,
   ],
   [
-    "workers that wait for HTTP",
+    "the most workers that one HTTP thread can feed",
     eightGpus,
     { device: "cpu" },
-    /16 workers, beyond which .* HTTP\. 6 threads/,
+    /16 workers, since more would only wait .* HTTP\. 6 threads/,
   ],
   [
     "a lone request",
@@ -276,7 +264,7 @@ for (const [what, hardware, wishes, expected] of [
     "threads that are set",
     laptop,
     { threads: 3 },
-    /2 workers, from 8 cores, 3 for each, as their threads are set/,
+    /2 workers, from 8 cores, 3 for each, since threads are set/,
   ],
   [
     "a part of a core",
@@ -288,37 +276,37 @@ for (const [what, hardware, wishes, expected] of [
     "workers that share a GPU",
     { ...eightGpus, gpus: [h100] },
     { workers: 2 },
-    /2 workers, as set, on 1 GPU: each holds a copy of the weights/,
+    /2 workers, as set, on 1 GPU: each holds its own copy of the weights/,
   ],
-  ["a sum", eightGpus, { concurrency: 30 }, /4 sequences .*, as set, 30 over all workers/],
+  ["the sum over all workers", eightGpus, { concurrency: 30 }, /4 sequences .*, as set, 30 over all workers/],
 ] as [string, Hardware, Partial<Wishes>, RegExp][])
-  test(`the reasons tell of ${what}`, () => {
+  test(`the reasons mention ${what}`, () => {
     assert.match(planDevices(hardware, { ...auto, ...wishes }, small).reasons.join(" "), expected);
   });
 
 for (const [what, hardware, wishes, expected] of [
-  ["GPUs that it leaves alone", eightGpus, {}, /^CPU, since .*int8.* --precision fp32 .*8 GPUs \(NVIDIA/],
+  ["unused GPUs", eightGpus, {}, /^CPU, since .*int8.* --precision fp32 .*8 GPUs \(NVIDIA/],
   [
-    "GPUs for which more than the libraries is missing",
+    "unused GPUs without the CUDA libraries",
     { ...laptop, gpus: [h100] },
     {},
     /^CPU, since .*int8.* --precision fp32 .*1 GPU/,
   ],
-  ["a GPU that was asked for", eightGpus, { device: "cuda" }, /^CUDA, as set, .*int8.* --precision fp32 /],
-  ["no GPU, where its precision is no reason", laptop, {}, /^CPU, since there is no CUDA GPU\./],
+  ["a requested GPU", eightGpus, { device: "cuda" }, /^CUDA, as set, .*int8.* --precision fp32 /],
+  ["a missing GPU, not the precision", laptop, {}, /^CPU, since there is no CUDA GPU\./],
 ] as [string, Hardware, Partial<Wishes>, RegExp][])
-  test(`the reasons for an int8 model tell of ${what}`, () => {
+  test(`the reasons for an int8 model mention ${what}`, () => {
     assert.match(planDevices(hardware, { ...auto, ...wishes }, int8).reasons.join(" "), expected);
   });
 
-test("the reasons tell of the weights of a model that wants wide workers", () => {
+test("the reasons for wide workers mention the size of the weights", () => {
   assert.match(
     planDevices(laptop, auto, middling).reasons.join(" "),
     /2 workers, from 8 cores, 4 for each: 117\.0 MB of weights keep 4 threads busy\. 4 threads a worker/,
   );
 });
 
-test("no plan takes more cores than there are, nor more sequences than were set", () => {
+test("no plan uses more cores than there are, or more sequences than are set", () => {
   for (const cores of [0.1, 1, 1.49, 1.5, 2, 3, 4, 6, 7.5, 12, 16, 24, 64, 192])
     for (const modelBytes of [1, 7, 24, 33, 64, 117, 500, 6200].map((megabytes) => megabytes * MB))
       for (const concurrency of ["auto", 1, 2, 5, 64] as const)
@@ -337,12 +325,12 @@ test("no plan takes more cores than there are, nor more sequences than were set"
           assert.ok(workers >= 1 && workers <= 16, what);
           assert.ok(slotsPerWorker >= 1 && slotsPerWorker * workers >= plan.concurrency, what);
           if (concurrency !== "auto") assert.equal(plan.concurrency, concurrency, what);
-          // No worker is without work when all sequences are in flight.
+          // Every worker has work when all sequences are in flight.
           assert.ok(workers <= plan.concurrency, what);
         }
 });
 
-test("the document's example of /health is what a machine with two cores says of jai-small", () => {
+test("the example of /health in openapi.yaml is the plan for jai-small on two cores", () => {
   const { example } = (readDocument(defaults) as unknown as HealthDocument).paths["/health"].get.responses[
     "200"
   ].content["application/json"];
@@ -373,7 +361,7 @@ for (const [what, hardware, wishes, expected] of [
     /^JAI_DEVICE: expected a GPU.*nvidia-smi.*CUDA_VISIBLE_DEVICES/,
   ],
   [
-    "cuda where there is none",
+    "cuda on a platform without CUDA",
     { ...laptop, platform: "darwin/arm64" },
     { device: "cuda" },
     /^JAI_DEVICE: expected linux\/x64.*got darwin\/arm64$/,

@@ -5,10 +5,10 @@ import { shareCores } from "./cores.js";
 import type { Gpu, Hardware } from "./hardware.js";
 import { type ModelMemory, slotsInMemory } from "./memory.js";
 
-/** How a model is spread over a machine. */
+/** How a model is run on a machine. */
 export interface Plan {
   device: Device;
-  /** One for each worker; on the CPU all 0. */
+  /** The device id of each worker; on the CPU all 0. */
   deviceIds: number[];
   workers: number;
   slotsPerWorker: number;
@@ -16,9 +16,9 @@ export interface Plan {
   concurrency: number;
   /** Native threads of each worker. */
   threads: number;
-  /** Native threads of the first worker while no other has a sequence. */
+  /** Native threads of the first worker while no other worker has a sequence. */
   threadsAlone: number;
-  /** Each choice and its reason in a sentence, for the log and `/health`. */
+  /** One sentence for each choice and its reason, for the log and `/health`. */
   reasons: string[];
 }
 
@@ -29,20 +29,23 @@ export interface ModelSize extends ModelMemory {
 export type Wishes = Pick<Config, "device" | "workers" | "concurrency" | "threads">;
 
 /**
- * More sequences in one batch raise the throughput no further, and only slow each other down. A CPU's worker of one
- * thread writes 5 % more at 64 sequences than at 32, and each of them waits twice as long for its next token.
+ * Slots of a worker at most: larger batches barely raise the throughput, and slow each sequence down. A CPU worker with
+ * one thread writes only 5 % more tokens at 64 sequences than at 32, and each sequence waits twice as long for a token.
  */
 const MOST_SLOTS = { cpu: 64, webgpu: 64, cuda: 256 } as const;
 const MOST_SLOTS_OF_ONE_THREAD = 32;
-/** Threads of a lone request for each thread of a worker. A step of one sequence is short: more would mostly wait. */
+/**
+ * A lone request gets this many times a worker's threads. More would mostly wait, since a step of one sequence is
+ * short.
+ */
 const WIDENED = 4;
-/** Where memory is short, so many sequences in each worker are worth more than another worker. */
+/** If memory is short, this many slots per worker come before another worker. */
 const LEAST_SLOTS = 16;
 const FOR_GPUS = "importing it with --precision fp32";
 
 /**
- * Chooses device, workers, slots and threads. Depends on its arguments alone.
- * @throws ConfigError where a wish can't be granted on this hardware
+ * Chooses device, workers, slots and threads; a pure function of its arguments.
+ * @throws ConfigError if this hardware can't fulfil a wish
  */
 export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize): Plan {
   const reasons: string[] = [];
@@ -67,7 +70,7 @@ function chooseDevice(
   if (device === "cuda") {
     if (platform !== "linux/x64")
       throw new ConfigError(
-        `JAI_DEVICE: expected linux/x64 for cuda, which ONNX Runtime has no CUDA libraries beyond, got ${platform}`,
+        `JAI_DEVICE: expected linux/x64 for cuda, the only platform with ONNX Runtime's CUDA libraries, got ${platform}`,
       );
     if (!cudaLibrary)
       throw new ConfigError(
@@ -75,11 +78,11 @@ function chooseDevice(
       );
     if (gpus.length === 0)
       throw new ConfigError(
-        "JAI_DEVICE: expected a GPU for cuda, got none that nvidia-smi lists and CUDA_VISIBLE_DEVICES shows",
+        "JAI_DEVICE: expected a GPU for cuda, listed by nvidia-smi and not hidden by CUDA_VISIBLE_DEVICES, got none",
       );
     const warning =
       precision === "int8"
-        ? `; the model is int8, whose operators run on the CPU all the same: ${FOR_GPUS} makes it one for GPUs`
+        ? `; but int8 operators run on the CPU even so: ${FOR_GPUS} lets the model use GPUs`
         : "";
     reasons.push(`CUDA, as set, on ${describeGpus(gpus)}${warning}.`);
     return device;
@@ -91,7 +94,7 @@ function chooseDevice(
   // MatMulIntegerToFloat has no CUDA kernel: each product would carry its inputs and output to the CPU and back.
   if (gpus.length > 0 && platform === "linux/x64" && precision === "int8") {
     reasons.push(
-      `CPU, since the model is int8, whose operators run there; ${FOR_GPUS} makes it one for ${describeGpus(gpus)}.`,
+      `CPU, since int8 operators run only there; ${FOR_GPUS} lets the model use ${describeGpus(gpus)}.`,
     );
     return "cpu";
   }
@@ -126,7 +129,7 @@ function chooseWorkers(
     return chosen;
   }
   if (workers === "auto") {
-    // More workers than sequences in flight could never all have work.
+    // With more workers than sequences in flight, some would never have work.
     const chosen = concurrency === "auto" ? devices : Math.min(devices, concurrency);
     const why = chosen < devices ? "as many as sequences in flight" : "one for each device";
     reasons.push(`${count(chosen, "worker")}, ${why}.`);
@@ -138,7 +141,7 @@ function chooseWorkers(
     );
   reasons.push(
     device !== "cpu" && workers > devices
-      ? `${count(workers, "worker")}, as set, on ${count(devices, device === "cuda" ? "GPU" : "device")}: each holds a copy of the weights of its own, and one wider batch is usually faster.`
+      ? `${count(workers, "worker")}, as set, on ${count(devices, device === "cuda" ? "GPU" : "device")}: each holds its own copy of the weights, and one wider batch is usually faster.`
       : `${count(workers, "worker")}, as set.`,
   );
   return workers;
@@ -155,8 +158,8 @@ function chooseThreads({ cores }: Hardware, workers: number, { threads }: Wishes
 }
 
 /**
- * A lone request would leave all cores but one idle. Only whole cores count: threads that wait for one another spin, and
- * would use up a quota.
+ * More threads for a request that runs alone, which would otherwise leave other cores idle. Only whole cores count:
+ * threads that wait for each other spin, which would use up a quota.
  */
 function chooseThreadsAlone(
   { cores }: Hardware,
@@ -184,9 +187,9 @@ function chooseSlots(
     const slots = Math.min(Math.max(1, holds), most);
     const why =
       holds < 1
-        ? "the least, although memory may not hold it"
+        ? "the minimum, although memory may not hold it"
         : holds < most
-          ? "what free memory holds"
+          ? "as many as free memory holds"
           : "beyond which a batch gains nothing";
     reasons.push(`${count(slots, "sequence")} at once a worker (${slot}), ${why}.`);
     return slots;

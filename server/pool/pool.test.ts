@@ -49,21 +49,21 @@ const task = (id: string) => ({
   ignoreEos: false,
 });
 
-test("a task ends as its worker says", async (context) => {
+test("a task ends with its worker's result", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const outcome = await pool.run(task("finish")).outcome;
   assert.equal(outcome.type, "finished");
 });
 
-test("capacity is the slots of the workers that have loaded the model", async (context) => {
+test("capacity counts the slots of workers that have loaded the model", async (context) => {
   const pool = createPool(context, { workers: 2, slots: 3 });
   assert.equal(pool.capacity, 0);
   await pool.ready;
   assert.equal(pool.capacity, 6);
 });
 
-test("a worker's remark is passed on, once", async (context) => {
+test("a worker's remark is emitted once", async (context) => {
   const pool = createPool(context, { workers: 2, start: "ready remark" });
   const remarks: string[] = [];
   pool.on("remark", (text) => remarks.push(text));
@@ -80,7 +80,7 @@ test("one worker runs as many tasks at once as it has slots", async (context) =>
   for (const one of held) assert.equal((await one.outcome).type, "cancelled");
 });
 
-test("capacity is no more than the concurrency, however many slots there are", async (context) => {
+test("capacity is at most the concurrency", async (context) => {
   const pool = createPool(context, { workers: 2, slots: 3, concurrency: 5 });
   await pool.ready;
   assert.equal(pool.capacity, 5);
@@ -100,13 +100,13 @@ test("tasks go to the worker with less to do", async (context) => {
   await held.outcome;
 });
 
-/** The thread that ran it. */
+/** The id of the thread that ran a task. */
 async function threadOf(job: RunningTask): Promise<string | false> {
   const outcome = await job.outcome;
   return outcome.type === "finished" && outcome.generated;
 }
 
-test("a prompt that comes again goes to the worker that had it", async (context) => {
+test("a repeated prompt goes to the worker that had it", async (context) => {
   const pool = createPool(context, { workers: 2, slots: 2 });
   await pool.ready;
   const promptIds = Array.from({ length: 64 }, (_, id) => id);
@@ -114,12 +114,12 @@ test("a prompt that comes again goes to the worker that had it", async (context)
   const first = await threadOf(pool.run({ ...task("finish-1"), promptIds }));
   held.cancel();
   await held.outcome;
-  // Both are idle: another prompt goes to the first.
+  // Both workers are idle: a new prompt goes to the first, the repeated one to the second.
   assert.notEqual(await threadOf(pool.run(task("finish-2"))), first);
   assert.equal(await threadOf(pool.run({ ...task("finish-3"), promptIds })), first);
 });
 
-test("a prompt that has been read is in nobody's way", async (context) => {
+test("a read prompt no longer counts as waiting time", async (context) => {
   const pool = createPool(context, { workers: 2 });
   await pool.ready;
   const promptIds = Array.from({ length: 200 }, (_, id) => id);
@@ -130,7 +130,7 @@ test("a prompt that has been read is in nobody's way", async (context) => {
   const watch = pool.run({ ...task("hold-watch"), maxTokens: 20, onText: () => heard() });
   const long = pool.run({ ...task("read"), promptIds });
   await told;
-  // The other worker has more to write.
+  // The other worker has more tokens to write.
   const thread = await threadOf(pool.run({ ...task("finish"), maxTokens: 10 }));
   long.cancel();
   assert.equal(thread, await threadOf(long));
@@ -138,7 +138,7 @@ test("a prompt that has been read is in nobody's way", async (context) => {
   await watch.outcome;
 });
 
-test("a task's text comes as its worker writes it, and nothing of it after the outcome", async (context) => {
+test("a task's text arrives while its worker writes it, and none after the outcome", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const heard: string[] = [];
@@ -154,14 +154,14 @@ test("a task's text comes as its worker writes it, and nothing of it after the o
   const first = await write("write-1", 2);
   first.cancel();
   assert.equal((await first.outcome).type, "finished");
-  // It begins with another text of the first.
+  // This worker first sends another text of the ended task, which must be dropped.
   const second = await write("write-2", 1);
   assert.deepEqual(heard, ["write-1: a 1", "write-1: c 3", "write-2: a 1"]);
   second.cancel();
   await second.outcome;
 });
 
-test("cancelling one job leaves its neighbours alone", async (context) => {
+test("cancelling one task leaves the worker's other tasks alone", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const [one, other] = [pool.run(task("hold-1")), pool.run(task("hold-2"))];
@@ -176,7 +176,7 @@ test("cancelling one job leaves its neighbours alone", async (context) => {
   await other.outcome;
 });
 
-test("cancelling a job that has ended does nothing", async (context) => {
+test("cancelling a task that has ended does nothing", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const job = pool.run(task("finish"));
@@ -185,7 +185,7 @@ test("cancelling a job that has ended does nothing", async (context) => {
   assert.equal((await pool.run(task("finish")).outcome).type, "finished");
 });
 
-test("a sequence's failure is its own", async (context) => {
+test("a sequence's failure leaves others alone", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const held = pool.run(task("hold"));
@@ -195,7 +195,7 @@ test("a sequence's failure is its own", async (context) => {
   assert.equal((await held.outcome).type, "cancelled");
 });
 
-test("a task that ends without a word is lost, not pending for ever", async (context) => {
+test("a task that ends without a result is lost, not pending for ever", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   await assert.rejects(pool.run(task("silent")).outcome, WorkerLost);
@@ -205,7 +205,7 @@ for (const [what, reason] of [
   ["crash", "the worker crashed"],
   ["exit", "worker exited with code: 3"],
 ] as const) {
-  test(`a worker that dies (${what}) loses its jobs at once, and its successor gets its device`, async (context) => {
+  test(`a worker that dies (${what}) loses its tasks at once, and its successor gets its device`, async (context) => {
     const pool = createPool(context);
     await pool.ready;
     const held = assert.rejects(pool.run(task("hold")).outcome, new WorkerLost(reason));
@@ -230,7 +230,7 @@ test("the other workers go on when one dies", async (context) => {
   while (pool.capacity < 2) await once(pool, "capacity");
 });
 
-test("a worker that dies right after its last word loses nothing", async (context) => {
+test("a worker that dies right after sending a result loses nothing", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   assert.equal((await pool.run(task("last")).outcome).type, "finished");
@@ -262,7 +262,7 @@ test("one worker of two that cannot load rejects the start", async (context) => 
 });
 
 for (const start of ["fail", "throw", "exit"]) {
-  test(`the pool says that it is down when no worker is left and the successor cannot start (${start})`, async (context) => {
+  test(`the pool is down when no worker is left and the successor cannot start (${start})`, async (context) => {
     const pool = createPool(context);
     await pool.ready;
     process.env.SCRIPTED_WORKER_START = start;
@@ -274,7 +274,7 @@ for (const start of ["fail", "throw", "exit"]) {
   });
 }
 
-test("the pool gives up on a successor that dies again and again while it loads, though another worker is left", async (context) => {
+test("the pool is down when a successor keeps dying while it loads, even if another worker is left", async (context) => {
   const pool = createPool(context, { workers: 2 });
   await pool.ready;
   process.env.SCRIPTED_WORKER_START = "late";
@@ -292,7 +292,7 @@ test("the pool gives up on a successor that dies again and again while it loads,
   assert.equal(told, 1);
 });
 
-test("closing ends what still runs", async (context) => {
+test("closing ends running tasks", async (context) => {
   const pool = createPool(context);
   await pool.ready;
   const held = assert.rejects(pool.run(task("hold")).outcome, WorkerLost);

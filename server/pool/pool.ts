@@ -28,26 +28,26 @@ export type Finished = Extract<FromSequence, { type: "finished" }>;
 /** One sequence to generate. */
 export interface Task extends Omit<GenerateTask, "port" | "stream"> {
   /**
-   * Called with the text as it comes, how many tokens it is of, and what was asked for of each of them, until `outcome`
-   * settles. Text that the outcome has beyond that comes with the outcome alone.
+   * Called with each new piece of text, its number of tokens and, if requested, their log-probabilities, until
+   * `outcome` settles. The outcome's text may go on beyond the pieces.
    */
   onText?: OnText;
 }
 
 export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) => void;
 
-/** A task that a worker has. */
+/** A task that was handed to a worker. */
 export interface RunningTask {
   /**
-   * Settles when the worker has let go of the task, and so its slot is free again.
-   * Rejects with `WorkerLost`, `GenerationFailed`, or `invalid_grammar` where no text can have the form that was asked for.
+   * Settles when the worker has finished with the task, so its slot is free again.
+   * Rejects with `WorkerLost`, `GenerationFailed`, or `invalid_grammar` if no text can have the requested form.
    */
   outcome: Promise<Outcome>;
-  /** Asks the worker to stop; the outcome tells whether that came in time. */
+  /** Asks the worker to stop; the outcome says whether it stopped in time. */
   cancel(): void;
 }
 
-/** The worker died, or was ended, with the task in it. */
+/** The worker died or was ended while it ran the task. */
 export class WorkerLost extends PublicError {
   override name = "WorkerLost";
   constructor(inner: string) {
@@ -55,7 +55,7 @@ export class WorkerLost extends PublicError {
   }
 }
 
-/** The worker is well, but this task went wrong in it. */
+/** The task failed, but its worker goes on. */
 export class GenerationFailed extends PublicError {
   override name = "GenerationFailed";
   constructor(inner: string) {
@@ -70,11 +70,11 @@ export interface PoolOptions {
   setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy">;
   /** The model's context in tokens. */
   context: number;
-  /** The most tasks under way, over all workers; by default as many as they have slots. */
+  /** The most running tasks over all workers. Default: their slots. */
   concurrency?: number;
 }
 
-/** State of a task while it is under way. */
+/** A task between `run` and its outcome. */
 interface UnderWay {
   task: Task;
   /** Null until a worker has it. */
@@ -84,36 +84,36 @@ interface UnderWay {
 interface PoolEvents {
   /** `capacity` changed: a worker became ready, or died. */
   capacity: [];
-  /** Something about a worker is not as planned. */
+  /** A worker reports something that is not as planned. */
   remark: [text: string];
   /** A worker died; its successor starts by itself. */
   lost: [];
   /**
-   * A worker's successor cannot start, and either no other worker is left, or it has been tried MOST_FAILURES times in a
-   * row, which Piscina does without a pause. Told once.
+   * A worker's successor cannot start, and either no other worker is left or MOST_FAILURES attempts in a row failed
+   * (Piscina retries without a pause). Emitted once.
    */
   down: [reason: string];
 }
 
-/** So many workers in a row that can't load the model are no accident. */
+/** After this many failed starts in a row, the cause is taken to be permanent. */
 const MOST_FAILURES = 5;
-/** Past it a step is not waited for. A step of a large model takes a second. */
+/** Longest wait for a worker's current step. A step of a large model takes a second. */
 const LONGEST_STEP_MS = 5000;
 const HALT_POLL_MS = 2;
 
 /**
- * Piscina loads a worker's code by `require`, and by `import` where that fails. Node.js 20.17 and later can `require` an ES module,
- * but abort the process when the thread is ended meanwhile (seen with 20.20), so here it must fail.
+ * Makes `require` fail, so that Piscina falls back to `import` for the worker's code. Node.js 20.17 and later can
+ * `require` an ES module, but abort the process if the thread is ended meanwhile (seen with 20.20).
  */
 const REQUIRES_NO_MODULE = process.allowedNodeEnvironmentFlags.has("--experimental-require-module")
   ? ["--no-experimental-require-module"]
   : [];
 
-/** The worker threads. `Placement` decides which of them gets a task; this tells it what becomes of them. */
+/** The worker threads. `Placement` decides which one gets a task, and learns from the pool how tasks go on. */
 export class Pool extends EventEmitter<PoolEvents> {
   /**
-   * Resolves when every worker has loaded the model, with what the last of them says of this machine's numbers; rejects
-   * with the reason of the first that can't.
+   * Resolves when every worker has loaded the model, to the last one's self-test result. Rejects with the error of the
+   * first worker that can't load it.
    */
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
@@ -121,9 +121,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #claims: Int32Array<SharedArrayBuffer>;
   readonly #halt: Halt;
   readonly #occupancy: Occupancy;
-  /** Of the workers that have loaded the model. */
+  /** Knows only workers that have loaded the model. */
   readonly #placement: Placement;
-  /** By the task's id. */
+  /** Tasks by id. */
   readonly #underWay = new Map<string, UnderWay>();
   #closing = false;
 
@@ -141,7 +141,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       minThreads: workers,
       maxThreads: workers,
       concurrentTasksPerWorker: setup.slots,
-      // The other modes put the thread to sleep between two tasks, and the engine's loop with it.
+      // The other modes block the thread between two tasks, and with it the engine's loop.
       atomics: "disabled",
       recordTiming: false,
       execArgv: REQUIRES_NO_MODULE,
@@ -151,20 +151,20 @@ export class Pool extends EventEmitter<PoolEvents> {
         halt: this.#halt.buffer,
         occupancy: this.#occupancy.buffer,
       } satisfies WorkerSetup,
-      // Piscina takes a worker for ready once its code is imported, long before the model is loaded.
+      // Piscina considers a worker ready once its code is imported, long before the model is loaded.
       loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
     });
     this.ready = this.#start(workers);
-    // Nobody is obliged to await it.
+    // Nobody has to await `ready`: an unhandled rejection must not end the process.
     this.ready.catch(() => {});
   }
 
-  /** How many tasks may be under way, with the workers that are ready. */
+  /** How many tasks may run at once on the workers that are ready. */
   get capacity(): number {
     return Math.min(this.#placement.capacity, this.#concurrency);
   }
 
-  /** Hands a task to the worker that `Placement` chooses. The caller keeps the number of tasks under way within `capacity`. */
+  /** Hands a task to the worker that `Placement` chooses. The caller must not run more tasks than `capacity`. */
   run(task: Task): RunningTask {
     const { onText, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
@@ -176,19 +176,19 @@ export class Pool extends EventEmitter<PoolEvents> {
       return lastWord(port1) ?? lose(loss);
     };
     const message: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
-    // The symbol's value reaches the load balancer, and stays in this thread.
+    // The value under the symbol reaches the load balancer, but is not sent to the worker.
     const run = this.#piscina.run({ ...message, [queueOptionsSymbol]: underWay }, { transferList: [port2] });
     return {
       outcome: run.then(
-        () => end("the worker let go of the task without a word"),
-        // A worker may die of another task just after it finished this one.
+        () => end("the worker ended the task without a result"),
+        // Another task may kill the worker just after it finished this one.
         (error: Error) => end(error.message),
       ),
       cancel: () => port1.postMessage({ type: "cancel" } satisfies ToSequence),
     };
   }
 
-  /** Ends the workers, as soon as the step that each is in has ended, and with them whatever they still run. */
+  /** Ends the workers after their current step, and with them all running tasks. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#halt.call();
@@ -199,7 +199,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     process.off("exit", this.#leaveRuntime);
   }
 
-  /** The process ends: nothing asynchronous happens any more. */
+  /** Runs as the process exits, so it has to wait synchronously. */
   readonly #leaveRuntime = () => {
     this.#halt.call();
     this.#halt.wait(LONGEST_STEP_MS);
@@ -210,7 +210,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     if (placed === null) return null;
     const worker = candidates.find(({ id }) => id === placed.worker);
     if (worker === undefined) {
-      // Piscina offers the task again.
+      // Not a candidate now: Piscina will offer the task again.
       this.#placement.end(placed);
       return null;
     }
@@ -253,14 +253,14 @@ export class Pool extends EventEmitter<PoolEvents> {
         this.emit("lost");
         this.emit("capacity");
       } else {
-        // Piscina tells the thread's own error, if there is one, right after this event.
+        // Piscina emits the thread's own error, if any, right after this event, and that one should win.
         queueMicrotask(() => failed("a worker ended before it had loaded the model"));
       }
     });
     this.#piscina.on("error", (error: Error) => {
       if (!started) failed(error.message);
     });
-    // Piscina's idle threads don't keep the process alive, and these are idle to it while they load.
+    // Piscina unrefs idle threads, and considers loading ones idle: keep the process alive until they are loaded.
     for (const thread of this.#piscina.threads) thread.ref();
     const unref = () => {
       for (const thread of this.#piscina.threads) thread.unref();
@@ -283,8 +283,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Frees what dead threads held; called before Piscina starts a successor, which looks for a free device at once.
-   * A thread that has exited has lost its id, hence the search among the living. Tells whether a loaded one is gone.
+   * Frees the devices of dead threads. It is called before Piscina starts a successor, which claims a free device at
+   * once. An exited thread has lost its id, so the dead are those not among the living.
+   * @returns whether a worker with a loaded model is gone
    */
   #forget(dying: number): boolean {
     const living = new Set(this.#piscina.threads.map(({ threadId }) => threadId));
@@ -300,7 +301,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 }
 
-/** The state that `run` has attached to a task. */
+/** The state that `run` attached to a task. */
 function underWayOf(task: object): UnderWay {
   return (task as { [queueOptionsSymbol]: UnderWay })[queueOptionsSymbol];
 }
@@ -309,7 +310,7 @@ function lose(reason: string): never {
   throw new WorkerLost(reason);
 }
 
-/** The task's last message: it was posted before the task ended, so it is there by now. */
+/** The task's last message. It was posted before the task ended, so it has arrived by now. */
 function lastWord(port: MessagePort): Outcome | null {
   const received = receiveMessageOnPort(port) as { message: FromSequence } | undefined;
   port.close();

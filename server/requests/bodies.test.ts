@@ -1,5 +1,5 @@
-// The types by which the code reads bodies, held to the schemas that bodies have passed: a field that one of them has and
-// the other hasn't, or has as something else, fails here or doesn't compile.
+// Compares the TypeScript types of bodies with their schemas in openapi.yaml. A field that only one of them has, or
+// that has another type in the other, fails here or doesn't compile.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Document, readDocument, requestSchema, resolve, type Schema } from "../http/document.js";
@@ -20,7 +20,7 @@ type Kind<T> = T extends string
           ? "array"
           : "object";
 
-/** Each field's JSON types, all of them and no other; of a field that is only refused none is known. */
+/** Exactly the JSON types of each field; "anything" for a field that is only refused. */
 type Described<T> = {
   readonly [Name in keyof Required<T>]: unknown extends T[Name]
     ? "anything"
@@ -121,7 +121,7 @@ for (const [path, described] of Object.entries({
   "/detokenize": detokenize,
   "/v1/chat/completions/render": render,
 }))
-  test(`the code reads the fields of ${path} that openapi.yaml has, as what they are there`, () => {
+  test(`the code's type of a ${path} body has the fields and types of openapi.yaml`, () => {
     const document = readDocument({ maxTokens: 4096, maxPromptChars: 1000 });
     const { properties } = requestSchema(document, path);
     const names = Object.keys(properties!).sort();

@@ -55,7 +55,7 @@ test("every field reaches the task", async (context) => {
   assert.deepEqual(grammar?.numbers, encode(formOf({ type: "regex", pattern: "[ab]+" })));
 });
 
-test("null is the default", async (context) => {
+test("null means the default", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const names = [
     "top_p",
@@ -72,7 +72,7 @@ test("null is the default", async (context) => {
   assert.deepEqual(withNulls, plain);
 });
 
-test("values out of their ranges are refused", async (context) => {
+test("values out of range are refused", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const bodies: [string, unknown][] = [
     ["top_p", 1.1],
@@ -113,7 +113,7 @@ test("two forms at once are refused", async (context) => {
   assert.match(await response.text(), /expected one of response_format, regex and grammar, got several/);
 });
 
-test("a form that no text can be held to is refused before it is queued", async (context) => {
+test("a form that no text can have is refused before it is queued", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   // The stand-in's model has tokens up to "c".
   for (const field of [{ regex: "(" }, { regex: "z" }, { grammar: "root ::= root" }]) {
@@ -127,7 +127,7 @@ test("a form that no text can be held to is refused before it is queued", async 
   assert.equal(jobs.length, 0);
 });
 
-test("a schema that is nested as deep as a body can be is refused", async (context) => {
+test("a schema nested as deeply as a body can hold is refused", async (context) => {
   const { url, jobs } = await serveStandIn(context);
   const depth = 100_000;
   const schema = `${'{"items":'.repeat(depth)}{}${"}".repeat(depth)}`;
@@ -142,7 +142,7 @@ test("a schema that is nested as deep as a body can be is refused", async (conte
   assert.equal(jobs.length, 0);
 });
 
-test("a chat's usual end doesn't cut a text that has a form; one that was asked for does", async (context) => {
+test("a chat's default stop text doesn't cut a text that has a form; a requested one does", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const messages = [{ role: "user", content: "x" }];
   await post("/chat", { prompt: "x", regex: "[ab]+" });

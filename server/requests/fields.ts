@@ -6,10 +6,7 @@ import type { Timeouts } from "../queue/deadlines.js";
 import type { Draft } from "./operation.js";
 import { halves, sequenceSeed } from "./seed.js";
 
-/**
- * The fields that every generating operation takes, as openapi.yaml's GenerationFields has them. Null is what clients
- * write who mean the default.
- */
+/** The fields of every generating operation: GenerationFields in openapi.yaml. Null means the default. */
 export interface GenerationFields {
   temperature: number | null;
   top_k: number | null;
@@ -48,14 +45,14 @@ export interface TaskDefaults {
 /** A task without its id and prompt. */
 export type TaskFields = Omit<Draft, "id" | "promptIds">;
 
-/** The tasks' fields of a body, for the sequence with this seed. @throws PublicError 422 for what its schema can't say */
+/** The fields of a body's tasks, all but the seed. @throws PublicError 422 for errors that the schema can't express */
 export function taskFields(
   fields: GenerationFields,
   { defaults, model }: { defaults: TaskDefaults; model: Pick<ModelFolder, "config"> },
 ): TaskFields {
   const { vocab_size: vocabulary } = model.config;
   const grammar = readGrammar(fields);
-  // A text that has a form knows its own end, and may well quote the usual one.
+  // A text with a form ends by its form, and may contain the default stop text.
   const usualStop = grammar === null ? defaults.stop : [];
   return {
     sampling: {
@@ -80,7 +77,7 @@ export function taskFields(
   };
 }
 
-/** A task for each choice: the prompt's own seed, and each further one the next. */
+/** One task for each choice: the first with `seed`, each further one with the next seed. */
 export function choices(task: Draft, seed: number, count: number, first = 0): Draft[] {
   return Array.from({ length: count }, (_, choice) => ({
     ...task,
@@ -99,7 +96,7 @@ export function readTimeouts({ timeout }: Pick<GenerationFields, "timeout">): Ti
   };
 }
 
-/** @throws PublicError 422 where two fields ask for a form, 400 for one that is nested too deeply */
+/** @throws PublicError 422 if several fields ask for a form, 400 for a schema that is nested too deeply */
 function readGrammar({ response_format, regex, grammar }: GenerationFields): GrammarSource | null {
   const sources: GrammarSource[] = [];
   if (response_format?.type === "json_object") sources.push({ type: "json_object" });
@@ -112,12 +109,12 @@ function readGrammar({ response_format, regex, grammar }: GenerationFields): Gra
   return sources[0] ?? null;
 }
 
-/** @throws PublicError 422 where there is none, 400 where it is nested deeper than it can be written */
+/** @throws PublicError 422 if there is no schema, 400 if it is nested too deeply to be written as text */
 function schemaOf(format: { schema?: object } | undefined): string {
   if (format === undefined)
     throw invalidField(
       ["response_format", "json_schema"],
-      "expected it with the type json_schema, got nothing",
+      "expected a schema with the type json_schema, got nothing",
     );
   try {
     return JSON.stringify(format.schema ?? {});
@@ -140,7 +137,7 @@ function readBias(bias: Record<string, number>, vocabulary: number): [number, nu
   });
 }
 
-/** The value as an error message shows it, cut short. */
+/** A text for an error message, shortened. */
 function shown(text: string): string {
   return JSON.stringify(text.length > 50 ? `${text.slice(0, 50)}…` : text);
 }

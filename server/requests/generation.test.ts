@@ -15,7 +15,7 @@ async function serve(context: TestContext, slots = 4) {
   return { ...standIn, used: () => [total.promptTokens, total.completionTokens] };
 }
 
-test("a caller is counted the prompt once, and the tokens of every text", async (context) => {
+test("a caller is charged the prompt once, and the tokens of every text", async (context) => {
   const { post, jobs, until, used } = await serve(context);
   const asked = post("/generate", { prompt: "abc", max_tokens: 5, n: 2 });
   await until(() => jobs.length === 2);
@@ -24,7 +24,7 @@ test("a caller is counted the prompt once, and the tokens of every text", async 
   assert.deepEqual(used(), [3, 10]);
 });
 
-test("a caller is counted what was written until it left", async (context) => {
+test("a caller that leaves is charged the tokens written until then", async (context) => {
   const { url, jobs, until, used } = await serve(context, 1);
   const controller = new AbortController();
   const asked = fetch(`${url}/generate`, {
@@ -38,11 +38,11 @@ test("a caller is counted what was written until it left", async (context) => {
   await assert.rejects(asked);
   await until(() => jobs[0]!.cancelled);
   await turn();
-  // The stand-in says that it wrote three; the second text never began.
+  // The stand-in reports three tokens for the cancelled text; the second text never started.
   assert.deepEqual(used(), [3, 3]);
 });
 
-test("a caller is counted what a text that failed had told", async (context) => {
+test("a caller is charged the tokens that a failed text had streamed", async (context) => {
   const { post, jobs, until, used } = await serve(context);
   const asked = post("/generate", { prompt: "abc", stream: true });
   await until(() => jobs.length === 1);
@@ -52,21 +52,21 @@ test("a caller is counted what a text that failed had told", async (context) => 
   assert.deepEqual(used(), [3, 2]);
 });
 
-test("a caller is counted nothing for what was refused", async (context) => {
+test("a caller is charged nothing for a refused request", async (context) => {
   const { post, used } = await serve(context);
   assert.equal((await post("/generate", { prompt: " " })).status, 422);
   assert.equal((await post("/generate", { prompt: "x", logit_bias: { "1000": 1 } })).status, 422);
   assert.deepEqual(used(), [0, 0]);
 });
 
-test("the forecast takes a text of several for no longer than max_tokens, however long their prompt", async (context) => {
+test("the forecast for several texts takes each as max_tokens long, however long their prompt", async (context) => {
   const clock = new VirtualClock();
   const { post, jobs, until, queue, document } = await serveStandIn(context, {
     hold: true,
     slots: 1,
     queue: { clock },
   });
-  // 100 tokens in a second: 10 ms each.
+  // Teaches the forecast a pace of 10 ms per token: 100 tokens in one second.
   const first = post("/generate", { prompt: "x", max_tokens: 100 });
   await until(() => jobs.length === 1);
   await clock.advance(1000);
@@ -79,11 +79,11 @@ test("the forecast takes a text of several for no longer than max_tokens, howeve
   await two;
   const [told] = await readEvents(waiting, document);
   const { expected_wait: wait } = told!.data as { expected_wait: number };
-  // Two texts of 16 tokens, and two prompts that cost as much as 10 each.
+  // Two texts of 16 tokens each, and two prompts that cost as much as 10 tokens each.
   assert.ok(Math.abs(wait - 0.52) < 0.1, `expected about 0.52 s, got ${wait}`);
 });
 
-/** Forms that are never compiled; whoever asks may give them up. `asked` resolves when the first is asked for. */
+/** Forms that never finish compiling, unless aborted. `asked` resolves when the first one is requested. */
 function endlessForms() {
   let ask!: () => void;
   const asked = new Promise<void>((resolve) => {
@@ -97,7 +97,7 @@ function endlessForms() {
   return { asked, forms: { check } };
 }
 
-test("a request that leaves while its form is compiled gives its place back", async (context) => {
+test("a client that leaves while its form is compiled frees its place", async (context) => {
   const { asked: begun, forms } = endlessForms();
   const { url, post } = await serveStandIn(context, { slots: 1, limit: 0, forms });
   const controller = new AbortController();
@@ -125,7 +125,7 @@ test("a deadline that passes while a form is compiled ends the request", async (
   assert.equal(response.status, 504);
 });
 
-test("the end of a drain ends a request whose form is compiled", async (context) => {
+test("the end of a drain ends a request whose form is still being compiled", async (context) => {
   const { asked: begun, forms } = endlessForms();
   const { post, queue } = await serveStandIn(context, { forms });
   const asked = post("/generate", { prompt: "x", regex: "a" });

@@ -8,17 +8,17 @@ import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
 import type { Draft, GenerationRequest, Prepared } from "./operation.js";
 
-/** Hears of a generation while it is under way. */
+/** Callbacks while a generation waits and runs. */
 export interface Listener {
   onStanding?: (standing: Standing) => void;
   onDelta?: (sequence: number, delta: Delta) => void;
-  /** A sequence has ended; its outcome has all of its text. */
+  /** A sequence has ended; its outcome has the whole text. */
   onEnd?: (sequence: number, outcome: Finished) => void;
 }
 
 export interface Result {
   outcomes: Finished[];
-  /** Of the sequences the longest, in milliseconds. */
+  /** The longest of the sequences' waits and runs, in milliseconds. */
   queueMs: number;
   runMs: number;
 }
@@ -32,23 +32,23 @@ export interface GenerationParts {
 }
 
 /**
- * A body on its way through the queue: it takes its places first, then is tokenized and its form compiled, and then its
- * sequences wait and run, each by itself. They come to something together: where one fails, the others are cancelled.
+ * A request on its way through the queue. It first takes its places, then its prompt is tokenized and its form
+ * compiled, then each of its sequences waits and runs by itself. If one sequence fails, the others are cancelled.
  */
 export class Generation {
   readonly #request: GenerationRequest;
   readonly #forms: Pick<Forms, "check">;
   readonly #id: string;
   readonly #ticket: Ticket<Task, Outcome>;
-  /** Tokens that the caller may use for it. */
+  /** The caller's tokens held for this generation. */
   readonly #lease: Lease;
   #prepared: Prepared | null = null;
   #form: CompiledForm | null = null;
   #submitted = false;
 
   /**
-   * Takes the places.
-   * @throws PublicError if the caller has used what is theirs
+   * Takes the places in the queue.
+   * @throws PublicError if a limit of the caller is reached
    * @throws QueueRefusal
    */
   constructor({ queue, forms, request, id, caller }: GenerationParts) {
@@ -62,7 +62,7 @@ export class Generation {
         caller: caller.name,
         priority: caller.priorityFor(priority),
         sequences,
-        // Before it is tokenized: most tokenizers make fewer tokens than a text has characters.
+        // An upper bound until the prompt is tokenized: most tokenizers make fewer tokens than a text has characters.
         promptTokens: promptChars,
         timeouts,
       });
@@ -72,7 +72,7 @@ export class Generation {
     }
   }
 
-  /** Where it stood when it was queued: 1 was the next to start, 0 started at once. */
+  /** Position when it was queued: 0 started at once, 1 was the next to start. */
   get position(): number {
     return this.#ticket.position;
   }
@@ -83,9 +83,9 @@ export class Generation {
   }
 
   /**
-   * Makes its tasks: at once, but for their form.
-   * @throws PublicError for a body that can't be generated, and its places are given back
-   * @throws Cancelled or DeadlineExceeded if it is given up meanwhile
+   * Makes the tasks, synchronously except for their form. An error frees the places.
+   * @throws PublicError for a body that can't be generated
+   * @throws Cancelled or DeadlineExceeded if that happens meanwhile
    */
   async prepare(): Promise<Prepared> {
     try {
@@ -101,8 +101,8 @@ export class Generation {
   }
 
   /**
-   * Queues the tasks, at once; resolves when all have ended.
-   * Rejects with `Cancelled` when it was cancelled, with `DeadlineExceeded`, or with what the first that failed has failed with.
+   * Queues the tasks at once; resolves when all have ended. Rejects with `Cancelled`, `DeadlineExceeded`, or the error
+   * of the first sequence that failed.
    */
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
@@ -127,7 +127,7 @@ export class Generation {
       written[sequence] = done.outcome.completionTokens;
       return done;
     });
-    // Cancelled sequences end later than this does, and have written something too.
+    // After an error the cancelled sequences end later than this method, and their written tokens count too.
     void Promise.allSettled(ends).then(() => this.#settle(written));
     try {
       const done = await Promise.all(
@@ -149,20 +149,20 @@ export class Generation {
     }
   }
 
-  /** Gives up, whatever its state. */
+  /** Cancels the generation in any state. */
   cancel(): void {
     this.#ticket.cancel();
     if (!this.#submitted) this.#lease.settle();
   }
 
-  /** Is aborted with the reason when the places are given up. */
+  /** A signal that is aborted with the reason when the ticket's places are given up. */
   #leaving(): AbortSignal {
     const leaving = new AbortController();
     this.#ticket.onGivenUp((reason) => leaving.abort(reason));
     return leaving.signal;
   }
 
-  /** Counts each prompt once, however many sequences began with it. */
+  /** Charges the caller. Each prompt counts once, however many sequences it has. */
   #settle(written: readonly number[]): void {
     const { tasks } = this.prepared;
     this.#lease.settle({
@@ -173,11 +173,11 @@ export class Generation {
 }
 
 /**
- * Rejects for a request that no waiting would help, and takes no place.
- * @param signal gives it up; its reason is thrown
- * @throws NeverFits where it is larger than the queue
+ * Rejects a request that could never run, however long it waited. It takes no place in the queue.
+ * @param signal aborts the check; its reason is thrown
+ * @throws NeverFits if the request is larger than the queue
  * @throws PublicError for a body that can't be generated
- * @throws PublicError where it may use more tokens than its caller ever may
+ * @throws PublicError if it may use more tokens than the caller's limits ever allow
  */
 export async function assertFits(
   { queue, forms, request, id, caller }: GenerationParts,
@@ -190,14 +190,16 @@ export async function assertFits(
   if (source !== null) await forms.check(source, signal);
 }
 
-/** The one form of all its texts. */
+/** The form, which all tasks share. */
 const formOf = ({ tasks }: Prepared) => tasks[0]?.grammar ?? null;
 
-/** The most that a request may use, prompt included; most tokenizers make fewer tokens than a text has characters. */
+/**
+ * Upper bound on a request's tokens, prompts included: most tokenizers make fewer tokens than a text has characters.
+ */
 const mostTokens = ({ promptChars, sequences, maxTokens }: GenerationRequest) =>
   promptChars + sequences * maxTokens;
 
-/** Of each prompt once, however many sequences begin with it. */
+/** Prompt tokens of tasks, each prompt counted once, however many tasks share it. */
 function promptTokens(tasks: readonly Draft[]): number {
   const prompts = new Set(tasks.map(({ promptIds }) => promptIds));
   return [...prompts].reduce((sum, { length }) => sum + length, 0);

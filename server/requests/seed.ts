@@ -1,17 +1,18 @@
-/** 53 bits, so that it is exact in every client's JSON. */
+/** A random seed of 53 bits: every client's JSON can hold it exactly. */
 export function randomSeed(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2));
   return (high! >>> 11) * 2 ** 32 + low!;
 }
 
-/** The low and high 32 bits, in two's complement. */
+/** The low and high 32 bits of a seed in two's complement. */
 export function halves(seed: number): readonly [number, number] {
   const bits = BigInt.asUintN(64, BigInt(seed));
   return [Number(bits & 0xffff_ffffn), Number(bits >> 32n)];
 }
 
 /**
- * The seed of a request's sequence: alone, with that seed, it is the same text. It wraps around where sums are exact no more.
+ * The seed of a request's sequence, which gives the same text in a request of its own. It wraps around where integers
+ * stop being exact.
  */
 export function sequenceSeed(seed: number, sequence: number): number {
   const sum = seed + sequence;

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Turns } from "./turns.js";
 
-/** Occupies the thread. */
+/** Blocks the thread. */
 function spend(milliseconds: number): void {
   const end = performance.now() + milliseconds;
   while (performance.now() < end);
 }
 
-test("the event loop goes round between two long pieces of work", async () => {
+test("the event loop runs between two long pieces of work", async () => {
   const turns = new Turns();
   const order: string[] = [];
   const tick = () => {
@@ -34,7 +34,7 @@ test("short pieces of work are done at once", async () => {
   await Promise.all(works);
 });
 
-test("work that fails is its caller's, and takes time all the same", async () => {
+test("an error is thrown to the caller, and the failed work's time counts too", async () => {
   const turns = new Turns();
   const fails = turns.take(() => {
     spend(15);

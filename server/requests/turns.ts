@@ -1,15 +1,15 @@
-/** In milliseconds; about a step of the engine. */
+/** Milliseconds of work per turn of the event loop; about one step of the engine. */
 const BUDGET = 10;
 
 /**
- * Spreads work over turns of the event loop. Once some milliseconds were spent in a turn, the rest waits for a later
- * one, so that streams wait for one piece of work at most.
+ * Spreads work over turns of the event loop. Once a turn's budget is spent, further work waits for a later turn, so
+ * that streams wait for at most one piece of work.
  */
 export class Turns {
   #spent = 0;
   #next: Promise<void> | null = null;
 
-  /** Does the work at once if there is time left in this turn, else in a later one; first come, first served. */
+  /** Runs `work` at once if this turn has budget left, else in a later turn; first come, first served. */
   async take<T>(work: () => T): Promise<T> {
     while (this.#spent > BUDGET) await this.#turn();
     const start = performance.now();

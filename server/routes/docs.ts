@@ -5,7 +5,7 @@ import swaggerUi from "swagger-ui-express";
 import type { Document } from "../http/document.js";
 import { packageRoot } from "../settings/config.js";
 
-/** The pages load nothing from elsewhere, and the browser holds them to it. */
+/** Tells the browser that the pages load nothing from other hosts. */
 const ownContentOnly: RequestHandler = (_req, res, next) => {
   res.set(
     "Content-Security-Policy",
@@ -13,14 +13,14 @@ const ownContentOnly: RequestHandler = (_req, res, next) => {
       "default-src 'self'",
       "style-src 'self' 'unsafe-inline'",
       "img-src 'self' data:",
-      // ReDoc's search runs in a worker that the page makes itself.
+      // ReDoc's search runs in a worker made from a blob.
       "worker-src blob:",
     ].join("; "),
   );
   next();
 };
 
-// The paths are relative, so that the pages work behind a proxy's prefix too.
+// Relative paths, so that the page also works under a proxy's path prefix.
 const redocPage = `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -48,10 +48,10 @@ const swaggerAssets = [
 ];
 const redocAsset = "/redoc/redoc.standalone.js";
 
-/** Files that the pages load. They are served, and not in openapi.yaml. */
+/** Files that the pages load. They are served but not in openapi.yaml. */
 export const pageAssets: readonly string[] = [...swaggerAssets, redocAsset];
 
-/** The pages need no key. */
+/** Paths of the documentation, which need no key. */
 export const openPages: readonly string[] = [
   "/docs",
   "/docs/",
@@ -64,7 +64,7 @@ export const openPages: readonly string[] = [
 export function docsRoutes(document: Document): Router {
   const swaggerPage = swaggerUi
     .generateHTML(document, swaggerOptions)
-    // It means to be at /docs/, and is at /docs.
+    // Swagger UI's links assume that the page is at /docs/, but it is at /docs.
     .replaceAll('="./', '="docs/');
   const router = Router();
   router.get("/openapi.json", (_req, res) => {
@@ -85,13 +85,13 @@ export function docsRoutes(document: Document): Router {
 
 const swaggerOptions: swaggerUi.SwaggerUiOptions = {
   customSiteTitle: "jai-server",
-  // The badge would ask swagger.io about this document.
+  // Off: the validator's badge would send this document's URL to swagger.io.
   swaggerOptions: { validatorUrl: null },
 };
 
 let redoc: string | undefined;
 
-/** ReDoc's own bundle, without the logo that it would load from its maker. */
+/** ReDoc's bundle, without the logo that it would load from its maker's server. */
 function readRedoc(): string {
   redoc ??= readFileSync(join(packageRoot, "server/assets/redoc.standalone.js"), "utf8").replaceAll(
     "https://cdn.redoc.ly/redoc/logo-mini.svg",

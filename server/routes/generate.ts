@@ -22,11 +22,11 @@ export interface GenerateParts {
 }
 
 interface AnswerParts extends Omit<GenerateParts, "operations"> {
-  /** To tokenize a long prompt takes tens of milliseconds. */
+  /** Takes turns, since tokenizing a long prompt blocks the thread for tens of milliseconds. */
   preparing: Turns;
 }
 
-/** Every generating operation, as a request that is answered when its text is there, or while it comes. */
+/** Routes of all generating operations. The answer comes when the text is complete, or as a stream. */
 export function generateRoutes({ operations, ...others }: GenerateParts): Router {
   const router = Router();
   const parts = { ...others, preparing: new Turns() };
@@ -41,9 +41,9 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     const id = requestId(res);
     log.info(`${id} - ${req.path}${quote(req.body as object, log)}`, { id, path: req.path });
     let generation: Generation | null = null;
-    // The socket's own event: a pipelined request's response hears of a disconnection only when its turn comes.
+    // Listens on the socket: a pipelined request's response gets "close" only when its turn to be answered has come.
     const leave = () => generation?.cancel();
-    // A client may pipeline as many requests as the queue has places, each of which listens.
+    // No warning for many listeners: a client may pipeline as many requests as the queue has places.
     socket.setMaxListeners(0);
     socket.once("close", leave);
     try {
@@ -68,10 +68,10 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       );
       res.set("X-Queue-Position", String(generation.position));
       if (request.stream) {
-        // Later it would come too late for the headers.
+        // The headers are sent now, so only a time of 0 is known yet.
         if (generation.position === 0) res.set("X-Queue-Time", "0.000");
         events = new EventStream(res, prepared.events(), streams);
-        // It is told while it is queued, when there was no stream yet.
+        // `onStanding` was called when the tasks were queued, before there was a stream.
         if (standing) events.queue(standing);
       }
       const result = await running;

@@ -7,7 +7,7 @@ import type { Queue } from "../queue/queue.js";
 export interface HealthParts {
   model: { config: ModelConfig };
   plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
-  // biome-ignore lint/suspicious/noExplicitAny: what is queued is not of interest here
+  // biome-ignore lint/suspicious/noExplicitAny: the type of queued items does not matter here
   queue: Pick<Queue<any, any>, "state" | "capacity" | "waiting" | "running" | "limit">;
   /** Null while the model loads. */
   selfTest: () => SelfTestResult | null;

@@ -30,7 +30,7 @@ export interface JobRoutesParts {
   standings: JobStandings;
   dispatcher: Dispatcher;
   idempotency: Idempotency;
-  /** Null: this server sends no callbacks. */
+  /** Null if this server sends no callbacks. */
   callbackAddresses: PrivateAddresses | null;
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
@@ -39,7 +39,7 @@ export interface JobRoutesParts {
   streams?: EventStreamOptions | undefined;
 }
 
-/** A generating body, and what a job has beside it. */
+/** A generating operation's body, with a job's own fields. */
 interface JobBody {
   endpoint?: string | null;
   callback_url?: string | null;
@@ -71,14 +71,14 @@ export function jobRoutes(parts: JobRoutesParts): Router {
   return router;
 }
 
-/** A job's operation, and the body as that takes it. */
+/** A job's operation and the body for it. */
 interface Call {
   operation: Operation;
   body: object;
   callbackUrl: string | null;
 }
 
-/** @throws PublicError where the operation itself would refuse the body */
+/** @throws PublicError if the operation would refuse the body */
 function readCall(given: JobBody, { operations, callbackAddresses, bodies }: JobRoutesParts): Call {
   const { endpoint, callback_url, stream: _stream, stream_options: _options, ...rest } = given;
   const paths = operations.map(({ path }) => path);
@@ -86,7 +86,7 @@ function readCall(given: JobBody, { operations, callbackAddresses, bodies }: Job
   const operation = operations.find((one) => one.path === path);
   if (operation === undefined) throw invalidField(["endpoint"], `expected one of ${paths.join(", ")}`);
   if (callback_url != null) checkCallback(callback_url, callbackAddresses);
-  // The seed is a part of the job, so that a second run gives the same text.
+  // The job stores its seed, so that a second run gives the same text.
   const body = { ...rest, seed: rest.seed ?? randomSeed() };
   bodies.hold(path, body);
   return { operation, body, callbackUrl: callback_url ?? null };
@@ -111,9 +111,9 @@ function accept(parts: JobRoutesParts): RequestHandler {
     const id = randomUUID();
     let answer: object | null = null;
     try {
-      // Before the prompt is tokenized.
+      // `whileArriving` reserves room for the job before the prompt is tokenized.
       const request = await jobs.whileArriving(() => check(operation.parse(body), id, req, parts, caller));
-      // Its form may have taken a while.
+      // Check again: compiling the form may have taken a while.
       checkArrival(req, parts, caller);
       const accepted = {
         id,
@@ -132,7 +132,7 @@ function accept(parts: JobRoutesParts): RequestHandler {
     } catch (error) {
       res.status(200).removeHeader("Location");
       if (!(error instanceof JobsFull)) throw error;
-      // When something of the store expires is nothing to wait for.
+      // No Retry-After for a full store: nobody knows when something in it expires.
       const isStore = error.reason === "store_full";
       throw new PublicError(error.reason, isStore ? {} : { retryAfter: standings.retryAfter() });
     }
@@ -141,15 +141,15 @@ function accept(parts: JobRoutesParts): RequestHandler {
   };
 }
 
-/** @throws PublicError where a job must not be accepted, whatever it is */
+/** @throws PublicError if no job can be accepted now */
 function checkArrival({ socket }: Request, { queue }: JobRoutesParts, { name, priority }: Caller): void {
-  // A client that has left has left its Idempotency-Key too: the next with it would make the job once more.
+  // When a client disconnects, its Idempotency-Key is free again: the retry would create the job a second time.
   if (socket.destroyed) throw new Cancelled();
   if (queue.state === "draining")
     throw new QueueRefusal("shutting_down", queue.retryAfter({ caller: name, priority }));
 }
 
-/** @throws PublicError for a request that could never be generated */
+/** @throws PublicError for a request that could never run */
 async function check(
   request: GenerationRequest,
   id: string,
@@ -212,9 +212,9 @@ function stream(parts: JobRoutesParts): RequestHandler {
       const msg = "Value error, expected the id of an event of this job";
       throw invalidBody({ loc: ["headers", "last-event-id"], msg, type: "value_error" });
     }
-    // This tells an EventSource to stop asking: it has everything.
+    // 204 tells an EventSource to stop reconnecting: it has all events.
     if (from === "end") return void res.sendStatus(204);
-    // Express has HEAD answered as GET is, and there is nothing to follow.
+    // Express routes HEAD to this handler too, but a HEAD has no stream to follow.
     if (req.method === "HEAD") return void res.type("text/event-stream").end();
     new JobStream({
       res,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 
-test("the model that is served is the one in the list, and can be asked about", async (context) => {
+test("the served model is the only one in the list, and can be retrieved", async (context) => {
   const { url } = await serveStandIn(context);
   const { object, data } = (await (await fetch(`${url}/v1/models`)).json()) as {
     object: string;
@@ -16,7 +16,7 @@ test("the model that is served is the one in the list, and can be asked about", 
   assert.deepEqual(await (await fetch(`${url}/v1/models/stand-in`)).json(), data[0]);
 });
 
-test("what isn't there is told in OpenAI's words", async (context) => {
+test("unknown models and paths get OpenAI's errors", async (context) => {
   const { url } = await serveStandIn(context);
   for (const [path, code] of [
     ["/v1/models/gpt-4", "model_not_found"],
@@ -31,7 +31,7 @@ test("what isn't there is told in OpenAI's words", async (context) => {
   }
 });
 
-test("a method that a path hasn't is refused in OpenAI's form, with those that it has", async (context) => {
+test("a method that a path lacks is refused in OpenAI's form, with Allow", async (context) => {
   const { post } = await serveStandIn(context);
   const response = await post("/v1/models/stand-in", {});
   assert.equal(response.status, 405);

@@ -2,13 +2,13 @@ import { Router } from "express";
 import type { ModelFolder } from "../../models/folder.js";
 import { checkModel } from "../requests/openai/request.js";
 
-/** The one model that is served, as OpenAI's API lists models. */
+/** The served model, in OpenAI's list of models. */
 export function modelRoutes({ config }: Pick<ModelFolder, "config">): Router {
   const router = Router();
   const model = {
     id: config.name,
     object: "model",
-    // When it came to be served; a model folder doesn't say when it was trained.
+    // The time of the server's start: a model folder doesn't say when it was made.
     created: Math.floor(Date.now() / 1000),
     owned_by: "jai-server",
     max_model_len: config.n_positions,

@@ -7,7 +7,7 @@ const bytes = { model: { tokenizer } };
 const messages = [{ role: "user", content: "é" }];
 const rendered = "[QUESTION]\né\n[/QUESTION]\n\n[ANSWER]\n";
 
-test("a text is told as its tokens, and tokens as their text", async (context) => {
+test("a text is turned into tokens, and tokens into text", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   assert.deepEqual(await read(await post("/tokenize", { prompt: "é!" })), {
     tokens: [0xc3, 0xa9, 33],
@@ -18,14 +18,14 @@ test("a text is told as its tokens, and tokens as their text", async (context) =
   assert.deepEqual(await read(await post("/detokenize", { tokens: [0xc3, 0xa9, 33] })), { prompt: "é!" });
 });
 
-test("each token's own text is told where asked for", async (context) => {
+test("each token's text is returned on request", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   const body = { prompt: "é!", return_token_strs: true };
   const { token_strs } = await read(await post("/tokenize", body));
   assert.deepEqual(token_strs, ["\ufffd", "\ufffd", "!"]);
 });
 
-test("messages are told as the template's text and tokens, by both tools the same", async (context) => {
+test("messages are rendered and tokenized, the same by both tools", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   const tokens = tokenizer.encode(rendered);
   const counted = { tokens, count: tokens.length, max_model_len: 64 };
@@ -36,7 +36,7 @@ test("messages are told as the template's text and tokens, by both tools the sam
   assert.deepEqual(await read(await post("/tokenize", { messages })), { ...counted, token_strs: null });
 });
 
-test("a text without tokens has none, and is no error", async (context) => {
+test("a text without tokens gives an empty list, not an error", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   assert.equal((await read(await post("/tokenize", { prompt: "" }))).count, 0);
   assert.deepEqual(await read(await post("/detokenize", { tokens: [] })), { prompt: "" });
@@ -62,7 +62,7 @@ const refusals = [
   ["a text as a token", "/detokenize", { tokens: ["a"] }, 422, /integer/],
 ] as [string, string, object, number, RegExp][];
 
-test("the tools refuse what they can't take as the other native paths do", async (context) => {
+test("the tools' errors have FastAPI's form", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   for (const [what, path, body, status, message] of refusals) {
     await context.test(`${path}: ${what}`, async () => {
@@ -74,7 +74,7 @@ test("the tools refuse what they can't take as the other native paths do", async
   }
 });
 
-test("render's errors are of OpenAI's form", async (context) => {
+test("render's errors have OpenAI's form", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   const response = await post("/v1/chat/completions/render", {
     messages: [{ role: "system", content: "x" }],

@@ -22,7 +22,7 @@ export interface RenderBody {
   messages: ChatMessage[];
 }
 
-/** Tokens and rendered conversations, without a generation. None of these takes a place in the queue. */
+/** Routes that tokenize, detokenize and render conversations. They generate nothing and take no place in the queue. */
 export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
   const router = Router();
   const { tokenizer, chatTemplate, config } = model;

@@ -4,7 +4,7 @@ import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
 
-test("a key is told its own usage, its limits and what is left", async (context) => {
+test("a key gets its own usage, its limits and what is left of them", async (context) => {
   let now = Date.parse("2026-01-31T12:00:00Z");
   const limits = { requestsPerMinute: 60, tokensPerMinute: null, tokensPerDay: 1000, concurrentRequests: 2 };
   const callers = new Callers(
@@ -67,7 +67,7 @@ test("a key is told its own usage, its limits and what is left", async (context)
   });
 });
 
-test("without keys the anonymous caller is told", async (context) => {
+test("without keys, the anonymous caller's usage is returned", async (context) => {
   const { url, post } = await serveStandIn(context);
   await post("/generate", { prompt: "x" });
   const { name, requests } = (await (await fetch(`${url}/v1/usage`)).json()) as Record<string, unknown>;

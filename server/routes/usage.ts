@@ -3,7 +3,7 @@ import { callerOf } from "../keys/authenticate.js";
 import type { Allowance } from "../keys/caller.js";
 import type { Counts } from "../keys/ledger.js";
 
-/** Use and limits of the calling key. */
+/** Usage and limits of the calling key. */
 export function usageRoutes(): Router {
   const router = Router();
   router.get("/v1/usage", (_req, res) => {

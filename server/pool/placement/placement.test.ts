@@ -12,7 +12,7 @@ function createPlacement({ slots = 8, workers = [A, B] } = {}): Placement {
 }
 
 let next = 0;
-/** A prompt that begins like no other. */
+/** A prompt that shares its beginning with no other. */
 const prompt = (length: number) => Array.from({ length }, () => next++);
 const work = (given: Partial<Work> = {}): Work => ({
   promptIds: prompt(40),
@@ -21,7 +21,7 @@ const work = (given: Partial<Work> = {}): Work => ({
   ...given,
 });
 
-/** Places a sequence and says that its prompt has been read. */
+/** Places a sequence whose prompt is already read. */
 function decode(placement: Placement, given: Partial<Work> = {}): Placed {
   const placed = placement.place(work(given))!;
   placement.read(placed);
@@ -36,7 +36,7 @@ test("without workers there is no place", () => {
   assert.equal(placement.capacity, 0);
 });
 
-test("sequences spread evenly, the first worker first, and never beyond the slots", () => {
+test("sequences are spread evenly, first worker first, within the slots", () => {
   const placement = createPlacement({ slots: 2 });
   assert.equal(placement.capacity, 4);
   assert.deepEqual(
@@ -46,7 +46,7 @@ test("sequences spread evenly, the first worker first, and never beyond the slot
   assert.equal(place(placement), undefined);
 });
 
-test("one at a time all go to the same worker, whose caches are warm", () => {
+test("sequences one at a time all go to the same worker, whose caches are warm", () => {
   const placement = createPlacement();
   for (let n = 0; n < 5; n++) {
     const placed = decode(placement);
@@ -55,18 +55,18 @@ test("one at a time all go to the same worker, whose caches are warm", () => {
   }
 });
 
-test("a prompt that has not been read is in a newcomer's way", () => {
+test("an unread prompt counts as waiting time for a new sequence", () => {
   const placement = createPlacement();
   const long = placement.place(work({ promptIds: prompt(200), maxTokens: 1 }))!;
   decode(placement, { maxTokens: 30 });
   assert.equal(long.worker, A);
-  // The other worker has a sequence as well, but a shorter wait.
+  // Both workers have a sequence, but B's prompt is read, so the wait there is shorter.
   assert.equal(place(placement, { maxTokens: 30 }), B);
   placement.read(long);
   assert.equal(place(placement, { maxTokens: 30 }), A);
 });
 
-test("what is left to write counts, not what has been written", () => {
+test("the tokens left to write count, not the written ones", () => {
   const placement = createPlacement();
   const [first, second] = [decode(placement), decode(placement)];
   placement.wrote(first, 10);
@@ -74,14 +74,14 @@ test("what is left to write counts, not what has been written", () => {
   assert.equal(place(placement), B);
 });
 
-test("a sequence that may write little is less in the way than one that may write much", () => {
+test("a sequence with few tokens left weighs less than one with many", () => {
   const placement = createPlacement();
   decode(placement, { maxTokens: 200 });
   decode(placement, { maxTokens: 20 });
   assert.equal(place(placement), B);
 });
 
-test("a prompt that comes again goes where its beginning is cached, idle or equally busy", () => {
+test("a repeated prompt goes to the worker that cached it, among idle or equally busy ones", () => {
   const placement = createPlacement();
   const promptIds = prompt(120);
   const others = [decode(placement)];
@@ -97,7 +97,7 @@ test("a prompt that comes again goes where its beginning is cached, idle or equa
   assert.equal(place(placement, { promptIds }), B);
 });
 
-test("a prompt goes elsewhere when the worker that has it cached is so much busier that it is answered sooner there", () => {
+test("a prompt goes to another worker if the one that cached it is much busier", () => {
   const promptIds = prompt(64);
   const busy = createPlacement({ workers: [A] });
   decode(busy, { promptIds, maxTokens: 200 });
@@ -106,7 +106,7 @@ test("a prompt goes elsewhere when the worker that has it cached is so much busi
   assert.equal(place(busy, { promptIds, maxTokens: 200 }), B);
 });
 
-test("a prompt whose every token is scored gains nothing by a cache", () => {
+test("a cache doesn't help a prompt with log-probabilities of its tokens", () => {
   const placement = createPlacement();
   const promptIds = prompt(120);
   decode(placement);
@@ -117,7 +117,7 @@ test("a prompt whose every token is scored gains nothing by a cache", () => {
   assert.equal(placement.place(work({ promptIds, promptLogprobs: true }))!.unread, 120);
 });
 
-test("several texts of one prompt take the idle workers, and read it once where all are busy", () => {
+test("several texts of one prompt spread over idle workers, but share a worker if all are busy", () => {
   const idle = createPlacement();
   const promptIds = prompt(150);
   const several = (placement: Placement) =>
@@ -129,7 +129,7 @@ test("several texts of one prompt take the idle workers, and read it once where 
   assert.equal(first, second);
 });
 
-test("of a prompt longer than the context its end counts", () => {
+test("only the end of a prompt beyond the context counts", () => {
   const placement = createPlacement();
   const promptIds = prompt(1000);
   const placed = placement.place(work({ promptIds }))!;
@@ -139,7 +139,7 @@ test("of a prompt longer than the context its end counts", () => {
   assert.equal(placement.place(work({ promptIds: promptIds.slice(0, 900) }))!.unread, 256);
 });
 
-test("a worker that is gone has no sequences, and what it had cached is forgotten", () => {
+test("a dead worker's sequences and cached prompts are forgotten", () => {
   const placement = createPlacement({ slots: 1 });
   const promptIds = prompt(100);
   const lost = placement.place(work({ promptIds }))!;
@@ -148,7 +148,7 @@ test("a worker that is gone has no sequences, and what it had cached is forgotte
   assert.equal(placement.keep(new Set([B])), true);
   assert.equal(placement.capacity, 1);
   assert.equal(place(placement), undefined);
-  // Its tasks end after it, which frees nobody else's slot.
+  // Its tasks end after its death, which must not free another worker's slot.
   placement.wrote(lost, 1);
   placement.end(lost);
   assert.equal(place(placement), undefined);
@@ -159,7 +159,7 @@ test("a worker that is gone has no sequences, and what it had cached is forgotte
   assert.equal(place(placement), B);
 });
 
-test("a sequence that ends twice frees one slot", () => {
+test("a sequence that ends twice frees only one slot", () => {
   const placement = createPlacement({ slots: 1, workers: [A] });
   const placed = placement.place(work())!;
   placement.end(placed);
@@ -168,7 +168,7 @@ test("a sequence that ends twice frees one slot", () => {
   assert.equal(place(placement), undefined);
 });
 
-test("requests that come and go leave nothing behind", () => {
+test("after many requests all slots are free again", () => {
   const placement = createPlacement({ slots: 4 });
   const under: Placed[] = [];
   for (let n = 0; n < 500; n++) {

@@ -2,20 +2,20 @@ import { chunkAt } from "../../../workers/engine/cache/chunks.js";
 import { type Beginnings, beginnings, RecentPrompts } from "./recent-prompts.js";
 
 /**
- * Costs of a worker's work. The unit is the time by which each sequence makes a decode step longer. Measured on one thread
- * (24 MB of int8 weights): a step takes 0.7 ms + 0.4 ms for each sequence, a prompt 0.2 ms a token. Other machines and
- * models differ in the unit, far less in the ratios.
+ * Costs of a worker's work. The unit is the time that one more sequence adds to a decode step. Measured on one thread
+ * (24 MB of int8 weights): a step takes 0.7 ms + 0.4 ms per sequence, a prompt 0.2 ms per token. Other machines and
+ * models differ in the unit, but much less in the ratios.
  */
 const STEP = 2;
 const PROMPT_TOKEN = 0.5;
-/** Between two runs that prefill, a worker runs a step of all its sequences that decode. */
+/** Prompt tokens per prefill run. Between two prefill runs, a worker runs one step of all its decoding sequences. */
 const CHUNK = chunkAt(Number.POSITIVE_INFINITY);
 
 /** A sequence to place. */
 export interface Work {
   promptIds: readonly number[];
   maxTokens: number;
-  /** Its prompt is computed in full, without the cache's help. */
+  /** Log-probabilities of the prompt are wanted, so it is computed in full, without the cache. */
   promptLogprobs: boolean;
 }
 
@@ -23,16 +23,16 @@ export interface Work {
 export interface Placed {
   /** Thread id. */
   readonly worker: number;
-  /** Tokens of its prompt that are to be computed; 0 once it has been read. */
+  /** Prompt tokens still to be computed; 0 once the prompt is read. */
   unread: number;
-  /** The most tokens that it may yet write. */
+  /** The most tokens that the sequence may still write. */
   remaining: number;
 }
 
 export interface PlacementOptions {
-  /** Sequences that a worker runs at once. */
+  /** How many sequences a worker runs at once. */
   slots: number;
-  /** The model's context in tokens; of a longer prompt only the end is read. */
+  /** The model's context in tokens. Only the end of a longer prompt is read. */
   context: number;
 }
 
@@ -42,17 +42,17 @@ interface Worker {
 }
 
 /**
- * Which worker a sequence goes to: to the one where it adds least to the time until everybody is answered, itself
- * included. With the workers idle that is the one that answers it soonest; among busy ones it's also the one where
- * it holds up the others least, so a prompt whose beginning a worker has cached goes there unless that worker is so much
- * busier that computing it elsewhere is cheaper.
+ * Chooses the worker for a sequence: the one where it adds the least to the sum of all sequences' waiting times, its
+ * own included. If all workers are idle, that is the one that answers it soonest. If they are busy, it is also the one
+ * where it delays the others least. So a sequence goes to a worker that has cached its prompt's beginning, unless that
+ * worker is so much busier that computing the prompt elsewhere is cheaper.
  *
- * Knows no threads and no clock: it is told what starts, is read, is written and ends.
+ * It knows no threads and no clock: the pool reports what starts, is read, is written and ends.
  */
 export class Placement {
   readonly #slots: number;
   readonly #context: number;
-  /** By thread id, those that can take work, in the order in which they came. */
+  /** Workers that can take work, by thread id, in the order in which they became ready. */
   readonly #workers = new Map<number, Worker>();
 
   constructor({ slots, context }: PlacementOptions) {
@@ -65,33 +65,34 @@ export class Placement {
     return this.#workers.size * this.#slots;
   }
 
-  /** How many workers there are. */
   get workers(): number {
     return this.#workers.size;
   }
 
-  /** A worker is ready. */
+  /** Adds a worker that is ready. */
   join(worker: number): void {
     this.#workers.set(worker, { sequences: new Set(), recent: new RecentPrompts(this.#slots) });
   }
 
-  /** Forgets all workers but these, and the sequences that they had; says whether there were any. */
+  /** Forgets all workers that are not in `living`, and their sequences. @returns whether there were any */
   keep(living: ReadonlySet<number>): boolean {
     const dead = [...this.#workers.keys()].filter((worker) => !living.has(worker));
     for (const worker of dead) this.#workers.delete(worker);
     return dead.length > 0;
   }
 
-  /** Takes a slot for a sequence; null where none is free. Of equals the first worker takes it, whose caches are warm. */
+  /**
+   * Takes a slot for a sequence; null if none is free. Among equals it prefers the first worker: its caches are warm.
+   */
   place(work: Work): Placed | null {
     const { promptIds, maxTokens, promptLogprobs } = work;
-    // The engine's window; see `Sequence`.
+    // Only the end that fits the context, as in the engine's `Sequence`.
     const window = promptIds.length <= this.#context ? promptIds : promptIds.slice(-this.#context);
     const prompt = beginnings(window);
     let best: { worker: number; unread: number; cost: number } | null = null;
     for (const [worker, { sequences, recent }] of this.#workers) {
       if (sequences.size >= this.#slots) continue;
-      // The last token is always computed: its logits are wanted.
+      // The last token is never taken from the cache: its logits are needed.
       const cached = promptLogprobs ? 0 : recent.cached(prompt, window.length - 1);
       const unread = window.length - cached;
       const cost = added(sequences, unread, maxTokens);
@@ -103,18 +104,18 @@ export class Placement {
     return placed;
   }
 
-  /** A sequence's prompt has been read. */
+  /** Notes that a sequence's prompt has been read. */
   read(placed: Placed): void {
     placed.unread = 0;
   }
 
-  /** A sequence has written some tokens more. */
+  /** Notes that a sequence has written `tokens` more. */
   wrote(placed: Placed, tokens: number): void {
     placed.unread = 0;
     placed.remaining = Math.max(0, placed.remaining - tokens);
   }
 
-  /** A sequence has left its worker; does nothing where the worker is gone. */
+  /** Frees a sequence's slot; does nothing if its worker is dead. */
   end(placed: Placed): void {
     this.#workers.get(placed.worker)?.sequences.delete(placed);
   }
@@ -126,7 +127,7 @@ export class Placement {
   }
 }
 
-/** By how much a newcomer adds to the sum of the times at which a worker's sequences end, its own included. */
+/** How much a new sequence adds to the sum of the times until a worker's sequences end, its own included. */
 function added(sequences: Iterable<Placed>, unread: number, maxTokens: number): number {
   let before = 0;
   let decoding = 0;
@@ -136,7 +137,7 @@ function added(sequences: Iterable<Placed>, unread: number, maxTokens: number): 
     others++;
     before += sequence.unread;
     if (sequence.unread === 0) decoding++;
-    // Steps that both take part in; each is longer for either.
+    // In the steps that both sequences take part in, each makes the step longer for the other.
     shared += Math.min(sequence.remaining, maxTokens);
   }
   const turns = decoding === 0 ? 0 : Math.ceil(unread / CHUNK) * (STEP + decoding);

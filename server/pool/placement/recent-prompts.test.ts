@@ -17,7 +17,7 @@ test("a prompt's beginnings end where the engine's chunks do", () => {
   }
 });
 
-test("what two prompts begin with is cached, in whole chunks, and never all of a prompt", () => {
+test("the common beginning of two prompts is cached, in whole chunks, but never a whole prompt", () => {
   const recent = new RecentPrompts(4);
   const ids = prompt(100);
   recent.add(beginnings(ids));
@@ -30,7 +30,7 @@ test("what two prompts begin with is cached, in whole chunks, and never all of a
   assert.equal(cached([1, ...ids.slice(1)]), 0);
 });
 
-test("the least recent is forgotten, and what another begins with is kept", () => {
+test("the least recent prompt is forgotten, except the beginning it shares with a newer one", () => {
   const recent = new RecentPrompts(2);
   const preamble = prompt(32);
   const [a, b, c] = [1000, 2000, 3000].map((first) => beginnings([...preamble, ...prompt(32, first)]));
@@ -50,7 +50,7 @@ test("the least recent is forgotten, and what another begins with is kept", () =
   );
 });
 
-test("prompts shorter than a chunk take no place", () => {
+test("prompts shorter than a chunk are not stored", () => {
   const recent = new RecentPrompts(1);
   recent.add(beginnings(prompt(40)));
   for (let n = 0; n < 10; n++) recent.add(beginnings(prompt(20, n)));

@@ -1,13 +1,13 @@
 import { chunkAt } from "../../../workers/engine/cache/chunks.js";
 
-/** FNV-1a, over ids instead of bytes. */
+/** Constants of FNV-1a, applied to token ids in place of bytes. */
 const SEED = 0x811c9dc5;
 const PRIME = 0x01000193;
 
-/** The hashes of a prompt's beginnings, in rising length: all that end where a chunk of the engine's does. */
+/** Hashes of a prompt's beginnings that end where one of the engine's chunks ends, the shortest first. */
 export type Beginnings = readonly { tokens: number; hash: number }[];
 
-/** Reads a prompt once. */
+/** Computes a prompt's beginnings in one pass. */
 export function beginnings(ids: readonly number[]): Beginnings {
   const found: { tokens: number; hash: number }[] = [];
   let hash = SEED;
@@ -22,14 +22,14 @@ export function beginnings(ids: readonly number[]): Beginnings {
 }
 
 /**
- * The prompts that a worker had last, so many of them: what the prefix cache in its engine holds, as far as the main
- * thread can tell. Keeps hashes and no ids: two prompts taken for one cost a prefill, and change no text.
+ * A worker's last prompts: the main thread's estimate of what the prefix cache in the worker's engine holds. It keeps
+ * hashes, no ids: a hash collision only costs a prefill, and changes no text.
  */
 export class RecentPrompts {
   readonly #most: number;
-  /** By their whole length's hash, the least recent first. */
+  /** Prompts by the hash of their longest beginning, least recent first. */
   readonly #prompts = new Map<number, Beginnings>();
-  /** In how many of the prompts each beginning is. */
+  /** How many of the prompts have each beginning, by its hash. */
   readonly #counts = new Map<number, number>();
 
   constructor(most: number) {
@@ -47,7 +47,7 @@ export class RecentPrompts {
     if (this.#prompts.size > this.#most) this.#forgetOldest();
   }
 
-  /** How many of a prompt's first tokens are the beginning of one of these, of at most so many. */
+  /** The length of the longest beginning, up to `most` tokens, that a prompt shares with a recent one. */
   cached(prompt: Beginnings, most: number): number {
     return prompt.findLast(({ tokens, hash }) => tokens <= most && this.#counts.has(hash))?.tokens ?? 0;
   }

@@ -3,7 +3,7 @@ import type { Standing } from "../../queue/ticket.js";
 import { event } from "../../streams/event-response.js";
 import type { Delta, Events } from "../../streams/events.js";
 
-/** The stream that openapi.yaml's GenerationEvents describe. */
+/** The event stream described by GenerationEvents in openapi.yaml. */
 export class NativeEvents implements Events {
   readonly #sequences: number;
 

@@ -9,7 +9,7 @@ interface Choice {
   generated: string;
 }
 
-test("n texts: each is what the seed after the one before gives, and the first is the answer's own", async (context) => {
+test("n texts have consecutive seeds, and the first is also the answer's own", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, { hold: true });
   const asked = post("/generate", { prompt: "x", max_tokens: 3, n: 3, seed: 7 });
   await until(() => jobs.length === 3);
@@ -36,7 +36,7 @@ test("n texts: each is what the seed after the one before gives, and the first i
   });
 });
 
-test("seeds wrap around where integers are exact no more", async (context) => {
+test("seeds wrap around where integers stop being exact", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const response = await post("/generate", { prompt: "x", n: 2, seed: Number.MAX_SAFE_INTEGER });
   assert.equal(response.status, 200);
@@ -44,7 +44,7 @@ test("seeds wrap around where integers are exact no more", async (context) => {
   assert.notDeepEqual(seeds[0], seeds[1]);
 });
 
-test("a stream of several texts says which of them it continues", async (context) => {
+test("in a stream of several texts, each delta has its text's index", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, { hold: true });
   const asked = post("/generate", { prompt: "x", max_tokens: 2, n: 2, stream: true });
   await until(() => jobs.length === 2);
@@ -59,7 +59,7 @@ test("a stream of several texts says which of them it continues", async (context
   assert.equal(events.at(-1)?.data.choices.length, 2);
 });
 
-test("where one of several texts fails, the others are cancelled", async (context) => {
+test("if one of several texts fails, the others are cancelled", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, { hold: true });
   const asked = post("/generate", { prompt: "x", n: 3 });
   await until(() => jobs.length === 3);
@@ -71,7 +71,7 @@ test("where one of several texts fails, the others are cancelled", async (contex
   );
 });
 
-test("more texts than fit beside what runs wait for their slots", async (context) => {
+test("a request's texts beyond the free slots wait", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, { hold: true, slots: 1, limit: 2 });
   const asked = post("/generate", { prompt: "x", n: 3 });
   for (let n = 0; n < 3; n++) {
@@ -81,7 +81,7 @@ test("more texts than fit beside what runs wait for their slots", async (context
   assert.equal((await asked).status, 200);
 });
 
-test("a client that leaves frees what runs and what waits", async (context) => {
+test("when a client leaves, its running and waiting texts are cancelled", async (context) => {
   const { url, jobs, until, queue } = await serveStandIn(context, { hold: true, slots: 1 });
   const controller = new AbortController();
   const asked = fetch(`${url}/generate`, {

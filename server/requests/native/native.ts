@@ -7,7 +7,7 @@ import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
 import { NativeEvents } from "./native-events.js";
 
-/** A body that has been validated: the defaults of the schema are in it. */
+/** A validated body, with the schema's defaults filled in. */
 export interface NativeFields extends GenerationFields {
   prompt: string;
   max_tokens: number;
@@ -17,17 +17,17 @@ export interface NativeFields extends GenerationFields {
   stream?: boolean;
 }
 
-/** Where the two operations differ. */
+/** The differences between /generate and /chat. */
 interface Framing {
   path: string;
-  /** The text that the model is to see. */
+  /** Makes the text that the model sees. */
   frame: (prompt: string) => string;
   defaultStop: string[];
 }
 
 export type NativeModel = Pick<ModelFolder, "tokenizer" | "chatTemplate" | "config">;
 
-/** /generate and /chat: bodies and answers of the server that this one replaces, and more fields. */
+/** /generate and /chat: bodies and answers of the replaced FastAPI server, with more fields. */
 export function nativeOperations(model: NativeModel): Operation[] {
   const { terminator, render } = model.chatTemplate;
   return [
@@ -41,7 +41,7 @@ export function nativeOperations(model: NativeModel): Operation[] {
 }
 
 function operation(model: NativeModel, { path, frame, defaultStop }: Framing): Operation {
-  // Of the template's own text; one that is empty may be none to it.
+  // Characters that the template adds. Not measured with an empty prompt: a template may drop an empty message.
   const framing = frame("x").length - 1;
   return {
     path,
@@ -62,7 +62,7 @@ function operation(model: NativeModel, { path, frame, defaultStop }: Framing): O
   function prepare(fields: NativeFields, id: string): Prepared {
     const prompt = frame(toUSVString(fields.prompt));
     const promptIds = model.tokenizer.encode(prompt);
-    // Spaces alone, to a tokenizer that drops them.
+    // For example only spaces, which some tokenizers drop.
     if (promptIds.length === 0)
       throw invalidField(["prompt"], "expected a text that has tokens for this model");
     const { max_tokens: maxTokens, temperature, top_k: topK } = fields;

@@ -9,7 +9,7 @@ import { serveStandIn } from "../../fixtures/stand-in.js";
 import { type Finished, type Task, WorkerLost } from "../../pool/pool.js";
 
 const PATH = "/v1/chat/completions";
-// Shorter than the JAI template, for the stand-in's context.
+// Shorter than the JAI template, to fit the stand-in's context.
 const chatTemplate = compileChatTemplate(
   "{% for m in messages %}{{ m.role[0] + (m.name or '') + ':' + m.content + '|\n' }}{% endfor %}{% if add_generation_prompt %}a:{% endif %}",
 );
@@ -22,7 +22,7 @@ const entry = (id: number): TokenLogprob => ({
   ],
 });
 
-/** Answers "é!", and a token that ends it. */
+/** Answers "é!" and the end-of-sequence token. */
 function answer(task: Task): Finished {
   const ids = [...tokenizer.encode("é!"), 256];
   return finished({
@@ -37,7 +37,7 @@ function answer(task: Task): Finished {
 const bytes = { model: { tokenizer, chatTemplate }, answer };
 const messages = [{ role: "user", content: "hi" }];
 
-test("a question alone gets OpenAI's defaults, and as long an answer as there is room for", async (context) => {
+test("a bare question gets OpenAI's defaults, and an answer up to the end of the context", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   const response = await post(PATH, { model: "stand-in", messages });
   const { id, created, seed, ...rest } = await read(response);
@@ -67,13 +67,13 @@ test("a question alone gets OpenAI's defaults, and as long an answer as there is
   assert.deepEqual([sampling.temperature, sampling.topK], [1, 0]);
 });
 
-test("the server's own limit bounds the answer, too", async (context) => {
+test("the server's limit bounds the answer too", async (context) => {
   const { post, jobs } = await serveStandIn(context, { ...bytes, maxTokens: 7 });
   await read(await post(PATH, { messages }));
   assert.equal(jobs[0]!.task.maxTokens, 7);
 });
 
-test("the template's terminator always ends the answer, beside what the client names", async (context) => {
+test("the template's terminator always ends the answer, beside the client's stop texts", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   for (const [stop, expected] of [
     [null, ["|"]],
@@ -89,7 +89,7 @@ test("the template's terminator always ends the answer, beside what the client n
   }
 });
 
-test("a conversation is what the template makes of it", async (context) => {
+test("a conversation is rendered by the template", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   await read(
     await post(PATH, {
@@ -121,7 +121,7 @@ test("max_completion_tokens wins over its older name", async (context) => {
   );
 });
 
-test("log-probabilities are of the text's tokens, with their bytes", async (context) => {
+test("log-probabilities cover exactly the text's tokens, with their bytes", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   const { choices } = await read(await post(PATH, { messages, logprobs: true, top_logprobs: 2 }));
   const { content } = choices[0].logprobs;
@@ -137,7 +137,7 @@ test("log-probabilities are of the text's tokens, with their bytes", async (cont
   assert.equal(jobs[0]!.task.logprobs, 2);
 });
 
-test("a stream begins each choice with its role, and ends it with its reason", async (context) => {
+test("a stream begins each choice with its role, and ends it with its finish reason", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, { ...bytes, hold: true });
   const asked = post(PATH, {
     messages,
@@ -171,7 +171,7 @@ test("a stream begins each choice with its role, and ends it with its reason", a
   assert.equal(new Set(chunks.map(({ id, created }) => `${id} ${created}`)).size, 1);
 });
 
-test("a stream without stream_options has no usage at all", async (context) => {
+test("a stream without stream_options has no usage", async (context) => {
   const { post, document } = await serveStandIn(context, bytes);
   const { chunks } = await readChunks(
     await post(PATH, { messages, stream: true }),
@@ -191,7 +191,7 @@ test("a stream whose worker is lost ends with the error", async (context) => {
   assert.deepEqual([done, chunks.at(-1).error.code], [false, "worker_lost"]);
 });
 
-test("what only shapes how it is run is ignored, and what asks for nothing is no request", async (context) => {
+test("fields that don't change the text are ignored, and unsupported ones with empty values are accepted", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   await read(
     await post(PATH, {
@@ -216,7 +216,7 @@ test("what only shapes how it is run is ignored, and what asks for nothing is no
   await read(await post(PATH, { messages, tools: [{ type: "function" }], tool_choice: "none" }));
 });
 
-test("a full queue and a loading model are told with Retry-After, which OpenAI's clients heed", async (context) => {
+test("a full queue and a loading model answer with Retry-After, which OpenAI's clients obey", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, { ...bytes, hold: true, slots: 1, limit: 0 });
   const first = post(PATH, { messages });
   await until(() => jobs.length === 1);
@@ -249,7 +249,7 @@ const refusals = [
     /Missing/,
   ],
   [
-    "a strange role",
+    "an unknown role",
     { messages: [{ role: "x", content: "x" }] },
     400,
     "messages[0].role",
@@ -305,9 +305,9 @@ const refusals = [
     400,
     "modalities",
     "unsupported_parameter",
-    /text alone/,
+    /only text/,
   ],
-  ["a voice", { messages, audio: { voice: "x" } }, 400, "audio", "unsupported_parameter", /text alone/],
+  ["a voice", { messages, audio: { voice: "x" } }, 400, "audio", "unsupported_parameter", /only text/],
   [
     "top_logprobs alone",
     { messages, top_logprobs: 2 },
@@ -343,10 +343,10 @@ const refusals = [
   ],
 ] as Refusal[];
 
-test("what can't be done is refused in OpenAI's form", (context) =>
+test("unsupported and invalid fields are refused in OpenAI's form", (context) =>
   assertRefused(context, PATH, bytes, refusals));
 
-test("what the template refuses is refused in its own words", async (context) => {
+test("messages that the template refuses are refused with the template's message", async (context) => {
   const { post } = await serveStandIn(context);
   const response = await post(PATH, { messages: [{ role: "system", content: "x" }, ...messages] });
   assert.equal(response.status, 400);

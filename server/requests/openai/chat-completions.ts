@@ -22,7 +22,7 @@ import {
 import { TokenRows } from "./token-rows.js";
 import { usageOf } from "./usage.js";
 
-/** A body that has been validated. */
+/** A validated body. */
 export interface ChatFields extends OpenAiFields {
   messages: ChatMessage[];
   max_completion_tokens?: number | null;
@@ -34,7 +34,7 @@ export interface ChatFields extends OpenAiFields {
   modalities?: unknown;
 }
 
-/** Fields of OpenAI's API that openapi.yaml doesn't have: they are refused by name, where another unknown one is ignored. */
+/** OpenAI's fields that openapi.yaml lacks and that are refused by name. Other unknown fields are ignored. */
 interface RefusedFields {
   functions?: unknown;
   function_call?: unknown;
@@ -42,7 +42,7 @@ interface RefusedFields {
   web_search_options?: unknown;
 }
 
-/** OpenAI's chat: the messages in the model's own template, and texts that answer them. */
+/** OpenAI's chat: messages are rendered by the model's chat template, and the model answers them. */
 export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
   const { chatTemplate, config } = model;
   const framing = framingChars(chatTemplate);
@@ -95,7 +95,7 @@ function prepare(fields: ChatFields, id: string, model: OpenAiModel, limits: Lim
   };
 }
 
-/** The task of each choice, without its seed. */
+/** The task of every choice, without its seed. */
 function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limits): Draft {
   const { tokenizer, chatTemplate, config } = model;
   const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
@@ -116,36 +116,36 @@ function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limit
     ...plain,
     id,
     promptIds,
-    // Beyond it the model would go on and write the next question itself; what has a form knows its own end.
+    // Without the terminator the model would go on and write the next question itself. A form has its own end.
     stop:
       terminator === null || plain.grammar !== null ? plain.stop : [...new Set([...plain.stop, terminator])],
     logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
   };
 }
 
-/** About what the template writes around a message. */
+/** About how many characters the template adds to a message. */
 function framingChars({ render }: ChatTemplate): number {
   const content = "question";
   return render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
 }
 
-/** @throws PublicError for what the model can't do, and what the schema can't say */
+/** @throws PublicError for fields that aren't supported, and for errors that the schema can't express */
 function checkFields(fields: ChatFields & RefusedFields): void {
   const { tool_choice: toolChoice, function_call: functionCall, modalities } = fields;
   const calls = "the model calls no tools";
-  // Not to be called, they ask for nothing.
+  // Tools that must not be called ("none") need no support.
   if (toolChoice !== "none") checkUnsupported({ tools: fields.tools }, calls);
   if (toolChoice !== "none" && toolChoice !== "auto") checkUnsupported({ tool_choice: toolChoice }, calls);
   if (functionCall !== "none") checkUnsupported({ functions: fields.functions }, calls);
   if (functionCall !== "none" && functionCall !== "auto")
     checkUnsupported({ function_call: functionCall }, calls);
   const others = Array.isArray(modalities) ? modalities.filter((one) => one !== "text") : modalities;
-  checkUnsupported({ modalities: others, audio: fields.audio }, "the model writes text alone");
-  checkUnsupported({ web_search_options: fields.web_search_options }, "the model searches nothing");
+  checkUnsupported({ modalities: others, audio: fields.audio }, "the model writes only text");
+  checkUnsupported({ web_search_options: fields.web_search_options }, "the model can't search the web");
   if (fields.top_logprobs && !fields.logprobs)
     throw invalidField(
       ["top_logprobs"],
-      `expected logprobs to be true with it, got ${shown(fields.logprobs)}`,
+      `expected logprobs to be true with top_logprobs, got ${shown(fields.logprobs)}`,
     );
 }
 

@@ -10,7 +10,7 @@ import { type Finished, GenerationFailed, type Task } from "../../pool/pool.js";
 const PATH = "/v1/completions";
 const entry = (id: number, logprob = -0.5): TokenLogprob => ({ id, logprob, top: [[id, logprob]] });
 
-/** Writes "é!", cut to what was asked for; the fixture's tokens are bytes. */
+/** Writes "é!", cut to max_tokens. The fixture's tokens are bytes. */
 function write(task: Task, logprob = -0.5): Finished {
   const ids = tokenizer.encode("é!").slice(0, task.maxTokens);
   const { promptIds } = task;
@@ -28,7 +28,7 @@ function write(task: Task, logprob = -0.5): Finished {
 
 const bytes = { model: { tokenizer }, answer: write };
 
-test("a prompt alone gets OpenAI's defaults", async (context) => {
+test("a bare prompt gets OpenAI's defaults", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   const response = await post(PATH, { model: "stand-in", prompt: "ab" });
   const { id, created, seed, ...rest } = await read(response);
@@ -51,7 +51,7 @@ test("a prompt alone gets OpenAI's defaults", async (context) => {
   assert.deepEqual([sampling.temperature, sampling.topK, sampling.topP], [1, 0, 1]);
 });
 
-test("every form of prompt gives its texts, n for each, in their order", async (context) => {
+test("every form of prompts gives n texts per prompt, in order", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   for (const [prompt, ids] of [
     ["ab", [[97, 98]]],
@@ -74,7 +74,7 @@ test("every form of prompt gives its texts, n for each, in their order", async (
     assert.deepEqual(
       jobs.map(({ task }) => task.sampling.seed[0]),
       ids.flatMap(() => [5, 6]),
-      "a prompt gets the same text, whatever is asked beside it",
+      "a prompt gets the same text, whatever other prompts the request has",
     );
     assert.equal(new Set(jobs.map(({ task }) => task.id)).size, jobs.length);
     assert.deepEqual(
@@ -86,7 +86,7 @@ test("every form of prompt gives its texts, n for each, in their order", async (
   }
 });
 
-test("echo begins with the prompt, and its log-probabilities with the prompt's", async (context) => {
+test("with echo, the text begins with the prompt and the log-probabilities with the prompt's", async (context) => {
   const { post } = await serveStandIn(context, bytes);
   const { choices } = await read(await post(PATH, { prompt: "ab", echo: true, logprobs: 1 }));
   assert.equal(choices[0].text, "abé!");
@@ -98,7 +98,7 @@ test("echo begins with the prompt, and its log-probabilities with the prompt's",
   });
 });
 
-test("max_tokens 0 tells about the prompt alone", async (context) => {
+test("max_tokens 0 with echo scores only the prompt", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   const { choices } = await read(await post(PATH, { prompt: "ab", echo: true, logprobs: 0, max_tokens: 0 }));
   assert.deepEqual(choices[0].logprobs.token_logprobs, [null, -1]);
@@ -106,7 +106,7 @@ test("max_tokens 0 tells about the prompt alone", async (context) => {
   assert.deepEqual([jobs[0]!.task.maxTokens, jobs[0]!.task.promptLogprobs], [0, true]);
 });
 
-test("best_of generates more and answers with those whose tokens are likeliest", async (context) => {
+test("best_of generates more texts and answers with the likeliest", async (context) => {
   const likelihoods = [-3, -1, -4, -2];
   let next = 0;
   const { post, jobs } = await serveStandIn(context, {
@@ -125,10 +125,10 @@ test("best_of generates more and answers with those whose tokens are likeliest",
     ],
   );
   assert.equal(jobs.length, 4);
-  assert.equal(usage.completion_tokens, 12, "what was not chosen was generated, too");
+  assert.equal(usage.completion_tokens, 12, "texts that weren't chosen count too");
 });
 
-test("a stream tells every text, then that it has ended, then the usage", async (context) => {
+test("a stream has every text, then its finish reason, then the usage", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, { ...bytes, hold: true });
   const asked = post(PATH, {
     prompt: ["a", "b"],
@@ -148,7 +148,7 @@ test("a stream tells every text, then that it has ended, then the usage", async 
   for (const { choices, usage } of chunks.slice(0, -1)) {
     assert.equal(usage, null);
     const [{ index, text, finish_reason }] = choices;
-    assert.equal(reasons[index], null, "nothing comes after the end");
+    assert.equal(reasons[index], null, "no text follows its finish reason");
     texts[index] += text;
     reasons[index] = finish_reason;
   }
@@ -164,7 +164,7 @@ test("a stream tells every text, then that it has ended, then the usage", async 
 });
 
 for (const logprobs of [null, 2]) {
-  test(`a streamed echo is the whole one, ${logprobs === null ? "without" : "with"} log-probabilities`, async (context) => {
+  test(`a streamed echo equals the one of a whole answer, ${logprobs === null ? "without" : "with"} log-probabilities`, async (context) => {
     const { post, jobs, until, document } = await serveStandIn(context, { ...bytes, hold: true });
     const body = { prompt: "ab", echo: true, logprobs, seed: 1 };
     const whole = post(PATH, body);
@@ -188,7 +188,7 @@ for (const logprobs of [null, 2]) {
   });
 }
 
-test("streamed log-probabilities are those of the whole answer, the last token's too", async (context) => {
+test("streamed log-probabilities equal the whole answer's, even the last token's", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, {
     ...bytes,
     hold: true,
@@ -215,7 +215,7 @@ test("streamed log-probabilities are those of the whole answer, the last token's
   );
 });
 
-test("a stream that fails midway ends with the error, and is not done", async (context) => {
+test("a stream that fails midway ends with the error, without [DONE]", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, { ...bytes, hold: true });
   const asked = post(PATH, { prompt: "a", stream: true });
   await until(() => jobs.length === 1);
@@ -233,7 +233,7 @@ test("a stream that fails midway ends with the error, and is not done", async (c
   assert.deepEqual(chunks.at(-1), { error });
 });
 
-test("a stream that waits says where it stands in comments", async (context) => {
+test("a waiting stream sends its position in comments", async (context) => {
   const { post, jobs, until, document } = await serveStandIn(context, { ...bytes, hold: true, slots: 1 });
   const first = post(PATH, { prompt: "a" });
   await until(() => jobs.length === 1);
@@ -248,13 +248,13 @@ test("a stream that waits says where it stands in comments", async (context) => 
   await (await first).text();
 });
 
-test("top_k -1 is off, as vLLM's clients write it", async (context) => {
+test("top_k -1 means off, as in vLLM", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   await read(await post(PATH, { prompt: "a", top_k: -1 }));
   assert.equal(jobs[0]!.task.sampling.topK, 0);
 });
 
-test("fields that are null are as if they weren't there, and unknown ones are ignored", async (context) => {
+test("null fields count as absent, and unknown ones are ignored", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   const nulls = [
     "model",
@@ -281,7 +281,7 @@ test("fields that are null are as if they weren't there, and unknown ones are ig
   assert.equal(jobs[0]!.task.maxTokens, 16);
 });
 
-test("without max_tokens the context's last room is enough; with it, it has to be", async (context) => {
+test("without max_tokens the text gets the context's remaining room; with it, the room must suffice", async (context) => {
   const { post, jobs } = await serveStandIn(context, bytes);
   await read(await post(PATH, { prompt: "a".repeat(60) }));
   assert.equal(jobs[0]!.task.maxTokens, 4);
@@ -301,7 +301,7 @@ const refusals = [
   ["an empty list", { prompt: [] }, 400, "prompt", "array_below_min_length", /at least 1/],
   ["an empty list of tokens", { prompt: [[]] }, 400, "prompt", "invalid_value", /has tokens/],
   ["a mixed list", { prompt: ["a", 5] }, 400, "prompt[1]", "invalid_value", /got 5 beside "a"/],
-  ["a list of what is none", { prompt: [true] }, 400, "prompt[0]", "invalid_value", /string,integer,array/],
+  ["a list of booleans", { prompt: [true] }, 400, "prompt[0]", "invalid_value", /string,integer,array/],
   ["a fraction as a token", { prompt: [[1, 1.5]] }, 400, "prompt[0][1]", "invalid_type", /integer/],
   ["a token past the vocabulary", { prompt: [97, 9999] }, 400, "prompt", "invalid_value", /to \d+, got 9999/],
   ["a token below 0", { prompt: [-1] }, 400, "prompt", "invalid_value", /got -1/],
@@ -330,7 +330,7 @@ const refusals = [
     "model_not_found",
     /expected "stand-in", got "gpt-4"/,
   ],
-  ["a suffix", { prompt: "a", suffix: "b" }, 400, "suffix", "unsupported_parameter", /follows/],
+  ["a suffix", { prompt: "a", suffix: "b" }, 400, "suffix", "unsupported_parameter", /only continue a text/],
   [
     "best_of below n",
     { prompt: "a", n: 3, best_of: 2 },
@@ -371,5 +371,5 @@ const refusals = [
   ["no JSON", '{"prompt": ', 400, null, "invalid_json", /Unexpected end/],
 ] as Refusal[];
 
-test("what can't be done is refused in OpenAI's form", (context) =>
+test("unsupported and invalid fields are refused in OpenAI's form", (context) =>
   assertRefused(context, PATH, bytes, refusals));

@@ -20,7 +20,7 @@ import {
 import { TokenRows } from "./token-rows.js";
 import { usageOf } from "./usage.js";
 
-/** A body that has been validated. */
+/** A validated body. */
 export interface CompletionFields extends OpenAiFields {
   prompt: string | (string | number | number[])[];
   max_tokens?: number | null;
@@ -30,10 +30,10 @@ export interface CompletionFields extends OpenAiFields {
   suffix?: unknown;
 }
 
-/** OpenAI's own default. */
+/** OpenAI's default for max_tokens. */
 const USUAL_TOKENS = 16;
 
-/** OpenAI's text completions: prompts as they are, and texts that continue them. */
+/** OpenAI's text completions: the model continues prompts as they are, without a template. */
 export function completions(model: OpenAiModel, limits: Limits): Operation {
   const { config } = model;
   return {
@@ -99,11 +99,11 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
   }
 }
 
-/** @throws PublicError for what the model can't do, and what the schema can't say */
+/** @throws PublicError for fields that aren't supported, and for errors that the schema can't express */
 function checkFields(fields: CompletionFields): void {
   checkUnsupported(
     { suffix: fields.suffix },
-    "the model writes only what follows a text, not what fits before another",
+    "the model can only continue a text, not fill a gap before a suffix",
   );
   const { n, best_of: bestOf, max_tokens: maxTokens } = fields;
   if (bestOf != null && bestOf < (n ?? 1))
@@ -111,7 +111,7 @@ function checkFields(fields: CompletionFields): void {
   if (bestOf != null && bestOf > (n ?? 1) && fields.stream)
     throw invalidField(["best_of"], "expected n with stream, since the best are known at the end");
   if (maxTokens === 0 && !fields.echo)
-    throw invalidField(["max_tokens"], "expected at least 1 where the prompt is not to be echoed, got 0");
+    throw invalidField(["max_tokens"], "expected at least 1 without echo, got 0");
 }
 
 function generatedFor({ n, best_of: bestOf }: CompletionFields): number {
@@ -135,7 +135,7 @@ function taskFor(
     context: config.n_positions,
     limits,
   });
-  // The best are found by their log-probabilities, and a streamed echo ends where the first token says.
+  // best_of ranks texts by their log-probabilities, and a streamed echo needs the first token's id.
   const needed = generatedFor(fields) > (fields.n ?? 1) || (fields.echo && fields.stream);
   return {
     ...openAiTaskFields(fields, maxTokens, model),
@@ -145,7 +145,7 @@ function taskFor(
   };
 }
 
-/** Those whose tokens are likeliest, on average; all of them in their order where so many are wanted. */
+/** The `n` texts with the highest mean log-probability; if there are only `n`, all of them in their order. */
 function best(outcomes: readonly Finished[], n: number): Finished[] {
   if (outcomes.length === n) return [...outcomes];
   const likelihood = ({ logprobs }: Finished) =>
@@ -157,7 +157,10 @@ function best(outcomes: readonly Finished[], n: number): Finished[] {
     .map(({ outcome }) => outcome);
 }
 
-/** Of every token, also of the one that ended the text: evaluation harnesses count on one for each completion token. */
+/**
+ * Log-probabilities of every token, even of the one that ended the text: evaluation harnesses rely on one per
+ * completion token.
+ */
 function logprobsOf(task: Draft, outcome: Finished, { echo }: CompletionFields, { tokenizer }: OpenAiModel) {
   const rows = new TokenRows(tokenizer);
   if (echo)
@@ -204,12 +207,15 @@ class CompletionChoiceEvents implements ChoiceEvents {
     return [{ text: this.#echoed ? "" : fullText, logprobs, finish_reason: reason }];
   }
 
-  /** The prompt's log-probabilities, which come before all others, are known at the end. */
+  /** Whether all must wait for the end: an echo's log-probabilities begin with the prompt's, known only then. */
   get #late(): boolean {
     return Boolean(this.#fields.echo) && this.#rows !== null;
   }
 
-  /** The prompt, and the text after it as it is written there, where it may not be the first word any more. */
+  /**
+   * The prompt and the first text. A space may come between them: after a prompt, the text's first word is not the
+   * first.
+   */
   #echo({ text, logprobs }: Delta): string {
     this.#echoed = true;
     const { tokenizer } = this.#model;

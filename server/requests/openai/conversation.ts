@@ -4,7 +4,7 @@ import { ModelError } from "../../../models/files/error.js";
 import { invalidBody, invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 
-/** A message as a client writes it; its schema says no more than this. */
+/** A message as the schema allows it; `readConversation` checks the rest. */
 export interface ChatMessage {
   role: "developer" | "system" | "user" | "assistant" | "tool" | "function";
   content?: string | ContentPart[] | null;
@@ -18,12 +18,12 @@ interface ContentPart {
   text?: unknown;
 }
 
-/** Characters that the messages have together. */
+/** The messages' characters in total. */
 export function conversationChars(messages: readonly ChatMessage[]): number {
   return readConversation(messages).reduce((sum, { content }) => sum + content.length, 0);
 }
 
-/** The text that the model sees of a conversation. @throws PublicError with the words of a template that refuses it */
+/** The conversation as the model's input text. @throws PublicError with the template's message if it refuses */
 export function renderConversation(messages: readonly ChatMessage[], { render }: ChatTemplate): string {
   const conversation = readConversation(messages);
   try {
@@ -35,17 +35,17 @@ export function renderConversation(messages: readonly ChatMessage[], { render }:
   }
 }
 
-/** @throws PublicError for messages that no template of texts can take */
+/** @throws PublicError for messages with tools or with other parts than text */
 function readConversation(messages: readonly ChatMessage[]): Message[] {
   return messages.map((message, index) => {
     const { role, name } = message;
     const path = ["messages", index];
     if (role === "tool" || role === "function")
-      throw unsupported([...path, "role"], "the model calls no tools, so none can have answered");
+      throw unsupported([...path, "role"], "the model calls no tools, so there can be no tool's answer");
     if (message.tool_calls?.length || message.function_call)
       throw unsupported([...path, "tool_calls"], "the model calls no tools");
     return {
-      // The later name of the same.
+      // OpenAI's newer name for the same role.
       role: role === "developer" ? "system" : role,
       content: toUSVString(readContent(message, path)),
       ...(name != null && { name: toUSVString(name) }),
@@ -64,7 +64,7 @@ function readContent({ role, content }: ChatMessage, path: (string | number)[]):
     if (type !== "text")
       throw unsupported(
         [...part, "type"],
-        `expected "text", which is all that the model reads, got ${shown(type)}`,
+        `expected "text", since the model reads only text, got ${shown(type)}`,
       );
     if (typeof text !== "string")
       throw invalidField([...part, "text"], `expected a string, got ${shown(text)}`);

@@ -1,4 +1,4 @@
-// Every error that one of OpenAI's paths can answer with, as its clients get it.
+// Every error of OpenAI's paths, as clients get it.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type StandInOptions, serveStandIn } from "../../fixtures/stand-in.js";
@@ -14,7 +14,7 @@ function callers(limits: Partial<Limits> = {}): Callers {
   return new Callers([{ name: "a", hash: hashKey("one"), priority: 0, limits: { ...unlimited, ...limits } }]);
 }
 
-/** Holds a response to what it should be, and the time to wait where there is one. */
+/** Checks a response's error, and its Retry-After where there must be one. */
 async function expectError(response: Response, status: number, type: string, code: string): Promise<void> {
   const { error } = (await response.json()) as { error: Record<string, string> };
   assert.deepEqual([response.status, error.type, error.code], [status, type, code]);
@@ -52,7 +52,7 @@ test("malformed_url is answered in OpenAI's form", async (context) => {
   await expectError(await fetch(`${url}/v1/models/%ff`), 400, invalid, "malformed_url");
 });
 
-test("the limits of a key are rate limits", async (context) => {
+test("a key's limits are rate limit errors", async (context) => {
   const { url } = await serveStandIn(context, { callers: callers({ requestsPerMinute: 1 }) });
   const headers = { ...json, authorization: "Bearer one" };
   const ask = () => fetch(`${url}${PATH}`, { method: "POST", body, headers });
@@ -60,7 +60,7 @@ test("the limits of a key are rate limits", async (context) => {
   await expectError(await ask(), 429, limited, "rate_limit_exceeded");
 });
 
-/** A server whose slot is taken. */
+/** A server whose only slot is taken. */
 async function serveBusy(context: TestContext, options: StandInOptions) {
   const server = await serveStandIn(context, { hold: true, slots: 1, ...options });
   const held = server.post(PATH, body);
@@ -68,21 +68,21 @@ async function serveBusy(context: TestContext, options: StandInOptions) {
   return { ...server, held };
 }
 
-test("a caller's share of the queue is a rate limit", async (context) => {
+test("a caller's full share of the queue is a rate limit error", async (context) => {
   const { post, jobs, held } = await serveBusy(context, { limit: 4, queue: { limitOfCaller: 0 } });
   await expectError(await post(PATH, body), 429, limited, "rate_limit_exceeded");
   jobs[0]!.finish();
   await (await held).text();
 });
 
-test("a full queue is the server's error", async (context) => {
+test("a full queue is a server error", async (context) => {
   const { post, jobs, held } = await serveBusy(context, { limit: 0 });
   await expectError(await post(PATH, body), 503, "server_error", "queue_full");
   jobs[0]!.finish();
   await (await held).text();
 });
 
-test("a server that drains, or loads, says so", async (context) => {
+test("a draining or loading server is a server error", async (context) => {
   const loading = await serveStandIn(context, { loading: true });
   await expectError(await loading.post(PATH, body), 503, "server_error", "model_loading");
   const { post, jobs, held, queue } = await serveBusy(context, { limit: 4 });
@@ -98,7 +98,7 @@ for (const [code, error] of [
   ["worker_lost", new WorkerLost("secret")],
   ["internal", new Error("secret")],
 ] as const) {
-  test(`${code} is the server's error, and says no more`, async (context) => {
+  test(`${code} is a server error without details`, async (context) => {
     const { jobs, held } = await serveBusy(context, {});
     jobs[0]!.fail(error);
     const response = await held;
@@ -108,7 +108,7 @@ for (const [code, error] of [
   });
 }
 
-test("a deadline that passes is the server's error, and names itself", async (context) => {
+test("a passed deadline is a server error that names the deadline", async (context) => {
   const { post, until, jobs, held } = await serveBusy(context, { limit: 4 });
   const { error } = (await (await post(PATH, { ...JSON.parse(body), timeout: { queue: 0.001 } })).json()) as {
     error: { code: string; message: string };

@@ -3,7 +3,7 @@ import { chatCompletions } from "./chat-completions.js";
 import { completions } from "./completions.js";
 import type { Limits, OpenAiModel } from "./request.js";
 
-/** Those of OpenAI's API, as its clients know them. */
+/** The generating operations of OpenAI's API. */
 export function openAiOperations(model: OpenAiModel, limits: Limits): Operation[] {
   return [completions(model, limits), chatCompletions(model, limits)];
 }

@@ -1,6 +1,6 @@
 import { finite, readable, type TokenRow } from "./token-rows.js";
 
-/** Of a text completion: lists with an element for each token. */
+/** Log-probabilities of a text completion: lists with one element per token. */
 export interface CompletionLogprobs {
   tokens: string[];
   token_logprobs: (number | null)[];
@@ -17,20 +17,20 @@ export function completionLogprobs(rows: readonly TokenRow[]): CompletionLogprob
   };
 }
 
-/** The likeliest tokens and, whether it is of them or not, the token itself. */
+/** The likeliest tokens, and the token itself even if it is not among them. */
 function likeliest(row: TokenRow): Record<string, number> | null {
   if (row.logprob === null || row.top === null) return null;
   const all: [string, number][] = row.top.map(([id, logprob]) => [nameOf(row, id), finite(logprob)]);
   return Object.fromEntries([...all, [nameOf(row, row.id), finite(row.logprob)]]);
 }
 
-/** Names of a place's tokens are keys, so those of bytes are marked. */
+/** A token's name as a key of `top_logprobs`. Byte tokens get a prefix, so that they can't collide with texts. */
 function nameOf(row: TokenRow, id: number): string {
   const token = row.write(id);
   return token.text === null ? `bytes:${readable(token)}` : token.text;
 }
 
-/** Of a chat: an entry for each token. */
+/** Log-probabilities of a chat: one entry per token. */
 export interface ChatLogprobs {
   content: (ChatToken & { top_logprobs: ChatToken[] })[];
   refusal: null;
@@ -39,7 +39,7 @@ export interface ChatLogprobs {
 interface ChatToken {
   token: string;
   logprob: number;
-  /** UTF-8; null for a token that is no text. */
+  /** UTF-8 bytes; null for a special token, which has no text. */
   bytes: number[] | null;
 }
 

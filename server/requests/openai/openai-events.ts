@@ -5,10 +5,10 @@ import type { Standing } from "../../queue/ticket.js";
 import { event } from "../../streams/event-response.js";
 import type { Delta, Events } from "../../streams/events.js";
 
-/** Words one choice of a streamed response. Each returns the choice as the chunks have it, one after the other. */
+/** Writes one choice of a streamed response. Each method returns the choice objects of the next chunks. */
 export interface ChoiceEvents {
   delta(delta: Delta): object[];
-  /** Called when its deltas have told all of its text. */
+  /** Called when all text was passed to `delta`. */
   end(outcome: Finished): object[];
 }
 
@@ -16,11 +16,14 @@ export interface OpenAiEventsParts {
   /** Fields that all chunks have: id, object, created, model. */
   head: object;
   choices: readonly ChoiceEvents[];
-  /** Tell the usage in a chunk of its own. */
+  /** Send the usage in a chunk of its own. */
   includeUsage: boolean;
 }
 
-/** The stream of OpenAI's API: chunks without a name, and `[DONE]`. What that API has no chunk for is a comment. */
+/**
+ * The stream of OpenAI's API: unnamed chunks and `[DONE]`. Queue positions, for which the API has no chunk, are
+ * comments.
+ */
 export class OpenAiEvents implements Events {
   readonly #head: object;
   readonly #choices: readonly ChoiceEvents[];
@@ -64,7 +67,7 @@ export class OpenAiEvents implements Events {
         event({
           ...this.#head,
           choices: [{ index, ...choice }],
-          // Said of every chunk but the last, so that a client can tell.
+          // OpenAI's chunks have `usage: null` before the one with the usage.
           ...(this.#includeUsage && { usage: null }),
         }),
       )

@@ -3,14 +3,14 @@ import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { invalidField } from "../../errors/errors.js";
 import { shown } from "./request.js";
 
-/** A text, or its tokens. */
+/** A text or its token ids. */
 export type Prompt = string | number[];
 
 const FORMS = "a string, an array of strings, an array of token ids or an array of such arrays";
-/** Each has a place in the queue for every text that it asks for. */
+/** Cap on a request's prompts, since each of their texts takes a place in the queue. */
 const MOST_PROMPTS = 128;
 
-/** The prompts of a text completion. Its schema says that a list has elements, each a string, an integer or an array of integers. */
+/** The prompts of a text completion. The schema ensures a non-empty list of strings, integers or lists of integers. */
 export function readPrompts(prompt: string | (string | number | number[])[]): Prompt[] {
   if (typeof prompt === "string") return [prompt];
   const first = prompt[0]!;
@@ -26,7 +26,7 @@ export function readPrompts(prompt: string | (string | number | number[])[]): Pr
   return prompt as Prompt[];
 }
 
-/** @throws PublicError for tokens that the model doesn't have, and for a prompt without any */
+/** @throws PublicError for tokens that the model doesn't have, and for a prompt without tokens */
 export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
   const ids = typeof prompt === "string" ? tokenizer.encode(toUSVString(prompt)) : prompt;
   if (ids.length === 0) throw invalidField(["prompt"], "expected a prompt that has tokens for this model");

@@ -2,7 +2,7 @@ import type { ModelFolder } from "../../../models/folder.js";
 import { errors, invalidBody, invalidField, PublicError } from "../../errors/errors.js";
 import { type GenerationFields, type TaskFields, taskFields } from "../fields.js";
 
-/** Fields that both of OpenAI's generating operations take beside the common ones. */
+/** Fields of both OpenAI operations. */
 export interface OpenAiFields extends Partial<GenerationFields> {
   model?: string | null;
   stream_options?: { include_usage?: boolean | null } | null;
@@ -10,23 +10,23 @@ export interface OpenAiFields extends Partial<GenerationFields> {
 
 export type OpenAiModel = Pick<ModelFolder, "tokenizer" | "chatTemplate" | "config">;
 
-/** The server's own. */
+/** The server's limits. */
 export interface Limits {
   maxTokens: number;
   maxPromptChars: number;
 }
 
-/** A task's fields, with the defaults of OpenAI's API where native ones would differ. @throws as `taskFields` does */
+/** A task's fields, with OpenAI's defaults where they differ from the native ones. @throws as `taskFields` does */
 export function openAiTaskFields(fields: OpenAiFields, maxTokens: number, model: OpenAiModel): TaskFields {
   const { temperature = null, top_k: topK = null } = fields;
   return taskFields(
-    // Below 0 is vLLM's way to write "off".
+    // In vLLM's API a top_k of -1 means off.
     { ...fields, temperature, top_k: topK !== null && topK < 0 ? 0 : topK },
     { defaults: { temperature: 1, topK: 0, maxTokens, stop: [] }, model },
   );
 }
 
-/** A body that names no model means the one that is served. @throws PublicError for another */
+/** Accepts the served model's name or none. @throws PublicError for another model */
 export function checkModel(asked: string | null | undefined, served: string): void {
   if (!asked || asked === served) return;
   const { detail } = errors.model_not_found;
@@ -35,7 +35,7 @@ export function checkModel(asked: string | null | undefined, served: string): vo
   });
 }
 
-/** @throws PublicError for a field that asks for what there isn't; each of `fields` is one whose value asks for nothing */
+/** @throws PublicError for the first of these unsupported fields that has a value, unless it is null, false or empty */
 export function checkUnsupported(fields: Record<string, unknown>, why: string): void {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === null || isEmpty(value)) continue;
@@ -43,7 +43,7 @@ export function checkUnsupported(fields: Record<string, unknown>, why: string): 
   }
 }
 
-/** @throws PublicError for texts that are longer, together, than the server takes */
+/** @throws PublicError for more characters than the server's limit */
 export function checkLength(field: string, chars: number, { maxPromptChars }: Limits): void {
   if (chars <= maxPromptChars) return;
   const msg = `Expected at most ${maxPromptChars} characters, got ${chars}`;
@@ -54,16 +54,16 @@ export interface BudgetQuestion {
   promptTokens: number;
   /** Name of the prompt's field. */
   what: "messages" | "prompt";
-  /** The field with the number that is asked for, and the number. */
+  /** The field with the requested number of tokens, and that number. */
   field: string;
   asked: number | null;
-  /** Default number, if there is room for so many. */
+  /** The default number, if the context has room for it. */
   usual: number;
   context: number;
   limits: Limits;
 }
 
-/** How many tokens may follow a prompt. @throws PublicError where these are more than the context, or the server, has room for */
+/** How many tokens may follow a prompt. @throws PublicError if the request exceeds the context or the server's limit */
 export function tokenBudget(question: BudgetQuestion): number {
   const { promptTokens, what, field, asked, usual, context, limits } = question;
   if (asked !== null && asked > limits.maxTokens)
@@ -78,7 +78,7 @@ export function tokenBudget(question: BudgetQuestion): number {
   return asked ?? Math.min(usual, limits.maxTokens, context - promptTokens);
 }
 
-/** The value as an error message shows it, cut short. */
+/** A value for an error message, shortened. */
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

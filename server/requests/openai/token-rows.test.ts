@@ -6,7 +6,7 @@ import type { TokenLogprob } from "../../../workers/protocol.js";
 import { chatLogprobs, completionLogprobs } from "./logprobs.js";
 import { TokenRows } from "./token-rows.js";
 
-// The fixture's ids are its bytes; 256 is [EOS].
+// The fixture's token ids are bytes; 256 is [EOS].
 const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
 const vocab = Object.fromEntries(["연봉", "은", "?", "[EOS]"].map((token, id) => [token, id]));
 const words = createTokenizer({ model: { type: "BPE", vocab, merges: [] } }, { eos_token: "[EOS]" });
@@ -20,18 +20,18 @@ function rowsOf(tokenizer: typeof bytes, ids: readonly number[]) {
 }
 
 describe("the tokens of a text", () => {
-  it("are taken no sooner than the text that they are of", () => {
+  it("are taken only together with their text", () => {
     const ids = bytes.encode("a가b");
     const rows = rowsOf(bytes, ids);
     const taken = (end: number) => rows.take(end).map(({ id }) => id);
     assert.deepEqual(taken(0), []);
     assert.deepEqual(taken(1), ids.slice(0, 1));
-    assert.deepEqual(taken(1), [], "none of a character before it is whole");
+    assert.deepEqual(taken(1), [], "no token of an incomplete character");
     assert.deepEqual(taken(2), ids.slice(1, 4));
     assert.deepEqual(taken(3), ids.slice(4));
   });
 
-  it("end with the text: neither the token that ended it nor those of a stop text are of it", () => {
+  it("end with the text: the end-of-sequence token and a stop text's tokens come after it", () => {
     const rows = rowsOf(bytes, [...bytes.encode("ab[END"), 256]);
     assert.deepEqual(
       rows.take("ab".length).map(({ id }) => id),
@@ -40,14 +40,14 @@ describe("the tokens of a text", () => {
     assert.equal(rows.takeAll().length, 5);
   });
 
-  it("begin where they stand in it", () => {
+  it("have their offsets in the text", () => {
     const rows = rowsOf(bytes, [...bytes.encode("é가"), 256]);
     assert.deepEqual(completionLogprobs(rows.takeAll()).text_offset, [0, 0, 1, 1, 1, 2]);
   });
 });
 
 describe("log-probabilities in OpenAI's form", () => {
-  it("write a token that isn't whole characters as its bytes", () => {
+  it("show a token that isn't whole characters as its bytes", () => {
     const [first] = bytes.encode("가");
     const completion = completionLogprobs(rowsOf(bytes, [first!]).takeAll());
     assert.deepEqual(completion.tokens, ["bytes:\\xea"]);
@@ -55,12 +55,12 @@ describe("log-probabilities in OpenAI's form", () => {
     assert.deepEqual(chat.content[0], { token: "\\xea", logprob: -0.5, bytes: [0xea], top_logprobs: [] });
   });
 
-  it("name a token that is no text, which has no bytes", () => {
+  it("show a special token by its name, without bytes", () => {
     const { content } = chatLogprobs(rowsOf(bytes, [256]).takeAll());
     assert.deepEqual([content[0]?.token, content[0]?.bytes], ["[EOS]", null]);
   });
 
-  it("write words as they stand in the text, and the likeliest as they would stand there", () => {
+  it("show words with their space within a text, the likeliest alternatives too", () => {
     const rows = new TokenRows(words);
     rows.push(0, entry(0, [[2, -0.1]]));
     rows.push(1, entry(1, [[2, -0.1]]));
@@ -77,7 +77,7 @@ describe("log-probabilities in OpenAI's form", () => {
     assert.equal(Buffer.from(joined).toString(), words.decode([0, 1]));
   });
 
-  it("have the token itself among the likeliest, once", () => {
+  it("include the token itself among the likeliest, once", () => {
     const rows = new TokenRows(bytes);
     rows.push(97, entry(97, [[98, -0.1]]));
     rows.push(
@@ -93,13 +93,13 @@ describe("log-probabilities in OpenAI's form", () => {
     ]);
   });
 
-  it("have no infinity, which JSON can't say", () => {
+  it("have no infinity, which JSON can't express", () => {
     const rows = new TokenRows(bytes);
     rows.push(97, { id: 97, logprob: -0.1, top: [[98, Number.NEGATIVE_INFINITY]] });
     assert.equal(chatLogprobs(rows.takeAll()).content[0]?.top_logprobs[0]?.logprob, -9999);
   });
 
-  it("have null for a token that nothing comes before", () => {
+  it("are null for a prompt's first token", () => {
     const rows = new TokenRows(bytes);
     rows.push(97, null);
     const { token_logprobs, top_logprobs } = completionLogprobs(rows.takeAll());

@@ -2,19 +2,19 @@ import type { TokenBytes } from "../../../models/tokenizer/detokenizer.js";
 import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import type { TokenLogprob } from "../../../workers/protocol.js";
 
-/** A token of a text, and how likely it was. */
+/** A token of a text and its log-probability. */
 export interface TokenRow {
   id: number;
-  /** null where nothing comes before the token. */
+  /** null for a prompt's first token. */
   logprob: number | null;
   top: readonly (readonly [id: number, logprob: number])[] | null;
-  /** Characters of the text before it. */
+  /** The token's offset in the text, in characters. */
   start: number;
-  /** A token in its place. */
+  /** How another token would be written at this position. */
   write(id: number): TokenBytes;
 }
 
-/** The tokens of a text, one after the other, in the places that they have in it. */
+/** Collects a text's tokens with their offsets, and hands them out together with their text. */
 export class TokenRows {
   readonly #tokenizer: Pick<Tokenizer, "detokenizer" | "tokenBytes">;
   readonly #detokenizer: ReturnType<Tokenizer["detokenizer"]>;
@@ -27,7 +27,7 @@ export class TokenRows {
     this.#detokenizer = tokenizer.detokenizer();
   }
 
-  /** `entry` is null for a token that nothing comes before. */
+  /** @param entry null for a prompt's first token */
   push(id: number, entry: TokenLogprob | null): void {
     const first = this.#first;
     const write = (other: number) => this.#tokenizer.tokenBytes(other, first);
@@ -42,7 +42,7 @@ export class TokenRows {
     if (write(id).bytes !== null) this.#first = false;
   }
 
-  /** Takes the tokens that begin before the text's first `end` characters are over. */
+  /** Takes the tokens whose offset is below `end`. */
   take(end: number): TokenRow[] {
     const next = this.#rows.findIndex(({ start }) => start >= end);
     return this.#rows.splice(0, next < 0 ? this.#rows.length : next);
@@ -53,12 +53,12 @@ export class TokenRows {
   }
 }
 
-/** JSON has no infinity; this is what OpenAI says of a token that can't come. */
+/** Replaces -Infinity, which JSON can't express, by OpenAI's value for an impossible token. */
 export function finite(logprob: number): number {
   return Math.max(logprob, -9999);
 }
 
-/** A token's text, or its bytes, written out, where they aren't whole characters. */
+/** A token's text, or its bytes as `\xNN` if they aren't whole characters. */
 export function readable({ text, bytes }: TokenBytes): string {
   if (text !== null) return text;
   return [...bytes!].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");

@@ -1,6 +1,6 @@
 import type { Finished } from "../../pool/pool.js";
 
-/** Tokens of a response: its prompts once each, and all texts that were generated, those that weren't chosen too. */
+/** Token counts of a response: each prompt once, and all generated texts, even those that best_of didn't choose. */
 export function usageOf(outcomes: readonly Finished[], perPrompt: number) {
   const prompts = outcomes.filter((_, index) => index % perPrompt === 0);
   const prompt = sum(prompts.map(({ promptTokens }) => promptTokens));
