@@ -313,7 +313,7 @@ describe("the openai client of a server that is full", { skip }, () => {
     const body = { model, messages, max_tokens: 5 };
     await assert.rejects(impatient.chat.completions.create(body), (error) => {
       assert.ok(error instanceof OpenAI.InternalServerError);
-      assert.deepEqual([error.status, error.code], [503, "full"]);
+      assert.deepEqual([error.status, error.code], [503, "queue_full"]);
       assert.ok(Number(error.headers.get("retry-after")) >= 1);
       return true;
     });

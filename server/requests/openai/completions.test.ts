@@ -301,7 +301,7 @@ const refusals = [
   ["an empty list", { prompt: [] }, 400, "prompt", "array_below_min_length", /at least 1/],
   ["an empty list of tokens", { prompt: [[]] }, 400, "prompt", "invalid_value", /has tokens/],
   ["a mixed list", { prompt: ["a", 5] }, 400, "prompt[1]", "invalid_value", /got 5 beside "a"/],
-  ["a list of booleans", { prompt: [true] }, 400, "prompt[0]", "invalid_value", /string,integer,array/],
+  ["a list of booleans", { prompt: [true] }, 400, "prompt[0]", "invalid_value", /expected string or integer or array/],
   ["a fraction as a token", { prompt: [[1, 1.5]] }, 400, "prompt[0][1]", "invalid_type", /integer/],
   ["a token past the vocabulary", { prompt: [97, 9999] }, 400, "prompt", "invalid_value", /to \d+, got 9999/],
   ["a token below 0", { prompt: [-1] }, 400, "prompt", "invalid_value", /got -1/],
