@@ -42,7 +42,7 @@ async function serve(context: Parameters<typeof serveStandIn>[0], options: Stand
     return json(response);
   };
   const get = (id: string) => json(ask("GET", `/jobs/${id}`));
-  /** Resolves when the job's stream has ended, with the names of its events. */
+  /** Follows a job's stream to its end; resolves to the names of its events. */
   const followed = async (id: string) => {
     const reader = new EventReader();
     return reader.push(await (await ask("GET", `/jobs/${id}/events`)).text());
@@ -50,7 +50,7 @@ async function serve(context: Parameters<typeof serveStandIn>[0], options: Stand
   return { ...server, ask, json, create, get, followed };
 }
 
-test("a job is accepted, waits, runs, and is done with what its endpoint would have answered", async (context) => {
+test("a job is accepted, waits, runs, and ends with the answer of its endpoint", async (context) => {
   const { ask, json, create, get, followed, jobs, until } = await serve(context, { slots: 1 });
   const ahead = await create({ prompt: "안녕", max_tokens: 3 });
   await until(() => jobs.length === 1);
@@ -90,7 +90,7 @@ test("a job is accepted, waits, runs, and is done with what its endpoint would h
   assert.deepEqual(done.result, { ...answer, id });
 });
 
-test("a job with messages is one of /v1/chat/completions, and is done with its answer", async (context) => {
+test("a job with messages is for /v1/chat/completions, and ends with its answer", async (context) => {
   const { ask, json, create, get, followed, jobs, until } = await serve(context);
   const body = { model: "stand-in", messages: [{ role: "user", content: "안녕" }], max_tokens: 3, seed: 7 };
   const { id, endpoint } = await create(body);
@@ -119,7 +119,7 @@ test("a job with messages is one of /v1/chat/completions, and is done with its a
   }
 });
 
-test("what a body lacks is refused as its endpoint refuses it, and no job is made", async (context) => {
+test("an invalid body is refused as by its endpoint, and no job is made", async (context) => {
   const { ask, json, jobs } = await serve(context, { maxTokens: 100 });
   for (const body of [
     {},
@@ -152,14 +152,14 @@ test("what a body lacks is refused as its endpoint refuses it, and no job is mad
   assert.equal(jobs.length, 0);
 });
 
-test("numbers written as texts are taken where the endpoint takes them", async (context) => {
+test("numbers written as texts are accepted where the endpoint accepts them", async (context) => {
   const { create, jobs, until } = await serve(context);
   await create({ prompt: "x", max_tokens: "5" });
   await until(() => jobs.length === 1);
   assert.equal(jobs[0]!.task.maxTokens, 5);
 });
 
-test("callbacks to addresses inside are refused when the job is made", async (context) => {
+test("callbacks to private addresses are refused when the job is made", async (context) => {
   const callbackSecret = `whsec_${Buffer.alloc(32).toString("base64")}`;
   const { ask, create } = await serve(context, { config: { callbackSecret } });
   const post = async (callback_url: string) =>
@@ -190,7 +190,7 @@ test("a seed is fixed when the job is accepted, so that a second run gives the s
   assert.ok(Number.isSafeInteger(result?.seed));
 });
 
-test("a job that takes the worker down again and again fails", async (context) => {
+test("a job that kills its worker again and again fails", async (context) => {
   const { create, jobs, until, followed } = await serve(context, { slots: 1 });
   const { id } = await create({ prompt: "x" });
   await until(() => jobs.length === 1);
@@ -209,7 +209,7 @@ test("a job that takes the worker down again and again fails", async (context) =
   assert.equal(jobs.length, 5);
 });
 
-test("DELETE cancels what waits or runs, again and again, and removes what is done", async (context) => {
+test("DELETE cancels waiting and running jobs, can be repeated, and removes done jobs", async (context) => {
   const { ask, json, create, jobs, until, followed, get } = await serve(context, { slots: 1 });
   const running = await create({ prompt: "x" });
   const queued = await create({ prompt: "y" });
@@ -229,10 +229,10 @@ test("DELETE cancels what waits or runs, again and again, and removes what is do
   await end;
   assert.equal((await ask("DELETE", `/jobs/${done.id}`)).status, 204);
   for (const method of ["GET", "DELETE"]) assert.equal((await ask(method, `/jobs/${done.id}`)).status, 404);
-  assert.equal(jobs.length, 2, "what was cancelled did not start");
+  assert.equal(jobs.length, 2, "the cancelled job did not start");
 });
 
-test("what a worker has still to say of a job that is over, or runs anew, is nothing to it", async (context) => {
+test("late messages about a job that is over, or runs again, are dropped", async (context) => {
   const { ask, create, jobs, until, get, assembly } = await serve(context, { slots: 1 });
   const [over, anew] = [await create({ prompt: "x" }), await create({ prompt: "y" })];
   await until(() => jobs.length === 1);
@@ -248,7 +248,7 @@ test("what a worker has still to say of a job that is over, or runs anew, is not
   assert.equal(assembly.parts.jobs.find("anonymous", anew.id)?.sequences[0]?.text, "c");
 });
 
-test("jobs belong to their callers, and nobody else finds them", async (context) => {
+test("only a job's own caller finds it", async (context) => {
   const key = (name: string) => ({ name, hash: hashKey(`key of ${name}`), priority: 0, limits: unlimited });
   const { ask, json, create } = await serve(context, { callers: new Callers([key("anna"), key("ben")]) });
   const [anna, ben] = [{ "x-api-key": "key of anna" }, { "x-api-key": "key of ben" }];
@@ -268,7 +268,7 @@ test("jobs belong to their callers, and nobody else finds them", async (context)
   assert.equal((await ask("GET", `/jobs/${id}`, undefined, anna)).status, 200);
 });
 
-test("a caller who has used what is theirs for now keeps nobody else's jobs waiting", async (context) => {
+test("a caller who has reached a limit does not delay other callers' jobs", async (context) => {
   const key = (name: string, concurrentRequests: number | null) => ({
     ...{ name, hash: hashKey(name), priority: 0 },
     limits: { ...unlimited, concurrentRequests },
@@ -285,10 +285,10 @@ test("a caller who has used what is theirs for now keeps nobody else's jobs wait
     await until(() => jobs.length === maxTokens + 2);
     assert.equal(jobs.at(-1)!.task.maxTokens, maxTokens + 1);
   }
-  assert.equal(callers.named("anna")!.ledger.total.refused, 0, "they were put off, not refused");
+  assert.equal(callers.named("anna")!.ledger.total.refused, 0, "the jobs were put off, not refused");
 });
 
-test("the job of a key that is gone fails", async (context) => {
+test("a job whose key was removed fails", async (context) => {
   const anna = { name: "anna", hash: hashKey("anna"), priority: 0, limits: unlimited };
   const callers = new Callers([anna]);
   const { create, queue, assembly } = await serve(context, { callers, loading: true });
@@ -302,7 +302,7 @@ test("the job of a key that is gone fails", async (context) => {
   assert.deepEqual([job.state, job.failure?.code], ["failed", "unauthorized"]);
 });
 
-test("every POST takes an Idempotency-Key, and says what may come of it", async (context) => {
+test("every POST in openapi.yaml documents Idempotency-Key and its errors", async (context) => {
   const { document } = await serve(context);
   for (const [path, operations] of Object.entries(document.paths)) {
     const post = operations.post as
@@ -315,7 +315,7 @@ test("every POST takes an Idempotency-Key, and says what may come of it", async 
   }
 });
 
-test("jobs are listed in pages, the newest first, by state, endpoint and time", async (context) => {
+test("jobs are listed in pages, newest first, by state, endpoint and time", async (context) => {
   const { ask, json, create, jobs, until } = await serve(context, { slots: 1 });
   const ids: string[] = [];
   for (let n = 0; n < 5; n++)
@@ -341,7 +341,7 @@ test("jobs are listed in pages, the newest first, by state, endpoint and time", 
     assert.equal((await ask("GET", `/jobs?${query}`)).status, 422, query);
 });
 
-test("a job's events are what openapi.yaml says, and can be asked for again from each", async (context) => {
+test("a job's events match openapi.yaml, and the stream can be resumed after each", async (context) => {
   const { ask, create, jobs, until, document } = await serve(context);
   const { id } = await create({ prompt: "x", max_tokens: 6, n: 2 });
   await until(() => jobs.length === 2);
@@ -389,11 +389,11 @@ test("a job's events are what openapi.yaml says, and can be asked for again from
   assert.equal((await ask("HEAD", `/jobs/${id}/events`)).status, 200);
 });
 
-test("jobs leave requests the slots: they fill what is free, and wait while requests do", async (context) => {
+test("jobs only fill free slots, and wait while requests wait", async (context) => {
   const { ask, create, jobs, until, queue, assembly } = await serve(context, { slots: 2, limit: 8 });
   for (let n = 0; n < 6; n++) await create({ prompt: "job", max_tokens: 1 });
   await until(() => jobs.length === 2);
-  assert.equal(queue.waiting, 0, "the others wait in the store");
+  assert.equal(queue.waiting, 0, "the other jobs wait in the store");
   const requests = Array.from({ length: 3 }, () =>
     ask("POST", "/generate", { prompt: "request", max_tokens: 2 }),
   );
@@ -414,7 +414,7 @@ test("jobs leave requests the slots: they fill what is free, and wait while requ
   assert.equal(assembly.parts.jobs.line.size, 0);
 });
 
-test("jobs are taken while the model loads, and run when it is there", async (context) => {
+test("jobs are accepted while the model loads, and run once it is loaded", async (context) => {
   const { create, jobs, until, queue, assembly, get } = await serve(context, { loading: true });
   const { id } = await create({ prompt: "x" });
   assert.equal((await get(id)).state, "queued");
@@ -423,7 +423,7 @@ test("jobs are taken while the model loads, and run when it is there", async (co
   await until(() => jobs.length === 1);
 });
 
-test("too many jobs, a full store and a server that stops refuse with their reasons", async (context) => {
+test("too many jobs, a full store and a draining server each have their own error", async (context) => {
   const reasonOf = async (server: Awaited<ReturnType<typeof serve>>, status: number) => {
     const response = await server.ask("POST", "/jobs", { prompt: "x" });
     assert.equal(response.status, status);
@@ -438,7 +438,7 @@ test("too many jobs, a full store and a server that stops refuse with their reas
   assert.equal(await reasonOf(stored, 503), "The server is shutting down");
 });
 
-test("at the end of a drain jobs wait for the next start, and have not failed", async (context) => {
+test("at the end of a drain jobs wait for the next start, and don't fail", async (context) => {
   const { create, jobs, until, queue, get } = await serve(context, { slots: 1 });
   const { id } = await create({ prompt: "x" });
   await until(() => jobs.length === 1);
@@ -459,7 +459,7 @@ for (const [path, body] of [
   ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5 }],
   ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5, stream: true }],
 ] as const) {
-  test(`fifty POSTs to ${path}${"stream" in body ? " as streams" : ""} at once with one key are one generation`, async (context) => {
+  test(`fifty simultaneous POSTs to ${path}${"stream" in body ? " as streams" : ""} with one key are one generation`, async (context) => {
     const { ask, jobs, until } = await serve(context);
     const asking = fifty.map(() => ask("POST", path, body, { "idempotency-key": "5f0e" }));
     await until(() => jobs.length === 1);
@@ -475,7 +475,7 @@ for (const [path, body] of [
   });
 }
 
-test("fifty POSTs to /jobs at once with one key are one job", async (context) => {
+test("fifty simultaneous POSTs to /jobs with one key are one job", async (context) => {
   const { ask, json, jobs, until } = await serve(context);
   const asking = fifty.map(() => ask("POST", "/jobs", { prompt: "x" }, { "idempotency-key": "5f0e" }));
   const answers = await Promise.all(asking);
@@ -493,7 +493,7 @@ for (const key of ["", "with space", "x".repeat(256), "schlüssel"])
     assert.equal(await statusWithKey(port, key), 422);
   });
 
-/** `fetch` sends no such headers. */
+/** Sends a raw request, since `fetch` refuses such header values. */
 async function statusWithKey(port: Serving["port"], key: string): Promise<number> {
   const { connect } = await import("node:net");
   const socket = connect(port, "127.0.0.1");
@@ -508,7 +508,7 @@ async function statusWithKey(port: Serving["port"], key: string): Promise<number
   return Number(/^HTTP\/1.1 (\d+)/.exec(text)?.[1]);
 }
 
-/** Forms of which each is compiled when the test says so, from the second check of it on. */
+/** Forms whose first check succeeds at once; each later one waits until the test releases it. */
 function heldForms() {
   const held: (() => void)[] = [];
   let checks = 0;
@@ -516,14 +516,14 @@ function heldForms() {
     new Promise<CompiledForm>((resolve, reject) => {
       const form = { id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) };
       signal?.addEventListener("abort", () => reject(signal.reason));
-      // The first check is that of the job that is to be accepted.
+      // The first check is part of accepting the job.
       if (++checks === 1) resolve(form);
       else held.push(() => resolve(form));
     });
   return { held, forms: { check } };
 }
 
-test("a caller's jobs start in their order, though the first waits for its form and keeps no other caller's waiting", async (context) => {
+test("a caller's jobs start in order even if the first waits for its form; other callers' jobs don't wait for it", async (context) => {
   const { held, forms } = heldForms();
   const key = (name: string) => ({ name, hash: hashKey(name), priority: 0, limits: unlimited });
   const callers = new Callers([key("anna"), key("ben")]);
@@ -540,7 +540,7 @@ test("a caller's jobs start in their order, though the first waits for its form 
   assert.deepEqual(begun(), ["c", "a", "b"]);
 });
 
-test("a job is cancelled while its form is compiled, and the caller's next one starts", async (context) => {
+test("a job can be cancelled while its form is compiled, and the caller's next one starts", async (context) => {
   const { held, forms } = heldForms();
   const { ask, get, create, jobs, until } = await serve(context, { forms });
   const { id } = await create({ prompt: "a", regex: "a" });
@@ -552,7 +552,7 @@ test("a job is cancelled while its form is compiled, and the caller's next one s
   assert.equal((await get(id)).state, "cancelled");
 });
 
-test("a job whose form nobody can be held to is refused, and while it is checked it has a place", async (context) => {
+test("a job with an impossible form is refused, and has a place while it is checked", async (context) => {
   let refuse: (() => void) | null = null;
   const check = () =>
     new Promise<never>((_, reject) => {
