@@ -12,7 +12,7 @@ import { GenerationFailed, WorkerLost } from "../pool/pool.js";
 const read = (response: Response): Promise<any> => response.json();
 const json = { "content-type": "application/json" };
 
-test("the fields of the server before are answered as they were", async (context) => {
+test("the replaced FastAPI server's fields are answered in the same way", async (context) => {
   const { post } = await serveStandIn(context);
   const response = await post("/generate", { prompt: "안녕", max_tokens: 2, temperature: 0.8, top_k: 50 });
   assert.equal(response.status, 200);
@@ -33,7 +33,7 @@ test("the fields of the server before are answered as they were", async (context
   assert.ok(Number.isSafeInteger(seed));
 });
 
-test("a prompt alone gets the defaults", async (context) => {
+test("a bare prompt gets the defaults", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   await post("/generate", { prompt: "x" });
   const { id, ...task } = jobs[0]!.task;
@@ -50,20 +50,20 @@ test("a prompt alone gets the defaults", async (context) => {
   });
 });
 
-test("a default stays within the server's own limit", async (context) => {
+test("a default stays within the server's limit", async (context) => {
   const { post, jobs } = await serveStandIn(context, { maxTokens: 10 });
   assert.equal((await post("/generate", { prompt: "x" })).status, 200);
   assert.equal(jobs[0]!.task.maxTokens, 10);
 });
 
-test("/chat frames the prompt in the chat template, says so, and stops at the template's terminator", async (context) => {
+test("/chat puts the prompt into the chat template, returns it, and stops at the template's terminator", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const { prompt } = await read(await post("/chat", { prompt: "판교?" }));
   assert.equal(prompt, "[QUESTION]\n판교?\n[/QUESTION]\n\n[ANSWER]\n");
   assert.deepEqual(jobs[0]!.task.stop, ["[/ANSWER]"]);
 });
 
-test("stop is a text or a list, and an empty list turns the terminator off", async (context) => {
+test("stop is a text or a list; an empty list turns the terminator off", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   for (const [path, stop] of [
     ["/chat", []],
@@ -76,7 +76,7 @@ test("stop is a text or a list, and an empty list turns the terminator off", asy
   }
 });
 
-test("a seed is split into two halves and sent back; without one every request gets another", async (context) => {
+test("a seed is split into two halves and sent back; without one every request gets its own", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const seedOf = async (body: object) => (await read(await post("/generate", { prompt: "x", ...body }))).seed;
   for (const [seed, low, high] of [
@@ -95,7 +95,7 @@ test("a seed is split into two halves and sent back; without one every request g
   assert.notEqual(await seedOf({}), random);
 });
 
-test("numbers may come as texts, and integers as floats", async (context) => {
+test("numbers may be written as texts, and integers as floats", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const body = '{"prompt":"x","max_tokens":"5","temperature":" 0.5 ","top_k":3.0,"seed":"-9.0"}';
   assert.equal((await post("/generate", body)).status, 200);
@@ -104,7 +104,7 @@ test("numbers may come as texts, and integers as floats", async (context) => {
   assert.deepEqual([maxTokens, temperature, topK, seed[0]], [5, 0.5, 3, 2 ** 32 - 9]);
 });
 
-test("the values at the ends of the ranges are taken", async (context) => {
+test("values at the ends of their ranges are accepted", async (context) => {
   const { post } = await serveStandIn(context, { maxPromptChars: 3 });
   for (const body of [
     { prompt: "😀😀😀", max_tokens: 1, temperature: 0, top_k: 0 },
@@ -121,7 +121,7 @@ test("the values at the ends of the ranges are taken", async (context) => {
   }
 });
 
-test("unknown fields are ignored, __proto__ among them, and the last of two equal fields counts", async (context) => {
+test("unknown fields are ignored, even __proto__, and the last of two equal fields counts", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   const body =
     '{"prompt":"x","__proto__":{"max_tokens":1},"constructor":1,"nothing":[{}],"top_k":1,"top_k":2}';
@@ -159,7 +159,7 @@ for (const type of [
   });
 }
 
-test("a path with a slash at its end redirects, and a client that follows is answered", async (context) => {
+test("a path with a trailing slash redirects, and a client that follows is answered", async (context) => {
   const { url } = await serveStandIn(context);
   const init = { method: "POST", headers: json, body: '{"prompt":"x"}' };
   const redirected = await fetch(`${url}/generate/?a=b`, { ...init, redirect: "manual" });
@@ -169,7 +169,7 @@ test("a path with a slash at its end redirects, and a client that follows is ans
   assert.equal((await fetch(`${url}//evil.example/`, { redirect: "manual" })).status, 404);
 });
 
-test("HEAD answers as GET does without a body, OPTIONS tells the methods, a query is ignored", async (context) => {
+test("HEAD answers like GET without a body, OPTIONS lists the methods, a query is ignored", async (context) => {
   const { url } = await serveStandIn(context);
   const head = await fetch(`${url}/health`, { method: "HEAD" });
   assert.deepEqual([head.status, await head.text()], [200, ""]);
@@ -178,7 +178,7 @@ test("HEAD answers as GET does without a body, OPTIONS tells the methods, a quer
   assert.equal((await fetch(`${url}/health?now=1`)).status, 200);
 });
 
-test("/ and /health tell the state", async (context) => {
+test("/ and /health report the state", async (context) => {
   const { url, post, queue, jobs, until } = await serveStandIn(context, { hold: true, slots: 1 });
   assert.deepEqual(await read(await fetch(`${url}/`)), { status: "ok", message: "jai-server is running" });
   const health = async () => await read(await fetch(`${url}/health`));
@@ -219,7 +219,7 @@ test("while the model loads, /health says so and /generate answers 503 with Retr
   assert.equal((await post("/generate", { prompt: "x" })).status, 200);
 });
 
-test("/health has no model while the only worker is being replaced, and requests wait", async (context) => {
+test("while the only worker is being replaced, /health has no model, and requests wait", async (context) => {
   let capacity = 0;
   const { url, post, queue } = await serveStandIn(context, { queue: { capacity: () => capacity } });
   const loaded = async () => (await read(await fetch(`${url}/health`))).model_loaded;
@@ -232,7 +232,7 @@ test("/health has no model while the only worker is being replaced, and requests
   assert.equal(await loaded(), true);
 });
 
-test("beyond the slots and the queue's limit: 503 with Retry-After, and the admitted are answered", async (context) => {
+test("beyond the slots and the queue's limit: 503 with Retry-After; admitted requests are answered", async (context) => {
   const { post, jobs, queue, until } = await serveStandIn(context, { hold: true, slots: 1, limit: 1 });
   const first = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
@@ -248,7 +248,7 @@ test("beyond the slots and the queue's limit: 503 with Retry-After, and the admi
   assert.deepEqual([(await first).status, (await second).status], [200, 200]);
 });
 
-test("draining: new requests get 503, and so do those that the end of the drain cuts off", async (context) => {
+test("draining: new requests get 503, and so do those cut off by the end of the drain", async (context) => {
   const { post, jobs, queue, until } = await serveStandIn(context, { hold: true, slots: 1 });
   const running = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
@@ -265,7 +265,7 @@ test("draining: new requests get 503, and so do those that the end of the drain 
   await drained;
 });
 
-test("a form that turns out too hard to keep is the request's fault", async (context) => {
+test("a form that turns out too hard during the generation is a 400", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, { hold: true });
   const answer = post("/generate", { prompt: "x", regex: "[ab]+" });
   await until(() => jobs.length > 0);
@@ -278,7 +278,7 @@ test("a form that turns out too hard to keep is the request's fault", async (con
   );
 });
 
-test("a lost worker and a failed generation are 500 without their inner words", async (context) => {
+test("a lost worker and a failed generation are 500 without inner details", async (context) => {
   const { post, jobs, lines, until } = await serveStandIn(context, { hold: true });
   for (const [error, detail] of [
     [new WorkerLost("secret"), "The worker that ran this request was lost"],
@@ -294,12 +294,12 @@ test("a lost worker and a failed generation are 500 without their inner words", 
   }
   assert.ok(
     lines.some((line) => line.includes("secret")),
-    "but the log has them",
+    "but the log has the details",
   );
 });
 
 for (const state of ["runs", "waits"] as const) {
-  test(`a client that goes away while its request ${state} takes it along, and no other`, async (context) => {
+  test(`a client that leaves while its request ${state} cancels only that request`, async (context) => {
     const { url, post, jobs, queue, until } = await serveStandIn(context, {
       hold: true,
       slots: state === "runs" ? 2 : 1,
@@ -320,7 +320,7 @@ for (const state of ["runs", "waits"] as const) {
   });
 }
 
-test("a pipelined request goes with its connection, though its turn to answer never came", async (context) => {
+test("a pipelined request is cancelled with its connection, even before its turn to be answered", async (context) => {
   const { port, jobs, until } = await serveStandIn(context, { hold: true });
   const body = '{"prompt":"x"}';
   const one = `POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -331,7 +331,7 @@ test("a pipelined request goes with its connection, though its turn to answer ne
   await until(() => jobs.every(({ cancelled }) => cancelled));
 });
 
-test("any number of requests may be pipelined, without a warning", async (context) => {
+test("many pipelined requests cause no warning", async (context) => {
   const { port, jobs, queue, until } = await serveStandIn(context, { hold: true, limit: 20 });
   const warnings: Error[] = [];
   const note = (warning: Error) => warnings.push(warning);
@@ -355,7 +355,7 @@ test("any number of requests may be pipelined, without a warning", async (contex
   assert.deepEqual(warnings, []);
 });
 
-test("a connection serves many requests and keeps none of them", async (context) => {
+test("a connection serves many requests, and its end cancels none of the answered ones", async (context) => {
   const { port, queue } = await serveStandIn(context);
   const body = '{"prompt":"x","max_tokens":1}';
   const one = `POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -368,7 +368,7 @@ test("a connection serves many requests and keeps none of them", async (context)
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
 });
 
-test("the log has a request's id and first 50 characters when it comes, its tokens and times when it ends", async (context) => {
+test("the log has a request's id and first 50 characters at its start, tokens and times at its end", async (context) => {
   const { post, lines } = await serveStandIn(context);
   const { id } = await read(await post("/generate", { prompt: `a\n${"b".repeat(60)}`, max_tokens: 3 }));
   assert.equal(lines[0], `${id} - /generate: a\\n${"b".repeat(48)}…`);
@@ -387,7 +387,7 @@ test("/openapi.json is the document, with this server's limits", async (context)
 });
 
 for (const page of ["/docs", "/redoc"]) {
-  test(`${page} and all that it loads come from this server`, async (context) => {
+  test(`${page} and all its assets come from this server`, async (context) => {
     const { url } = await serveStandIn(context);
     const response = await fetch(url + page, { redirect: "manual" });
     assert.equal(response.status, 200);
@@ -403,7 +403,7 @@ for (const page of ["/docs", "/redoc"]) {
   });
 }
 
-test("a page has one address: with a slash at its end it redirects", async (context) => {
+test("a page has one address: with a trailing slash it redirects", async (context) => {
   const { url } = await serveStandIn(context);
   for (const page of ["/docs", "/redoc"]) {
     const direct = await fetch(url + page, { redirect: "manual" });

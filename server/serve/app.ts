@@ -25,12 +25,12 @@ import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
 import type { AssemblyParts } from "./parts.js";
 
-/** Builds the HTTP side from its parts, without a socket. */
+/** Builds the Express app from its parts, without a socket. */
 export function createApp(parts: AssemblyParts & { document: Document }): Express {
   const { config, document, model, operations, callers, idempotency, log } = parts;
   const app = express();
   app.disable("x-powered-by");
-  // A digest of every response, which no client of these operations asks about.
+  // ETags would hash every response, and no client of these operations uses them.
   app.disable("etag");
   app.enable("case sensitive routing");
   app.use(giveRequestId());
@@ -59,7 +59,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   return app;
 }
 
-/** Warns of what nearly is a field. A job takes those of the operation that it is for. */
+/** Logs warnings for misspelled fields. A job also knows the fields of the operations. */
 function misspelledFields(document: Document, operations: readonly Operation[], log: Log): Router {
   const router = Router({ caseSensitive: true });
   const fieldsOf = (path: string) => Object.keys(bodyProperties(document, path));
@@ -71,7 +71,7 @@ function misspelledFields(document: Document, operations: readonly Operation[], 
   return router;
 }
 
-/** Holds a request to openapi.yaml, by its URL, and fills the defaults in. */
+/** Validates requests against openapi.yaml and fills in the defaults. */
 function requestValidation(document: Document, validateResponses: boolean): Router {
   const router = Router({ caseSensitive: true });
   for (const path of Object.keys(document.paths)) {
@@ -87,7 +87,7 @@ function requestValidation(document: Document, validateResponses: boolean): Rout
 
 type Validator = ReturnType<typeof OpenApiValidator.middleware>;
 
-/** Compiling openapi.yaml takes 0.2 s: it is done once for a document, however many apps serve it. */
+/** Compiling openapi.yaml takes 0.2 s, so it is done once per document, however many apps serve it. */
 const validators = new WeakMap<Document, Map<boolean, Validator>>();
 
 function validator(document: Document, validateResponses: boolean): Validator {
@@ -96,15 +96,15 @@ function validator(document: Document, validateResponses: boolean): Validator {
   const made =
     known.get(validateResponses) ??
     OpenApiValidator.middleware({
-      // The validator writes into its argument.
+      // The validator modifies its argument.
       apiSpec: structuredClone(document) as never,
       validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
       validateResponses,
-      // The tests hold the document to OpenAPI; here it would take longer than all else.
+      // The tests check that the document is valid OpenAPI; here it would be the slowest part of the start.
       validateApiSpec: false,
       validateSecurity: false,
       fileUploader: false,
-      // `knownPaths` has refused what is not documented; HEAD and the pages' assets are left.
+      // `knownPaths` has refused undocumented paths, all but HEAD and the pages' assets.
       ignoreUndocumented: true,
     });
   known.set(validateResponses, made);

@@ -17,12 +17,12 @@ import { callbackSender } from "../webhooks/callback-request.js";
 import { Callbacks } from "../webhooks/callbacks.js";
 import type { AssemblyBase, AssemblyParts } from "./parts.js";
 
-/** An expired record leaves the disk after so long at the latest. */
+/** Longest interval between two sweeps, each of which deletes expired records. */
 const LONGEST_SWEEP_MS = 60_000;
 
 /**
- * Wires everything between the sockets and the workers, once for all: `jai serve`, the library, and the tests, which
- * bring a queue without workers.
+ * Wires everything between the sockets and the workers, for `jai serve`, the library, and the tests, which pass a queue
+ * without workers.
  */
 export class Assembly {
   readonly parts: AssemblyParts;
@@ -77,14 +77,14 @@ export class Assembly {
     }
   }
 
-  /** The routes, which take as long to load as a small model. */
+  /** Loads the routes, which takes as long as loading a small model. */
   async loadApp(): Promise<Express> {
     const { createApp } = await import("./app.js");
     const { config, document = readDocument(config) } = this.parts;
     return createApp({ ...this.parts, document });
   }
 
-  /** A server without a handler, which refuses what is no valid HTTP in the API's own words. */
+  /** An HTTP server without a request handler. It answers invalid HTTP with the API's own errors. */
   createHttpServer(options: ServerOptions = {}): Server {
     const server = createServer(options);
     answerProtocolErrors(server);
@@ -92,12 +92,12 @@ export class Assembly {
     return server;
   }
 
-  /** Starts waiting jobs; to be called whenever a slot may have become free. */
+  /** Starts waiting jobs. Call it whenever a slot may have become free. */
   dispatch(): void {
     this.parts.dispatcher.dispatch();
   }
 
-  /** Closes the data folder. Jobs that still run run again when it is opened the next time. */
+  /** Closes the data folder. Unfinished jobs run again when it is opened the next time. */
   async close(): Promise<void> {
     clearInterval(this.#sweeping);
     await this.parts.store.close();

@@ -10,7 +10,7 @@ let server: Awaited<ReturnType<typeof serveStandIn>>;
 
 test("bad input", async (context) => {
   server = await serveStandIn(context, { maxTokens: 100, maxPromptChars: 1000, maxBodyBytes: 512 * 1024 });
-  await context.test("gets a 4xx that names what is wrong, and the next request works", everyRow);
+  await context.test("gets a 4xx that says what is wrong, and the next request works", everyRow);
 });
 
 const json = { "content-type": "application/json" };
@@ -82,7 +82,7 @@ const rows: Row[] = [
   field("17 stops", { ...ok, stop: Array(17).fill("x") }, "stop", "too_long"),
   field("100,000 wrong stops", { ...ok, stop: Array(100_000).fill(0) }, "stop", "too_long"),
   {
-    what: "a stop that is no text",
+    what: "a stop that is not a text",
     body: { ...ok, stop: ["a", 5] },
     status: 422,
     fields: [[["body", "stop", 1], "string_type"]],
@@ -123,7 +123,7 @@ const rows: Row[] = [
   { what: "a number as body", body: "5", status: 422, fields: [[["body"], "model_attributes_type"]] },
   { what: "null as body", body: "null", status: 422, fields: [[["body"], "model_attributes_type"]] },
   { what: "invalid JSON", body: '{"prompt": x}', status: 422, fields: [[["body", 11], "json_invalid"]] },
-  { what: "half a JSON", body: '{"prompt": "x"', status: 422, fields: [[["body", 14], "json_invalid"]] },
+  { what: "incomplete JSON", body: '{"prompt": "x"', status: 422, fields: [[["body", 14], "json_invalid"]] },
   {
     what: "NaN",
     body: '{"prompt":"x","temperature":NaN}',
@@ -149,7 +149,7 @@ const rows: Row[] = [
     headers: { "content-type": "multipart/form-data; boundary=x" },
     status: 415,
   },
-  { what: "a content type of nonsense", body: "{}", headers: { "content-type": ";;;" }, status: 415 },
+  { what: "an invalid content type", body: "{}", headers: { "content-type": ";;;" }, status: 415 },
   {
     what: "another charset",
     body: '{"prompt":"x"}',
@@ -176,7 +176,7 @@ const rows: Row[] = [
   },
   { what: "an unknown encoding", body: "x", headers: { ...json, "content-encoding": "x" }, status: 415 },
   {
-    what: "bytes that are no UTF-8",
+    what: "bytes that are not UTF-8",
     body: Buffer.from([...Buffer.from('{"prompt":"'), 0xff, 0xfe, ...Buffer.from('"}')]),
     status: 400,
   },
@@ -212,14 +212,14 @@ const rows: Row[] = [
     fields: [[["body", "stop", 0], "string_type"]],
   },
   {
-    what: "__proto__ for a prompt",
+    what: "__proto__ in place of a prompt",
     body: '{"__proto__":{"prompt":"x"}}',
     status: 422,
     fields: [[["body", "prompt"], "missing"]],
   },
   { what: "an unknown path", path: "/nothing", status: 404, message: "Not Found" },
-  { what: "a path of another case", path: "/GENERATE", body: ok, status: 404 },
-  { what: "an asset that is not there", path: "/redoc/nothing", method: "GET", status: 404 },
+  { what: "a path in another case", path: "/GENERATE", body: ok, status: 404 },
+  { what: "a missing asset", path: "/redoc/nothing", method: "GET", status: 404 },
   ...[
     "package.json",
     "%2e%2e/package.json",
@@ -284,7 +284,7 @@ async function check(row: Row, path: string) {
   await next.arrayBuffer();
 }
 
-/** Sends bytes as they are and reads until the server closes. */
+/** Sends raw bytes and reads until the server closes the connection. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   socket.write(bytes);
@@ -293,13 +293,13 @@ async function raw(port: number, bytes: string): Promise<string> {
   return answer;
 }
 
-test("bytes that are no HTTP are answered with 400, and the next request works", async (context) => {
+test("bytes that are not HTTP get 400, and the next request works", async (context) => {
   const { port, post } = await serveStandIn(context);
   assert.match(await raw(port, "hello\r\n\r\n"), /^HTTP\/1\.1 400 /);
   assert.equal((await post("/generate", ok)).status, 200);
 });
 
-test("a POST without a body and without a word of its length is 422, and under /v1 400 in OpenAI's form", async (context) => {
+test("a POST without a body or Content-Length is 422, and under /v1 400 in OpenAI's form", async (context) => {
   const { port, document } = await serveStandIn(context);
   const paths = Object.entries(document.paths).flatMap(([path, { post }]) => (post ? [path] : []));
   assert.ok(paths.length > 5);
@@ -344,7 +344,7 @@ for (const [path, body] of [
   });
 }
 
-test("a body that announces more than the limit is refused before it is sent", async (context) => {
+test("a body whose Content-Length exceeds the limit is refused before it is sent", async (context) => {
   const { port } = await serveStandIn(context);
   const socket = connect(port, "127.0.0.1");
   socket.write(

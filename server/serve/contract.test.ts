@@ -1,5 +1,5 @@
-// Every operation, status, header and error of openapi.yaml, as a client meets it. Each of the situations is put before
-// every operation, so that none answers with what isn't documented; the last test names what no answer has shown.
+// Every operation, status, header and error of openapi.yaml, as a client sees it. Each situation is tried with every
+// operation, to find undocumented answers; the last test lists what is documented but was never answered.
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
@@ -18,7 +18,7 @@ import { hashKey, type Limits } from "../settings/key.js";
 
 const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
 
-/** Of each operation a request that nothing is wrong with. The last takes away what those before it ask about. */
+/** The body of a valid request to each operation, for a POST. The last operation removes the job that others read. */
 const requests: Record<string, object> = {
   "POST /generate": { prompt: "x", max_tokens: 2 },
   "POST /chat": { prompt: "x", max_tokens: 2 },
@@ -50,14 +50,14 @@ const open = ["GET /", "GET /health", "GET /openapi.json", "GET /docs", "GET /re
 const keyed = all.filter((operation) => !open.includes(operation));
 
 const KEY = "a-key-of-the-test";
-/** Far from being used up, but told on every answer. */
+/** Limits that are never reached, but make every answer carry the rate limit headers. */
 const ample: Limits = {
   requestsPerMinute: 1e6,
   tokensPerMinute: 1e6,
   tokensPerDay: 1e6,
   concurrentRequests: 1000,
 };
-/** In place of an id: that of a job of the caller, which was cancelled. */
+/** Placeholder in paths for the id of a cancelled job of the caller. */
 const JOB = "JOB";
 
 type Server = Awaited<ReturnType<typeof serve>>;
@@ -68,7 +68,7 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
     limits: { ...ample, ...limits },
   });
   const callers = new Callers([keyWith({})]);
-  // Held to openapi.yaml here, to the last byte.
+  // No validation in the server: `contract` checks the raw answers.
   const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
   const server = await serveStandIn(context, parts);
   const job = await newJob(server);
@@ -99,34 +99,34 @@ async function doneJob(server: Server): Promise<Job> {
   return job;
 }
 
-/** What is other about every request. */
+/** A change to every request of a situation. */
 interface Change {
   headers?: Record<string, string>;
-  /** Fields of the body that are added; of requests that have one. */
+  /** Fields added to the body, if a request has one. */
   fields?: object;
-  /** In place of the body. */
+  /** Replaces the body. */
   body?: string | Buffer;
   bytes?: string;
 }
 
 interface Situation extends Change {
   when: string;
-  /** Another server than the ordinary one. */
+  /** Options of a server of its own; without them, the ordinary server is used. */
   options?: StandInOptions;
-  /** Of the key. */
+  /** Limits of the key. */
   limits?: Partial<Limits>;
-  /** What comes to pass before the requests; gives what it holds of the key's limits for their time, or nothing. */
+  /** Runs before the requests. It may return a lease of the key's limits, which is settled after them. */
   before?: (server: Server) => unknown;
-  /** The operations that are asked, if not all. */
+  /** The operations to try. Default: all. */
   only?: string[];
-  /** What has been sent before with the same Idempotency-Key, to begin with. */
+  /** A request that is sent first, with the same Idempotency-Key. */
   earlier?: Change;
-  /** The errors, and which operations have them; the others answer with their first status. */
+  /** The expected errors, each with its operations. All other operations answer with their first documented status. */
   errors?: Partial<Record<ErrorCode, string[]>>;
 }
 
 const held = { hold: true, slots: 1 };
-/** The only slot is taken for good. */
+/** Takes the only slot for good. */
 const occupy = async (server: Server) => {
   const { length } = server.jobs;
   void server.ask(requestOf("POST /generate", {})).catch(() => {});
@@ -138,15 +138,15 @@ const broken = () => {
 
 const situations: Situation[] = [
   { when: "nothing is wrong" },
-  { when: "a stream is asked for", fields: { stream: true } },
-  { when: "the same was sent before", earlier: {} },
+  { when: "a stream is requested", fields: { stream: true } },
+  { when: "the same request was sent before", earlier: {} },
   { when: "a stream was sent before", fields: { stream: true }, earlier: { fields: { stream: true } } },
 
-  // What is wrong with the request.
+  // Errors of the request.
   { when: "there is no key", headers: { authorization: "" }, errors: { unauthorized: keyed } },
   { when: "the body is not UTF-8", body: Buffer.from([0xff]), errors: { unreadable_body: posts } },
   {
-    when: "the body is no HTTP",
+    when: "the body is not valid HTTP",
     headers: { "transfer-encoding": "chunked" },
     bytes: "x\r\n",
     only: posts,
@@ -169,7 +169,11 @@ const situations: Situation[] = [
     headers: { "content-encoding": "gzip" },
     errors: { unsupported_encoding: posts },
   },
-  { when: "something is expected", headers: { expect: "a miracle" }, errors: { expectation_failed: all } },
+  {
+    when: "there is an unknown Expect header",
+    headers: { expect: "a miracle" },
+    errors: { expectation_failed: all },
+  },
   {
     when: "the headers are too large",
     headers: { more: "x".repeat(20_480) },
@@ -195,7 +199,7 @@ const situations: Situation[] = [
     errors: { context_length_exceeded: openAi },
   },
   {
-    when: "another model is meant",
+    when: "another model is named",
     fields: { model: "other" },
     earlier: { fields: { model: "other" } },
     errors: {
@@ -208,7 +212,7 @@ const situations: Situation[] = [
     errors: { idempotency_conflict: posts },
   },
 
-  // What the key's limits have against it.
+  // Errors of the key's limits.
   {
     when: "the key's minute has no request left",
     limits: { requestsPerMinute: 1 },
@@ -228,19 +232,19 @@ const situations: Situation[] = [
     errors: { quota_used_up: generating },
   },
   {
-    when: "the key has as many requests as it may",
+    when: "the key's concurrent requests are used up",
     limits: { concurrentRequests: 1 },
     before: ({ caller }) => caller.admit({ tokens: 1 }),
     errors: { concurrency_limited: generating },
   },
   {
-    when: "the key never has so many tokens",
+    when: "the request exceeds the key's tokens for good",
     limits: { tokensPerDay: 1 },
     earlier: {},
     errors: { over_quota: [...generating, ...jobs] },
   },
 
-  // What the server has against it.
+  // Errors of the server's state.
   { when: "the model loads", options: { loading: true }, errors: { model_loading: generating } },
   {
     when: "the queue is full",
@@ -249,7 +253,7 @@ const situations: Situation[] = [
     errors: { queue_full: generating },
   },
   {
-    when: "the queue holds enough of the caller",
+    when: "the caller's share of the queue is full",
     options: { ...held, queue: { limitOfCaller: 0 } },
     before: occupy,
     errors: { caller_queue_full: generating },
@@ -261,7 +265,7 @@ const situations: Situation[] = [
     errors: { shutting_down: [...generating, ...jobs] },
   },
   {
-    when: "enough jobs wait",
+    when: "too many jobs wait",
     options: { config: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
     before: async (server) => void (await newJob(server)),
     errors: { jobs_full: jobs, deadline_exceeded: generating },
@@ -273,7 +277,7 @@ const situations: Situation[] = [
     errors: { store_full: posts },
   },
   {
-    when: "the store is gone",
+    when: "the store is closed",
     options: {},
     before: ({ assembly }) => assembly.close(),
     errors: { internal: jobs },
@@ -314,12 +318,12 @@ function statusOf(operation: string, code: ErrorCode | undefined): number {
   return isOpenAiPath(operation.split(" ")[1]!) ? openAiStatus(new PublicError(code)) : errors[code].status;
 }
 
-test("every operation of openapi.yaml is asked for", () => {
+test("every operation of openapi.yaml has a request", () => {
   assert.deepEqual(all.toSorted(), contract.operations.toSorted());
 });
 
 const named = ({ when, errors: expected = {} }: Situation) =>
-  `when ${when}: ${Object.keys(expected).join(", ") || "all is answered"}`;
+  `when ${when}: ${Object.keys(expected).join(", ") || "no error"}`;
 
 async function askAll(server: Server, situation: Situation): Promise<void> {
   const { when, limits = {}, before, earlier, only = all, errors: expected = {}, ...change } = situation;
@@ -347,7 +351,7 @@ test("an ordinary server", async (context) => {
 for (const situation of situations.filter(({ options }) => options))
   test(named(situation), async (context) => askAll(await serve(context, situation.options), situation));
 
-/** What is of one operation alone, or of none. */
+/** Answers of single operations, and of paths and methods without an operation (null). */
 const others: [
   operation: string | null,
   asked: Partial<Asked> & { path: string },
@@ -375,7 +379,7 @@ const others: [
     [
       ["POST /jobs", { ...requests["POST /v1/chat/completions"], max_tokens: 65 }, "context_length_exceeded"],
       ["POST /jobs", { ...requests["POST /v1/chat/completions"], model: "other" }, "model_not_found"],
-      // The second is the answer to the first.
+      // Sent twice with one Idempotency-Key: the second answer is a replay.
       ["POST /detokenize", { tokens: [100] }, "invalid_body"],
       ["POST /detokenize", { tokens: [100] }, "invalid_body"],
     ] as [string, object, ErrorCode][]
@@ -394,7 +398,7 @@ const others: [
   ]),
 ];
 
-test("what one operation alone answers, or what is none", async (context) => {
+test("answers of single operations, and of unknown paths and methods", async (context) => {
   const server = await serve(context);
   for (const [operation, asked, expected] of others) {
     const answer = await server.ask(asked);
@@ -409,7 +413,7 @@ test("what one operation alone answers, or what is none", async (context) => {
   }
 });
 
-test("a job that is done is there, and then removed", async (context) => {
+test("a done job can be read, and then removed", async (context) => {
   const server = await serve(context);
   const { id } = await doneJob(server);
   for (const [operation, status] of [
@@ -424,7 +428,7 @@ test("a job that is done is there, and then removed", async (context) => {
   }
 });
 
-test("a job that is done and whose store is gone can neither be told nor removed", async (context) => {
+test("if the store is closed, a done job can neither be read nor removed", async (context) => {
   const server = await serve(context);
   const { id } = await doneJob(server);
   await server.assembly.close();
@@ -432,7 +436,7 @@ test("a job that is done and whose store is gone can neither be told nor removed
     contract.hold(`${method} /jobs/{id}`, await server.ask({ method, path: `/jobs/${id}` }), "internal");
 });
 
-test("a job that took the server down too often says so", async (context) => {
+test("a job that was interrupted too often fails with job_interrupted", async (context) => {
   const server = await serve(context, { loading: true });
   const job = await newJob(server);
   for (let run = 0; run < 5; run++) server.assembly.parts.jobs.putBack(server.assembly.parts.jobs.next()!);
@@ -444,7 +448,7 @@ test("a job that took the server down too often says so", async (context) => {
   assert.equal(JSON.parse(answer.body).error.code, "job_interrupted");
 });
 
-test("what waits when a drain ends is told so, and where it stood", async (context) => {
+test("a request that waits when the drain ends gets draining, with its queue position", async (context) => {
   const server = await serve(context, held);
   await occupy(server);
   const waiting = ["POST /generate", "POST /v1/completions"].map(async (operation) => ({
@@ -460,7 +464,7 @@ test("what waits when a drain ends is told so, and where it stood", async (conte
   }
 });
 
-test("a stream tells its turn, its text and what goes wrong midway", async (context) => {
+test("a stream has its queue position, its text and an error midway", async (context) => {
   const server = await serve(context, held);
   for (const operation of generating) {
     await occupy(server);
@@ -477,7 +481,7 @@ test("a stream tells its turn, its text and what goes wrong midway", async (cont
   }
 });
 
-test("what is no operation's has an X-Request-Id, too", async (context) => {
+test("answers that belong to no operation have an X-Request-Id too", async (context) => {
   const { ask, port } = await serve(context);
   for (const [method, path, status] of [
     ["HEAD", "/generate", 405],
@@ -495,7 +499,7 @@ test("what is no operation's has an X-Request-Id, too", async (context) => {
   assert.match(await text(socket), /^HTTP\/1\.1 400 .*\r\nX-Request-Id: [0-9a-f-]{36}\r\n/s);
 });
 
-// The last: it tells what of openapi.yaml none of the others has brought about.
-test("nothing is documented that no answer shows", () => {
+// Must stay the last test: it needs the answers of all others.
+test("everything documented was shown by some answer", () => {
   assert.deepEqual(contract.unshown, []);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Job, serve } from "./fixtures/jobs.js";
 
-test("every POST takes an Idempotency-Key, and says what may come of it", async (context) => {
+test("every POST in openapi.yaml documents Idempotency-Key and its errors", async (context) => {
   const { document } = await serve(context);
   for (const [path, operations] of Object.entries(document.paths)) {
     const post = operations.post as
@@ -24,7 +24,7 @@ for (const [path, body] of [
   ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5 }],
   ["/v1/completions", { model: "stand-in", prompt: "x", max_tokens: 5, stream: true }],
 ] as const) {
-  test(`fifty POSTs to ${path}${"stream" in body ? " as streams" : ""} at once with one key are one generation`, async (context) => {
+  test(`fifty simultaneous POSTs to ${path}${"stream" in body ? " as streams" : ""} with one key are one generation`, async (context) => {
     const { ask, jobs, until } = await serve(context);
     const asking = fifty.map(() => ask("POST", path, body, { "idempotency-key": "5f0e" }));
     await until(() => jobs.length === 1);
@@ -40,7 +40,7 @@ for (const [path, body] of [
   });
 }
 
-test("fifty POSTs to /jobs at once with one key are one job", async (context) => {
+test("fifty simultaneous POSTs to /jobs with one key are one job", async (context) => {
   const { ask, json, jobs, until } = await serve(context);
   const asking = fifty.map(() => ask("POST", "/jobs", { prompt: "x" }, { "idempotency-key": "5f0e" }));
   const answers = await Promise.all(asking);
@@ -58,7 +58,7 @@ for (const key of ["", "with space", "x".repeat(256), "schlüssel"])
     assert.equal(await statusWithKey(port, key), 422);
   });
 
-/** `fetch` sends no such headers. */
+/** Sends a raw request, since `fetch` refuses such header values. */
 async function statusWithKey(port: number, key: string): Promise<number> {
   const { connect } = await import("node:net");
   const socket = connect(port, "127.0.0.1");

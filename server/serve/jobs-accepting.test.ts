@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Job, serve } from "./fixtures/jobs.js";
 
-test("what a body lacks is refused as its endpoint refuses it, and no job is made", async (context) => {
+test("an invalid body is refused as by its endpoint, and no job is made", async (context) => {
   const { ask, json, jobs } = await serve(context, { maxTokens: 100 });
   for (const body of [
     {},
@@ -35,14 +35,14 @@ test("what a body lacks is refused as its endpoint refuses it, and no job is mad
   assert.equal(jobs.length, 0);
 });
 
-test("numbers written as texts are taken where the endpoint takes them", async (context) => {
+test("numbers written as texts are accepted where the endpoint accepts them", async (context) => {
   const { create, jobs, until } = await serve(context);
   await create({ prompt: "x", max_tokens: "5" });
   await until(() => jobs.length === 1);
   assert.equal(jobs[0]!.task.maxTokens, 5);
 });
 
-test("callbacks to addresses inside are refused when the job is made", async (context) => {
+test("callbacks to private addresses are refused when the job is made", async (context) => {
   const callbackSecret = `whsec_${Buffer.alloc(32).toString("base64")}`;
   const { ask, create } = await serve(context, { config: { callbackSecret } });
   const post = async (callback_url: string) =>
@@ -58,7 +58,7 @@ test("callbacks to addresses inside are refused when the job is made", async (co
   });
 });
 
-test("too many jobs, a full store and a server that stops refuse with their reasons", async (context) => {
+test("too many jobs, a full store and a draining server each have their own error", async (context) => {
   const reasonOf = async (server: Awaited<ReturnType<typeof serve>>, status: number) => {
     const response = await server.ask("POST", "/jobs", { prompt: "x" });
     assert.equal(response.status, status);

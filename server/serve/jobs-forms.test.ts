@@ -6,7 +6,7 @@ import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
 import { serve } from "./fixtures/jobs.js";
 
-/** Forms of which each is compiled when the test says so, from the second check of it on. */
+/** Forms whose first check succeeds at once; each later one waits until the test releases it. */
 function heldForms() {
   const held: (() => void)[] = [];
   let checks = 0;
@@ -14,14 +14,14 @@ function heldForms() {
     new Promise<CompiledForm>((resolve, reject) => {
       const form = { id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) };
       signal?.addEventListener("abort", () => reject(signal.reason));
-      // The first check is that of the job that is to be accepted.
+      // The first check is part of accepting the job.
       if (++checks === 1) resolve(form);
       else held.push(() => resolve(form));
     });
   return { held, forms: { check } };
 }
 
-test("a caller's jobs start in their order, though the first waits for its form and keeps no other caller's waiting", async (context) => {
+test("a caller's jobs start in order even if the first waits for its form; other callers' jobs don't wait for it", async (context) => {
   const { held, forms } = heldForms();
   const key = (name: string) => ({ name, hash: hashKey(name), priority: 0, limits: unlimited });
   const callers = new Callers([key("anna"), key("ben")]);
@@ -38,7 +38,7 @@ test("a caller's jobs start in their order, though the first waits for its form 
   assert.deepEqual(begun(), ["c", "a", "b"]);
 });
 
-test("a job is cancelled while its form is compiled, and the caller's next one starts", async (context) => {
+test("a job can be cancelled while its form is compiled, and the caller's next one starts", async (context) => {
   const { held, forms } = heldForms();
   const { ask, get, create, jobs, until } = await serve(context, { forms });
   const { id } = await create({ prompt: "a", regex: "a" });
@@ -50,7 +50,7 @@ test("a job is cancelled while its form is compiled, and the caller's next one s
   assert.equal((await get(id)).state, "cancelled");
 });
 
-test("a job whose form nobody can be held to is refused, and while it is checked it has a place", async (context) => {
+test("a job with an impossible form is refused, and has a place while it is checked", async (context) => {
   let refuse: (() => void) | null = null;
   const check = () =>
     new Promise<never>((_, reject) => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { WorkerLost } from "../pool/pool.js";
 import { type Job, serve } from "./fixtures/jobs.js";
 
-test("a job is accepted, waits, runs, and is done with what its endpoint would have answered", async (context) => {
+test("a job is accepted, waits, runs, and ends with the answer of its endpoint", async (context) => {
   const { ask, json, create, get, followed, jobs, until } = await serve(context, { slots: 1 });
   const ahead = await create({ prompt: "안녕", max_tokens: 3 });
   await until(() => jobs.length === 1);
@@ -43,7 +43,7 @@ test("a job is accepted, waits, runs, and is done with what its endpoint would h
   assert.deepEqual(done.result, { ...answer, id });
 });
 
-test("a job with messages is one of /v1/chat/completions, and is done with its answer", async (context) => {
+test("a job with messages is for /v1/chat/completions, and ends with its answer", async (context) => {
   const { ask, json, create, get, followed, jobs, until } = await serve(context);
   const body = { model: "stand-in", messages: [{ role: "user", content: "안녕" }], max_tokens: 3, seed: 7 };
   const { id, endpoint } = await create(body);
@@ -87,7 +87,7 @@ test("a seed is fixed when the job is accepted, so that a second run gives the s
   assert.ok(Number.isSafeInteger(result?.seed));
 });
 
-test("a job that takes the worker down again and again fails", async (context) => {
+test("a job that kills its worker again and again fails", async (context) => {
   const { create, jobs, until, followed } = await serve(context, { slots: 1 });
   const { id } = await create({ prompt: "x" });
   await until(() => jobs.length === 1);
@@ -106,7 +106,7 @@ test("a job that takes the worker down again and again fails", async (context) =
   assert.equal(jobs.length, 5);
 });
 
-test("DELETE cancels what waits or runs, again and again, and removes what is done", async (context) => {
+test("DELETE cancels waiting and running jobs, can be repeated, and removes done jobs", async (context) => {
   const { ask, json, create, jobs, until, followed, get } = await serve(context, { slots: 1 });
   const running = await create({ prompt: "x" });
   const queued = await create({ prompt: "y" });
@@ -126,10 +126,10 @@ test("DELETE cancels what waits or runs, again and again, and removes what is do
   await end;
   assert.equal((await ask("DELETE", `/jobs/${done.id}`)).status, 204);
   for (const method of ["GET", "DELETE"]) assert.equal((await ask(method, `/jobs/${done.id}`)).status, 404);
-  assert.equal(jobs.length, 2, "what was cancelled did not start");
+  assert.equal(jobs.length, 2, "the cancelled job did not start");
 });
 
-test("what a worker has still to say of a job that is over, or runs anew, is nothing to it", async (context) => {
+test("late messages about a job that is over, or runs again, are dropped", async (context) => {
   const { ask, create, jobs, until, get, assembly } = await serve(context, { slots: 1 });
   const [over, anew] = [await create({ prompt: "x" }), await create({ prompt: "y" })];
   await until(() => jobs.length === 1);

@@ -5,7 +5,7 @@ import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
 import { type Job, serve } from "./fixtures/jobs.js";
 
-test("jobs belong to their callers, and nobody else finds them", async (context) => {
+test("only a job's own caller finds it", async (context) => {
   const key = (name: string) => ({ name, hash: hashKey(`key of ${name}`), priority: 0, limits: unlimited });
   const { ask, json, create } = await serve(context, { callers: new Callers([key("anna"), key("ben")]) });
   const [anna, ben] = [{ "x-api-key": "key of anna" }, { "x-api-key": "key of ben" }];
@@ -25,7 +25,7 @@ test("jobs belong to their callers, and nobody else finds them", async (context)
   assert.equal((await ask("GET", `/jobs/${id}`, undefined, anna)).status, 200);
 });
 
-test("jobs are listed in pages, the newest first, by state, endpoint and time", async (context) => {
+test("jobs are listed in pages, newest first, by state, endpoint and time", async (context) => {
   const { ask, json, create, jobs, until } = await serve(context, { slots: 1 });
   const ids: string[] = [];
   for (let n = 0; n < 5; n++)
@@ -51,7 +51,7 @@ test("jobs are listed in pages, the newest first, by state, endpoint and time", 
     assert.equal((await ask("GET", `/jobs?${query}`)).status, 422, query);
 });
 
-test("a job's events are what openapi.yaml says, and can be asked for again from each", async (context) => {
+test("a job's events match openapi.yaml, and the stream can be resumed after each", async (context) => {
   const { ask, create, jobs, until, document } = await serve(context);
   const { id } = await create({ prompt: "x", max_tokens: 6, n: 2 });
   await until(() => jobs.length === 2);

@@ -1,6 +1,6 @@
 /*
- * End to end: a server with jobs in all states is killed, and the next one on its data folder goes on as if nothing had
- * been. JAI_TEST_JOBS sets how many jobs there are.
+ * End to end: a server with jobs in all states is killed, and the next one on its data folder continues as if nothing
+ * had happened. JAI_TEST_JOBS sets the number of jobs.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -35,7 +35,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The `index`-th body: every third with a seed of its own, every seventh with two texts, every tenth fails. */
+/** The `index`-th body: every third has a seed, every seventh asks for two texts, every tenth fails. */
 function bodyOf(index: number): Record<string, unknown> {
   const random = (salt: number, position = 0) => uniform([index, salt], position);
   const length = 1 + Math.floor(random(1) * 40);
@@ -88,7 +88,7 @@ function clientOf(server: ServerProcess) {
       }
       return all;
     },
-    /** Reads a job's events to their end, or to that of the server. */
+    /** Reads a job's events until they end, or the server does. */
     follow: async (id: string, lastId: string) => {
       let text = "";
       let last = lastId;
@@ -116,13 +116,13 @@ function clientOf(server: ServerProcess) {
   };
 }
 
-/** What is promised of a result: all but its id, and how much of the prompt a cache held. */
+/** The reproducible part of a result: all but its id and the cached tokens. */
 function promised({ result }: Job) {
   const { id: _id, usage, ...rest } = result!;
   return { ...rest, usage: { ...usage, prompt_tokens_details: {} } };
 }
 
-test(`of ${COUNT} jobs in all states a kill loses none and doubles none, and their texts are those of a server that was left alone`, async () => {
+test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their texts are those of an undisturbed server`, async () => {
   const finals = new Map<string, number>();
   const receiver = createServer(async (req, res) => {
     let body = "";
@@ -149,7 +149,7 @@ test(`of ${COUNT} jobs in all states a kill loses none and doubles none, and the
   const cancelled = ids.filter((_, index) => index % 8 === 7);
   await Promise.all(cancelled.map((id) => client.cancel(id)));
 
-  // A long one, followed across the kills.
+  // A long job, followed across the kills.
   const long = { prompt: "길게", max_tokens: 600, ignore_eos: true, seed: 5, priority: 10 };
   const { id: followedId } = await client.create(long, "long");
   let text = "";
@@ -175,11 +175,11 @@ test(`of ${COUNT} jobs in all states a kill loses none and doubles none, and the
     assert.deepEqual([...now.keys()].sort(), [...ids, followedId].sort(), "lost or doubled");
     for (const { id, state, attempts: before, ended_at } of ended) {
       const { state: nowState, attempts: nowBefore, ended_at: nowEnded } = now.get(id)!;
-      assert.deepEqual([nowState, nowBefore, nowEnded], [state, before, ended_at], "what has ended stays so");
+      assert.deepEqual([nowState, nowBefore, nowEnded], [state, before, ended_at], "ended jobs stay ended");
     }
   }
 
-  // A client that doesn't know whether its POST arrived before the kill sends it again.
+  // Clients that don't know whether a POST arrived before the kill send it again.
   const again = await Promise.all(bodies.map((body, index) => client.create(body, `key-${index}`)));
   assert.deepEqual(
     again.map(({ id }) => id),
@@ -226,7 +226,7 @@ test(`of ${COUNT} jobs in all states a kill loses none and doubles none, and the
   await alone.stop();
 });
 
-test("a second server on the same data folder says so and ends, and the first goes on", async () => {
+test("a second server on the same data folder exits with an error, and the first goes on", async () => {
   const first = await start("shared");
   const data = join(folder, "shared");
   const second = await ServerProcess.start(["--model", model, "--data-dir", data]);
@@ -241,7 +241,7 @@ test("a second server on the same data folder says so and ends, and the first go
   assert.equal((await first.stop()).code, 0);
 });
 
-test("a data folder that can't be one is an error in one line", async () => {
+test("an unusable data folder is reported in one line", async () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   const { code, output } = await (await ServerProcess.start(["--model", model, "--data-dir", file])).exit;
@@ -258,7 +258,7 @@ async function freePort(): Promise<string> {
   return String(port);
 }
 
-/** A server whose jobs are where they are by default, below this state folder. */
+/** Starts a server with the default data folder, below this state folder. */
 const startAt = (port: string, state: string, script?: string) =>
   ServerProcess.ready(
     model,
@@ -266,12 +266,12 @@ const startAt = (port: string, state: string, script?: string) =>
     script,
   );
 
-test("an upgrade takes the jobs along that wait in the package's own folder, and they run", async () => {
+test("an upgrade moves waiting jobs out of the package's folder, and they run", async () => {
   const installed = join(folder, "installed");
   const script = copyPackage(installed);
   const state = join(folder, "upgraded");
   const old = await start("installed/data", { JAI_CONCURRENCY: "1" });
-  // Longer than all that follows takes.
+  // Runs longer than the rest of this test.
   const endless = { prompt: "x", max_tokens: 4000, ignore_eos: true, n: 8 };
   const running = await clientOf(old).create(endless, "running");
   const waiting = await clientOf(old).create(
@@ -312,7 +312,7 @@ test("an upgrade takes the jobs along that wait in the package's own folder, and
   await upgraded.stop();
 });
 
-test("two servers of one user have their own jobs, and each finds them again", async () => {
+test("two servers of one user have separate jobs, and each finds its own again", async () => {
   const state = join(folder, "two");
   const ports = [await freePort(), await freePort()];
   const servers = await Promise.all(ports.map((port) => startAt(port, state)));
@@ -343,7 +343,7 @@ test("two servers of one user have their own jobs, and each finds them again", a
   await again.stop();
 });
 
-test("on any free port jobs are kept for as long as they are there, and a stop says where they are left", async () => {
+test("with port 0 the data folder is removed on a stop if it has no jobs, else the log says where it is", async () => {
   const first = await ServerProcess.ready(model, { JAI_DATA_DIR: "", TMPDIR: folder });
   const [, path] = /port 0: jobs are kept in (\S+),/.exec(first.output)!;
   assert.ok(existsSync(path!));

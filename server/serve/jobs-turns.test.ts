@@ -4,7 +4,7 @@ import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
 import { serve } from "./fixtures/jobs.js";
 
-test("a caller who has used what is theirs for now keeps nobody else's jobs waiting", async (context) => {
+test("a caller who has reached a limit does not delay other callers' jobs", async (context) => {
   const key = (name: string, concurrentRequests: number | null) => ({
     ...{ name, hash: hashKey(name), priority: 0 },
     limits: { ...unlimited, concurrentRequests },
@@ -21,10 +21,10 @@ test("a caller who has used what is theirs for now keeps nobody else's jobs wait
     await until(() => jobs.length === maxTokens + 2);
     assert.equal(jobs.at(-1)!.task.maxTokens, maxTokens + 1);
   }
-  assert.equal(callers.named("anna")!.ledger.total.refused, 0, "they were put off, not refused");
+  assert.equal(callers.named("anna")!.ledger.total.refused, 0, "the jobs were put off, not refused");
 });
 
-test("the job of a key that is gone fails", async (context) => {
+test("a job whose key was removed fails", async (context) => {
   const anna = { name: "anna", hash: hashKey("anna"), priority: 0, limits: unlimited };
   const callers = new Callers([anna]);
   const { create, queue, assembly } = await serve(context, { callers, loading: true });
@@ -38,11 +38,11 @@ test("the job of a key that is gone fails", async (context) => {
   assert.deepEqual([job.state, job.failure?.code], ["failed", "unauthorized"]);
 });
 
-test("jobs leave requests the slots: they fill what is free, and wait while requests do", async (context) => {
+test("jobs only fill free slots, and wait while requests wait", async (context) => {
   const { ask, create, jobs, until, queue, assembly } = await serve(context, { slots: 2, limit: 8 });
   for (let n = 0; n < 6; n++) await create({ prompt: "job", max_tokens: 1 });
   await until(() => jobs.length === 2);
-  assert.equal(queue.waiting, 0, "the others wait in the store");
+  assert.equal(queue.waiting, 0, "the other jobs wait in the store");
   const requests = Array.from({ length: 3 }, () =>
     ask("POST", "/generate", { prompt: "request", max_tokens: 2 }),
   );
@@ -63,7 +63,7 @@ test("jobs leave requests the slots: they fill what is free, and wait while requ
   assert.equal(assembly.parts.jobs.line.size, 0);
 });
 
-test("jobs are taken while the model loads, and run when it is there", async (context) => {
+test("jobs are accepted while the model loads, and run once it is loaded", async (context) => {
   const { create, jobs, until, queue, assembly, get } = await serve(context, { loading: true });
   const { id } = await create({ prompt: "x" });
   assert.equal((await get(id)).state, "queued");
@@ -72,7 +72,7 @@ test("jobs are taken while the model loads, and run when it is there", async (co
   await until(() => jobs.length === 1);
 });
 
-test("at the end of a drain jobs wait for the next start, and have not failed", async (context) => {
+test("at the end of a drain jobs wait for the next start, and don't fail", async (context) => {
   const { create, jobs, until, queue, get } = await serve(context, { slots: 1 });
   const { id } = await create({ prompt: "x" });
   await until(() => jobs.length === 1);

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import type { Config } from "../settings/config.js";
 
-/** Resolves to the server's address. @throws an error whose one line says why it can't listen there */
+/** Resolves to the server's URL. @throws an error with a one-line message if it can't listen */
 export async function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {
   const name = (at: number) => `${isIPv6(host) ? `[${host}]` : host}:${at}`;
   server.listen(port, host);

@@ -5,7 +5,7 @@ import { GenerationFailed } from "../pool/pool.js";
 
 const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
 
-test("a refusal's line says what the client was told", async (context) => {
+test("a refusal's log line has the client's error", async (context) => {
   const { url, post, lines, queue } = await serveStandIn(context, { maxTokens: 9 });
   const told = async (answer: Promise<Response>) => {
     const response = await answer;
@@ -34,7 +34,7 @@ test("a refusal's line says what the client was told", async (context) => {
   );
 });
 
-test("a refusal's line is one line and bounded, whatever was asked for", async (context) => {
+test("a refusal's log entry is one bounded line, whatever the request", async (context) => {
   const { url, post, lines } = await serveStandIn(context);
   const name = "\n\u001b[2J\u2028\u202e".repeat(1000);
   await post("/v1/completions", { prompt: "x", model: name });
@@ -48,7 +48,7 @@ test("a refusal's line is one line and bounded, whatever was asked for", async (
   }
 });
 
-test("a job's lines quote its prompt when it comes, and say why it failed", async (context) => {
+test("a job's log lines quote its prompt when it is accepted, and say why it failed", async (context) => {
   const { post, jobs, until, lines } = await serveStandIn(context, { hold: true });
   await post("/jobs", { prompt: "a job's prompt" });
   await until(() => jobs.length === 1);
@@ -74,14 +74,14 @@ for (const [path, body, told] of [
   ["/jobs", { prompt: "x", callbackurl: "x" }, "no field callbackurl; did you mean callback_url?"],
   ["/jobs", { prompt: "x", max_tokesn: 1 }, "no field max_tokesn; did you mean max_tokens?"],
 ] as const)
-  test(`${path} answers as ever, and the log warns: ${told}`, async (context) => {
+  test(`${path} answers as usual, and the log warns: ${told}`, async (context) => {
     const { post, lines } = await serveStandIn(context);
     const response = await post(path, body);
     assert.ok(response.ok);
     assert.equal(lines[0], `${response.headers.get("x-request-id")} - POST ${path}: ${told}`);
   });
 
-test("fields that are no slips, and any number of hostile ones, cost no line or a short one", async (context) => {
+test("fields that aren't misspelled cause no warning, and many hostile ones only a short one", async (context) => {
   const { post, lines } = await serveStandIn(context);
   await post("/generate", {
     prompt: "x",
@@ -105,7 +105,7 @@ test("fields that are no slips, and any number of hostile ones, cost no line or 
 
 const secret = "geheim";
 
-test("with prompts hidden no line quotes anything of a body", async (context) => {
+test("with prompts hidden, no log line quotes anything of a body", async (context) => {
   const { post, lines } = await serveStandIn(context, { hidesPrompts: true });
   const schema = { [secret]: 1, not: {} };
   for (const path of ["/generate", "/v1/completions", "/v1/chat/completions", "/jobs", "/tokenize"])
@@ -136,7 +136,7 @@ test("with prompts hidden no line quotes anything of a body", async (context) =>
     );
 });
 
-test("with prompts hidden an error in the server is told by its name and place", async (context) => {
+test("with prompts hidden, an internal error's log line has its name and stack without the message", async (context) => {
   const { post, jobs, until, lines } = await serveStandIn(context, { hold: true, hidesPrompts: true });
   for (const error of [new GenerationFailed(secret), new TypeError(`${secret}\n    at ${secret}`)]) {
     const before = jobs.length;

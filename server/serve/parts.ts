@@ -30,10 +30,10 @@ export type AssemblyConfig = Pick<
   | "callbackPrivate"
 >;
 
-/** The parts that everything else is built on. */
+/** The parts from which the others are made. */
 export interface AssemblyBase {
   config: AssemblyConfig;
-  /** Folder of jobs and answers. */
+  /** Path of the data folder. */
   dataDir: string;
   model: OpenAiModel;
   plan: HealthParts["plan"];
@@ -43,9 +43,9 @@ export interface AssemblyBase {
   callers: Callers;
   log: Log;
   streams?: EventStreamOptions;
-  /** openapi.yaml with this server's limits, where a test has read it already. */
+  /** openapi.yaml with this server's limits, if a test has already read it. */
   document?: Document;
-  /** Holds every response to openapi.yaml; for tests. */
+  /** Validate every response against openapi.yaml; for tests. */
   validateResponses?: boolean;
 }
 
@@ -58,6 +58,6 @@ export interface AssemblyParts extends AssemblyBase {
   dispatcher: Dispatcher;
   documents: JobDocuments;
   idempotency: Idempotency;
-  /** Which addresses callbacks may go to; null without a secret to sign them. */
+  /** Which addresses callbacks may go to; null if there are no callbacks, for lack of a secret. */
   callbackAddresses: PrivateAddresses | null;
 }

@@ -6,7 +6,7 @@ import { VirtualClock } from "../queue/fixtures/virtual-clock.js";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("a caller with as many requests as one may have gets 429 and when to come back", async (context) => {
+test("a caller whose share of the queue is full gets 429 with Retry-After", async (context) => {
   const { post, jobs, until } = await serveStandIn(context, {
     hold: true,
     slots: 1,
@@ -29,7 +29,7 @@ for (const [deadline, seconds, what] of [
   ["firstToken", 3, "the first token"],
   ["total", 0.5, "the whole answer"],
 ] as const) {
-  test(`a ${deadline} deadline that passes is a 504 that names it, to a stream an error event`, async (context) => {
+  test(`a passed ${deadline} deadline is a 504 that names it, in a stream an error event`, async (context) => {
     const clock = new VirtualClock();
     const { post, jobs, queue, until, document } = await serveStandIn(context, {
       hold: true,
@@ -53,7 +53,7 @@ for (const [deadline, seconds, what] of [
   });
 }
 
-test("a prompt with more tokens than the queue ever takes is an invalid body", async (context) => {
+test("a prompt with more tokens than the queue can hold is an invalid body", async (context) => {
   const { post } = await serveStandIn(context, { queue: { promptTokens: 5 } });
   const response = await post("/generate", { prompt: "twelve chars" });
   assert.equal(response.status, 422);

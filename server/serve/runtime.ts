@@ -11,7 +11,7 @@ import { Queue } from "../queue/queue.js";
 import { type Config, expectation } from "../settings/config.js";
 import { settlesWithin } from "./settles-within.js";
 
-/** How long a stop waits for what should take no time: a worker's next step, the last bytes to a client. */
+/** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
 export const LAST_MS = 2000;
 
 export type RuntimeConfig = Pick<
@@ -34,19 +34,19 @@ export type RuntimeConfig = Pick<
 
 export interface RuntimeOptions {
   config: RuntimeConfig;
-  /** Whether callers have keys, and so are told apart. */
+  /** Whether keys are set, which tell callers apart. */
   keyed: boolean;
   log: Log;
 }
 
 interface RuntimeEvents {
-  /** A slot may have become free; the queue has heard of it already. */
+  /** A slot may have become free, and the queue has already used it if it could. */
   free: [];
-  /** No worker can be had any more. Told once. */
+  /** Workers can't be started any more. Emitted once. */
   down: [reason: string];
 }
 
-/** A model on this machine: its folder, the plan, the queue, and the threads that compile forms and generate. */
+/** A model on this machine: its folder, plan and queue, and the threads that compile forms and generate. */
 export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly model: ModelFolder;
   readonly plan: Plan;
@@ -103,7 +103,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     return this.#selfTest;
   }
 
-  /** Starts the workers, once. Resolves when all have loaded the model; rejects with the reason of the first that can't. */
+  /** Starts the workers; call it once. Resolves when all have loaded the model; rejects with the first one's error. */
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
@@ -137,20 +137,20 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   }
 
   /**
-   * Admits nothing more, and finishes what is admitted. What is not finished in time is cancelled.
-   * @param seconds without it there is no end to that time
+   * Refuses new requests and finishes the admitted ones. Those that take too long are cancelled.
+   * @param seconds time limit; default none
    */
   async drain(seconds?: number): Promise<void> {
     const { queue } = this;
     const drained = queue.drain();
     if (seconds === undefined) return drained;
     if (await settlesWithin(seconds * 1000, drained)) return;
-    this.#log.warn(`${queue.waiting + queue.running} requests are not finished in time, and are cancelled`);
+    this.#log.warn(`${queue.waiting + queue.running} requests did not finish in time and are cancelled`);
     queue.clear();
     await settlesWithin(LAST_MS, drained);
   }
 
-  /** Ends the threads, and with them whatever they still run. */
+  /** Ends the threads, and with them all that they still run. */
   async close(): Promise<void> {
     await Promise.all([this.#pool?.close(), this.forms.close()]);
   }
@@ -158,7 +158,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   #run(task: Task): RunningTask {
     if (this.#pool === null) throw new Error("expected a task only while there is capacity");
     const run = this.#pool.run(task);
-    // The queue hears of a free slot first.
+    // Emit later, so that the queue can use the free slot first.
     const free = () => setImmediate(() => this.emit("free"));
     run.outcome.then(free, free);
     return run;
@@ -167,11 +167,11 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
 function queueBounds(config: RuntimeConfig, { concurrency }: Plan, model: ModelFolder, keys: boolean) {
   const { queueLimit: limit, queueLimitCaller, queueTokens, maxPromptChars } = config;
-  // The longest prompt has to fit by itself, though a character may be a token for each of its four bytes.
+  // The longest prompt alone must fit: a character has up to four bytes, and each may be a token.
   const whole = Math.max((concurrency + limit) * model.config.n_positions, 4 * maxPromptChars);
   return {
     limit,
-    // Where there are several callers, one alone must not fill the queue.
+    // With several callers, a single one must not fill the queue.
     limitOfCaller:
       queueLimitCaller === "auto" ? Math.ceil(limit / (keys ? 2 : 1)) : Math.min(queueLimitCaller, limit),
     promptTokens: queueTokens === "auto" ? whole : queueTokens,
@@ -188,7 +188,7 @@ function resolveStride({ contextStride }: RuntimeConfig, { config: { n_positions
   );
 }
 
-/** Logs what is run, and how. */
+/** Logs the model and the plan. */
 export function describe({ model: { config: model, dir }, plan }: Runtime, log: Log): void {
   log.info(
     `model ${model.name}: ${model.precision}, context ${model.n_positions}, vocabulary ${model.vocab_size}, from ${dir}`,

@@ -1,4 +1,4 @@
-// What a server says of a model folder whose numbers this machine can't reproduce.
+// How a server reacts if this machine can't reproduce the numbers in a model folder's self-test.
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -36,14 +36,14 @@ async function served(dir: string): Promise<{ selfTest: SelfTestResult; output: 
   return { selfTest: (JSON.parse(text) as { self_test: SelfTestResult }).self_test, output };
 }
 
-test("a model whose numbers are right passes, in the log and in /health", async () => {
+test("a model with the right numbers passes, in the log and in /health", async () => {
   const { selfTest, output } = await served(right);
   assert.equal(selfTest.verdict, "passed");
   assert.ok(output.includes(` - INFO - ${selfTest.message}\n`), output);
 });
 
-test("int8 numbers that are off are warned of in one line, and served", async () => {
-  // Every other logit is further from what this machine computes than where the model was imported.
+test("an int8 model with wrong numbers gets a warning in one line, and is served", async () => {
+  // Every other logit differs from this machine's by more than int8 explains.
   const dir = withSelfTest("off", (test) => ({
     ...test,
     logits: test.logits.map((x, i) => x + (i % 2) * 2),
@@ -53,13 +53,13 @@ test("int8 numbers that are off are warned of in one line, and served", async ()
   assert.ok(output.includes(` - WARNING - ${selfTest.message}\n`), output);
 });
 
-test("a folder without a self-test is warned of, and served", async () => {
+test("a folder without a self-test gets a warning, and is served", async () => {
   const { selfTest, output } = await served(withSelfTest("absent", () => null));
   assert.equal(selfTest.verdict, "absent");
   assert.ok(output.includes(` - WARNING - ${selfTest.message}\n`), output);
 });
 
-test("a graph of another model ends the start with one line", async () => {
+test("another model's graph stops the start with one line", async () => {
   const dir = join(folder, "wrong");
   await writeFixtureModel(dir, "int8", randomWeights(undefined, 2));
   cpSync(join(right, SELF_TEST_FILE), join(dir, SELF_TEST_FILE));

@@ -1,6 +1,6 @@
 /*
- * End to end: `jai serve` in a process of its own, asked over HTTP. The model is tiny and random, so its text is noise;
- * that it is the right noise is what these tests hold.
+ * End to end: `jai serve` in a process of its own, over HTTP. The model is tiny and random, so its text is noise; the
+ * tests check that it is always the same noise.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -38,11 +38,11 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** How many requests at once. */
+/** Number of simultaneous requests. */
 const MANY = randomCases(24, 64);
 const CHARACTERS = [..."서울에서 개발자 채용 있어? abc [ANSWER]\n👩‍💻é"];
 
-/** The `index`-th of a fixed set of requests, of all kinds. */
+/** The `index`-th of a fixed set of varied requests. */
 function requestOf(index: number) {
   const random = (salt: number) => uniform([index, salt], 0);
   const length = 1 + Math.floor(random(1) * (index % 5 === 0 ? 120 : 40));
@@ -68,18 +68,18 @@ async function generate(server: ServerProcess, index: number, signal?: AbortSign
   return promised(JSON.parse(text) as Generation);
 }
 
-/** Of an answer, what doesn't depend on what ran before; how much of the prompt came from the cache does. */
+/** The reproducible part of an answer. The cached tokens aren't: they depend on earlier requests. */
 function promised({ generated, full_text, finish_reason, usage }: Generation): Generation {
   const { prompt_tokens, completion_tokens } = usage;
   return { generated, full_text, finish_reason, usage: { prompt_tokens, completion_tokens } };
 }
 
 interface Streamed {
-  /** Of all deltas together. */
+  /** Text of all deltas. */
   text: string;
   tokens: number;
   deltas: number;
-  /** The names of the events, each run of the same one once. */
+  /** Names of the events; repeated ones count once. */
   names: string[];
   last: { event: string; data: unknown };
 }
@@ -118,7 +118,7 @@ async function queueOf(server: ServerProcess): Promise<Health["queue"]> {
   return (JSON.parse(text) as Health).queue;
 }
 
-/** Asks until the server says so; bounded by the test's own time. */
+/** Polls until the condition holds; the test's own timeout bounds it. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -127,7 +127,7 @@ for (const precision of ["fp32", "int8"] as const) {
   describe(`a server of an ${precision} model`, () => {
     let server: ServerProcess;
     before(async () => {
-      // Two workers on any machine: which of them runs a request, and beside what, must not show in its text.
+      // Two workers on any machine: the text must not depend on the worker, or on the other requests of a batch.
       server = await ServerProcess.ready(model(precision), {
         JAI_WORKERS: "2",
         JAI_CONCURRENCY: "9",
@@ -136,13 +136,13 @@ for (const precision of ["fp32", "int8"] as const) {
     });
     after(() => server.stop());
 
-    it("runs as many at once as are set, though they are no multiple of its workers", async () => {
+    it("has the set concurrency, even if it is no multiple of the workers", async () => {
       const { text } = await server.request("GET", "/health");
       const { workers, concurrency } = JSON.parse(text) as { workers: number; concurrency: number };
       assert.deepEqual([workers, concurrency], [2, 9]);
     });
 
-    it("finds what the cache holds of a prompt that comes again, whichever worker has it", async () => {
+    it("uses the cache for a repeated prompt, whichever worker has it", async () => {
       for (const first of ["a", "b", "c", "d"]) {
         const body = { prompt: `${first}${"bcdefgh".repeat(8)}`, max_tokens: 4, seed: 1 };
         const ask = async () => {
@@ -152,14 +152,14 @@ for (const precision of ["fp32", "int8"] as const) {
             usage: { prompt_tokens_details: { cached_tokens: number } };
           };
         };
-        // At once, so that either worker gets one; the second time each goes where one has been.
+        // Two at once, so that each worker gets one. The second time, each request must go to the same worker.
         await Promise.all([ask(), generate(server, 1)]);
         const again = await Promise.all([ask(), generate(server, 2)]);
         assert.ok(again[0].usage.prompt_tokens_details.cached_tokens > 0);
       }
     });
 
-    it(`answers ${MANY} requests at once byte for byte as each alone, also while others come and go`, async () => {
+    it(`answers ${MANY} simultaneous requests byte for byte like each alone, even while others come and go`, async () => {
       const indices = Array.from({ length: MANY }, (_, index) => index);
       const alone: Generation[] = [];
       for (const index of indices) alone.push(await generate(server, index));
@@ -184,7 +184,7 @@ for (const precision of ["fp32", "int8"] as const) {
       );
     });
 
-    it(`streams ${MANY} answers at once as it gives them whole, to the byte and the token`, async () => {
+    it(`streams ${MANY} answers at once, equal to the whole ones to the byte and the token`, async () => {
       const bodies = Array.from({ length: MANY }, (_, index) => ({
         path: pathOf(index),
         body: requestOf(index),
@@ -194,7 +194,7 @@ for (const precision of ["fp32", "int8"] as const) {
         assert.equal(status, 200, text);
         return JSON.parse(text) as Generation & { id: string };
       };
-      // Every other is stopped in the middle of what it would write.
+      // A stop text ends every other answer in its middle.
       for (const [index, { generated }] of (await Promise.all(bodies.map(ask))).entries()) {
         const middle = generated.length >> 1;
         if (index % 2 === 0) bodies[index]!.body.stop = [generated.slice(middle, middle + 3) || "-", "채용"];
@@ -206,7 +206,7 @@ for (const precision of ["fp32", "int8"] as const) {
         assert.equal(text, expected.generated, `request ${index}`);
         assert.equal(tokens, expected.usage.completion_tokens, `request ${index}`);
         const done = last.data as { id: string; usage: { prompt_tokens_details: object } };
-        // What came from the cache depends on what ran before.
+        // The cached tokens depend on earlier requests.
         const usage = { ...expected.usage, prompt_tokens_details: done.usage.prompt_tokens_details };
         assert.deepEqual(last, { event: "done", data: { ...expected, usage, id: done.id } });
       }
@@ -214,21 +214,21 @@ for (const precision of ["fp32", "int8"] as const) {
         whole.filter(({ finish_reason }) => finish_reason === "stop").length > MANY / 4,
         "few stop strings",
       );
-      // The fixture's tokens are bytes, so each of these came in several.
+      // The fixture's tokens are bytes, so each of these characters took several tokens.
       const split = whole.filter(({ generated }) => /[\u0080-\ufffc]/.test(generated));
       assert.ok(split.length > MANY / 13, "few characters of several tokens");
     });
   });
 }
 
-/** Fewer requests are over before the memory has settled. */
+/** Memory is checked only from this many requests on: with fewer it has not settled. */
 const MEASURED_REQUESTS = 5000;
 const MOST_GROWTH_BYTES = 64 * 2 ** 20;
 
 describe("a server whose clients vanish", () => {
   const requests = Number(process.env.JAI_TEST_VANISHING ?? randomCases(120, 600));
 
-  it(`leaks no slot and answers the others rightly over ${requests} requests`, async () => {
+  it(`leaks no slot and answers the other clients correctly over ${requests} requests`, async () => {
     const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "8", JAI_QUEUE_LIMIT: "64" });
     const kinds = 40;
     const right: Generation[] = [];
@@ -263,7 +263,7 @@ describe("a server whose clients vanish", () => {
       const growth = middle(memory.slice(15)) - middle(memory.slice(8, 13));
       assert.ok(growth < MOST_GROWTH_BYTES, `${growth} bytes more in the last quarter than midway`);
     }
-    // Still as many slots as before: that many requests run at once.
+    // All slots are still there: that many requests run at once.
     const held = Array.from({ length: 8 }, () => {
       const leaving = new AbortController();
       const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
@@ -298,7 +298,7 @@ describe("a server that streams", () => {
   after(() => server.stop());
   const endless = { prompt: "질문", max_tokens: 4000, ignore_eos: true };
 
-  it("frees the slot of a stream that its client closes midway, and drops one that still waits", async () => {
+  it("frees the slot of a stream closed midway, and drops a closed one that still waits", async () => {
     const clients = Array.from({ length: 3 }, () => {
       const leaving = new AbortController();
       const events = { count: 0 };
@@ -321,7 +321,7 @@ describe("a server that streams", () => {
     assert.equal((await stream(server, "/chat", { prompt: "x", max_tokens: 5 })).last.event, "done");
   });
 
-  it("tells those that wait their place, before their text", async () => {
+  it("sends waiting streams their position before their text", async () => {
     const body = { ...endless, max_tokens: 100 };
     const streams = await Promise.all(Array.from({ length: 8 }, () => stream(server, "/generate", body)));
     const names = streams.map(({ names }) => names.join(" "));
@@ -329,7 +329,7 @@ describe("a server that streams", () => {
     assert.equal(names.filter((name) => name === "message done").length, 2);
   });
 
-  it("lets a client that reads nothing wait for nobody, and has its whole answer when it reads", async () => {
+  it("does not let a client that reads nothing hold up others, and keeps its whole answer", async () => {
     const body = JSON.stringify({ ...endless, prompt: "가".repeat(30_000), stream: true });
     const socket = connect(server.port, "127.0.0.1");
     socket.pause();
@@ -339,7 +339,7 @@ describe("a server that streams", () => {
     await until(async () => (await queueOf(server)).running === 1);
     const fast = await Promise.all(Array.from({ length: 6 }, (_, index) => generate(server, index)));
     assert.equal(fast.length, 6);
-    // Its slot is free when its text is written, read or not.
+    // Its slot is free once its text is generated, read or not.
     await until(async () => (await queueOf(server)).running === 0);
     let text = "";
     socket.setEncoding("utf8").on("data", (piece) => {
@@ -352,7 +352,7 @@ describe("a server that streams", () => {
 });
 
 describe("the default model", () => {
-  it("answers with a posting of the place and the role that were asked for", async () => {
+  it("answers with a job posting for the place and role in question", async () => {
     const server = await ServerProcess.ready(settings.model.default);
     const body = { prompt: "판교에서 백엔드 개발자 채용하는 곳 알려줘", temperature: 0 };
     const { status, text } = await server.request("POST", "/chat", body);
@@ -374,7 +374,7 @@ describe("the default model", () => {
 });
 
 describe("a server that is stopped", () => {
-  /** Starts requests that take a while, some running and some waiting, and hands over their answers. */
+  /** Starts slow requests, some of which run and some wait, and returns their answers. */
   async function load(server: ServerProcess, count: number) {
     const answers = Array.from({ length: count }, () =>
       server.request("POST", "/generate", { prompt: "질문", max_tokens: 300, ignore_eos: true }),
@@ -386,7 +386,7 @@ describe("a server that is stopped", () => {
     return answers;
   }
 
-  it("finishes all that it admitted, admits nothing more, and exits with 0", async () => {
+  it("finishes admitted requests, refuses new ones, and exits with 0", async () => {
     const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "4" });
     const answers = await load(server, 12);
     server.kill("SIGTERM");
@@ -398,7 +398,7 @@ describe("a server that is stopped", () => {
     assert.equal((await server.exit).code, 0);
   });
 
-  it("gives up after JAI_DRAIN_SECONDS, and still exits with 0", async () => {
+  it("cancels the rest after JAI_DRAIN_SECONDS, and still exits with 0", async () => {
     const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
     const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
     const answer = server.request("POST", "/generate", body).catch((error: Error) => error);
@@ -409,7 +409,7 @@ describe("a server that is stopped", () => {
     assert.ok(cut instanceof Error || cut.status === 503);
   });
 
-  it("ends the streams that it gives up with an error event", async () => {
+  it("ends cancelled streams with an error event", async () => {
     const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
     const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
     const streams = [stream(server, "/generate", body), stream(server, "/chat", body)];
@@ -458,7 +458,7 @@ describe("a server that is full", () => {
   });
 });
 
-describe("a server that can't start says why in one line, and exits with 1", () => {
+describe("a server that can't start reports one line, and exits with 1", () => {
   const broken = (name: string, damage: (dir: string) => void) => {
     const dir = join(folder, name);
     cpSync(model("int8"), dir, { recursive: true });
@@ -466,12 +466,12 @@ describe("a server that can't start says why in one line, and exits with 1", () 
     return dir;
   };
   const cases: Record<string, () => { dir: string; expected: RegExp }> = {
-    "a model folder that isn't there": () => ({ dir: join(folder, "nowhere"), expected: /nowhere/ }),
-    "a model folder that is half written": () => ({
+    "a missing model folder": () => ({ dir: join(folder, "nowhere"), expected: /nowhere/ }),
+    "a half-written model folder": () => ({
       dir: broken("half", (dir) => rmSync(join(dir, "onnx", "model.onnx"))),
       expected: /model\.onnx/,
     }),
-    "a graph that was cut short": () => ({
+    "a truncated graph": () => ({
       dir: broken("cut", (dir) => {
         const graph = join(dir, "onnx", "model.onnx");
         writeFileSync(graph, readFileSync(graph).subarray(0, 5000));
@@ -485,7 +485,7 @@ describe("a server that can't start says why in one line, and exits with 1", () 
         ["n_positions", 160, 320],
         ["n_embd", 32, 64],
       ].map(([field, from, to]) => [
-        `a config.json that says ${field} ${to} of a graph of ${from}`,
+        `a config.json with ${field} ${to} for a graph with ${from}`,
         () => ({
           dir: broken(`${field}`, (dir) => {
             const file = join(dir, "config.json");
@@ -497,7 +497,7 @@ describe("a server that can't start says why in one line, and exits with 1", () 
         }),
       ]),
     ),
-    "a tokenizer of another vocabulary": () => ({
+    "a tokenizer with another vocabulary": () => ({
       dir: broken("vocabulary", (dir) => {
         const file = join(dir, "tokenizer.json");
         const tokenizer = JSON.parse(readFileSync(file, "utf8")) as { added_tokens: object[] };

@@ -16,16 +16,16 @@ interface Parts {
   runtime: Runtime;
   data: DataFolder;
   assembly: Assembly;
-  /** Ends what follows files. */
+  /** Stops following the key file. */
   following: AbortController;
 }
 
 /**
- * The composition root: a model behind HTTP, from settings to sockets. `open`, `listen`, `close`; it never ends the
- * process, and handles no signals.
+ * The composition root: wires settings, parts and sockets. Call `open`, `listen`, `close`. It never ends the process
+ * and handles no signals.
  */
 export class JaiServer {
-  /** Resolves when the server is closed. Rejects when it had to close because no worker can be had any more. */
+  /** Resolves when the server is closed. Rejects if it had to close because its workers can't be started any more. */
   readonly closed: Promise<void>;
   readonly #parts: Parts;
   readonly #http: Server;
@@ -38,21 +38,22 @@ export class JaiServer {
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (failure) => (failure === null ? resolve() : reject(failure));
     });
-    // Nobody is obliged to await it.
+    // Nobody has to await it: an unhandled rejection must not end the process.
     this.closed.catch(() => {});
     const { queue } = parts.runtime;
     this.#http = parts.assembly.createHttpServer();
-    // Longer than the idle time of the usual proxies, so that it is never this end that hangs up on a request under way.
+    // Longer than usual proxies keep idle connections, so that the proxy closes first: if this end did, a request just
+    // being sent would be lost.
     this.#http.keepAliveTimeout = 75_000;
     this.#http.prependListener("request", (_req, res) => {
-      // A connection that is kept would be waited for.
+      // A stop waits for open connections, so don't keep this one alive.
       if (queue.state === "draining") res.shouldKeepAlive = false;
     });
   }
 
   /**
    * Reads the keys and the model folder, makes the plan, opens the data folder. Starts no thread and no socket.
-   * @throws an error whose one line says what is wrong
+   * @throws an error with a one-line message
    */
   static async open(config: Config, log: Log): Promise<JaiServer> {
     const following = new AbortController();
@@ -72,21 +73,21 @@ export class JaiServer {
     }
   }
 
-  /** How many requests wait or run. */
+  /** Number of requests that wait or run. */
   get requests(): number {
     const { queue } = this.#parts.runtime;
     return queue.waiting + queue.running;
   }
 
-  /** Resolves when the model is loaded; rejects with the reason if it can't be, and then the server is to be closed. */
+  /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */
   get ready(): Promise<void> {
     if (this.#ready === null) throw new Error("expected a server that listens");
     return this.#ready;
   }
 
   /**
-   * Resolves to the server's address as soon as it listens; the model loads meanwhile.
-   * @throws an error whose one line says why it can't listen there; the server is closed then
+   * Resolves to the server's URL as soon as it listens; the model may still load.
+   * @throws an error with a one-line message if it can't listen; the server is then closed
    */
   async listen(): Promise<string> {
     const { config, runtime, log } = this.#parts;
@@ -103,15 +104,15 @@ export class JaiServer {
     log.info(`listening on ${url} (docs at ${url}/docs)`);
     describe(runtime, log);
     this.#ready = this.#load();
-    // Nobody is obliged to await it.
+    // Nobody has to await it: an unhandled rejection must not end the process.
     this.#ready.catch(() => {});
     return url;
   }
 
   /**
-   * Admits nothing more, finishes what is admitted, cancels what is not finished in time, and closes. Called again, it
-   * resolves with the first call.
-   * @param drainSeconds how long to wait for what is admitted; by default the setting
+   * Refuses new requests, finishes the admitted ones, cancels those that take too long, and closes. A second call
+   * resolves together with the first.
+   * @param drainSeconds how long to wait for admitted requests. Default: the setting
    */
   close({ drainSeconds = this.#parts.config.drainSeconds } = {}): Promise<void> {
     void this.#end(drainSeconds, null);
@@ -121,10 +122,10 @@ export class JaiServer {
   async #load(): Promise<void> {
     const { runtime, assembly, log } = this.#parts;
     const startedAt = performance.now();
-    // The model loads in threads of its own meanwhile.
+    // The model loads in other threads while this one loads the app.
     const loaded = runtime.load();
     const app = assembly.loadApp();
-    // In the turn in which the server began to listen: no request can have come.
+    // Still in the turn of the event loop in which the server began to listen, so no request can have been missed.
     this.#http.on("request", (req, res) => void app.then((answer) => answer(req, res)));
     runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
     await Promise.all([loaded, app]);
@@ -137,7 +138,7 @@ export class JaiServer {
     if (this.#ending) return;
     this.#ending = true;
     const { runtime, log } = this.#parts;
-    // Until then the server listens, so that clients are told 503 and not left with a refused connection.
+    // The server still listens while it drains, so that new clients get 503, not a refused connection.
     await runtime.drain(seconds);
     if (this.#http.listening) {
       const closed = once(this.#http, "close");

@@ -1,7 +1,10 @@
-/** Node's timers wait no longer: one that is to, calls back at once. */
+/** The longest that Node's timers can wait; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Whether a promise settles within so many milliseconds. */
+/**
+ * Resolves to true if the promise fulfils within `ms` milliseconds, else to false.
+ * @throws what the promise rejects with
+ */
 export async function settlesWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {

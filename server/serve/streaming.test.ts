@@ -8,7 +8,7 @@ import { GenerationFailed, Pool, WorkerLost } from "../pool/pool.js";
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 for (const path of ["/generate", "/chat"]) {
-  test(`${path} streams the text as it comes, and at last the whole answer`, async (context) => {
+  test(`${path} streams the text as it is generated, and ends with the whole answer`, async (context) => {
     const { post, jobs, until, document } = await serveStandIn(context, { hold: true });
     const body = { prompt: "안녕", max_tokens: 4, seed: 7, stream: true };
     const asked = post(path, body);
@@ -36,11 +36,11 @@ for (const path of ["/generate", "/chat"]) {
       { event: "message", data: { text: "!", tokens: 1 } },
       { event: "done", data: { ...whole, id: response.headers.get("x-request-id") } },
     ]);
-    assert.equal(jobs[1]!.task.onText, undefined, "nobody asked for its text");
+    assert.equal(jobs[1]!.task.onText, undefined, "a request without a stream needs no text pieces");
   });
 }
 
-test("stream has to be a boolean", async (context) => {
+test("stream must be a boolean", async (context) => {
   const { post } = await serveStandIn(context);
   for (const stream of ["true", 1, null]) {
     const response = await post("/generate", { prompt: "x", stream });
@@ -49,7 +49,7 @@ test("stream has to be a boolean", async (context) => {
   }
 });
 
-test("what goes wrong before the stream begins is an ordinary answer", async (context) => {
+test("an error before the stream begins is an ordinary answer", async (context) => {
   const { post, queue } = await serveStandIn(context, { loading: true, slots: 0, limit: 0 });
   const stream = true;
   const statusOf = async (body: object) => {
@@ -75,7 +75,7 @@ for (const [error, detail] of [
   [new GenerationFailed("secret"), "The generation failed"],
   [new Error("secret"), "Internal Server Error"],
 ] as const) {
-  test(`what fails midway ends with an error event: ${detail}`, async (context) => {
+  test(`a stream that fails midway ends with an error event: ${detail}`, async (context) => {
     const { post, jobs, until, document } = await serveStandIn(context, { hold: true });
     const asked = post("/generate", { prompt: "x", stream: true });
     await until(() => jobs.length === 1);
@@ -89,7 +89,7 @@ for (const [error, detail] of [
   });
 }
 
-test("a worker that dies midway is an error event to each of its streams", async (context) => {
+test("a worker that dies midway gives each of its streams an error event", async (context) => {
   const pool = new Pool({
     filename: fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url)),
     setup: {
@@ -121,7 +121,7 @@ test("a worker that dies midway is an error event to each of its streams", async
     });
 });
 
-test("the end of a drain is an error event to those that wait and those that run", async (context) => {
+test("the end of a drain gives waiting and running streams an error event", async (context) => {
   const { post, jobs, queue, until, document } = await serveStandIn(context, { hold: true, slots: 1 });
   const running = post("/generate", { prompt: "x", stream: true });
   await until(() => jobs.length === 1);
@@ -137,7 +137,7 @@ test("the end of a drain is an error event to those that wait and those that run
     });
 });
 
-test("who waits is told its place as it changes, and comments while nothing changes", async (context) => {
+test("a waiting stream gets its position when it changes, and comments while it doesn't", async (context) => {
   let clock = 0;
   const timers: (() => void)[] = [];
   const beats = new Set<() => void>();
@@ -191,7 +191,7 @@ test("who waits is told its place as it changes, and comments while nothing chan
 });
 
 for (const state of ["waits", "runs"] as const) {
-  test(`a client that closes its stream while the request ${state} takes it along`, async (context) => {
+  test(`a client that closes its stream while the request ${state} cancels it`, async (context) => {
     const { url, post, jobs, queue, until } = await serveStandIn(context, { hold: true, slots: 1 });
     const others = state === "waits" ? [post("/generate", { prompt: "neighbour" })] : [];
     await until(() => jobs.length === others.length);
@@ -210,7 +210,7 @@ for (const state of ["waits", "runs"] as const) {
       jobs.map(({ cancelled }) => cancelled),
       [state === "runs"],
     );
-    // A worker may not have heard of it yet.
+    // The worker may not know yet that the task was cancelled, and still send text.
     if (state === "runs") jobs[0]!.say("too late", 1);
     jobs[0]!.finish();
     for (const other of others) assert.equal((await other).status, 200);
@@ -227,7 +227,7 @@ test("a connection serves streams and plain answers in turn", async (context) =>
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
 });
 
-test("the examples in openapi.yaml are such events", async (context) => {
+test("the example events in openapi.yaml are valid and consistent", async (context) => {
   const { document } = await serveStandIn(context);
   const parse = eventParser(document);
   for (const path of ["/generate", "/chat"]) {

@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { nearest } from "../nearest.js";
 
-/** The command line has an unknown flag, or a flag without its value. */
+/** The command line has an unknown flag, or one without its value. */
 export class UsageError extends Error {
   override name = "UsageError";
 }

@@ -11,7 +11,7 @@ import {
   unknownSettings,
 } from "./config.js";
 
-test("nothing given: the documented defaults, frozen", () => {
+test("without flags and variables: the documented defaults, frozen", () => {
   const config = readConfig([], {});
   assert.equal(config.host, "127.0.0.1");
   assert.equal(config.port, 8000);
@@ -22,7 +22,7 @@ test("nothing given: the documented defaults, frozen", () => {
   assert.ok(Object.isFrozen(config));
 });
 
-test("every setting is read from its environment variable and from its flag, and the flag wins", () => {
+test("every setting is read from its environment variable or its flag, and the flag wins", () => {
   assert.equal(readConfig([], { JAI_QUEUE_LIMIT: "0" }).queueLimit, 0);
   assert.equal(readConfig(["--queue-limit", "7"], { JAI_QUEUE_LIMIT: "0" }).queueLimit, 7);
   assert.equal(readConfig(["--queue-limit=7"], {}).queueLimit, 7);
@@ -38,12 +38,12 @@ test("an empty environment variable counts as absent, an empty flag does not", (
   assert.throws(() => readConfig(["--port", ""], {}), ConfigError);
 });
 
-test("a carriage return at the end of an environment variable is no part of it", () => {
+test("a carriage return at the end of an environment variable is ignored", () => {
   const config = readConfig([], { JAI_PORT: "80\r", JAI_DATA_DIR: "/x/d\r", JAI_HOST: "\r" });
   assert.deepEqual([config.port, config.dataDir, config.host], [80, resolve("/x/d"), "127.0.0.1"]);
 });
 
-test("a JAI_ name that is no setting's is told with the nearest that is", () => {
+test("an unknown JAI_ variable is reported with the nearest setting", () => {
   const environment = {
     JAI_PROT: "1",
     JAI_QUEUE_LIMITS: "",
@@ -74,13 +74,13 @@ for (const [variable, value, message] of [
   ["JAI_DEVICE", "gpu", 'JAI_DEVICE: expected one of auto, cpu, cuda, webgpu, got "gpu"'],
   ["JAI_LOG_LEVEL", "INFO", 'JAI_LOG_LEVEL: expected one of error, warn, info, debug, got "INFO"'],
 ] as const) {
-  test(`${variable}=${value} is refused with what was expected and what came`, () => {
+  test(`${variable}=${value} is refused, with what was expected and what came`, () => {
     assert.throws(() => readConfig([], { [variable]: value }), { name: "ConfigError", message });
   });
 }
 
 for (const list of ["se cret", "a=secret,a=secret2", "a=secret,b=secret", "a=secret,", "a b=secret", "é"]) {
-  test(`JAI_API_KEYS=${list} is refused without a word of it`, () => {
+  test(`JAI_API_KEYS=${list} is refused without quoting it`, () => {
     for (const read of [
       () => readConfig([], { JAI_API_KEYS: list }),
       () => readConfig(["--api-keys", list], {}),
@@ -116,7 +116,7 @@ test("a bad flag is named as the flag", () => {
 });
 
 for (const args of [["--prot", "1"], ["--port"], ["serve"], ["-p", "1"], ["--port", "--host"]]) {
-  test(`"${args.join(" ")}" is wrong usage, said in one line`, () => {
+  test(`"${args.join(" ")}" is reported as wrong usage in one line`, () => {
     assert.throws(
       () => readConfig(args, {}),
       (error) => error instanceof UsageError && !error.message.includes("\n"),
@@ -124,13 +124,13 @@ for (const args of [["--prot", "1"], ["--port"], ["serve"], ["-p", "1"], ["--por
   });
 }
 
-test("a wrong flag is told with the nearest right one", () => {
+test("an unknown flag is reported with the nearest known one", () => {
   assert.throws(() => readConfig(["--prot", "1"], {}), {
     message: "Unknown option '--prot' (did you mean --port?)",
   });
 });
 
-test("the usage names every flag and variable", () => {
+test("the usage lists every flag and variable", () => {
   const usage = describeSettings();
   for (const { flag } of Object.values(settings)) {
     assert.ok(usage.includes(`--${flag} `));

@@ -7,27 +7,29 @@ import type { Key } from "./key.js";
 import { keyListForm, parseKeyList } from "./key-list.js";
 import { readSecrets } from "./webhook-secrets.js";
 
-/** The package's own folder, which holds openapi.yaml and the default model; this file is compiled to dist/server/settings. */
+/**
+ * The package's root folder, with openapi.yaml and the default model. (This file is compiled to dist/server/settings.)
+ */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
-/** A setting has a value that it doesn't take; the message is one line, fit to be the only thing that a user sees. */
+/** A setting has an invalid value. The message is one line that can be shown to the user alone. */
 export class ConfigError extends Error {
   override name = "ConfigError";
 }
 
 /** One row of the table of settings. */
 interface Setting<T> {
-  /** The flag without its dashes; JAI_ and the same in capitals is the environment variable. */
+  /** The flag without its dashes. The environment variable is JAI_ and the same in capitals. */
   flag: string;
-  /** Name of the flag's value in the usage. */
+  /** Placeholder for the flag's value in the usage. */
   value: string;
-  /** Null: the text is no such value. */
+  /** Reads a value; null for an invalid text. */
   parse: (text: string) => T | null;
-  /** Values that `parse` takes, in words. */
+  /** Describes the values that `parse` accepts. */
   expected: string;
   default: T;
   description: string;
-  /** The value is a secret: not even an error shows it. */
+  /** The value is a secret, which errors must not show. */
   secret?: true;
 }
 
@@ -71,14 +73,14 @@ function text(value: string, row: Row<string>, parse = (given: string) => given)
   return { ...row, value, expected: "a text", parse };
 }
 
-/** As the receivers of callbacks know it; several while they change from one to the next. */
+/** The secret shared with the receivers of callbacks. There may be several, while they change from one to the next. */
 const secrets: Setting<string> = {
   flag: "callback-secret",
   value: "none|SECRET",
   expected: "none, or whsec_ and 24 to 64 bytes in base64, or several of these with spaces between them",
   parse: (given) => (given === "none" || readSecrets(given) !== null ? given : null),
   default: "none",
-  description: "signs callbacks, Standard Webhooks' whsec_…; without one there are none",
+  description: "the secret that signs callbacks, whsec_… of Standard Webhooks; none: no callbacks",
 };
 
 /** Every setting of `jai serve`, in the order in which the usage lists them. */
@@ -127,8 +129,7 @@ export const settings = {
   queueLimitCaller: autoOrInteger(0, 1_000_000, {
     flag: "queue-limit-caller",
     default: "auto",
-    description:
-      "how many of them may be one caller's; beyond it 429; auto: all, or half where there are keys",
+    description: "how many of them may be of one caller; beyond it 429; auto: all, or half if keys are set",
   }),
   queueTokens: autoOrInteger(1, 1_000_000_000, {
     flag: "queue-tokens",
@@ -138,27 +139,27 @@ export const settings = {
   timeoutQueue: seconds({
     flag: "timeout-queue",
     default: 0,
-    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: as long as it takes",
+    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: no limit",
   }),
   timeoutFirstToken: seconds({
     flag: "timeout-first-token",
     default: 0,
-    description: "until a request's first token, in seconds; beyond it 504; 0: as long as it takes",
+    description: "until a request's first token, in seconds; beyond it 504; 0: no limit",
   }),
   timeoutStall: seconds({
     flag: "timeout-stall",
     default: 0,
-    description: "from one token to the next, in seconds; beyond it 504; 0: as long as it takes",
+    description: "from one token to the next, in seconds; beyond it 504; 0: no limit",
   }),
   timeoutTotal: seconds({
     flag: "timeout-total",
     default: 0,
-    description: "until a request is answered, in seconds; beyond it 504; 0: as long as it takes",
+    description: "until a request is answered, in seconds; beyond it 504; 0: no limit",
   }),
   maxTokens: integer(1, 1_000_000, {
     flag: "max-tokens",
     default: 4096,
-    description: "the most that a request may ask for as max_tokens",
+    description: "the largest max_tokens of a request",
   }),
   maxPromptChars: integer(1, 10_000_000, {
     flag: "max-prompt-chars",
@@ -181,14 +182,14 @@ export const settings = {
       flag: "data-dir",
       default: "auto",
       description:
-        "where jobs and answers are kept; of this server alone; auto: in the user's state folder, by port",
+        "folder for jobs and answers, used by this server only; auto: in the user's state folder, by port",
     },
     (given) => (given === "auto" ? given : resolve(given)),
   ),
   dataBytes: integer(1024 * 1024, 1024 ** 4, {
     flag: "data-bytes",
     default: 1024 ** 3,
-    description: "how much is kept there, in bytes; beyond it 507",
+    description: "the most that the data folder may hold, in bytes; beyond it 507",
   }),
   jobLimit: integer(0, 1_000_000, {
     flag: "job-limit",
@@ -198,7 +199,7 @@ export const settings = {
   jobTtl: integer(1, 31_536_000, {
     flag: "job-ttl",
     default: 86_400,
-    description: "seconds for which an ended job, or the answer to an Idempotency-Key, is kept",
+    description: "how long an ended job or the answer to an Idempotency-Key is kept, in seconds",
   }),
   callbackSecret: secrets,
   callbackPrivate: choice(["refuse", "allow"], {
@@ -209,7 +210,7 @@ export const settings = {
   drainSeconds: integer(0, 86_400, {
     flag: "drain-seconds",
     default: 30,
-    description: "how long a stop waits for requests under way",
+    description: "how long a stop waits for admitted requests, in seconds",
   }),
   apiKeys: {
     flag: "api-keys",
@@ -225,7 +226,7 @@ export const settings = {
     {
       flag: "api-keys-file",
       default: "none",
-      description: "instead a JSON file of keys and their limits, read again when it changes",
+      description: "JSON file of keys and their limits, in place of the list; read again when it changes",
     },
     (given) => (given === "none" ? given : resolve(given)),
   ),
@@ -235,22 +236,22 @@ export const settings = {
     expected: corsOriginsForm,
     parse: parseCorsOrigins,
     default: "none",
-    description: "origins whose pages may call, separated by commas; * is all",
+    description: "origins whose pages may call, separated by commas; * means all",
   } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   logLevel: choice(["error", "warn", "info", "debug"], {
     flag: "log-level",
     default: "info",
-    description: "the least severity that is logged",
+    description: "the lowest severity that is logged",
   }),
   logFormat: choice(["text", "json"], {
     flag: "log-format",
     default: "text",
-    description: "lines to read, or one JSON object a line",
+    description: "plain text, or one JSON object per line",
   }),
   logPrompts: choice(["on", "off"], {
     flag: "log-prompts",
     default: "on",
-    description: "whether lines quote prompts, their first 50 characters; off: nor anything else of a body",
+    description: "whether log lines quote the first 50 characters of prompts; off: nothing of a body",
   }),
 };
 
@@ -261,10 +262,10 @@ export type Config = {
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
 
-/** Settings that other commands read too. */
+/** Variables of other commands. */
 const otherNames = ["JAI_API_KEY"];
 
-/** A line for each `JAI_…` of the environment that no setting reads, with the setting that may have been meant. */
+/** One line for each unknown `JAI_…` variable of the environment, with the nearest setting. */
 export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = Object.values(settings).map(({ flag }) => environmentName(flag));
   return Object.keys(environment)
@@ -275,13 +276,13 @@ export function unknownSettings(environment: Readonly<Record<string, string | un
     });
 }
 
-/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`; null is a secret. */
+/** `JAI_PORT: expected an integer from 0 to 65535, got "abc"`. @param got null for a secret, which is not shown */
 export function expectation(name: string, expected: string, got: string | null): ConfigError {
   const what = got === null ? "something else, which is not shown" : JSON.stringify(got);
   return new ConfigError(`${name}: expected ${expected}, got ${what}`);
 }
 
-/** A setting's value as somebody wrote it, and what they know it by: `JAI_PORT`, `--port` or `port`. */
+/** A setting's value as the user wrote it, and the name that they used: `JAI_PORT`, `--port` or `port`. */
 interface Given {
   name: string;
   text: string;
@@ -289,9 +290,9 @@ interface Given {
 
 /**
  * Reads the settings: a flag wins over its environment variable, which wins over the default. An empty variable counts
- * as absent, since that is how an environment file leaves a line unset.
- * @throws UsageError for a flag that isn't there
- * @throws ConfigError for a value that a setting doesn't take
+ * as absent, as in environment files.
+ * @throws UsageError for an unknown flag
+ * @throws ConfigError for an invalid value
  */
 export function readConfig(
   args: readonly string[],
@@ -302,15 +303,15 @@ export function readConfig(
     const text = flags[flag];
     if (text !== undefined) return { name: `--${flag}`, text };
     const variable = environmentName(flag);
-    // Environment files that were written on Windows leave a carriage return at the end of each value.
+    // Values from environment files written on Windows end with a carriage return.
     const value = environment[variable]?.replace(/\r$/, "");
     return value ? { name: variable, text: value } : null;
   });
 }
 
 /**
- * Reads every setting from where `find` finds it; what it doesn't find has its default.
- * @throws ConfigError for a value that a setting doesn't take
+ * Reads every setting with `find`; null means the default.
+ * @throws ConfigError for an invalid value
  */
 export function readSettings(find: (key: keyof Config, flag: string) => Given | null): Config {
   const entries = Object.entries(settings as Record<string, Setting<unknown>>).map(([key, setting]) => {
@@ -330,7 +331,7 @@ function readFlags(args: readonly string[]): Record<string, string | undefined> 
   return readArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
 }
 
-/** The flags, one line each, with their environment variables and defaults. */
+/** One line per flag, with its environment variable and default. */
 export function describeSettings(): string {
   const rows = Object.values(settings as Record<string, Setting<unknown>>).map((setting) => ({
     left: `  --${setting.flag} ${setting.value}`,

@@ -1,6 +1,6 @@
 export const corsOriginsForm = "none, * or origins separated by commas (https://example.com, without a path)";
 
-/** Null: the text is no such list. */
+/** Reads a list of origins; null for an invalid one. */
 export function parseCorsOrigins(text: string): readonly string[] | "none" | "*" | null {
   if (text === "none" || text === "*") return text;
   const origins = text.split(",").map((origin) => origin.trim());

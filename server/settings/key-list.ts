@@ -4,13 +4,13 @@ export const keyListForm =
   "none, or keys separated by commas, each KEY or NAME=KEY (a name of 1 to 64 letters, digits and ._-, a key of printable ASCII), none of them twice";
 
 /**
- * Reads `web=KEY,batch=KEY`. A key without a name is called after its place: `key-1`. These keys have no limits.
- * Null: the text is no such list.
+ * Reads `web=KEY,batch=KEY`; null for an invalid list. A key without a name is named by its position: `key-1`. These
+ * keys have no limits.
  */
 export function parseKeyList(text: string): Key[] | null {
   const keys: Key[] = [];
   for (const [index, entry] of text.split(",").entries()) {
-    // Equals signs at the end are a bare key's padding in Base64.
+    // Equals signs at the end are a bare key's Base64 padding.
     const [, name, key] = /^([^=]*)=(.*[^=].*)$/.exec(entry.trim()) ?? [
       null,
       `key-${index + 1}`,

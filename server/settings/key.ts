@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** A key's limits; null is no limit. */
+/** A key's limits; null means unlimited. */
 export interface Limits {
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
@@ -15,19 +15,19 @@ export const unlimited: Readonly<Limits> = Object.freeze({
   concurrentRequests: null,
 });
 
-/** A key as the server holds it: the text itself is nowhere. */
+/** A key as the server keeps it, without its text. */
 export interface Key {
   name: string;
   /** SHA-256 of the text. */
   hash: Buffer;
-  /** The queue's class of its requests, and the highest that they may ask for. */
+  /** Priority of the key's requests in the queue, and the highest that they may ask for. */
   priority: number;
   limits: Readonly<Limits>;
 }
 
 export const isName = (text: string) => /^[\w.-]{1,64}$/.test(text);
 
-/** Printable ASCII, as a header carries it; a comma would join two headers of the same name. */
+/** Printable ASCII, so that a header can carry it. No commas: Node joins repeated headers by commas. */
 export const isKey = (text: string) => /^[\x21-\x2b\x2d-\x7e]{1,512}$/.test(text);
 export const keyForm = "1 to 512 printable ASCII characters without spaces and commas";
 
@@ -35,7 +35,7 @@ export function hashKey(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** The index of the first key with a name or a text that one before it has; -1 where there is none. */
+/** Index of the first key that has the name or the text of an earlier one, or -1. */
 export function firstRepeated(keys: readonly Key[]): number {
   const names = new Set<string>();
   const hashes = new Set<string>();

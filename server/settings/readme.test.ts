@@ -15,11 +15,11 @@ const expected = Object.values(settings).map(({ flag, default: value, descriptio
   description,
 ]);
 
-test("the table of settings in docs/operations.md has every setting with its default and description", () => {
+test("the settings table in docs/operations.md has every setting with its default and description", () => {
   assert.deepEqual(rowsOf("docs/operations.md"), expected);
 });
 
-test("the README's settings are rows of that table", () => {
+test("the README's settings have the same defaults and descriptions", () => {
   const rows = rowsOf("README.md");
   assert.ok(rows.length > 0);
   for (const row of rows)
@@ -29,7 +29,7 @@ test("the README's settings are rows of that table", () => {
     );
 });
 
-test("links between the README, docs/ and other files lead to files and headings that exist", () => {
+test("links in the README and docs/ point to files and headings that exist", () => {
   const anchorsOf = (name: string) =>
     [...read(name).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
       heading!

@@ -1,7 +1,7 @@
 const PREFIX = "whsec_";
 const [LEAST_BYTES, MOST_BYTES] = [24, 64];
 
-/** Reads secrets as Standard Webhooks writes them, with a space between several. Null: not such a text. */
+/** Reads secrets in Standard Webhooks' form, separated by spaces; null for an invalid text. */
 export function readSecrets(text: string): Buffer[] | null {
   const keys = text.split(" ").map(readSecret);
   return keys.every((key) => key !== null) ? keys : null;

@@ -18,7 +18,10 @@ interface Opened {
   lines: string[];
 }
 
-/** What a process with this environment and nothing else makes its data folder; `old`: where 0.1.0 kept jobs. */
+/**
+ * Opens the data folder in a process with exactly this environment.
+ * @param old the folder where version 0.1.0 kept jobs
+ */
 function open(
   environment: Record<string, string>,
   { port = 8000, dataDir = "auto", old = "/nowhere/data" } = {},
@@ -44,7 +47,7 @@ function run(script: string, environment: Record<string, string>): string {
   return stdout;
 }
 
-/** What the state folder would be on a platform, for a user whose home is /home/me. */
+/** The state folder on a platform, for a user whose home is /home/me. */
 const stateFolderOn = (platform: string, environment: Record<string, string> = {}) =>
   JSON.parse(
     run(
@@ -55,7 +58,7 @@ const stateFolderOn = (platform: string, environment: Record<string, string> = {
     ),
   ) as string | null;
 
-test("the state folder is where each platform has it", () => {
+test("the state folder follows each platform's convention", () => {
   assert.equal(stateFolderOn("linux"), "/home/me/.local/state/jai-server");
   assert.equal(stateFolderOn("linux", { XDG_STATE_HOME: "/state" }), "/state/jai-server");
   assert.equal(stateFolderOn("linux", { XDG_STATE_HOME: "state" }), null);
@@ -65,7 +68,7 @@ test("the state folder is where each platform has it", () => {
   assert.equal(stateFolderOn("linux", { STATE_DIRECTORY: "/var/lib/a:/var/lib/b" }), "/var/lib/a");
 });
 
-test("each port has a folder of its own, for this user alone", (t) => {
+test("each port has its own folder, accessible only to this user", (t) => {
   const home = temporaryFolder(t);
   for (const port of [8000, 8001]) {
     const { path, lines, temporary } = open({ HOME: home }, { port });
@@ -76,7 +79,7 @@ test("each port has a folder of its own, for this user alone", (t) => {
   }
 });
 
-test("JAI_DATA_DIR stays as it is, and the old place too", async (t) => {
+test("with JAI_DATA_DIR nothing is moved", async (t) => {
   const old = temporaryFolder(t);
   await (await Store.open(old)).close();
   assert.deepEqual(open({}, { dataDir: "/some/where", old }), {
@@ -87,7 +90,7 @@ test("JAI_DATA_DIR stays as it is, and the old place too", async (t) => {
   assert.ok(existsSync(join(old, "jobs/CURRENT")));
 });
 
-test("port 0 has a new folder at each start, and says that it doesn't last", async (t) => {
+test("port 0 gets a new folder at each start, and the log says that it doesn't last", async (t) => {
   const tmp = temporaryFolder(t);
   const old = temporaryFolder(t);
   await (await Store.open(old)).close();
@@ -101,7 +104,7 @@ test("port 0 has a new folder at each start, and says that it doesn't last", asy
   ]);
 });
 
-test("a user without a home has the same temporary folder at each start, and a warning", (t) => {
+test("a user without a home gets the same temporary folder at each start, and a warning", (t) => {
   const tmp = temporaryFolder(t);
   for (const [environment, reason] of [
     [{ HOME: "/dev/null/home" }, "/dev/null/home/.local/state/jai-server/8000: it is not a folder"],
@@ -116,7 +119,7 @@ test("a user without a home has the same temporary folder at each start, and a w
   }
 });
 
-test("a temporary folder that others can write to, or have made, is not taken", (t) => {
+test("a temporary folder that others own or can access is refused", (t) => {
   const cases: ((path: string, tmp: string) => void)[] = [
     (path) => {
       mkdirSync(path);
@@ -140,7 +143,7 @@ test("a temporary folder that others can write to, or have made, is not taken", 
   }
 });
 
-test("a folder that is there is not passed over, though it can't be used", (t) => {
+test("an existing but unusable folder is an error, not skipped", (t) => {
   const home = temporaryFolder(t);
   mkdirSync(join(home, ".local/state/jai-server"), { recursive: true });
   writeFileSync(join(home, ".local/state/jai-server/8000"), "");

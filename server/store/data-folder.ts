@@ -10,15 +10,15 @@ import { holdsStore, leftBehind, takeAlong } from "./take-along.js";
 
 export interface DataFolder {
   path: string;
-  /** No later start finds it by itself. */
+  /** If true, no later start finds this folder by itself. */
   temporary: boolean;
 }
 
 /**
- * The folder that `JAI_DATA_DIR` names, or by default one for each port in the user's state folder, to which the jobs of
- * version 0.1.0 are moved. A user who can't have one gets one among the temporary files, and a server on any free port a
- * new one there; the log says so.
- * @throws StoreError if there is no place at all, or another server is moving jobs to it
+ * Opens the data folder: the one in `JAI_DATA_DIR`, or by default one per port in the user's state folder, to which
+ * jobs of version 0.1.0 are moved. If that can't be made, it is one in the temporary folder. A server on port 0 gets a
+ * new one there at each start. The log says which.
+ * @throws StoreError if no folder can be made, or another server is moving jobs to it
  */
 export async function openDataFolder(
   { dataDir, port }: Pick<Config, "dataDir" | "port">,
@@ -49,7 +49,7 @@ export async function openDataFolder(
     try {
       makeFolder(path);
     } catch (error) {
-      // One that is there and can't be used is an error: it may hold what was promised.
+      // If the folder exists but can't be used, the start must fail later: it may hold accepted jobs.
       made = existsSync(path);
       reason = `${path}: ${reasonOf(error as Error)}`;
     }
@@ -66,15 +66,15 @@ export async function openDataFolder(
   return { path, temporary: false };
 }
 
-/** A folder of this user among the temporary files, the same at every start. @throws if somebody else made it */
+/** This user's folder in the temporary folder, the same at every start. @throws if others own it or can access it */
 function ownFolder(port: number): string {
   const uid = process.getuid?.();
   const own = join(tmpdir(), `jai-server-${uid ?? "user"}`);
   makeFolder(own);
   const stats = lstatSync(own);
-  // Others may write there: what they have made, or linked, is not ours.
+  // Anybody can write to the temporary folder: refuse what others made or linked.
   if (!stats.isDirectory() || (uid !== undefined && (stats.uid !== uid || (stats.mode & 0o077) !== 0)))
-    throw new Error(`${own} is not this user's alone`);
+    throw new Error(`${own} belongs to other users or is open to them`);
   const path = join(own, String(port));
   makeFolder(path);
   return path;

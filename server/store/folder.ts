@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Makes a folder for this user alone, with those that it is in; one that is there already stays as it is. Node's own
- * `recursive` tries for ever where a folder lets nothing be made in it, as in /proc.
+ * Makes a folder, accessible only to this user, and its missing parents. An existing one stays as it is. (Node's
+ * `recursive` option loops forever where nothing can be created, as in /proc.)
  */
 export function makeFolder(path: string): void {
   const make = () => mkdirSync(path, { mode: 0o700 });
@@ -18,7 +18,7 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Why a folder can't be made or written, in words. */
+/** Words for the error of making or writing a folder. */
 export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   const reasons: Record<string, string> = {
     EACCES: "no permission to write there",

@@ -1,4 +1,4 @@
-/** How much of the room on disk is taken. What is already kept may outgrow it; nothing new is taken in then. */
+/** Counts the used bytes of the store. Existing records may outgrow the limit, but nothing new is accepted then. */
 export class Space {
   #used = 0;
 
@@ -21,7 +21,7 @@ export class Space {
   }
 }
 
-/** Bytes that a record costs beside its texts: keys, the index in memory, the store's own book-keeping. */
+/** Bytes of a record beside its texts: keys, the index in memory, the store's overhead. */
 const OVERHEAD_BYTES = 1024;
 
 export function sizeOf(...texts: string[]): number {

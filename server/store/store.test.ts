@@ -14,7 +14,7 @@ async function all(store: Store, prefix: string): Promise<[string, unknown][]> {
   return found;
 }
 
-test("what was written is there after a restart, in the order of the keys", async (context) => {
+test("written values are there after a restart, in the order of their keys", async (context) => {
   const folder = join(temporaryFolder(context), "made", "here");
   const store = await Store.open(folder);
   await store.write([
@@ -33,7 +33,7 @@ test("what was written is there after a restart, in the order of the keys", asyn
   await again.close();
 });
 
-test("a first start that was ended before it wrote anything leaves a store that the next one takes", async (context) => {
+test("a first start that ends before it writes anything leaves a store that the next start accepts", async (context) => {
   const folder = temporaryFolder(context);
   const level = new ClassicLevel(join(folder, "jobs"));
   await level.open();
@@ -46,7 +46,7 @@ test("a first start that was ended before it wrote anything leaves a store that 
   await again.close();
 });
 
-test("writes take effect in the order in which they are asked for", async (context) => {
+test("writes take effect in the order of their calls", async (context) => {
   const store = await Store.open(temporaryFolder(context));
   const writes = Array.from({ length: 500 }, (_, n) => store.write([["n", String(n)]]));
   writes.push(store.write([["gone", "1"]]), store.write([["gone", null]]));
@@ -56,7 +56,7 @@ test("writes take effect in the order in which they are asked for", async (conte
   await store.close();
 });
 
-test("closing waits for what is being written, and what comes after is refused", async (context) => {
+test("closing waits for pending writes, and later ones are refused", async (context) => {
   const folder = temporaryFolder(context);
   const store = await Store.open(folder);
   void store.write([["n", "1"]]);
@@ -67,7 +67,7 @@ test("closing waits for what is being written, and what comes after is refused",
   await again.close();
 });
 
-test("a folder that another uses is refused in one line", async (context) => {
+test("a folder that another server uses is refused in one line", async (context) => {
   const folder = temporaryFolder(context);
   const store = await Store.open(folder);
   await assert.rejects(Store.open(folder), {
@@ -106,7 +106,7 @@ for (const [what, reason, make] of [
 }
 
 const noProc = process.platform !== "linux" && "needs Linux's /proc";
-test("a folder that can't be made is refused, and not tried for ever", { skip: noProc }, () => {
+test("a folder that can't be made is refused at once", { skip: noProc }, () => {
   const script = `import { Store } from ${JSON.stringify(new URL("store.js", import.meta.url))};
     await Store.open("/proc/jai").catch((error) => console.log(error.message));`;
   const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
@@ -138,7 +138,7 @@ for (const [what, damage] of [
   }
 }
 
-test("somebody else's files are refused, and left as they are", async (context) => {
+test("a folder with other files is refused, and they are left as they are", async (context) => {
   const folder = temporaryFolder(context);
   mkdirSync(join(folder, "jobs"));
   writeFileSync(join(folder, "jobs", "thesis.txt"), "mine");

@@ -3,21 +3,21 @@ import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { makeFolder, reasonOf } from "./folder.js";
 
-/** The folder can't be used; the message is one line, fit to be the only thing that a user sees. */
+/** The data folder can't be used. The message is one line that can be shown to the user alone. */
 export class StoreError extends Error {
   override name = "StoreError";
 }
 
-/** One change: a text to keep under its key, or null to forget the key. */
+/** One change: a text to store under a key, or null to delete the key. */
 export type Write = readonly [key: string, text: string | null];
 
 const FORMAT_KEY = "format";
 const FORMAT = "jai-server jobs 1";
 
 /**
- * Texts of JSON by key, kept on disk. LevelDB and not a memory-mapped store: its checksums make an error of a damaged file that
- * would be a bus error of the whole process there, its lock keeps a second process out, and one binary does for every
- * version of Node.
+ * JSON texts by key, on disk. Why LevelDB, not a memory-mapped store: its checksums turn a damaged file into an error,
+ * where a mapped one could kill the process with a bus error; its lock keeps a second process out; and one binary works
+ * with every version of Node.
  */
 export class Store {
   readonly #level: ClassicLevel<string, string>;
@@ -29,7 +29,7 @@ export class Store {
     this.#level = level;
   }
 
-  /** Opens the folder's store, making both where they are missing. @throws StoreError */
+  /** Opens the store in a folder; makes both if they are missing. @throws StoreError */
   static async open(folder: string): Promise<Store> {
     const location = join(folder, "jobs");
     const refuse = (reason: string) => new StoreError(`cannot keep jobs in ${folder}: ${reason}`);
@@ -53,7 +53,7 @@ export class Store {
       );
     }
     try {
-      // A start that was ended here has left a store without its first key.
+      // No keys at all: a new store, or a first start that was killed right here.
       const isNew = (await level.keys({ limit: 1 }).all()).length === 0;
       if (isNew) await level.put(FORMAT_KEY, FORMAT, { sync: true });
       const format = await level.get(FORMAT_KEY);
@@ -70,7 +70,7 @@ export class Store {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   }
 
-  /** All values whose keys begin with this, in the order of their keys. @throws StoreError for a damaged one */
+  /** All values whose keys begin with `prefix`, in the order of their keys. @throws StoreError for a damaged file */
   async *entries<T>(prefix: string): AsyncGenerator<[key: string, value: T]> {
     try {
       for await (const [key, text] of this.#level.iterator({ gte: prefix, lt: `${prefix}\uffff` }))
@@ -81,8 +81,8 @@ export class Store {
   }
 
   /**
-   * Resolves when all of the changes are on disk, or rejects and none is. Calls take effect in their order; those that
-   * come while the disk is busy go to it together.
+   * Resolves when all changes are on disk; if it rejects, none is. Calls take effect in order. Those that come while
+   * the disk is busy are written together.
    */
   write(writes: readonly Write[]): Promise<void> {
     if (this.#closed) return Promise.reject(new StoreError("the store is closed"));
@@ -92,7 +92,7 @@ export class Store {
     });
   }
 
-  /** Closes it when what was to be written is. */
+  /** Closes the store after all pending writes. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#writing;
@@ -100,7 +100,7 @@ export class Store {
   }
 
   async #writeAll(): Promise<void> {
-    // Other writes of this turn of the event loop come along.
+    // Wait, so that other writes of this turn of the event loop join the batch.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending;

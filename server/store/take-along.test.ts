@@ -18,7 +18,7 @@ import type { Log } from "../log.js";
 import { Store } from "./store.js";
 import { takeAlong } from "./take-along.js";
 
-/** Another file system, on Linux. */
+/** On Linux, a folder on another file system. */
 const SHARED_MEMORY = "/dev/shm";
 
 interface Places {
@@ -28,7 +28,7 @@ interface Places {
   take: () => Promise<void>;
 }
 
-/** An old place with one record, a new one, and what is logged; `parent`: where the new one is. */
+/** An old folder with one record, a new folder below `parent`, and the log lines. */
 async function places(t: TestContext, parent = temporaryFolder(t)): Promise<Places> {
   const old = join(temporaryFolder(t), "data");
   const folder = join(parent, "8000");
@@ -53,7 +53,7 @@ async function kept(folder: string): Promise<unknown> {
   return text;
 }
 
-/** Both places after a move: the new one has the record and nothing half done, the old one is gone. */
+/** Checks a finished move: the new folder has the record and nothing else, the old one is gone. */
 async function assertMoved({ old, folder, lines }: Places): Promise<void> {
   assert.equal(existsSync(old), false);
   assert.deepEqual(readdirSync(folder), ["jobs"]);
@@ -75,7 +75,7 @@ async function assertLeft({ old, folder, lines }: Places, why: string): Promise<
   );
 }
 
-test("jobs are moved once, and what else is in the old place stays", async (t) => {
+test("jobs are moved once, and other files in the old folder stay", async (t) => {
   const there = await places(t);
   const inode = statSync(join(there.old, "jobs")).ino;
   await there.take();
@@ -85,14 +85,14 @@ test("jobs are moved once, and what else is in the old place stays", async (t) =
   assert.equal(there.lines.length, 1);
 });
 
-test("without jobs in the old place nothing is made, and nothing is said", async (t) => {
+test("without jobs in the old folder nothing is made or logged", async (t) => {
   const there = await places(t);
   rmSync(join(there.old, "jobs"), { recursive: true });
   await there.take();
   assert.deepEqual([readdirSync(there.old), readdirSync(there.folder), there.lines], [[], [], []]);
 });
 
-test("to another file system they are copied, and then removed", {
+test("to another file system, jobs are copied and then removed", {
   skip: !existsSync(SHARED_MEMORY) && `${SHARED_MEMORY} is Linux's`,
 }, async (t) => {
   const parent = mkdtempSync(join(SHARED_MEMORY, "jai-take-along-"));
@@ -105,7 +105,7 @@ test("to another file system they are copied, and then removed", {
 
 const claimOf = ({ old, folder }: Places) => join(old, `jobs-moving-to-${basename(folder)}`);
 
-test("a copy that a crash cut short is begun anew", async (t) => {
+test("a copy interrupted by a crash is started again", async (t) => {
   const there = await places(t);
   renameSync(join(there.old, "jobs"), claimOf(there));
   mkdirSync(join(there.folder, "jobs-incoming"));
@@ -114,7 +114,7 @@ test("a copy that a crash cut short is begun anew", async (t) => {
   await assertMoved(there);
 });
 
-test("an original that a crash let stand is removed, and not moved again over what has come since", async (t) => {
+test("an original left by a crash is removed, and not moved again over newer jobs", async (t) => {
   const there = await places(t);
   renameSync(join(there.old, "jobs"), claimOf(there));
   cpSync(claimOf(there), join(there.folder, "jobs"), { recursive: true });
@@ -127,20 +127,20 @@ test("an original that a crash let stand is removed, and not moved again over wh
   assert.equal(existsSync(join(there.folder, "jobs/copied-from")), false);
 });
 
-test("jobs that a server runs on stay until it has ended", async (t) => {
+test("jobs in use by a server stay until it ends", async (t) => {
   const there = await places(t);
   const running = await Store.open(there.old);
   await there.take();
   await running.close();
   await assertLeft(there, "another server uses or moves them");
   there.lines.length = 0;
-  // The server that met them in use has made a store of its own since, and nothing was kept in it.
+  // The server that found them in use has since made a store of its own, which is still empty.
   await (await Store.open(there.folder)).close();
   await there.take();
   await assertMoved(there);
 });
 
-test("a new place with jobs of its own keeps them", async (t) => {
+test("a new folder with jobs of its own keeps them", async (t) => {
   const there = await places(t);
   await keep(there.folder, "new");
   await there.take();
@@ -148,7 +148,7 @@ test("a new place with jobs of its own keeps them", async (t) => {
   assert.equal(await kept(there.folder), "new");
 });
 
-test("a damaged store stays where it is", async (t) => {
+test("a damaged store is not moved", async (t) => {
   const there = await places(t);
   const [manifest] = readdirSync(join(there.old, "jobs")).filter((name) => name.startsWith("MANIFEST"));
   truncateSync(join(there.old, "jobs", manifest!), 3);
@@ -158,7 +158,7 @@ test("a damaged store stays where it is", async (t) => {
   assert.deepEqual(readdirSync(there.folder), []);
 });
 
-test("of servers that start at once on other ports one takes the jobs", async (t) => {
+test("of several servers that start at once on different ports, one takes the jobs", async (t) => {
   const there = await places(t);
   const folders = Array.from({ length: 4 }, (_, index) => join(there.folder, "..", String(9000 + index)));
   const lines: string[] = [];
@@ -178,7 +178,7 @@ test("of servers that start at once on other ports one takes the jobs", async (t
   assert.equal(existsSync(there.old), false);
 });
 
-test("of servers that start at once on one port a second one ends while the first moves the jobs", async (t) => {
+test("a second server on the same port fails while the first moves the jobs", async (t) => {
   const there = await places(t);
   const results = await Promise.allSettled([there.take(), there.take()]);
   const refused = results.filter((result) => result.status === "rejected");

@@ -20,27 +20,27 @@ import type { Log } from "../log.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { StoreError } from "./store.js";
 
-/** In a copy that has not been noted as whole: where the original is, which is to be removed. */
+/** Name of a file in a finished copy, which holds the path of the original as long as that is still to be removed. */
 const ORIGIN = "copied-from";
 
 /**
- * Moves the jobs of version 0.1.0, which kept them in the package's own folder, to where they are kept now; once, and says so.
- * They stay where they are, with a warning, while a server runs on them, where they can't be written, and where the new
- * place has jobs of its own.
+ * Moves the jobs of version 0.1.0 from the package's own folder to the data folder, once, and logs it. They stay where
+ * they are, with a warning, while a server uses them, if they can't be written, or if the data folder has its own jobs.
  *
- * At any moment there is exactly one store to use: a rename moves it, or, to another file system, one rename takes it out
- * of everybody's reach and a second one puts its whole copy in place. What a crash left half done is finished next time.
- * @throws StoreError if another server is at it for the same folder, or the copy fails
+ * At any moment exactly one store is usable. Within a file system, a rename moves it. To another one, a first rename
+ * hides the original from other servers, and a second one puts the finished copy in place. The next start finishes what
+ * a crash interrupted.
+ * @throws StoreError if another server is doing the same for this folder, or the copy fails
  */
 export async function takeAlong(oldFolder: string, folder: string, log: Log): Promise<void> {
   const from = join(oldFolder, "jobs");
   const to = join(folder, "jobs");
-  /** Where they are while they are copied; only the server of this folder looks there. */
+  /** Where the original is during a copy. Only the server of this data folder looks there. */
   const claimed = join(oldFolder, `jobs-moving-to-${basename(folder)}`);
   if (!holdsStore(from) && !existsSync(claimed) && !existsSync(turnOf(folder))) return;
 
   const stay = (why: string) => log.warn(leftBehind(oldFolder, why));
-  /** Takes the jobs out of `from`, straight to `to` where that is possible. False: they stay. */
+  /** Renames `from` to `to`, or to `claimed` if `to` is on another file system. False if the jobs stay. */
   const claim = async (): Promise<boolean> => {
     let level: ClassicLevel;
     try {
@@ -48,14 +48,14 @@ export async function takeAlong(oldFolder: string, folder: string, log: Log): Pr
         accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
       level = await openLevel(from);
     } catch (error) {
-      // Another server may have moved them in this moment; opening has left a folder without a store.
+      // If another server moved them a moment ago, opening has made a new folder without a store: remove it.
       if (holdsStore(from))
         stay(isLocked(error) ? "another server uses or moves them" : reasonOf(rootOf(error)));
       else removeEmptyStore(from);
       return false;
     }
     try {
-      // Held open, so that no other server can open it before it is gone; Windows doesn't move what is open.
+      // Keep the store open during the rename, so that no other server opens it. Windows can't rename open files.
       if (process.platform === "win32") await level.close();
       try {
         renameSync(from, to);
@@ -78,7 +78,8 @@ export async function takeAlong(oldFolder: string, folder: string, log: Log): Pr
     const begun = existsSync(claimed);
     if (!begun && !holdsStore(from)) return;
     if (!(await isFree(to))) {
-      if (begun) throw new StoreError(`cannot move jobs from ${claimed} to ${to}: others are there by now`);
+      if (begun)
+        throw new StoreError(`cannot move jobs from ${claimed} to ${to}: other jobs are there by now`);
       return stay(`${folder} has jobs of its own`);
     }
     rmSync(to, { recursive: true, force: true });
@@ -91,12 +92,12 @@ export async function takeAlong(oldFolder: string, folder: string, log: Log): Pr
   }
 }
 
-/** The warning about jobs that stay in the old place. */
+/** The warning about jobs that stay in the old folder. */
 export function leftBehind(oldFolder: string, why: string): string {
   return `jobs of an earlier version stay in ${oldFolder}: ${why}; JAI_DATA_DIR=${oldFolder} serves them there`;
 }
 
-/** Whether jobs are there, or may be where nobody may look. */
+/** Whether a folder has jobs, or may have some that this user can't see. */
 export function holdsStore(path: string): boolean {
   try {
     return statSync(join(path, "CURRENT")).isFile();
@@ -105,7 +106,7 @@ export function holdsStore(path: string): boolean {
   }
 }
 
-/** Copies, and removes the original when the copy is whole and in its place. @throws StoreError */
+/** Copies the store, and removes the original once the complete copy is in place. @throws StoreError */
 function copy(claimed: string, to: string): void {
   const incoming = `${to}-incoming`;
   try {
@@ -127,7 +128,7 @@ function originOf(to: string): string | null {
   return existsSync(origin) ? readFileSync(origin, "utf8") : null;
 }
 
-/** Removes the original of a copy, and then the note of where that was. */
+/** Removes a copy's original, and then the file that names it. */
 function forget(claimed: string, to: string): void {
   rmSync(claimed, { recursive: true, force: true });
   rmSync(join(to, ORIGIN), { force: true });
@@ -142,7 +143,7 @@ function flush(path: string): void {
   }
 }
 
-/** Whether there is nothing, or a store in which nothing was ever kept. @throws StoreError while a server uses it */
+/** Whether a folder has no store, or an empty one. @throws StoreError while a server uses it */
 async function isFree(to: string): Promise<boolean> {
   if (!holdsStore(to)) return !existsSync(to) || readdirSync(to).length === 0;
   let level: ClassicLevel;
@@ -159,10 +160,13 @@ async function isFree(to: string): Promise<boolean> {
   }
 }
 
-/** Where the lock is; one that is there without a reason is a crash's, and goes with the next turn. */
+/** Path of the lock. A crash may leave the folder behind; the next turn removes it. */
 const turnOf = (folder: string) => join(folder, "moving");
 
-/** Keeps other servers of the same folder out; a lock that ends with its process. @throws StoreError if one is at it */
+/**
+ * Locks out other servers of the same data folder. The lock ends with the process.
+ * @throws StoreError if another server holds it
+ */
 async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
   const path = turnOf(folder);
   let level: ClassicLevel;
@@ -175,7 +179,7 @@ async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
   const remove = () => rmSync(path, { recursive: true, force: true });
   return {
     async end() {
-      // While it is locked, so that it is not another server's by then. Windows removes nothing that is open.
+      // Remove the lock while holding it: once released, it may be another server's. Windows can't remove open files.
       if (process.platform !== "win32") remove();
       await level.close();
       if (process.platform === "win32") remove();
@@ -194,12 +198,12 @@ async function openLevel(path: string, createIfMissing = false): Promise<Classic
   return level;
 }
 
-/** classic-level wraps what LevelDB says. */
+/** The error of LevelDB or the file system, which classic-level wraps. */
 const rootOf = (error: unknown) => ((error as Error).cause ?? error) as NodeJS.ErrnoException;
 
 const isLocked = (error: unknown) => rootOf(error).code === "LEVEL_LOCKED";
 
-/** Removes what LevelDB leaves where it finds no store. */
+/** Removes the files that LevelDB creates even where it finds no store. */
 function removeEmptyStore(path: string): void {
   for (const name of ["LOCK", "LOG", "LOG.old"]) rmSync(join(path, name), { force: true });
   removeIfEmpty(path);
@@ -209,6 +213,6 @@ function removeIfEmpty(path: string): void {
   try {
     rmdirSync(path);
   } catch {
-    // Something else is in it, or it is not there.
+    // The folder is not empty, or missing.
   }
 }

@@ -1,36 +1,35 @@
 import type { ServerResponse } from "node:http";
 
-/** Calls back again and again, every so many milliseconds, until the function that it returns is called. */
+/** Like setInterval: calls back every `ms` milliseconds. Returns a function that stops it. */
 export type Every = (ms: number, callback: () => void) => () => void;
 
 export interface EventStreamOptions {
-  /** A client whose connection takes not one byte for so many milliseconds is given up. Default: a minute. */
+  /** A connection that takes no byte for this many milliseconds is closed. Default: one minute. */
   stallMs?: number;
-  /** Makes the heartbeats; for tests. */
+  /** Timer of the heartbeats; for tests. */
   every?: Every;
 }
 
 export interface EventResponseOptions extends EventStreamOptions {
   /** Milliseconds between two beats. */
   beatMs: number;
-  /** So many beats may pass without an event before a comment goes out. */
+  /** How many beats may pass without an event before a comment is sent. */
   quietBeats: number;
-  /** Called at every beat, and when a client that was slow takes more. */
+  /** Called at every beat, and when a slow client's socket has room again. */
   onRoom: () => void;
 }
 
 const STALL_MS = 60_000;
 
-/** One event. JSON has no line breaks of its own, so one `data` line holds it. */
+/** One event. Its JSON has no line breaks, so it needs only one `data` line. */
 export function event(data: object, { name, id }: { name?: string; id?: string } = {}): string {
   const head = (name === undefined ? "" : `event: ${name}\n`) + (id === undefined ? "" : `id: ${id}\n`);
   return `${head}data: ${JSON.stringify(data)}\n\n`;
 }
 
 /**
- * A response of server-sent events
- * (https://html.spec.whatwg.org/multipage/server-sent-events.html). Gives a client up that takes nothing for `stallMs`; comments
- * keep a connection alive on which there is nothing to say.
+ * A response of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). It closes the
+ * connection of a client that takes nothing for `stallMs`. Comments keep quiet connections alive.
  */
 export class EventResponse {
   readonly #res: ServerResponse;
@@ -45,41 +44,41 @@ export class EventResponse {
     this.#options = options;
     res.writeHead(200, {
       "Content-Type": "text/event-stream; charset=utf-8",
-      // A proxy that compresses would hold the events back until its buffer is full.
+      // no-transform: a compressing proxy would hold events back until its buffer is full.
       "Cache-Control": "no-cache, no-transform",
-      // Without it nginx collects the events.
+      // Without this header nginx buffers the events.
       "X-Accel-Buffering": "no",
     });
     res.flushHeaders();
-    // The time counts from what leaves the socket last; heartbeats make sure that something does. Node's own handler
-    // destroys the socket.
+    // The timeout counts from the last byte that the socket sent; heartbeats make sure that there are bytes to send.
+    // Node's own handler destroys the socket.
     res.setTimeout(stallMs);
-    // Before Node's own listener, which sets the time for which an idle connection is kept.
+    // Ends the stall timeout. Runs before Node's own listener, which then sets the keep-alive timeout.
     res.prependOnceListener("finish", () => res.socket?.setTimeout(0));
     res.on("drain", onRoom);
     this.#stopBeat = every(beatMs, () => this.#beat());
     res.once("close", this.#stopBeat);
   }
 
-  /** Whether what is written goes out now. */
+  /** Whether the socket has room, so that a write is sent now. */
   get isOpen(): boolean {
     return !this.#res.writableNeedDrain && !this.#res.destroyed;
   }
 
-  /** Writes whole events, or nothing. */
+  /** @param events whole events, or an empty text */
   write(events: string): void {
     if (events === "") return;
     this.#beats = 0;
     this.#res.write(events);
   }
 
-  /** Ends the stream, with these as its last events. */
+  /** Ends the stream with these last events. */
   end(events: string): void {
     this.stop();
     if (!this.#res.destroyed) this.#res.end(events);
   }
 
-  /** Ends the beats. */
+  /** Stops the heartbeats. */
   stop(): void {
     this.#stopBeat();
   }
@@ -91,7 +90,7 @@ export class EventResponse {
   }
 }
 
-/** By a timer that doesn't keep the process alive. */
+/** An interval that doesn't keep the process alive. */
 function everyUnreferenced(ms: number, callback: () => void): () => void {
   const timer = setInterval(callback, ms).unref();
   return () => clearInterval(timer);

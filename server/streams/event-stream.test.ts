@@ -19,7 +19,7 @@ function finish(stream: EventStream, generated: string, completionTokens: number
   stream.finish(answer(generated, completionTokens));
 }
 
-/** A connection that takes what is written only when the test lets it, and is full with 1,000 bytes. */
+/** A connection that takes written bytes only when the test lets it, and is full at 1,000 bytes. */
 class SlowSocket extends Duplex {
   readonly timeouts: number[] = [];
   #text = "";
@@ -40,9 +40,9 @@ class SlowSocket extends Duplex {
     this.timeouts.push(ms);
   }
 
-  /** Takes all that is written, and all that is written because of it; returns everything so far. */
+  /** Takes all written bytes, and those written as a consequence; returns everything so far. */
   async takeAll(): Promise<string> {
-    // What is written within a turn of the event loop arrives at its end.
+    // Writes of one turn of the event loop arrive at its end.
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#done === null) return this.#text;
     const done = this.#done;
@@ -64,7 +64,7 @@ async function openStream(sequences = 1) {
       resolve({ stream: new EventStream(res, new NativeEvents(sequences), { every }), res });
     });
     server.emit("connection", socket);
-    // Without chunks the bytes that are sent are the stream itself.
+    // HTTP/1.0 has no chunked encoding, so the sent bytes are the stream itself.
     socket.push("POST /generate HTTP/1.0\r\n\r\n");
   });
   const { stream, res } = await opened;
@@ -86,7 +86,7 @@ async function openStream(sequences = 1) {
   };
 }
 
-test("the headers go out at once, and keep proxies from collecting events", async () => {
+test("the headers are sent at once, and keep proxies from buffering events", async () => {
   const { head } = await openStream();
   const text = await head();
   assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
@@ -98,7 +98,7 @@ test("the headers go out at once, and keep proxies from collecting events", asyn
     assert.ok(text.split("\r\n").includes(header), text);
 });
 
-test("each event is its lines and an empty one, whatever the text holds", async () => {
+test("each event is its lines and an empty line, whatever the text contains", async () => {
   const { stream, body, events } = await openStream();
   const text = 'a\nb\r\n\r\ndata: c\u2028\u0000"\\👩‍💻';
   stream.delta(0, delta(text, 2));
@@ -116,7 +116,7 @@ test("each event is its lines and an empty one, whatever the text holds", async 
   assert.deepEqual((await events()).at(0), ["message", { text, tokens: 2 }]);
 });
 
-test("an answer that the deltas have told already ends without another", async () => {
+test("if the deltas already have the whole text, the end sends no further one", async () => {
   const { stream, events } = await openStream();
   stream.delta(0, delta("ab", 2));
   finish(stream, "ab", 2);
@@ -126,7 +126,7 @@ test("an answer that the deltas have told already ends without another", async (
   );
 });
 
-test("each of several sequences is told by itself, and its index with it", async () => {
+test("several sequences have separate deltas, each with its index", async () => {
   const { stream, res, events } = await openStream(2);
   stream.delta(1, delta("b", 1));
   stream.delta(0, delta("a", 1));
@@ -154,7 +154,7 @@ test("an error comes after the text so far, and is the last event", async () => 
   assert.equal(beats.size, 0);
 });
 
-test("while the socket is full, deltas merge into one, and the rest is left out", async () => {
+test("while the socket is full, deltas merge into one, and queue events and comments are dropped", async () => {
   const { stream, res, socket, beat, events } = await openStream();
   let written = 0;
   while (!res.writableNeedDrain) stream.delta(0, delta(`${written++} `, 1));
@@ -171,7 +171,7 @@ test("while the socket is full, deltas merge into one, and the rest is left out"
   assert.deepEqual((await events()).at(-1), ["message", { text: "y", tokens: 1 }]);
 });
 
-test("an answer that ends while the socket is full is whole", async () => {
+test("an answer that ends while the socket is full arrives complete", async () => {
   const { stream, res, events } = await openStream();
   let text = "";
   while (!res.writableNeedDrain) {
@@ -190,7 +190,7 @@ test("an answer that ends while the socket is full is whole", async () => {
   assert.equal(told.at(-1)?.[0], "done");
 });
 
-test("after two beats and a third without an event comes a comment; an event begins the count anew", async () => {
+test("the third beat without an event sends a comment; an event restarts the count", async () => {
   const { stream, beats, beat, body } = await openStream();
   beat();
   beat();
@@ -208,7 +208,7 @@ test("after two beats and a third without an event comes a comment; an event beg
   assert.equal(beats.size, 0, "no beats for a stream that has ended");
 });
 
-test("a client that is gone is written nothing, and its beats end", async () => {
+test("after the client has left, nothing is written, and the beats stop", async () => {
   const { stream, res, socket, beats, beat } = await openStream();
   await socket.takeAll();
   socket.destroy();
@@ -221,7 +221,7 @@ test("a client that is gone is written nothing, and its beats end", async () => 
   assert.equal(socket.writableLength, 0);
 });
 
-test("the stall limit holds for the stream alone", async () => {
+test("the stall limit applies only to the stream, not to later requests of the connection", async () => {
   const { stream, socket } = await openStream();
   assert.deepEqual(socket.timeouts, [60_000]);
   finish(stream, "", 1);
@@ -229,11 +229,11 @@ test("the stall limit holds for the stream alone", async () => {
   assert.equal(socket.timeouts[1], 0);
 });
 
-test("a client that takes nothing for as long as the stall limit is given up", async (context) => {
+test("a client that takes nothing for the stall limit is disconnected", async (context) => {
   const server = createServer((_req, res) => {
     const stream = new EventStream(res, new NativeEvents(1), { stallMs: 50 });
     const text = "x".repeat(100_000);
-    // More than the kernel holds for a socket, so that some stays here.
+    // More than the kernel buffers for a socket, so that some stays in Node.
     const fill = () => {
       if (res.writableNeedDrain) return;
       stream.delta(0, delta(text, 1));

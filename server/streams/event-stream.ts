@@ -5,28 +5,28 @@ import type { Standing } from "../queue/ticket.js";
 import { EventResponse, type EventStreamOptions } from "./event-response.js";
 import type { Delta, Events } from "./events.js";
 
-/** A comment goes out after two to three of these without an event. */
+/** Interval of the heartbeats, in milliseconds. A comment is sent after two to three beats without an event. */
 const BEAT_MS = 5000;
 const QUIET_BEATS = 2;
 
-/** A sequence's text so far, as the stream has told it. */
+/** What the stream has sent of a sequence. */
 interface Told {
-  /** The delta that waits for room. */
+  /** The delta that waits for room in the socket. */
   pending: Delta;
-  /** Of all deltas that were taken so far. */
+  /** Totals of all deltas so far, pending ones included. */
   characters: number;
   tokens: number;
   logprobs: number;
-  /** Its end, while that waits for room. */
+  /** The sequence's outcome, while its end waits for room in the socket. */
   outcome: Finished | null;
 }
 
 const streams = new WeakMap<ServerResponse, EventStream>();
 
 /**
- * A response of server-sent events. A client that reads slowly costs no more memory than its own answer: while its socket
- * is full, a sequence's deltas are merged into one that goes out when there is room, and what is only of the moment is
- * left out.
+ * A generation's response of server-sent events. A slow client costs no more memory than its own answer: while its
+ * socket is full, a sequence's deltas are merged into one that is sent when there is room, and queue events and
+ * comments are dropped.
  */
 export class EventStream {
   readonly #events: Events;
@@ -42,23 +42,23 @@ export class EventStream {
     this.#response.write(events.begin());
   }
 
-  /** The stream that a response has become, if it has. */
+  /** The stream of a response, if it has become one. */
   static of(res: ServerResponse): EventStream | undefined {
     return streams.get(res);
   }
 
-  /** Sends text of a sequence as it comes. */
+  /** Sends the next text of a sequence. */
   delta(sequence: number, delta: Delta): void {
     this.#take(this.#of(sequence), delta);
     this.#flush();
   }
 
-  /** Says where the request stands in the queue, if there is room to say it. */
+  /** Sends the request's position in the queue, unless the socket is full. */
   queue(standing: Standing): void {
     if (this.#response.isOpen) this.#response.write(this.#events.queue(standing));
   }
 
-  /** Tells what a sequence's text has beyond its deltas, and that it has ended. */
+  /** Sends the rest of a sequence's text beyond its deltas, and its end. */
   end(sequence: number, outcome: Finished): void {
     const told = this.#of(sequence);
     this.#take(told, {

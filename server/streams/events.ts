@@ -3,23 +3,23 @@ import type { PublicError } from "../errors/errors.js";
 import type { Finished } from "../pool/pool.js";
 import type { Standing } from "../queue/ticket.js";
 
-/** Text of one sequence as it comes. */
+/** The next text of a sequence. */
 export interface Delta {
   text: string;
-  /** How many tokens it is of. */
+  /** How many tokens the text has. */
   tokens: number;
-  /** Of those tokens, where the task asked for them. */
+  /** Log-probabilities of those tokens; empty if the task didn't ask for them. */
   logprobs: TokenLogprob[];
 }
 
-/** Words a stream of server-sent events. Each returns whole events, or comments, or nothing. */
+/** Writes the events of a stream. Each method returns whole events, comments, or an empty text. */
 export interface Events {
   begin(): string;
   queue(standing: Standing): string;
   delta(sequence: number, delta: Delta): string;
-  /** A sequence has ended, and its deltas have told all of it. */
+  /** A sequence has ended; all of its text was passed to `delta`. */
   end(sequence: number, outcome: Finished): string;
-  /** All have ended; `answer` is the whole response. */
+  /** All sequences have ended; `answer` is the whole response. */
   done(answer: object): string;
   fail(error: PublicError): string;
 }

@@ -33,7 +33,7 @@ for (const [url, wrong] of [
   });
 }
 
-test("a public address, and a name that may have one, pass", () => {
+test("public addresses and host names are accepted", () => {
   for (const url of ["https://example.com/hook?x=1", "http://1.1.1.1:8080/", "https://[2606:4700::1111]/"])
     assert.equal(checkCallbackUrl(url, "refuse"), null);
 });
@@ -56,7 +56,7 @@ async function receiver(context: TestContext, listener: RequestListener) {
 
 const callback = (url: string) => ({ url, headers: { "webhook-id": "1" }, body: '{"text":"안녕"}' });
 
-test("a callback is a POST of JSON with the headers that it is given", async (context) => {
+test("a callback is a POST of JSON with the given headers", async (context) => {
   const { requests, port } = await receiver(context, (_req, res) => res.writeHead(204).end());
   const status = await callbackSender({ addresses: "allow" })(callback(`http://127.0.0.1:${port}/hook`));
   assert.equal(status, 204);
@@ -75,7 +75,7 @@ test("a redirect is not followed", async (context) => {
   assert.equal(requests.length, 1);
 });
 
-test("an answer without an end is not read to it", async (context) => {
+test("an endless answer is not read", async (context) => {
   const { port } = await receiver(context, (_req, res) => {
     res.writeHead(200);
     const pour = () => {
@@ -87,18 +87,18 @@ test("an answer without an end is not read to it", async (context) => {
   assert.equal(await callbackSender({ addresses: "allow" })(callback(`http://127.0.0.1:${port}/`)), 200);
 });
 
-test("a receiver that says nothing is given up after its time", async (context) => {
+test("a receiver that doesn't answer runs into the timeout", async (context) => {
   const { port } = await receiver(context, () => {});
   const send = callbackSender({ addresses: "allow", timeoutMs: 50 });
   await assert.rejects(send(callback(`http://127.0.0.1:${port}/`)), { message: "no answer within 0.05 s" });
 });
 
-test("a literal private address is refused when it is sent to as well", async () => {
+test("a literal private address is also refused when the callback is sent", async () => {
   const send = callbackSender({ addresses: "refuse" });
   await assert.rejects(send(callback("http://127.0.0.1:9/")), { message: notPublic });
 });
 
-test("a name with a private address among its addresses is refused, and nothing is sent there", async (context) => {
+test("a name with a private address among its addresses is refused, and nothing is sent", async (context) => {
   const { requests, port } = await receiver(context, (_req, res) => res.end());
   for (const addresses of [["127.0.0.1"], ["1.1.1.1", "127.0.0.1"], ["::ffff:127.0.0.1"], ["fe80::1"]]) {
     const send = callbackSender({
@@ -116,7 +116,7 @@ test("a name with a private address among its addresses is refused, and nothing 
   assert.deepEqual(requests, []);
 });
 
-test("a name is looked up once, and the connection goes to what was found then", async (context) => {
+test("a name is looked up once, and the connection goes to the address found then", async (context) => {
   const { requests, port } = await receiver(context, (_req, res) => res.end());
   let lookups = 0;
   const send = callbackSender({

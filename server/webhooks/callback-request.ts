@@ -4,14 +4,14 @@ import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { isPublicAddress } from "./public-address.js";
 
-/** Whether callbacks may go to addresses that are not public. */
+/** Whether callbacks may go to private addresses. */
 export type PrivateAddresses = "refuse" | "allow";
 
 const LONGEST_URL = 2048;
 
 const PERMISSION = "JAI_CALLBACK_PRIVATE=allow permits others";
 
-/** Why a URL can't be called back, as far as the URL alone shows; null if it can. */
+/** Why callbacks to a URL are refused, judged by the URL alone; null if it is accepted. */
 export function checkCallbackUrl(text: string, addresses: PrivateAddresses): string | null {
   if (text.length > LONGEST_URL) return `expected a URL of at most ${LONGEST_URL} characters`;
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -24,7 +24,7 @@ export function checkCallbackUrl(text: string, addresses: PrivateAddresses): str
   return null;
 }
 
-/** `URL` has written every form of an IPv4 address as four decimal numbers by now. */
+/** The host without an IPv6 address's brackets. (`URL` normalizes every form of IPv4 address to dotted decimal.) */
 const hostOf = ({ hostname }: URL) => hostname.replace(/^\[(.*)\]$/, "$1");
 
 export interface CallbackRequest {
@@ -36,16 +36,16 @@ export interface CallbackRequest {
 export interface SenderOptions {
   addresses: PrivateAddresses;
   timeoutMs?: number;
-  /** Finds a name's addresses; as `dns.lookup` with `all`. */
+  /** Finds a name's addresses. Default: `dns.lookup` with `all`. */
   lookup?: typeof lookupAll;
 }
 
 const TIMEOUT_MS = 15_000;
 
 /**
- * Makes a function that POSTs a callback and resolves to the answer's status. Redirects are not followed, and the answer's
- * body is not read. A name's addresses are looked at when they are known, and the connection goes to those very addresses:
- * a second look-up could find others.
+ * Makes a function that POSTs a callback and resolves to the answer's status. It follows no redirects and doesn't read
+ * the answer's body. It checks the addresses that a name resolves to, and connects to exactly these: a second lookup
+ * could find others (DNS rebinding).
  */
 export function callbackSender({
   addresses,
@@ -70,7 +70,7 @@ export function callbackSender({
     const url = new URL(text);
     const options: RequestOptions = {
       method: "POST",
-      // No connection is used for anything else, and no proxy comes between.
+      // A new connection for each callback, without a proxy.
       agent: false,
       lookup: pinned,
       headers: {

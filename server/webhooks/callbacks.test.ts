@@ -9,7 +9,7 @@ import { signedHeaders } from "./signature.js";
 const secrets = [Buffer.alloc(32, 1)];
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Callbacks whose receiver answers when, and what, the test says. */
+/** Callbacks whose receiver answers as the test says. */
 async function start(context: TestContext, folder = temporaryFolder(context), clock = new TestClock()) {
   const opened = await openJobs(context, folder, { now: clock.now, ttlMs: 1e9 });
   const requests: CallbackRequest[] = [];
@@ -47,7 +47,7 @@ async function start(context: TestContext, folder = temporaryFolder(context), cl
   return { ...opened, folder, clock, requests, waiting, lines, end };
 }
 
-test("a job's end is told at once, signed", async (context) => {
+test("a job's end is sent at once, signed", async (context) => {
   const { end, requests, waiting, clock } = await start(context);
   const job = await end("https://example.com/hook");
   const body = JSON.stringify({ id: job.id, state: "done" });
@@ -60,7 +60,7 @@ test("a job's end is told at once, signed", async (context) => {
   assert.deepEqual(clock.pending, []);
 });
 
-test("whatever isn't 2xx is sent again, after pauses that double up to an hour, for a day", async (context) => {
+test("callbacks not answered with 2xx are sent again, after pauses that double up to an hour, for a day", async (context) => {
   const { end, waiting, clock, lines } = await start(context);
   const job = await end("https://example.com/");
   const pauses: number[] = [];
@@ -81,7 +81,7 @@ test("whatever isn't 2xx is sent again, after pauses that double up to an hour, 
   assert.equal(lines[1], `${job.id} - callback 2: connect ECONNREFUSED`);
 });
 
-test("a receiver that says 410 Gone is not asked again", async (context) => {
+test("after 410 Gone, a callback is not sent again", async (context) => {
   const { end, waiting, clock } = await start(context);
   const job = await end("https://example.com/");
   await waiting[0]!.answer(410);
@@ -89,13 +89,13 @@ test("a receiver that says 410 Gone is not asked again", async (context) => {
   assert.deepEqual(clock.pending, []);
 });
 
-test("what was not delivered goes on after a restart, when it is due", async (context) => {
+test("undelivered callbacks are sent after a restart, when they are due", async (context) => {
   const first = await start(context);
   const job = await first.end("https://example.com/");
   await first.waiting[0]!.answer(503);
   await first.end("https://example.org/");
   await first.close();
-  // The second was under way when the process ended, so nobody knows whether it arrived.
+  // The second attempt was running when the process ended: it may or may not have arrived, so it is repeated.
   const again = await start(context, first.folder, first.clock);
   again.clock.advance(0);
   await turn();
@@ -111,17 +111,17 @@ test("what was not delivered goes on after a restart, when it is due", async (co
   assert.equal(again.jobs.find("anna", job.id)?.callback?.attempts, 2);
 });
 
-test("the slowest receiver keeps nobody else waiting", async (context) => {
+test("a slow receiver doesn't hold up callbacks to others", async (context) => {
   const { end, waiting } = await start(context);
   for (let n = 0; n < 20; n++) await end("https://slow.example/");
   await end("https://fast.example/");
   const urls = waiting.map(({ url }) => url);
   assert.deepEqual(urls, [...Array(4).fill("https://slow.example/"), "https://fast.example/"]);
   await waiting[0]!.answer(200);
-  assert.equal(waiting.length, 6, "the next has its turn");
+  assert.equal(waiting.length, 6, "the next callback is sent");
 });
 
-test("a job that is removed is told of no more", async (context) => {
+test("no callbacks are sent for a removed job", async (context) => {
   const { end, jobs, waiting, clock, requests } = await start(context);
   const job = await end("https://example.com/");
   await waiting[0]!.answer(500);

@@ -7,39 +7,40 @@ import { signedHeaders } from "./signature.js";
 export interface CallbacksOptions {
   jobs: Jobs;
   secrets: readonly Buffer[];
-  /** The answer of `GET /jobs/{id}`. */
+  /** The callback's body: the answer of `GET /jobs/{id}`. */
   document: (job: Job) => Promise<object>;
-  /** Resolves to the answer's status. */
+  /** Sends a callback; resolves to the answer's status. */
   send: (request: CallbackRequest) => Promise<number>;
   log: Pick<Log, "info" | "warn">;
   /** Milliseconds since 1970. */
   now?: () => number;
-  /** Calls back once after so many milliseconds. */
+  /** Calls back once after `ms` milliseconds. */
   after?: (ms: number, callback: () => void) => void;
-  /** From 0 to 1. */
+  /** A random number from 0 to 1. */
   random?: () => number;
 }
 
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 3_600_000;
-/** From the job's end on. */
+/** Callbacks are given up this long after the job's end. */
 const GIVE_UP_MS = 24 * 3_600_000;
-/** Requests at once, altogether and to one host: the slowest receiver doesn't keep the others waiting. */
+/** Caps on simultaneous requests, in total and to one host, so that a slow receiver doesn't hold up the others. */
 const MOST_AT_ONCE = 16;
 const MOST_AT_ONCE_A_HOST = 4;
-/** The receiver wants no more of it. */
+/** Status by which a receiver refuses further attempts. */
 const GONE = 410;
 
 /**
- * Tells receivers of jobs that have ended, at least once: whatever isn't answered with 2xx is sent again, after 5 s, 10 s,
- * 20 s and so on to an hour, each time give or take a half, for a day. What is still to be told survives a restart.
+ * Sends a callback for each ended job, at least once. One that isn't answered with 2xx is sent again, after 5 s, 10 s,
+ * 20 s and so on up to an hour, each pause randomly 50 to 150 % of that, for a day. Pending callbacks survive a
+ * restart.
  */
 export class Callbacks {
   readonly #options: CallbacksOptions;
   readonly #now: () => number;
   readonly #after: NonNullable<CallbacksOptions["after"]>;
   readonly #random: () => number;
-  /** Due, and not under way for want of room; oldest first. */
+  /** Jobs whose callback is due but waits for the caps; oldest first. */
   #due: Job[] = [];
   readonly #underWay = new Map<string, number>();
   #requests = 0;
@@ -65,7 +66,7 @@ export class Callbacks {
     const due = this.#due;
     this.#due = [];
     for (const job of due) {
-      // Forgotten meanwhile.
+      // The job was removed meanwhile.
       if (job.callback === null) continue;
       const { host } = new URL(job.callback.url);
       const toHost = this.#underWay.get(host) ?? 0;
@@ -105,13 +106,13 @@ export class Callbacks {
     this.#wait(job);
   }
 
-  /** The answer's status, or why there was none. */
+  /** Sends the callback once. Resolves to the answer's status, or to why there was none. */
   async #attempt(job: Job, url: string): Promise<number | string> {
     const { document, send, secrets } = this.#options;
     try {
       const body = JSON.stringify(await document(job));
       const seconds = Math.floor(this.#now() / 1000);
-      // The same at each attempt, so that the receiver knows a message that it had already.
+      // The same id at each attempt, so that the receiver can recognize a repeated message.
       return await send({ url, body, headers: signedHeaders(secrets, { id: job.id, seconds, body }) });
     } catch (error) {
       return (error as Error).message;

@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 
-/** Addresses that are not on the public internet, by IANA's registry of special-purpose addresses (RFC 6890) and RFC 5771. */
+/** IPv4 networks that are not public: IANA's registry of special-purpose addresses (RFC 6890), and RFC 5771. */
 const special4 = subnets("ipv4", [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -20,11 +20,11 @@ const special4 = subnets("ipv4", [
 ]);
 
 /**
- * Global unicast is 2000::/3; whatever else there is (loopback, link-local, unique local, multicast, IPv4-mapped, NAT64) is
- * not, or leads to an IPv4 address past the list above.
+ * The global unicast IPv6 network. All others (loopback, link-local, unique local, multicast, IPv4-mapped, NAT64) are
+ * not public, or lead to IPv4 addresses that bypass the list above.
  */
 const global6 = subnets("ipv6", [["2000::", 3]]);
-/** Of those: protocol assignments with Teredo, documentation, 6to4. */
+/** Networks within it that are not public: protocol assignments with Teredo, documentation, 6to4. */
 const special6 = subnets("ipv6", [
   ["2001::", 23],
   ["2001:db8::", 32],
@@ -32,7 +32,7 @@ const special6 = subnets("ipv6", [
   ["3fff::", 20],
 ]);
 
-/** Whether an address is one of the public internet. A zone (`fe80::1%eth0`) is never one's. */
+/** Whether an address is public. One with a zone (`fe80::1%eth0`) never is. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special4.check(address, "ipv4");
   if (isIP(address) !== 6 || address.includes("%")) return false;

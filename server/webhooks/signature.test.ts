@@ -4,11 +4,11 @@ import { test } from "node:test";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { signedHeaders } from "./signature.js";
 
-// The example of Standard Webhooks' own libraries.
+// An example from Standard Webhooks' own libraries.
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const message = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", seconds: 1614265330, body: '{"test": 2432232314}' };
 
-test("a message is signed as Standard Webhooks' libraries sign it", () => {
+test("a signature equals that of Standard Webhooks' libraries", () => {
   assert.deepEqual(signedHeaders(readSecrets(secret)!, message), {
     "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "webhook-timestamp": "1614265330",
@@ -16,7 +16,7 @@ test("a message is signed as Standard Webhooks' libraries sign it", () => {
   });
 });
 
-test("with two secrets there are two signatures, each of which holds alone", () => {
+test("with two secrets there are two signatures, each valid by itself", () => {
   const other = Buffer.alloc(32, 7);
   const secrets = readSecrets(`${secret} whsec_${other.toString("base64")}`)!;
   const signed = `${message.id}.${message.seconds}.${message.body}`;
@@ -36,5 +36,5 @@ for (const text of [
   `${secret}  ${secret}`,
   `${secret} none`,
 ]) {
-  test(`${JSON.stringify(text.slice(0, 40))} is no secret`, () => assert.equal(readSecrets(text), null));
+  test(`${JSON.stringify(text.slice(0, 40))} is not a secret`, () => assert.equal(readSecrets(text), null));
 }

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 
 /**
- * Headers by which the receiver knows who sent a message, and when, as Standard Webhooks has it
+ * Headers of Standard Webhooks, which prove a message's sender and time
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). With several secrets there
- * is a signature of each, so that a receiver may change from one to the next.
+ * is one signature for each, so that receivers can change from one secret to the next.
  */
 export function signedHeaders(
   secrets: readonly Buffer[],
