@@ -322,6 +322,12 @@ describe("hostile grammars", () => {
       ...Array.from({ length: 1800 }, (_, i) => `r${i} ::= r${i + 1}`),
       "r1800 ::= [a-z]",
     );
+  const again = (schema: object): object => ({
+    type: "object",
+    properties: { x: schema },
+    required: Array(14).fill("x"),
+  });
+  const requiring = Array.from({ length: 14 }).reduce<object>(again, { type: "string" });
   const hostile: Record<string, GrammarSource> = {
     "counts of counts": regex("(((a{1,900}){1,900}){1,900}){1,900}"),
     "repeated nothing": regex("((a|a)*){1000}b"),
@@ -342,6 +348,7 @@ describe("hostile grammars", () => {
       'q40 ::= "a"',
     ),
     "rules that only lead to rules": chains(""),
+    "options that require one property again and again": schema({ oneOf: [requiring, requiring] }),
     "a long way to the end": schema({ type: "array", minItems: 1e9 }),
     "a count beyond all": schema({ type: "array", minItems: 1e12 }),
     "a schema in a schema in …": {
