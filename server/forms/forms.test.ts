@@ -20,8 +20,8 @@ function open(context: TestContext, options: Partial<ConstructorParameters<typeo
   const forms = new Forms({ filename: scripted, modelDir: "model", clock, ...options });
   context.after(() => forms.close());
   /** The thread that compiled a form, and how many it had answered then. */
-  const check = async (pattern: string, signal?: AbortSignal) => [
-    ...(await forms.check(regex(pattern), signal)).numbers,
+  const check = async (pattern: string, signal?: AbortSignal, caller = "anna") => [
+    ...(await forms.check(regex(pattern), caller, signal)).numbers,
   ];
   /** Resolves when the thread works on a form. */
   const begun = async () => {
@@ -35,9 +35,9 @@ const refused = (reason: RegExp) => (error: PublicError) =>
 
 test("a form is compiled once, and shared", async (context) => {
   const { forms, check } = open(context);
-  const [one, two] = await Promise.all([forms.check(regex("a")), forms.check(regex("a"))]);
+  const [one, two] = await Promise.all([forms.check(regex("a"), "anna"), forms.check(regex("a"), "anna")]);
   assert.equal(one, two);
-  const other = await forms.check(regex("b"));
+  const other = await forms.check(regex("b"), "anna");
   assert.notEqual(other.id, one!.id);
   assert.deepEqual(await check("a"), [other.numbers[0], 1]);
 });
@@ -136,6 +136,24 @@ test("a form that is remembered does not wait for others", async (context) => {
   await Promise.all([assert.rejects(slow), clock.advance(10_000)]);
 });
 
+test("callers take turns, so that many forms of one keep another's waiting for no more than one", async (context) => {
+  const { check } = open(context);
+  const order: string[] = [];
+  const ask = async (pattern: string, caller: string, signal?: AbortSignal) => {
+    await check(pattern, signal, caller);
+    order.push(pattern);
+  };
+  const leaving = new AbortController();
+  const all = [
+    ...["a1", "a2", "a3", "a4"].map((pattern) => ask(pattern, "anna")),
+    assert.rejects(ask("c1", "carl", leaving.signal)),
+    ...["b1", "b2"].map((pattern) => ask(pattern, "ben")),
+  ];
+  leaving.abort(new Error("left"));
+  await Promise.all(all);
+  assert.deepEqual(order, ["a1", "a2", "b1", "a3", "b2", "a4"]);
+});
+
 test("closing refuses all that wait, and whoever comes later", async (context) => {
   const { forms, check, begun } = open(context);
   const [compiling, waiting] = [check("hang"), check("a")];
@@ -159,13 +177,13 @@ test("the compiler's own thread says what the compiler says", async (context) =>
     regex("(a|b){2,}c?"),
   ];
   for (const source of sources) {
-    const { numbers } = await forms.check(source);
+    const { numbers } = await forms.check(source, "anna");
     assert.deepEqual(decode(numbers), decode(compiler.compile(source)));
   }
-  await assert.rejects(forms.check(regex("(")), refused(/^No text can be held .*: expected /));
+  await assert.rejects(forms.check(regex("("), "anna"), refused(/^No text can be held .*: expected /));
   const deep = `${'{"items":'.repeat(3000)}{}${"}".repeat(3000)}`;
   await assert.rejects(
-    forms.check({ type: "json_schema", schema: deep }),
+    forms.check({ type: "json_schema", schema: deep }, "anna"),
     refused(/expected a grammar with less nesting, got one that is nested too deeply$/),
   );
 });

@@ -512,7 +512,7 @@ async function statusWithKey(port: Serving["port"], key: string): Promise<number
 function heldForms() {
   const held: (() => void)[] = [];
   let checks = 0;
-  const check = (_source: unknown, signal?: AbortSignal) =>
+  const check = (_source: unknown, _caller: string, signal?: AbortSignal) =>
     new Promise<CompiledForm>((resolve, reject) => {
       const form = { id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) };
       signal?.addEventListener("abort", () => reject(signal.reason));
