@@ -1,5 +1,7 @@
 // Jobs over HTTP, with a stand-in for the pool.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { EventReader } from "../../ops/server-sent-events.js";
@@ -495,7 +497,6 @@ for (const key of ["", "with space", "x".repeat(256), "schlüssel"])
 
 /** `fetch` sends no such headers. */
 async function statusWithKey(port: Serving["port"], key: string): Promise<number> {
-  const { connect } = await import("node:net");
   const socket = connect(port, "127.0.0.1");
   const body = '{"prompt":"x"}';
   socket.write(
@@ -565,4 +566,30 @@ test("a job whose form nobody can be held to is refused, and while it is checked
   (refuse as () => void)();
   assert.equal((await asked).status, 400);
   assert.equal((await ask("POST", "/jobs", { prompt: "b" })).status, 202);
+});
+
+test("any number of jobs with forms may be pipelined, without a warning", async (context) => {
+  const asked: (() => void)[] = [];
+  const check = () =>
+    new Promise<CompiledForm>((resolve) => {
+      asked.push(() => resolve({ id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) }));
+    });
+  const { port } = await serve(context, { forms: { check } });
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on("warning", note);
+  context.after(() => process.off("warning", note));
+  const body = '{"prompt":"x","regex":"a"}';
+  const one = `POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(port, "127.0.0.1");
+  let answers = "";
+  socket.on("data", (data) => {
+    answers += data;
+  });
+  socket.write(one.repeat(15));
+  while (asked.length < 15) await new Promise((resolve) => setImmediate(resolve));
+  for (const compile of asked) compile();
+  while (answers.split("HTTP/1.1 202 ").length <= 15) await once(socket, "data");
+  socket.destroy();
+  assert.deepEqual(warnings, []);
 });
