@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { readModelFolder } from "../../models/folder.js";
 import { decode } from "../../workers/grammar/compiled.js";
 import { Compiler } from "../../workers/grammar/compiler.js";
@@ -186,4 +189,33 @@ test("the compiler's own thread says what the compiler says", async (context) =>
     forms.check({ type: "json_schema", schema: deep }, "anna"),
     refused(/expected a grammar with less nesting, got one that is nested too deeply$/),
   );
+});
+
+/** Compiles a form in a process of its own, of this niceness; returns the niceness of each of its threads. */
+async function nicenesses(niceness: number): Promise<number[]> {
+  const code = `
+    import { readdirSync, readFileSync } from "node:fs";
+    import { setPriority } from "node:os";
+    setPriority(${niceness});
+    const { Forms } = await import(${JSON.stringify(new URL("forms.js", import.meta.url))});
+    const forms = new Forms(${JSON.stringify({
+      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
+      modelDir: join(packageRoot, "models/jai-small"),
+    })});
+    await forms.check({ type: "regex", pattern: "a" }, "anna");
+    const stat = (thread) => readFileSync(\`/proc/self/task/\${thread}/stat\`, "utf8");
+    const fields = (thread) => stat(thread).split(") ")[1].split(" ");
+    console.log(JSON.stringify(readdirSync("/proc/self/task").map((thread) => Number(fields(thread)[16]))));
+    await forms.close();
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code]);
+  return JSON.parse(stdout);
+}
+
+test("forms are compiled behind the streams, whatever the niceness and the flags of the process", {
+  skip: process.platform !== "linux" && "elsewhere a thread has no niceness of its own",
+}, async () => {
+  // Only root may be less nice than the process that runs the tests.
+  for (const own of [getPriority(), Math.max(getPriority(), 10), 19])
+    assert.equal(Math.max(...(await nicenesses(own))), Math.min(own + 5, 19));
 });
