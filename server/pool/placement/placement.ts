@@ -37,6 +37,7 @@ export interface PlacementOptions {
 }
 
 interface Worker {
+  readonly rank: number;
   readonly sequences: Set<Placed>;
   readonly recent: RecentPrompts;
 }
@@ -52,7 +53,7 @@ interface Worker {
 export class Placement {
   readonly #slots: number;
   readonly #context: number;
-  /** By thread id, those that can take work, in the order in which they came. */
+  /** By thread id, those that can take work. */
   readonly #workers = new Map<number, Worker>();
 
   constructor({ slots, context }: PlacementOptions) {
@@ -70,9 +71,12 @@ export class Placement {
     return this.#workers.size;
   }
 
-  /** A worker is ready. */
-  join(worker: number): void {
-    this.#workers.set(worker, { sequences: new Set(), recent: new RecentPrompts(this.#slots) });
+  /**
+   * A worker is ready.
+   * @param rank which of equals takes a sequence: the one with the lowest
+   */
+  join(worker: number, rank: number): void {
+    this.#workers.set(worker, { rank, sequences: new Set(), recent: new RecentPrompts(this.#slots) });
   }
 
   /** Forgets all workers but these, and the sequences that they had; says whether there were any. */
@@ -82,20 +86,24 @@ export class Placement {
     return dead.length > 0;
   }
 
-  /** Takes a slot for a sequence; null where none is free. Of equals the first worker takes it, whose caches are warm. */
+  /**
+   * Takes a slot for a sequence; null where none is free. Of equals the first worker takes it, whose caches are warm, and who
+   * alone has a session of more threads.
+   */
   place(work: Work): Placed | null {
     const { promptIds, maxTokens, promptLogprobs } = work;
     // The engine's window; see `Sequence`.
     const window = promptIds.length <= this.#context ? promptIds : promptIds.slice(-this.#context);
     const prompt = beginnings(window);
-    let best: { worker: number; unread: number; cost: number } | null = null;
-    for (const [worker, { sequences, recent }] of this.#workers) {
+    let best: { worker: number; rank: number; unread: number; cost: number } | null = null;
+    for (const [worker, { rank, sequences, recent }] of this.#workers) {
       if (sequences.size >= this.#slots) continue;
       // The last token is always computed: its logits are wanted.
       const cached = promptLogprobs ? 0 : recent.cached(prompt, window.length - 1);
       const unread = window.length - cached;
       const cost = added(sequences, unread, maxTokens);
-      if (best === null || cost < best.cost) best = { worker, unread, cost };
+      if (best === null || cost < best.cost || (cost === best.cost && rank < best.rank))
+        best = { worker, rank, unread, cost };
     }
     if (best === null) return null;
     const placed: Placed = { worker: best.worker, unread: best.unread, remaining: maxTokens };
