@@ -1,5 +1,5 @@
 // The compiler's entry: a thread that checks forms one at a time, so that neither the streams nor the token loop wait.
-import { setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { readModelFolder } from "../models/folder.js";
 import { Compiler } from "./grammar/compiler.js";
@@ -9,8 +9,10 @@ import type { CompilerSetup, FromCompiler, ToCompiler } from "./protocol.js";
 /** Gives the thread a third of the usual share of a busy core. */
 const NICENESS = 5;
 
-// Where all cores are busy the streams come first. Elsewhere this would set the priority of the whole process.
-if (process.platform === "linux") setPriority(NICENESS);
+// Where all cores are busy the streams come first. Elsewhere this would set the priority of the whole process. Counted from
+// the process's own: to go below that is refused to most users.
+if (process.platform === "linux")
+  setPriority(Math.min(getPriority() + NICENESS, constants.priority.PRIORITY_LOW));
 
 const { tokenizer, config } = readModelFolder((workerData as CompilerSetup).modelDir);
 const compiler = new Compiler(tokenizer, config.vocab_size);

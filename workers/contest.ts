@@ -28,13 +28,12 @@ export class Contest {
 
   /** The way that the next run should go. */
   next(): 0 | 1 {
-    const isTrial = this.#left <= 0;
-    this.#left--;
-    return isTrial ? other(this.#faster) : this.#faster;
+    return this.#left <= 0 ? other(this.#faster) : this.#faster;
   }
 
-  /** Takes the time of the run that `next` was last called for. */
+  /** Takes the time of the run that `next` was last called for. A run that failed is not told of, and counts for nothing. */
   took(ms: number): void {
+    this.#left--;
     if (this.#left >= 0) {
       this.#usedMs = this.#usedMs === null ? ms : this.#usedMs + LATEST * (ms - this.#usedMs);
       return;

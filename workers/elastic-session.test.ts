@@ -11,12 +11,18 @@ import { OnnxSession } from "./onnx/session.js";
 const inputs = (rows: number) => ({ batch: 1, chunk: rows }) as StepInputs;
 
 /** Sessions that only note their runs, and take their time on a clock of their own. */
-function createElastic(ms: { narrow: number; wide: number }, isAlone = () => true) {
+function createElastic(
+  ms: { narrow: number; wide: number },
+  isAlone = () => true,
+  fails: (run: number) => boolean = () => false,
+) {
   let now = 0;
+  let run = 0;
   const runs = { narrow: 0, wide: 0 };
   const session = (width: "narrow" | "wide"): StepSession => ({
     async run() {
       runs[width]++;
+      if (fails(++run)) throw new Error("the run failed");
       now += ms[width];
       return {} as StepOutputs;
     },
@@ -51,6 +57,18 @@ test("where several threads are slower, a lone worker keeps to one", async () =>
   const { elastic, runs } = createElastic({ narrow: 1, wide: 3 });
   for (let n = 0; n < 4000; n++) await elastic.run(inputs(1));
   assert.ok(runs.narrow > 3500, `${runs.narrow} of 4,000`);
+});
+
+test("a run that fails, wherever in a trial, does not leave the worker with the slower session", async () => {
+  for (let failing = 120; failing < 150; failing++) {
+    const { elastic, runs } = createElastic(
+      { narrow: 3, wide: 1 },
+      () => true,
+      (run) => run === failing,
+    );
+    for (let n = 0; n < 1000; n++) await elastic.run(inputs(1)).catch(() => {});
+    assert.ok(runs.narrow < 100, `${runs.narrow} of 1,000 runs were slow after run ${failing} failed`);
+  }
 });
 
 test("runs of other sizes are judged by themselves", async () => {

@@ -79,6 +79,8 @@ export class FormThread {
     const { filename, modelDir, megabytes } = this.#options;
     const worker = new Worker(filename, {
       workerData: { modelDir } satisfies CompilerSetup,
+      // The process's own may be about its entry, such as --input-type, and refused for a file.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: megabytes, stackSizeMb: STACK_MEGABYTES },
     });
     worker.on("message", (message: FromCompiler) => {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { readModelFolder } from "../../models/folder.js";
 import { decode } from "../../workers/grammar/compiled.js";
 import { Compiler } from "../../workers/grammar/compiler.js";
@@ -20,8 +23,8 @@ function open(context: TestContext, options: Partial<ConstructorParameters<typeo
   const forms = new Forms({ filename: scripted, modelDir: "model", clock, ...options });
   context.after(() => forms.close());
   /** The id of the thread that compiled a form, and how many forms it had answered by then. */
-  const check = async (pattern: string, signal?: AbortSignal) => [
-    ...(await forms.check(regex(pattern), signal)).numbers,
+  const check = async (pattern: string, signal?: AbortSignal, caller = "anna") => [
+    ...(await forms.check(regex(pattern), caller, signal)).numbers,
   ];
   /** Resolves when the thread has begun to compile a form. */
   const begun = async () => {
@@ -35,9 +38,9 @@ const refused = (reason: RegExp) => (error: PublicError) =>
 
 test("a form is compiled once and shared", async (context) => {
   const { forms, check } = open(context);
-  const [one, two] = await Promise.all([forms.check(regex("a")), forms.check(regex("a"))]);
+  const [one, two] = await Promise.all([forms.check(regex("a"), "anna"), forms.check(regex("a"), "anna")]);
   assert.equal(one, two);
-  const other = await forms.check(regex("b"));
+  const other = await forms.check(regex("b"), "anna");
   assert.notEqual(other.id, one!.id);
   assert.deepEqual(await check("a"), [other.numbers[0], 1]);
 });
@@ -136,6 +139,24 @@ test("a remembered form does not wait for others", async (context) => {
   await Promise.all([assert.rejects(slow), clock.advance(10_000)]);
 });
 
+test("callers take turns: one caller's many forms delay another's by one form at most", async (context) => {
+  const { check } = open(context);
+  const order: string[] = [];
+  const ask = async (pattern: string, caller: string, signal?: AbortSignal) => {
+    await check(pattern, signal, caller);
+    order.push(pattern);
+  };
+  const leaving = new AbortController();
+  const all = [
+    ...["a1", "a2", "a3", "a4"].map((pattern) => ask(pattern, "anna")),
+    assert.rejects(ask("c1", "carl", leaving.signal)),
+    ...["b1", "b2"].map((pattern) => ask(pattern, "ben")),
+  ];
+  leaving.abort(new Error("left"));
+  await Promise.all(all);
+  assert.deepEqual(order, ["a1", "a2", "b1", "a3", "b2", "a4"]);
+});
+
 test("closing refuses waiting callers and later ones", async (context) => {
   const { forms, check, begun } = open(context);
   const [compiling, waiting] = [check("hang"), check("a")];
@@ -159,13 +180,42 @@ test("the real compiler's thread gives the same as the compiler itself", async (
     regex("(a|b){2,}c?"),
   ];
   for (const source of sources) {
-    const { numbers } = await forms.check(source);
+    const { numbers } = await forms.check(source, "anna");
     assert.deepEqual(decode(numbers), decode(compiler.compile(source)));
   }
-  await assert.rejects(forms.check(regex("(")), refused(/^No text can be held .*: expected /));
+  await assert.rejects(forms.check(regex("("), "anna"), refused(/^No text can be held .*: expected /));
   const deep = `${'{"items":'.repeat(3000)}{}${"}".repeat(3000)}`;
   await assert.rejects(
-    forms.check({ type: "json_schema", schema: deep }),
+    forms.check({ type: "json_schema", schema: deep }, "anna"),
     refused(/expected a grammar with less nesting, got one that is nested too deeply$/),
   );
+});
+
+/** Compiles a form in a process of its own, of this niceness; returns the niceness of each of its threads. */
+async function nicenesses(niceness: number): Promise<number[]> {
+  const code = `
+    import { readdirSync, readFileSync } from "node:fs";
+    import { setPriority } from "node:os";
+    setPriority(${niceness});
+    const { Forms } = await import(${JSON.stringify(new URL("forms.js", import.meta.url))});
+    const forms = new Forms(${JSON.stringify({
+      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
+      modelDir: join(packageRoot, "models/jai-small"),
+    })});
+    await forms.check({ type: "regex", pattern: "a" }, "anna");
+    const stat = (thread) => readFileSync(\`/proc/self/task/\${thread}/stat\`, "utf8");
+    const fields = (thread) => stat(thread).split(") ")[1].split(" ");
+    console.log(JSON.stringify(readdirSync("/proc/self/task").map((thread) => Number(fields(thread)[16]))));
+    await forms.close();
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code]);
+  return JSON.parse(stdout);
+}
+
+test("forms are compiled behind the streams, whatever the niceness and the flags of the process", {
+  skip: process.platform !== "linux" && "elsewhere a thread has no niceness of its own",
+}, async () => {
+  // Only root may be less nice than the process that runs the tests.
+  for (const own of [getPriority(), Math.max(getPriority(), 10), 19])
+    assert.equal(Math.max(...(await nicenesses(own))), Math.min(own + 5, 19));
 });

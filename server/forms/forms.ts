@@ -14,13 +14,15 @@ interface Waiting {
 }
 
 /**
- * Checks and compiles forms in a thread of its own, one at a time, first come, first served. Remembered forms are
- * answered at once. The number of waiting forms needs no bound: each caller already holds a queue place or a job.
+ * Checks and compiles forms in a thread of its own, one at a time. Callers take turns; each caller's forms are first come,
+ * first served. Remembered forms are answered at once. The number of waiting forms needs no bound: each caller already
+ * holds a queue place or a job.
  */
 export class Forms {
   readonly #thread: FormThread;
   readonly #recent: RecentForms;
-  readonly #waiting = new Set<Waiting>();
+  /** By caller, in the order of their turns; none is empty. */
+  readonly #waiting = new Map<string, Set<Waiting>>();
   #lastId = 0;
   #busy = false;
   #closed = false;
@@ -31,11 +33,12 @@ export class Forms {
   }
 
   /**
+   * @param caller whose turn it takes
    * @param signal abandons the form; its reason is thrown
    * @throws PublicError `invalid_grammar` for a form that no text can be held to, or that takes too much time or memory
    * @throws Cancelled after `close`
    */
-  check(source: GrammarSource, signal?: AbortSignal): Promise<CompiledForm> {
+  check(source: GrammarSource, caller: string, signal?: AbortSignal): Promise<CompiledForm> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (this.#closed) throw new Cancelled();
@@ -43,12 +46,13 @@ export class Forms {
       const known = this.#recent.get(key);
       if (known !== undefined) return resolve(formOf(known));
       const waiting = { source, key, resolve, reject };
+      const own = this.#waiting.get(caller) ?? new Set();
+      this.#waiting.set(caller, own.add(waiting));
       const leave = () => {
-        this.#waiting.delete(waiting);
         reject(signal?.reason);
+        if (own.delete(waiting) && own.size === 0) this.#waiting.delete(caller);
       };
       signal?.addEventListener("abort", leave, { once: true });
-      this.#waiting.add(waiting);
       void this.#work();
     });
   }
@@ -56,7 +60,7 @@ export class Forms {
   /** Ends the thread; waiting callers get Cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { reject } of this.#waiting) reject(new Cancelled());
+    for (const own of this.#waiting.values()) for (const { reject } of own) reject(new Cancelled());
     this.#waiting.clear();
     await this.#thread.close();
   }
@@ -64,8 +68,7 @@ export class Forms {
   async #work(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    for (const waiting of this.#waiting) {
-      this.#waiting.delete(waiting);
+    for (let waiting = this.#next(); waiting; waiting = this.#next()) {
       try {
         waiting.resolve(formOf(await this.#verdict(waiting)));
       } catch (error) {
@@ -73,6 +76,18 @@ export class Forms {
       }
     }
     this.#busy = false;
+  }
+
+  /** Takes the next of the caller whose turn it is. The caller's turn after that comes when all others have had one. */
+  #next(): Waiting | undefined {
+    const [turn] = this.#waiting;
+    if (turn === undefined) return undefined;
+    const [caller, own] = turn;
+    const [waiting] = own;
+    own.delete(waiting!);
+    this.#waiting.delete(caller);
+    if (own.size > 0) this.#waiting.set(caller, own);
+    return waiting;
   }
 
   async #verdict({ source, key }: Waiting): Promise<Verdict> {

@@ -100,7 +100,21 @@ test("tasks go to the worker with less to do", async (context) => {
   await held.outcome;
 });
 
-/** The id of the thread that ran a task. */
+test("a lone task goes to the first device's worker, whoever is ready first, and to its successor", async (context) => {
+  const pool = createPool(context, { workers: 3, start: "slow ready ready" });
+  await pool.ready;
+  // Nothing else keeps the process alive while a successor loads.
+  const timer = setInterval(() => {}, 1000);
+  context.after(() => clearInterval(timer));
+  for (const id of ["where-1", "where-2"]) {
+    assert.equal(await threadOf(pool.run(task(id))), "device 0");
+    await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+    while (pool.capacity < 12) await once(pool, "capacity");
+  }
+  assert.equal(await threadOf(pool.run(task("where-3"))), "device 0");
+});
+
+/** Where a task ran: the id of its thread, or its device. */
 async function threadOf(job: RunningTask): Promise<string | false> {
   const outcome = await job.outcome;
   return outcome.type === "finished" && outcome.generated;

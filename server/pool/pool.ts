@@ -235,7 +235,8 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
       if (status.remark !== undefined) this.emit("remark", status.remark);
-      this.#placement.join(status.threadId);
+      // The order of the devices: the first worker has more to load, and is ready after others.
+      this.#placement.join(status.threadId, this.#claims.indexOf(status.threadId));
       this.emit("capacity");
       if (this.#placement.workers < workers) return;
       started = true;

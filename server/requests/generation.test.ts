@@ -89,7 +89,7 @@ function endlessForms() {
   const asked = new Promise<void>((resolve) => {
     ask = resolve;
   });
-  const check = (_source: unknown, signal?: AbortSignal) =>
+  const check = (_source: unknown, _caller: string, signal?: AbortSignal) =>
     new Promise<never>((_, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason));
       ask();

@@ -39,6 +39,7 @@ export class Generation {
   readonly #request: GenerationRequest;
   readonly #forms: Pick<Forms, "check">;
   readonly #id: string;
+  readonly #caller: string;
   readonly #ticket: Ticket<Task, Outcome>;
   /** The caller's tokens held for this generation. */
   readonly #lease: Lease;
@@ -56,6 +57,7 @@ export class Generation {
     this.#request = request;
     this.#forms = forms;
     this.#id = id;
+    this.#caller = caller.name;
     this.#lease = caller.admit({ tokens: mostTokens(request) });
     try {
       this.#ticket = queue.reserve({
@@ -92,7 +94,7 @@ export class Generation {
       this.#prepared = this.#request.prepare(this.#id);
       this.#ticket.adjust(promptTokens(this.#prepared.tasks));
       const source = formOf(this.#prepared);
-      if (source !== null) this.#form = await this.#forms.check(source, this.#leaving());
+      if (source !== null) this.#form = await this.#forms.check(source, this.#caller, this.#leaving());
       return this.#prepared;
     } catch (error) {
       this.cancel();
@@ -187,7 +189,7 @@ export async function assertFits(
   const prepared = request.prepare(id);
   queue.assertFits({ sequences: request.sequences, promptTokens: promptTokens(prepared.tasks) });
   const source = formOf(prepared);
-  if (source !== null) await forms.check(source, signal);
+  if (source !== null) await forms.check(source, caller.name, signal);
 }
 
 /** The form, which all tasks share. */

@@ -159,6 +159,8 @@ async function check(
 ): Promise<GenerationRequest> {
   const leaving = new AbortController();
   const leave = () => leaving.abort(new Cancelled());
+  // A client may pipeline many jobs, each of which listens while its form is compiled.
+  socket.setMaxListeners(0);
   socket.once("close", leave);
   try {
     await assertFits({ queue, forms, request, id, caller }, leaving.signal);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import type { CompiledForm } from "../../workers/protocol.js";
 import { invalidGrammar } from "../errors/errors.js";
@@ -10,7 +12,7 @@ import { serve } from "./fixtures/jobs.js";
 function heldForms() {
   const held: (() => void)[] = [];
   let checks = 0;
-  const check = (_source: unknown, signal?: AbortSignal) =>
+  const check = (_source: unknown, _caller: string, signal?: AbortSignal) =>
     new Promise<CompiledForm>((resolve, reject) => {
       const form = { id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) };
       signal?.addEventListener("abort", () => reject(signal.reason));
@@ -63,4 +65,30 @@ test("a job with an impossible form is refused, and has a place while it is chec
   (refuse as () => void)();
   assert.equal((await asked).status, 400);
   assert.equal((await ask("POST", "/jobs", { prompt: "b" })).status, 202);
+});
+
+test("any number of jobs with forms may be pipelined, without a warning of a leak", async (context) => {
+  const asked: (() => void)[] = [];
+  const check = () =>
+    new Promise<CompiledForm>((resolve) => {
+      asked.push(() => resolve({ id: 1, numbers: new Float64Array(new SharedArrayBuffer(0)) }));
+    });
+  const { port } = await serve(context, { forms: { check } });
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on("warning", note);
+  context.after(() => process.off("warning", note));
+  const body = '{"prompt":"x","regex":"a"}';
+  const one = `POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(port, "127.0.0.1");
+  let answers = "";
+  socket.on("data", (data) => {
+    answers += data;
+  });
+  socket.write(one.repeat(15));
+  while (asked.length < 15) await new Promise((resolve) => setImmediate(resolve));
+  for (const compile of asked) compile();
+  while (answers.split("HTTP/1.1 202 ").length <= 15) await once(socket, "data");
+  socket.destroy();
+  assert.deepEqual(warnings, []);
 });

@@ -315,6 +315,19 @@ describe("a schema's keyword", () => {
 describe("hostile grammars", () => {
   const ambiguous = ebnf('root ::= x root "b" | y root "c" | "d"', 'x ::= "a"', 'y ::= "a"');
   const long = "x".repeat(32_000);
+  // Readings that no text tells apart; each counts its letters, so that it is found anew how each letter begins.
+  const chains = (prefix: string) =>
+    ebnf(
+      `root ::= "${prefix}" (${Array.from({ length: 20 }, (_, i) => `[a-${"bcdefghijklmnopqrstu"[i]}] r0{${1000 + i}}`).join("|")})`,
+      ...Array.from({ length: 1800 }, (_, i) => `r${i} ::= r${i + 1}`),
+      "r1800 ::= [a-z]",
+    );
+  const again = (schema: object): object => ({
+    type: "object",
+    properties: { x: schema },
+    required: Array(14).fill("x"),
+  });
+  const requiring = Array.from({ length: 14 }).reduce<object>(again, { type: "string" });
   const hostile: Record<string, GrammarSource> = {
     "counts of counts": regex("(((a{1,900}){1,900}){1,900}){1,900}"),
     "repeated nothing": regex("((a|a)*){1000}b"),
@@ -334,6 +347,8 @@ describe("hostile grammars", () => {
       'r40 ::= "a"',
       'q40 ::= "a"',
     ),
+    "rules that only lead to rules": chains(""),
+    "options that require one property again and again": schema({ oneOf: [requiring, requiring] }),
     "a long way to the end": schema({ type: "array", minItems: 1e9 }),
     "a count beyond all": schema({ type: "array", minItems: 1e12 }),
     "a schema in a schema in …": {
@@ -382,6 +397,14 @@ describe("hostile grammars", () => {
       for (let i = 0; i < 40; i++) {
         palindrome.allowed();
         palindrome.accept(0x61);
+      }
+    }, GrammarError);
+    const far = constraintFor(chains("x".repeat(200)), model, eosId);
+    for (let i = 0; i < 200; i++) far.accept(0x78);
+    assert.throws(() => {
+      for (let i = 0; i < 3; i++) {
+        far.allowed();
+        far.accept(0x61);
       }
     }, GrammarError);
     const long = constraintFor(schema({ type: "string", maxLength: 100_000 }), model, eosId);

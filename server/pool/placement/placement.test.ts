@@ -7,7 +7,7 @@ const B = 12;
 
 function createPlacement({ slots = 8, workers = [A, B] } = {}): Placement {
   const placement = new Placement({ slots, context: 256 });
-  for (const worker of workers) placement.join(worker);
+  for (const [rank, worker] of workers.entries()) placement.join(worker, rank);
   return placement;
 }
 
@@ -53,6 +53,13 @@ test("sequences one at a time all go to the same worker, whose caches are warm",
     assert.equal(placed.worker, A);
     placement.end(placed);
   }
+});
+
+test("among equals the first worker is chosen, even if others were ready before it", () => {
+  const placement = createPlacement({ workers: [] });
+  placement.join(B, 1);
+  placement.join(A, 0);
+  assert.equal(place(placement), A);
 });
 
 test("an unread prompt counts as waiting time for a new sequence", () => {
@@ -102,7 +109,7 @@ test("a prompt goes to another worker if the one that cached it is much busier",
   const busy = createPlacement({ workers: [A] });
   decode(busy, { promptIds, maxTokens: 200 });
   for (let n = 0; n < 4; n++) decode(busy, { maxTokens: 200 });
-  busy.join(B);
+  busy.join(B, 1);
   assert.equal(place(busy, { promptIds, maxTokens: 200 }), B);
 });
 
@@ -152,7 +159,7 @@ test("a dead worker's sequences and cached prompts are forgotten", () => {
   placement.wrote(lost, 1);
   placement.end(lost);
   assert.equal(place(placement), undefined);
-  placement.join(A);
+  placement.join(A, 0);
   const placed = placement.place(work({ promptIds }))!;
   assert.deepEqual([placed.worker, placed.unread], [A, 100]);
   placement.end(kept);

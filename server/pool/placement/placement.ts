@@ -37,6 +37,7 @@ export interface PlacementOptions {
 }
 
 interface Worker {
+  readonly rank: number;
   readonly sequences: Set<Placed>;
   readonly recent: RecentPrompts;
 }
@@ -52,7 +53,7 @@ interface Worker {
 export class Placement {
   readonly #slots: number;
   readonly #context: number;
-  /** Workers that can take work, by thread id, in the order in which they became ready. */
+  /** Workers that can take work, by thread id. */
   readonly #workers = new Map<number, Worker>();
 
   constructor({ slots, context }: PlacementOptions) {
@@ -69,9 +70,12 @@ export class Placement {
     return this.#workers.size;
   }
 
-  /** Adds a worker that is ready. */
-  join(worker: number): void {
-    this.#workers.set(worker, { sequences: new Set(), recent: new RecentPrompts(this.#slots) });
+  /**
+   * Adds a worker that is ready.
+   * @param rank among equals, the worker with the lowest rank is chosen
+   */
+  join(worker: number, rank: number): void {
+    this.#workers.set(worker, { rank, sequences: new Set(), recent: new RecentPrompts(this.#slots) });
   }
 
   /** Forgets all workers that are not in `living`, and their sequences. @returns whether there were any */
@@ -82,21 +86,23 @@ export class Placement {
   }
 
   /**
-   * Takes a slot for a sequence; null if none is free. Among equals it prefers the first worker: its caches are warm.
+   * Takes a slot for a sequence; null if none is free. Among equals it prefers the first worker: its caches are warm, and
+   * it alone has a session of more threads.
    */
   place(work: Work): Placed | null {
     const { promptIds, maxTokens, promptLogprobs } = work;
     // Only the end that fits the context, as in the engine's `Sequence`.
     const window = promptIds.length <= this.#context ? promptIds : promptIds.slice(-this.#context);
     const prompt = beginnings(window);
-    let best: { worker: number; unread: number; cost: number } | null = null;
-    for (const [worker, { sequences, recent }] of this.#workers) {
+    let best: { worker: number; rank: number; unread: number; cost: number } | null = null;
+    for (const [worker, { rank, sequences, recent }] of this.#workers) {
       if (sequences.size >= this.#slots) continue;
       // The last token is never taken from the cache: its logits are needed.
       const cached = promptLogprobs ? 0 : recent.cached(prompt, window.length - 1);
       const unread = window.length - cached;
       const cost = added(sequences, unread, maxTokens);
-      if (best === null || cost < best.cost) best = { worker, unread, cost };
+      if (best === null || cost < best.cost || (cost === best.cost && rank < best.rank))
+        best = { worker, rank, unread, cost };
     }
     if (best === null) return null;
     const placed: Placed = { worker: best.worker, unread: best.unread, remaining: maxTokens };

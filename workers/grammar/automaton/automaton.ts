@@ -4,8 +4,12 @@ import type { Heads, Rest, State } from "./state.js";
 
 /** Cap on the rests of one state: a grammar that needs more is too ambiguous to use. */
 const MAX_RESTS = 600;
-/** Cap on the work of finding what one rest can begin with. */
-const MAX_WORK = 5_000;
+/** Cap on the rests that are looked at to find what one rest can begin with. */
+const MAX_UNFOLDED = 5_000;
+/** The same for all rests of one state. A step beyond it is too much for any walk. */
+const MAX_UNFOLDED_OF_STATE = 30_000;
+
+const END: Heads = { rests: [], ends: true, unfolded: 0 };
 
 /**
  * A grammar as an automaton over bytes. Its states are sets of what may still come. They are made when they are first
@@ -62,7 +66,7 @@ export class Automaton {
     const found = nexts.length === 0 ? null : this.#stateAfter(nexts);
     state.next[kind] = found;
     // Counted as if nothing had been remembered. To look at a rest is a fraction of the work of going on from it.
-    const unfolded = nexts.reduce((sum, next) => sum + 1 + (next?.heads?.rests.length ?? 0), 0);
+    const unfolded = nexts.reduce((sum, next) => sum + 1 + (next?.heads?.unfolded ?? 0), 0);
     state.work[kind] = unfolded + state.rests.length / 16;
     return found;
   }
@@ -73,7 +77,15 @@ export class Automaton {
       only.state ??= this.#union([this.#heads(only)]);
       return only.state;
     }
-    return this.#union(rests.map((rest) => (rest ? this.#heads(rest) : { rests: [], ends: true })));
+    let unfolded = 0;
+    return this.#union(
+      rests.map((rest) => {
+        const heads = rest ? this.#heads(rest) : END;
+        unfolded += heads.unfolded;
+        if (unfolded > MAX_UNFOLDED_OF_STATE) throw tooAmbiguous();
+        return heads;
+      }),
+    );
   }
 
   #union(all: readonly Heads[]): State {
@@ -96,7 +108,7 @@ export class Automaton {
     for (let rest = waiting.pop(); rest !== undefined; rest = waiting.pop()) {
       if (seen.has(rest)) continue;
       seen.add(rest);
-      if (seen.size > MAX_WORK || heads.length > MAX_RESTS) throw tooAmbiguous();
+      if (seen.size > MAX_UNFOLDED || heads.length > MAX_RESTS) throw tooAmbiguous();
       if (rest === null) {
         ends = true;
         continue;
@@ -105,7 +117,7 @@ export class Automaton {
       if (node.kind === "bytes") heads.push(rest);
       else this.#unfold(node, min, max, next, waiting);
     }
-    from.heads = { rests: heads, ends };
+    from.heads = { rests: heads, ends, unfolded: seen.size };
     this.#bytes += 50 + 8 * heads.length;
     return from.heads;
   }

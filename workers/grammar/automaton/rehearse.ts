@@ -6,7 +6,7 @@ import type { State } from "./state.js";
 const TEXTS = 4;
 const BYTES = 128;
 /** Cap on the work of all texts; the rehearsal ends there. */
-const MAX_WORK = 10_000;
+const MAX_WORK = 30_000;
 
 /**
  * Writes a few texts, so that a grammar that soon has too many readings is refused before its sequence runs.

@@ -20,6 +20,8 @@ export interface Heads {
   rests: readonly Rest[];
   /** Whether nothing more has to come. */
   ends: boolean;
+  /** How many rests were looked at to find them: rules that only lead to other rules are many for one head. */
+  unfolded: number;
 }
 
 /** The state after some text: what may come next. */
