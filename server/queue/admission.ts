@@ -5,28 +5,28 @@ import type { Node } from "./line.js";
 import type { Cancelled } from "./refusal.js";
 import type { Done, Execution } from "./ticket.js";
 
-/** An admitted request: all that the queue knows of it, from its reservation until its last place is given back. */
+/** An admitted request, from its reservation until its last place is given back. */
 export interface Admission<T, R> {
   readonly caller: string;
   readonly priority: number;
   /** When it was reserved. */
   readonly since: number;
   readonly deadlines: Deadlines;
-  /** How many sequences it has places for, how many of them have not started, and how many run. */
+  /** How many places it has, how many of its sequences have not started, and how many run. */
   places: number;
   waiting: number;
   running: number;
-  /** Of the sequences that have not started. */
+  /** Prompt tokens of the sequences that have not started. */
   promptTokens: number;
   /** One for each sequence; null before the submission. */
   entries: Entry<T, R>[] | null;
-  /** Why it was given up. */
+  /** Why it ended early; null while it has not. */
   givenUp: Cancelled | DeadlineExceeded | null;
-  /** Told when it is given up before its submission. */
+  /** Called if it ends before its submission. */
   onGivenUp: (reason: Cancelled | DeadlineExceeded) => void;
-  /** Where it stood when it was submitted; 0 if it started at once. */
+  /** Its position at the submission; 0 if it started at once. */
   position: number;
-  /** The forecast at its submission, until it starts. */
+  /** The forecast of the submission; null once it has started. */
   forecast: { at: number; waitMs: number } | null;
 }
 
@@ -36,9 +36,9 @@ export interface Entry<T, R> extends Candidate, Occupant {
   readonly item: T;
   readonly resolve: (done: Done<R>) => void;
   readonly reject: (error: unknown) => void;
-  /** Its place in the lanes, while it waits. */
+  /** Its node in the lanes while it waits. */
   node: Node<Entry<T, R>> | null;
-  /** From its start on. */
+  /** Null until it starts. */
   execution: Execution<R> | null;
   ended: boolean;
 }

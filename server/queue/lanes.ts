@@ -13,7 +13,7 @@ export const AGEING_MS = 10_000;
 /** Tokens that a caller gets with each round. Nearly every request costs more, so that callers take turns often. */
 const QUANTUM = 64;
 
-/** What a waiting entry's turn depends on. */
+/** What decides about a waiting entry's turn. */
 export interface Candidate {
   readonly caller: string;
   /** An integer within `PRIORITIES`. */
@@ -22,16 +22,16 @@ export interface Candidate {
   readonly tokens: number;
 }
 
-/** Names a flow: one caller's entries of one class. */
+/** The key of a flow: one caller's entries of one class. */
 export type FlowKey = Pick<Candidate, "caller" | "priority">;
 
 /** When a caller's turn comes within a class. */
 interface Turn {
-  /** It has no turn in the rounds before. */
+  /** The first round in which it may have a turn. */
   round: number;
-  /** Within a round, the lowest is first. */
+  /** Within a round, lower comes first. */
   order: number;
-  /** Tokens that it may still use. It gets a QUANTUM with every round, and starts nothing while in debt. */
+  /** Tokens it may still use. Each round adds a QUANTUM. Nothing starts while it is negative. */
   balance: number;
 }
 
@@ -39,12 +39,12 @@ interface Turn {
 interface Flow<T> extends Turn {
   readonly caller: string;
   readonly home: Lane<T>;
-  /** Where its first entry counts now; above `home` once the entry has aged. */
+  /** The lane that its first entry waits in: above `home` once the entry has aged. */
   lane: Lane<T>;
   readonly line: Line<T>;
-  /** When its first entry became the first, or was last moved up. */
+  /** When its first entry became first, or was last moved up. */
   agedAt: number;
-  /** How many entries it has, and in how many rounds it can start them all. */
+  /** How many entries it has, and how many rounds they take together. */
   size: number;
   rounds: number;
 }
@@ -60,11 +60,11 @@ interface Lane<T> {
   orders: number;
 }
 
-/** A flow's turn in the predicted order, at some step of it. */
+/** A flow's turn, in the prediction of `order`. */
 interface FutureTurn<T> extends Turn {
   readonly flow: Flow<T> | null;
   node: Node<T> | null;
-  /** An extra entry is counted behind the flow's last. */
+  /** Whether the extra entry comes behind the flow's last one. */
   isExtra: boolean;
 }
 
@@ -73,12 +73,12 @@ const sooner = (a: Turn, b: Turn) => (a.round === b.round ? a.order < b.order : 
 /**
  * Who starts next. Classes are strict: nothing starts while something of a higher class waits. Inside a class callers
  * take turns by deficit round robin (Shreedhar and Varghese, "Efficient fair queuing using deficit round robin", 1995)
- * over tokens, with two choices of our own. An entry may start as soon as its caller is out of debt, and is paid for
- * afterwards: a caller's first entry waits for at most one turn of each other caller. And a turn starts one entry: its
- * cost decides in how many rounds the next turn comes, and a heap sorts turns without walking through the rounds.
+ * over tokens, with two differences. An entry starts as soon as its caller is out of debt, and is paid for afterwards, so
+ * that a caller's first entry waits for at most one turn of each other caller. And a turn starts one entry: its cost
+ * decides in which round the next turn comes, and a heap sorts the turns, so that no round has to be walked through.
  *
- * Entries age at the head of their caller's line, not from their arrival. Otherwise a thousand old entries of one caller
- * would all rise above the first entry of another.
+ * An entry ages only while it is the first of its caller's line. Otherwise a thousand old entries of one caller would all
+ * rise above the first entry of another.
  */
 export class Lanes<T extends Candidate> {
   readonly #now: () => number;
@@ -116,7 +116,7 @@ export class Lanes<T extends Candidate> {
     return node;
   }
 
-  /** Takes out an entry that was given up. */
+  /** Removes an entry that was cancelled or expired. */
   remove(node: Node<T>): void {
     if (node.line === null) return;
     const { caller, priority } = node.value;
@@ -163,7 +163,7 @@ export class Lanes<T extends Candidate> {
       ({ turns }) => new Heap<FutureTurn<T>>(sooner, turns.items.map(futureOf)),
     );
     if (extra !== undefined) this.#addExtra(extra, futures);
-    // Behind everybody who waits now.
+    // Larger than any order that is in use.
     let later = 2 ** 52;
     for (const [index, { priority, round: reached }] of this.#lanes.entries()) {
       const turns = futures[index]!;
@@ -279,7 +279,7 @@ export class Lanes<T extends Candidate> {
     if (flow.line.first !== null && flow.lane !== this.#lanes[0]) this.#ageing.add(flow);
   }
 
-  /** The set is in the order in which flows age, since each is added at its end and takes as long. */
+  /** The set is in the order in which flows age: each is added at the end, and all take equally long. */
   #age(): void {
     const now = this.#now();
     for (const flow of this.#ageing) {
@@ -296,7 +296,7 @@ export class Lanes<T extends Candidate> {
     }
   }
 
-  /** The aged entry is gone; the next one counts in its own class. */
+  /** The aged entry has left; the next one waits in its own class. */
   #goHome(flow: Flow<T>, tokens = 0): void {
     const { home } = flow;
     flow.lane = home;
@@ -313,7 +313,7 @@ function futureOf<T>(flow: Flow<T>): FutureTurn<T> {
   return { round, order, balance, flow, node: flow.line.first, isExtra: false };
 }
 
-/** Starts anew in the given round, and pays for so many tokens. */
+/** Enters a lane in the given round, and pays for that many tokens. */
 function enter(turn: Turn, round: number, order: number, tokens = 0): void {
   turn.round = round;
   turn.order = order;
@@ -321,7 +321,7 @@ function enter(turn: Turn, round: number, order: number, tokens = 0): void {
   if (tokens > 0) pay(turn, tokens);
 }
 
-/** Ends a turn. The next comes in the first round in which the debt is paid. Unused tokens are not saved up. */
+/** Ends a turn. The next one comes in the first round in which the debt is paid. Unused tokens are not saved. */
 function pay(turn: Turn, tokens: number): void {
   const balance = turn.balance - tokens + QUANTUM;
   const rounds = balance > 0 ? 0 : Math.floor(-balance / QUANTUM) + 1;

@@ -28,17 +28,17 @@ export interface QueueOptions<T, R> {
   clock?: Clock;
 }
 
-/** A refused request is told to come back after an hour at most. */
+/** The longest Retry-After: an hour. */
 const LONGEST_RETRY_S = 3600;
 
 /**
- * A bounded queue with priorities and deadlines, fair between callers. Every request takes its places here before
- * anything is computed for it, and gives the last of them back when its last sequence has ended. `Lanes` decides who
- * starts next, `Forecasts` predicts when. Knows no HTTP.
+ * A bounded queue with priorities and deadlines, fair between callers. Every request reserves its places here before
+ * anything is computed for it, and gives the last one back when its last sequence has ended. `Lanes` decides who starts
+ * next, `Forecasts` predicts when. Knows no HTTP.
  *
- * What always holds: an entry that waits is in the lanes and nowhere else. One that runs has a slot until its outcome
- * settles, even if its request was given up. `Bounds` counts the places of all that is reserved, waits or runs, and the
- * prompt tokens of all that is reserved or waits. Nothing waits while a slot is free.
+ * Invariants: a waiting entry is in the lanes and nowhere else. A running entry has a slot until its outcome settles, even
+ * if its request was cancelled. `Bounds` counts the places of everything that is reserved, waits or runs, and the prompt
+ * tokens of everything that is reserved or waits. Nothing waits while a slot is free.
  */
 export class Queue<T, R> {
   readonly #options: QueueOptions<T, R>;
@@ -49,7 +49,7 @@ export class Queue<T, R> {
   readonly #slots: Slots;
   readonly #forecasts: Forecasts<T, R>;
   readonly #standings: Standings<Admission<T, R>>;
-  /** Those that have a place. */
+  /** All requests that have a place. */
   readonly #admissions = new Set<Admission<T, R>>();
   #running = 0;
   #state: "loading" | "open" | "draining" = "loading";
@@ -128,12 +128,12 @@ export class Queue<T, R> {
     return this.#ticketOf(admission);
   }
 
-  /** Takes no place. @throws NeverFits for a request that there can't ever be a place for */
+  /** Takes no place. @throws NeverFits for a request that could never have a place */
   assertFits({ sequences, promptTokens }: Pick<Request, "sequences" | "promptTokens">): void {
     this.#bounds.assertFits(sequences, promptTokens);
   }
 
-  /** Starts what waits, as far as slots are free. */
+  /** Starts waiting entries while slots are free. */
   dispatch(): void {
     while (this.#running < this.#options.capacity()) {
       const entry = this.#lanes.shift();
@@ -150,14 +150,14 @@ export class Queue<T, R> {
     return new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** Gives up every request there is. */
+  /** Cancels every request. */
   clear(): void {
     for (const admission of [...this.#admissions]) this.#giveUp(admission, new Cancelled());
   }
 
   /**
-   * Whole seconds after which a request that is refused now should try again. While loading: as long again as loading has
-   * taken so far. While draining: until all is done. Else until it would have started, had it been admitted.
+   * Whole seconds after which a refused request should try again. While loading: as long again as loading has taken so
+   * far. While draining: until everything has ended. Otherwise: as long as the request would have waited.
    */
   retryAfter(flow: FlowKey): number {
     let ms = this.#clock.now() - this.#createdAt;
@@ -166,7 +166,7 @@ export class Queue<T, R> {
     return Math.min(Math.max(Math.round(ms / 1000), 1), LONGEST_RETRY_S);
   }
 
-  /** When slots become free for what comes after all that waits now. */
+  /** When slots become free for work that starts after everything that waits now. */
   behindWaiting(): Schedule {
     return this.#forecasts.behindWaiting();
   }
@@ -228,7 +228,7 @@ export class Queue<T, R> {
         entry.node = this.#lanes.push(entry);
         entries.push(entry);
       });
-      // Nobody is obliged to await each of them; an unhandled rejection would end the process.
+      // A caller may await only some of them, and an unhandled rejection would end the process.
       promise.catch(() => {});
       return promise;
     });
@@ -238,7 +238,7 @@ export class Queue<T, R> {
     const standing = this.#forecasts.submitted(admission);
     admission.position = standing.position;
     if (onStanding !== undefined) this.#standings.watch(admission, standing, onStanding);
-    // It may stand before others.
+    // It may come before others, whose positions change.
     this.#standings.announce();
     return promises;
   }
@@ -308,7 +308,7 @@ export class Queue<T, R> {
     entry.execution?.cancel();
   }
 
-  /** One sequence of a request waits no longer: its share of the prompt tokens is free. */
+  /** A sequence leaves the line: gives back its share of the request's prompt tokens. */
   #leaveLine(admission: Admission<T, R>): void {
     const share = Math.floor(admission.promptTokens / admission.waiting--);
     admission.promptTokens -= share;

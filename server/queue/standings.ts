@@ -1,13 +1,13 @@
 import type { Clock } from "./clock.js";
 import type { OnStanding, Standing } from "./ticket.js";
 
-/** Nobody is told more often than this. */
+/** A request is told at most once in this time. */
 const PAUSE_MS = 1000;
 
-/** A timer may be early by so much. */
+/** A timer may fire early by this much. */
 const EARLY_MS = 2;
 
-/** The most of the time that computing standings may take; if very many wait, they are told less often. */
+/** Computing standings may take this share of the time; with a very long line, requests are told less often. */
 const SHARE = 0.05;
 
 interface Watcher {
@@ -16,7 +16,7 @@ interface Watcher {
   toldAt: number;
 }
 
-/** Tells waiting requests where they stand, each at most once a second. */
+/** Tells waiting requests their position and expected wait, each at most once a second. */
 export class Standings<K> {
   readonly #clock: Clock;
   readonly #compute: () => Iterable<[K, Standing]>;
@@ -24,7 +24,7 @@ export class Standings<K> {
   #isDue = false;
   #pauseMs = PAUSE_MS;
 
-  /** @param compute yields where everybody stands now */
+  /** @param compute yields everyone's current standing */
   constructor(clock: Clock, compute: () => Iterable<[K, Standing]>) {
     this.#clock = clock;
     this.#compute = compute;
@@ -35,12 +35,12 @@ export class Standings<K> {
     tell(standing);
   }
 
-  /** It waits no longer. */
+  /** The request no longer waits. */
   leave(key: K): void {
     this.#watchers.delete(key);
   }
 
-  /** Somebody's standing may have changed. */
+  /** Standings may have changed. */
   announce(): void {
     if (this.#isDue || this.#watchers.size === 0) return;
     this.#isDue = true;
@@ -52,7 +52,7 @@ export class Standings<K> {
     if (this.#watchers.size === 0) return;
     const now = this.#clock.now();
     let isTooSoon = false;
-    // Computed as a whole before anybody is told: a listener may give its request up, which changes the order.
+    // Computed completely before anyone is told: a listener may cancel its request, which changes the order.
     for (const [key, standing] of [...this.#compute()]) {
       const watcher = this.#watchers.get(key);
       if (watcher === undefined) continue;

@@ -1,23 +1,23 @@
 import type { DeadlineExceeded, Timeouts } from "./deadlines.js";
 import type { Cancelled } from "./refusal.js";
 
-/** What a request takes places for. */
+/** What a request asks the queue for. */
 export interface Request {
-  /** Whose it is; callers take turns. */
+  /** The caller; callers take turns. */
   caller: string;
   /** An integer from -10 to 10, higher starts sooner; 0 is ordinary. */
   priority: number;
   /** How many sequences it generates; at least 1. */
   sequences: number;
-  /** Of all its sequences together; an estimate, rather too high than too low. */
+  /** Prompt tokens of all its sequences together: an estimate, and rather too high than too low. */
   promptTokens: number;
   timeouts?: Timeouts | undefined;
 }
 
-/** How large a sequence may become, in tokens. */
+/** The size of a sequence, in tokens. */
 export interface Extent {
   promptTokens: number;
-  /** The most that it may write. */
+  /** The most it may generate. */
   most: number;
 }
 
@@ -42,26 +42,26 @@ export interface Done<R> {
   runMs: number;
 }
 
-/** Where a waiting request stands. */
+/** A waiting request's position and expected wait. */
 export interface Standing {
-  /** 1 is the next to start; for several sequences, that of the first of them. */
+  /** 1 is the next to start. For several sequences, the position of the first one. */
   position: number;
-  /** Until it starts, in seconds; an estimate from the requests of late. */
+  /** Seconds until it starts, estimated from recent requests. */
   expectedWait: number;
 }
 
 export type OnStanding = (standing: Standing) => void;
 
 /**
- * A request's places in the queue. They are reserved, then submitted, and each is given back when its sequence ends.
- * Whoever has a ticket and does not need it any more calls `cancel`, in any state; a second call does nothing.
+ * A request's places in the queue: reserved, then used by `submit`, and each given back when its sequence ends. The owner
+ * of a ticket that is no longer needed calls `cancel`, in any state; a second call does nothing.
  */
 export interface Ticket<T, R> {
-  /** Where the request stood when it was submitted: 1 was the next to start, 0 started at once. */
+  /** The position at the submission: 1 was the next to start, 0 started at once. */
   readonly position: number;
-  /** Calls back when it is given up before its submission; at once if it has been. */
+  /** Calls back if the request ends before its submission; at once if it already has. */
   onGivenUp(callback: (reason: Cancelled | DeadlineExceeded) => void): void;
-  /** Whether a deadline depends on `progress`; without it that deadline passes though tokens come. */
+  /** Whether a deadline depends on calls of `progress`. If so, it passes without them, even while tokens come. */
   readonly wantsProgress: boolean;
   /**
    * Sets the true number of prompt tokens in place of the estimate, before the submission. A refusal gives the ticket up.

@@ -1,12 +1,12 @@
-/** With each further wait the older ones weigh less. */
+/** What older waits still weigh after each new one. */
 const DECAY = 0.9;
-/** No correction at all weighs as much as so many waits. */
+/** "No correction" has the weight of this many waits. */
 const DOUBT = 2;
-/** A wait that was further off than this was an exception. */
+/** Larger errors are clipped to this factor, as exceptions. */
 const MOST = 4;
-/** How many keys are remembered; those used last. */
+/** How many keys are remembered: the most recently used. */
 const KEYS = 1024;
-/** In milliseconds; the error of a shorter forecast says nothing. */
+/** Milliseconds. The error of a shorter forecast says nothing. */
 const SHORTEST_MS = 50;
 
 interface Errors {
@@ -16,9 +16,9 @@ interface Errors {
 }
 
 /**
- * Corrects forecasts by their recent errors. Some wait longer than the requests ahead of them explain: others come later
- * and are let in before. Or less long: some ahead give up. Neither can be computed, but for requests of one caller and
- * class it is much the same from one to the next.
+ * Corrects forecasts by their recent errors. A request may wait longer than the requests ahead of it explain, because
+ * later ones are let in before it; or less long, because some ahead are cancelled. Neither can be predicted, but it is much
+ * the same for all requests of one caller and class.
  */
 export class Corrections {
   readonly #errors = new Map<string, Errors>();
@@ -34,7 +34,7 @@ export class Corrections {
     if (this.#errors.size > KEYS) this.#errors.delete(oldest!);
   }
 
-  /** What to multiply a forecast by. */
+  /** The factor for a forecast. */
   factorOf(key: string): number {
     const { weight, logs } = this.#errors.get(key) ?? { weight: 0, logs: 0 };
     return Math.exp(logs / (weight + DOUBT));

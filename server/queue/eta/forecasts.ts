@@ -6,12 +6,12 @@ import { Corrections } from "./corrections.js";
 import type { Schedule } from "./slots.js";
 import { standingIn } from "./standing-in.js";
 
-/** How long an answer for refused requests is kept: a flood of them has to stay cheap. */
+/** How long a Retry-After is reused, so that a flood of refused requests stays cheap. */
 const RETRY_MS = 1000;
 
 const keyOf = ({ caller, priority }: FlowKey) => `${priority} ${caller}`;
 
-/** Where requests stand and how long they will wait: the order of the lanes on the schedule of the slots. */
+/** Predicts positions and waits: takes entries in the order of the lanes, and gives them slots by the schedule. */
 export class Forecasts<T, R> {
   readonly #clock: Clock;
   readonly #lanes: Lanes<Entry<T, R>>;
@@ -25,14 +25,14 @@ export class Forecasts<T, R> {
     this.#schedule = schedule;
   }
 
-  /** Where a request stands that has just been submitted and has to wait. */
+  /** The standing of a request that was just submitted and has to wait. */
   submitted(admission: Admission<T, R>): Standing {
     const { position, waitMs } = this.#find(admission);
     admission.forecast = { at: this.#clock.now(), waitMs };
     return this.#standing(admission, position, waitMs);
   }
 
-  /** Compares a request's forecast with its start. */
+  /** A request has started: learns from the error of its forecast. */
   started(admission: Admission<T, R>): void {
     if (admission.forecast === null) return;
     const { at, waitMs } = admission.forecast;
@@ -40,7 +40,7 @@ export class Forecasts<T, R> {
     admission.forecast = null;
   }
 
-  /** Where all waiting requests stand, in the order in which they will start. */
+  /** The standings of all waiting requests, in the order in which they will start. */
   *everyStanding(): Generator<[Admission<T, R>, Standing]> {
     const schedule = this.#schedule();
     const seen = new Set<Admission<T, R>>();
@@ -54,18 +54,18 @@ export class Forecasts<T, R> {
     }
   }
 
-  /** How long a request would wait that came now, in milliseconds; up to a second old. */
+  /** How long a request that came now would wait, in milliseconds. Up to a second old. */
   waitOf(flow: FlowKey): number {
     const key = keyOf(flow);
     return this.#recent(key, () => this.#waitOf(flow) * this.#corrections.factorOf(key));
   }
 
-  /** Until everything has ended, in milliseconds; up to a second old. */
+  /** How long until everything has ended, in milliseconds. Up to a second old. */
   waitForAll(): number {
     return this.#recent(null, () => this.behindWaiting().lastFree);
   }
 
-  /** When slots become free for what comes after all that waits now. */
+  /** When slots become free for work that starts after everything that waits now. */
   behindWaiting(): Schedule {
     const schedule = this.#schedule();
     for (const { extent } of this.#lanes.order()) schedule.next(extent);

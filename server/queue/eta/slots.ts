@@ -10,25 +10,25 @@ const PROMPT_TOKEN = 1 / 20;
 /** About a hundred sequences are remembered. */
 const DECAY = 0.99;
 
-/** A sequence, as far as it matters how long it holds its slot. */
+/** What is known of a running sequence, to predict when it frees its slot. */
 export interface Occupant {
   readonly extent: Extent;
   startedAt: number;
-  /** How many tokens it has written, as far as anybody has reported. */
+  /** How many tokens it has written; null if nobody reports them. */
   written: number | null;
-  /** It has been asked to end. */
+  /** Whether it was asked to end. */
   ending: boolean;
 }
 
-/** Predicts when slots become free, from how fast and how much recent sequences wrote. */
+/** Predicts when slots become free, from the pace and the lengths of recent sequences. */
 export class Slots {
   readonly #now: () => number;
   readonly #slots: number;
   readonly #running = new Set<Occupant>();
-  /** Of recent sequences, older ones weighing less; at first a guess of 50 tokens a second. */
+  /** Sums over recent sequences, in which older ones weigh less. At first a guess: 50 tokens a second. */
   #tokens = 20;
   #ms = 400;
-  /** Of what it may write, the share that a sequence does write, on average; at first all of it. */
+  /** The average share of its limit that a sequence writes; at first all of it. */
   #share = 1;
   #shares = 1;
 
@@ -59,20 +59,20 @@ export class Slots {
 
   /** @param capacity how many slots there are now */
   schedule(capacity: number): Schedule {
-    // While no worker is there, as if all were back at once.
+    // While there is no worker: as if all slots came back now.
     const slots = Math.max(capacity || this.#slots, this.#running.size, 1);
     const free = [...this.#running].map((occupant) => this.#left(occupant));
     while (free.length < slots) free.push(0);
     return new Schedule(free, ({ promptTokens, most }) => this.#msOf(promptTokens, most));
   }
 
-  /** How long a running sequence will go on. */
+  /** How long a running sequence will still run. */
   #left({ extent: { promptTokens, most }, startedAt, written, ending }: Occupant): number {
     if (ending) return 0;
     if (written !== null) return this.#msOf(0, most - written);
     const steps = (this.#now() - startedAt) / (this.#ms / this.#tokens);
     const unread = promptTokens - steps / PROMPT_TOKEN;
-    // Nobody knows how far it is: never trust that it is nearly done.
+    // Its length is unknown: never assume that it is nearly done.
     return unread > 0
       ? this.#msOf(unread, most)
       : this.#msOf(0, Math.max(most + unread * PROMPT_TOKEN, most / 2));
@@ -84,7 +84,7 @@ export class Slots {
   }
 }
 
-/** Gives the slots to those that wait, one after the other: each takes the slot that is free first. */
+/** Assigns slots to waiting sequences in order: each takes the slot that is free first. */
 export class Schedule {
   /** When each slot becomes free, in milliseconds from now. */
   readonly #free: Heap<number>;
@@ -98,19 +98,19 @@ export class Schedule {
     this.#durationOf = durationOf;
   }
 
-  /** When the next slot is free. */
+  /** When the next slot becomes free, in milliseconds from now. */
   get nextFree(): number {
     return this.#free.items[0]!;
   }
 
-  /** Takes that slot, and says when. */
+  /** Takes that slot; returns when it became free. */
   next(extent: Extent): number {
     const start = this.#free.pop()!;
     this.#free.push(start + this.#durationOf(extent));
     return start;
   }
 
-  /** When the last slot is free: everything has ended by then. */
+  /** When the last slot becomes free: everything has ended by then. */
   get lastFree(): number {
     return Math.max(...this.#free.items);
   }
