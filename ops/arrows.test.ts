@@ -17,7 +17,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "workers/onnx": ["models", "workers/engine"],
   workers: ["models", "models/tokenizer", "workers/engine", "workers/grammar", "workers/onnx"],
 
-  // Leaves: the log, and helpers without a subject.
+  // Leaves: the log and small helpers.
   server: [],
   "server/settings": ["server"],
   "server/errors": [],

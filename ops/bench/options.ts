@@ -52,7 +52,7 @@ export function readOptions(args: string[]) {
     );
   const parts = new Set(given.only.split(",").map(part));
   if (parts.has("open") && !parts.has("closed"))
-    throw new UsageError("--only: expected closed with open, whose rates are shares of what it finds");
+    throw new UsageError("--only: expected closed together with open, whose rates are shares of its result");
   const source: Checkpoint | { folder: string } =
     checkpoint === undefined || tokenizer === undefined
       ? { folder: model ?? settings.model.default }

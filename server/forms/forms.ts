@@ -32,7 +32,7 @@ export class Forms {
 
   /**
    * @param signal abandons the form; its reason is thrown
-   * @throws PublicError `invalid_grammar` for a form that no text can be held to, or that takes too much time or memory
+   * @throws PublicError `invalid_grammar` for a form that no text can have, or that takes too much time or memory
    * @throws Cancelled after `close`
    */
   check(source: GrammarSource, signal?: AbortSignal): Promise<CompiledForm> {
