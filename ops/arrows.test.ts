@@ -1,10 +1,10 @@
-// The rooms of the code, and which rooms each may import. Imports run one way; a room that is not listed fails.
+// The rooms of the code, and which rooms each may import. Imports run one way; a room missing from the table fails.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 
-/** By room, those that it may import, beside itself. */
+/** For each room, the rooms that it may import beside itself. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   "models/files": [],
   "models/tokenizer": ["models/files"],
@@ -17,7 +17,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "workers/onnx": ["models", "workers/engine"],
   workers: ["models", "models/tokenizer", "workers/engine", "workers/grammar", "workers/onnx"],
 
-  // Leaves: the log, and helpers without a subject.
+  // Leaves: the log and small helpers.
   server: [],
   "server/settings": ["server"],
   "server/errors": [],
@@ -105,7 +105,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 const root = resolve(".");
-/** Tests, and what they are made with, may import anything. */
+/** Tests and their helpers may import anything. */
 const isTest = (file: string) => /\.test\.ts$|fixture|^ops\//.test(file);
 
 const files = ["server", "workers", "models"].flatMap((folder) =>
@@ -128,7 +128,7 @@ function importsOf(file: string): string[] {
   );
 }
 
-test("rooms import only those that they may", () => {
+test("rooms import only rooms that the table allows", () => {
   const wrong = files.flatMap((file) => {
     const allowed = arrows[roomOf(file)];
     if (allowed === undefined) return [`${file}: expected a room of the table, got ${roomOf(file)}`];
@@ -139,7 +139,7 @@ test("rooms import only those that they may", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("no arrow is listed that nobody needs", () => {
+test("the table has no unused arrows", () => {
   const needed = new Set(
     files.flatMap((file) => importsOf(file).map((imported) => `${roomOf(file)} → ${roomOf(imported)}`)),
   );
@@ -152,8 +152,8 @@ test("no arrow is listed that nobody needs", () => {
   );
 });
 
-/** What each node leads to; whatever leads back to itself, as one path. */
-function circle(nodes: readonly string[], next: (node: string) => readonly string[]): string[] | null {
+/** Finds a cycle in a graph: a path that leads back to its start, or null. */
+function findCycle(nodes: readonly string[], next: (node: string) => readonly string[]): string[] | null {
   const finished = new Set<string>();
   const path: string[] = [];
   const visit = (node: string): string[] | null => {
@@ -175,13 +175,13 @@ function circle(nodes: readonly string[], next: (node: string) => readonly strin
   return null;
 }
 
-test("rooms import one another one way", () => {
+test("rooms have no import cycles", () => {
   assert.equal(
-    circle(Object.keys(arrows), (room) => (arrows[room] ?? []).filter((one) => one !== room)),
+    findCycle(Object.keys(arrows), (room) => (arrows[room] ?? []).filter((one) => one !== room)),
     null,
   );
 });
 
-test("files import one another one way", () => {
-  assert.equal(circle(files, importsOf), null);
+test("files have no import cycles", () => {
+  assert.equal(findCycle(files, importsOf), null);
 });

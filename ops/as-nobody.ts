@@ -1,11 +1,11 @@
 import { chownSync } from "node:fs";
 
-/** Traditional id of the user `nobody`; it need not be in the list of users. */
+/** The traditional id of the user `nobody`. It need not have a passwd entry. */
 const NOBODY = 65_534;
 
 /**
- * Does `work` as a user whom permissions stop, since root may write anywhere: as nobody, who is given `folders`, where the
- * process is root's. All of the process's threads change.
+ * Runs `work` as a user who is bound by permissions. Root may write anywhere, so as root it gives `folders` to nobody
+ * and becomes nobody meanwhile, in all threads of the process.
  */
 export async function asNobody<T>(folders: readonly string[], work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();

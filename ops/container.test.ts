@@ -21,7 +21,7 @@ const instructions = DockerfileParser.parse(dockerfile).getInstructions();
 const names = (keyword: string, from: readonly Instruction[] = instructions) =>
   from.filter((instruction) => instruction.getKeyword() === keyword);
 const words = (instruction: Instruction) => instruction.getArguments().map((word) => word.getValue());
-/** The words of an exec form. */
+/** The arguments of an instruction in exec form. */
 const command = (instruction: Instruction) =>
   JSON.parse(/\[.*\]/s.exec(instruction.getTextContent())![0]) as string[];
 
@@ -45,7 +45,7 @@ function copyOf(instruction: Instruction): Copy {
   return { from, sources: paths.slice(0, -1), target: paths.at(-1)! };
 }
 
-/** Whether .dockerignore keeps a path from the builder: the last pattern that fits it, or a folder that it is in. */
+/** Whether .dockerignore excludes a path: the last pattern that matches it or one of its folders decides. */
 function ignored(path: string): boolean {
   const folders = path.split("/").map((_, index, parts) => parts.slice(0, index + 1).join("/"));
   let result = false;
@@ -61,13 +61,13 @@ function ignored(path: string): boolean {
   return result;
 }
 
-test("the Dockerfile has no faults, and names nothing but Node's own image", () => {
+test("the Dockerfile is valid, and uses only Node's official image", () => {
   assert.deepEqual(validate(dockerfile), []);
   for (const from of names("FROM"))
     assert.match(from.getTextContent(), /^FROM node:24-bookworm-slim( AS \w+)?$/);
 });
 
-test("what the Dockerfile copies is there, and is let through to the builder", () => {
+test("files that the Dockerfile copies exist and are not ignored", () => {
   const copies = names("COPY").map(copyOf);
   const sources = copies.filter(({ from }) => from === null).flatMap((copy) => copy.sources);
   assert.ok(sources.length > 0);
@@ -79,7 +79,7 @@ test("what the Dockerfile copies is there, and is let through to the builder", (
   for (const { from } of copies) assert.ok(from === null || stages.includes(from), String(from));
 });
 
-test("settings, other models, tests and what is installed here stay out of the image", () => {
+test("settings, other models, tests and local installations stay out of the image", () => {
   for (const path of [
     "ops/jai.env",
     ".env",
@@ -95,7 +95,7 @@ test("settings, other models, tests and what is installed here stay out of the i
     assert.equal(ignored(path), false, path);
 });
 
-test("the image runs as a user without rights, keeps jobs in a volume, and hands signals to node itself", () => {
+test("the image runs as an unprivileged user, keeps jobs in a volume, and lets node get signals", () => {
   assert.match(words(user!)[0]!, /^[1-9]\d*:[1-9]\d*$/);
   assert.deepEqual(command(entrypoint!), ["node", "/app/dist/server/cli.js"]);
   assert.deepEqual(command(cmd!), ["serve"]);
@@ -109,7 +109,7 @@ test("the image runs as a user without rights, keeps jobs in a volume, and hands
     assert.ok(!name.startsWith("JAI_") || known.includes(name), name);
 });
 
-test("a server runs on what the last stage holds, and the health check tells whether its model is loaded", async (t) => {
+test("a server runs with the files of the last stage, and the health check reports whether its model is loaded", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "jai-container-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const files = names("COPY", finalStage)
@@ -147,7 +147,7 @@ test("a server runs on what the last stage holds, and the health check tells whe
   loading.close();
 });
 
-test("the compose file hardens the container, keeps its jobs, and leaves it time to stop", () => {
+test("the compose file hardens the container, keeps its jobs, and gives it time to stop", () => {
   const { services, volumes } = parse(read("ops/compose.yaml"));
   const service = services["jai-server"];
   assert.equal(service.read_only, true);

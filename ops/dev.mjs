@@ -1,10 +1,10 @@
-// `npm run dev [-- FLAGS]`: compiles on change and restarts the server with what was compiled.
+// `npm run dev [-- FLAGS]`: compiles on change and restarts the server with the result.
 import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-// Both start processes of their own, which outlive them if they are not ended by their group. Windows has no groups.
+// Both start child processes, which outlive them unless the whole process group is killed. Windows has no groups.
 const grouped = process.platform !== "win32";
 const start = (...args) => spawn(process.execPath, args, { cwd: root, stdio: "inherit", detached: grouped });
 
@@ -21,17 +21,17 @@ function killGroup({ pid }, signal) {
   try {
     process.kill(grouped ? -pid : pid, signal);
   } catch {
-    // None of it is left.
+    // The group has already ended.
   }
 }
 
 let stopping = false;
 function stop() {
-  // Once: a server that is told twice does not finish what it has begun.
+  // Only once: at a second signal the server exits without finishing its requests.
   if (stopping) return;
   stopping = true;
   killGroup(compiler, "SIGTERM");
-  // Not its group: the watcher hands the signal on, and waits for the server.
+  // Only the watcher, not its group: it forwards the signal and waits for the server.
   watcher.kill("SIGTERM");
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);

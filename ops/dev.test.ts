@@ -9,16 +9,16 @@ import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("../../ops/dev.mjs", import.meta.url));
 const skip = process.platform === "win32" && "needs POSIX";
-/** Long after everything has ended that ends by itself. */
+/** Long enough for everything to end that ends by itself. */
 const timeout = 20_000;
 
-/** As the real one: a launcher that a signal ends, and that leaves behind the native compiler which it waits for. */
+/** Like the real compiler: a launcher that a signal ends, leaving behind the native compiler that it waits for. */
 const compiler = `
 import { spawn } from "node:child_process";
 spawn(process.execPath, ["-e", "console.log('compiler ' + process.pid); setInterval(() => {}, 1000)"], { stdio: "inherit" });
 `;
 
-/** Ends with its work done at the first signal, without at the second, as the server does. */
+/** Like the server: at the first signal it finishes its work and ends, at the second it ends at once. */
 const server = `
 setInterval(() => {}, 1000);
 let signals = 0;
@@ -29,7 +29,7 @@ process.on("SIGTERM", () => {
 console.log("server " + process.pid);
 `;
 
-/** The script in a folder of its own with stand-ins, running; resolves when both have said that they run. */
+/** Starts the script in a folder of its own with both stand-ins; resolves when they run. */
 async function dev(t: TestContext) {
   const root = mkdtempSync(join(tmpdir(), "jai-dev-"));
   for (const [name, text] of [
@@ -55,7 +55,7 @@ async function dev(t: TestContext) {
       if (pids().length === 2) resolve();
     });
   });
-  // Only when the last process that holds it has gone: the stand-ins have inherited it.
+  // "close" comes only when the last process that inherited the pipe has ended, stand-ins included.
   const closed = once(child, "close");
   t.after(() => {
     child.kill("SIGKILL");
@@ -63,7 +63,7 @@ async function dev(t: TestContext) {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It has ended, as it should.
+        // It has already ended.
       }
     }
     rmSync(root, { recursive: true });
@@ -73,19 +73,19 @@ async function dev(t: TestContext) {
 }
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
-  test(`${signal} ends the compiler, and the server when it has finished its work`, {
+  test(`${signal} ends the compiler, and the server once it has finished its work`, {
     skip,
     timeout,
   }, async (t) => {
     const { child, closed, output } = await dev(t);
     child.kill(signal);
-    // npm hands on the Ctrl-C that the terminal has sent already.
+    // A second signal, as when npm forwards the Ctrl-C that the terminal has already sent.
     child.kill(signal);
     await closed;
     assert.match(output(), /^drained$/m);
   });
 
-test("a compiler that dies takes the server along", { skip, timeout }, async (t) => {
+test("if the compiler dies, the server is stopped", { skip, timeout }, async (t) => {
   const { pids, closed, output } = await dev(t);
   const compilerPid = Number(/^compiler (\d+)$/m.exec(output())?.[1]);
   assert.ok(pids().includes(compilerPid));

@@ -2,10 +2,10 @@ import { cpSync, mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { packageRoot } from "../server/settings/config.js";
 
-/** What of the package a server needs, beside its dependencies. */
+/** The package's files that a server needs, beside its dependencies. */
 const FILES = ["package.json", "openapi.yaml", "server/assets", "models/jai-small", "dist"];
 
-/** Copies the built package, for a test of what lies in its own folder; returns the path of its command line. */
+/** Copies the built package, for tests of its folder. @returns the path of its command line script */
 export function copyPackage(to: string, files: readonly string[] = FILES): string {
   for (const name of files) {
     mkdirSync(dirname(join(to, name)), { recursive: true });

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Runs jai-server in the background: ops/jai.sh start | stop | restart | status | logs [-f]
 #
-# Settings come from the environment and, where that is silent, from ops/jai.env (see ops/jai.env.example). A relative
-# JAI_MODEL is taken from the package's folder. Process id and log lie in .run/ there.
+# Settings come from the environment, or else from ops/jai.env (see ops/jai.env.example). A relative JAI_MODEL starts at
+# the package's folder. The process id and the log are in .run/ there.
 #
-# An installed package is replaced by its next version. So in node_modules/ the folder where the script is called stands
-# for the package's: settings come from jai.env there, and .run/ is there.
+# The next version replaces an installed package. So for one in node_modules/, the current folder is used in place of the
+# package's: settings come from jai.env there, and .run/ is there.
 #
-# Exit status: 0 done, or running; 1 failed; 2 wrong usage; 3 not running (of `status`).
+# Exit status: 0 done, or running; 1 failed; 2 wrong usage; 3 not running (only `status`).
 set -eu
 
 fail() {
@@ -20,7 +20,7 @@ usage() {
   exit 2
 }
 
-# The script may be called by a link to it, from any folder; `readlink -f` is not everywhere.
+# Resolves links to this script by hand, since not every system has `readlink -f`.
 script=$0
 while [ -L "$script" ]; do
   target=$(readlink "$script")
@@ -44,8 +44,8 @@ lock=$run_dir/lock
 START_SECONDS=600
 KILL_SECONDS=10
 
-# Lines of NAME=VALUE, as systemd reads them too; read, not run, and what the environment says already stays. Editors on
-# Windows begin the file with a byte order mark, and end its lines with a carriage return.
+# Reads lines of NAME=VALUE, like systemd, without executing anything. Variables already in the environment win. Editors on
+# Windows may begin the file with a byte order mark and end lines with a carriage return.
 load_settings() {
   [ -f "$env_file" ] || return 0
   lines=$(LC_ALL=C sed -e "1s/^$(printf '\357\273\277')//" -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
@@ -71,17 +71,17 @@ $lines
 EOF
 }
 
-# When the process started, which no other process with the same number shares; nothing if it is gone or a zombie.
+# Prints when a process started, which tells it apart from later ones with the same id; nothing if it is gone or a zombie.
 started_at() {
   if [ -r "/proc/$1/stat" ]; then
-    # The second field is the command's name, which may hold anything, brackets and blanks too.
+    # The second field is the command's name, which may contain anything, even brackets and blanks.
     sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'
   else
     ps -o stat=,lstart= -p "$1" 2>/dev/null | awk '$1 !~ /^Z/ { $1 = ""; sub(/^ /, ""); print }'
   fi
 }
 
-# The pid file outlives a crash or a reboot, after which its number may be another program's.
+# The pid file survives a crash or a reboot, after which its id may belong to another program.
 running() {
   pid='' started='' url='' drain=''
   [ -f "$pid_file" ] || return 1
@@ -89,7 +89,7 @@ running() {
   [ -n "$started" ] && [ "$(started_at "$pid")" = "$started" ]
 }
 
-# Prints what /health says; fails if nobody answers.
+# Prints the answer of /health; fails if there is none.
 health() {
   node -e '
     const signal = AbortSignal.timeout(2000);
@@ -107,14 +107,14 @@ require_node() {
   command -v node >/dev/null || fail "expected node on the PATH ($PATH), found none"
 }
 
-# The lock is a link that leads nowhere: it comes into being with its owner's name in it, at once.
+# The lock is a dangling symbolic link: creating it and writing its owner into it is one atomic step.
 try_lock() {
   me=$$:$(started_at $$)
   ln -s "$me" "$lock" 2>/dev/null && return
   owner=$(readlink "$lock") || return 1
   [ "$(started_at "${owner%%:*}")" != "${owner#*:}" ] || return 1
-  # Of several who find the owner dead, one at a time may look again and remove it: else a slow one would remove the
-  # lock that a fast one has taken since.
+  # If several find the owner dead, only one at a time may check again and remove the lock. Otherwise a slow one would
+  # remove the lock that a fast one has just taken.
   mkdir "$lock.dead" 2>/dev/null || return 1
   if [ "$(readlink "$lock")" = "$owner" ]; then rm -f "$lock"; fi
   rmdir "$lock.dead"
@@ -152,26 +152,26 @@ start() {
     return 0
   fi
   new_url=$(base_url)
-  # Else its answers would be taken for those of the server that is about to fail.
+  # Otherwise its answers would be taken for those of our server, which is about to fail.
   if health "$new_url" >/dev/null; then fail "something else answers at $new_url already"; fi
-  # A package has no sources, and is built.
+  # The npm package has no sources; it is already built.
   if [ -f "$root/ops/prepare.mjs" ]; then node "$root/ops/prepare.mjs" || exit 1; fi
 
   if [ -f "$log_file" ]; then mv "$log_file" "$log_file.1"; fi
-  # Below npm the server would end with npm's shell, and it is to outlive that.
+  # Without this variable: below npm a server ends with npm's shell, which this one must outlive.
   unset npm_lifecycle_event
   nohup node "$root/dist/server/cli.js" serve >"$log_file" 2>&1 </dev/null &
   pid=$!
-  # With all that `stop` and `status` need: what the settings say by then is nothing to them.
+  # The pid file has all that `stop` and `status` need, since the settings may have changed by then.
   printf '%s\n%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" >"$pid_file"
-  # From here `stop` knows what to end; a model may take minutes to load.
+  # From here on `stop` can end the server, so release the lock: loading a model may take minutes.
   started=$(sed -n 2p "$pid_file")
   drop_lock
 
   end=$(($(date +%s) + START_SECONDS))
   until health "$new_url" 2>/dev/null | grep -q '"model_loaded": *true'; do
     if [ -z "$started" ] || [ "$(started_at "$pid")" != "$started" ]; then
-      # Another start may have written the file anew.
+      # Another start may have written a new pid file.
       if try_lock && ! running; then rm -f "$pid_file"; fi
       echo "jai-server: did not start; the end of $log_file:" >&2
       tail -n 20 "$log_file" >&2
@@ -236,7 +236,7 @@ esac
 case $command in
   start | stop | restart)
     require_node
-    # Before anything is stopped: a server that runs is better than none.
+    # Read the settings before anything is stopped: if they are wrong, the running server goes on.
     if [ "$command" != stop ]; then load_settings; fi
     take_lock
     case $command in

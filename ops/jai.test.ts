@@ -22,7 +22,7 @@ import { fileURLToPath } from "node:url";
 const script = fileURLToPath(new URL("../../ops/jai.sh", import.meta.url));
 const skip = process.platform === "win32" && "needs POSIX";
 
-/** Answers /health as the server does, first that it is loading; ends 300 ms after SIGTERM, as if it had work to finish. */
+/** Answers /health like the server, at first as loading. Ends 300 ms after SIGTERM, as if it had requests to finish. */
 const standIn = `
 import { createServer } from "node:http";
 console.log("started in " + process.cwd() + " with stride " + process.env.JAI_CONTEXT_STRIDE);
@@ -48,7 +48,7 @@ interface Result {
   stderr: string;
 }
 
-/** The script in a folder of its own, whose name has a blank in it, with a stand-in for the server. */
+/** Copies the script into a folder of its own, with a blank in its name and a stand-in for the server. */
 async function install(t: TestContext): Promise<Installation> {
   const root = join(mkdtempSync(join(tmpdir(), "jai-ops-")), "jai server");
   for (const folder of ["ops", "dist/server"]) mkdirSync(join(root, folder), { recursive: true });
@@ -86,7 +86,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test("start waits until the model is loaded; status, a second start, stop and status agree", {
+test("start waits until the model is loaded; then status, a second start, stop and status work", {
   skip,
 }, async (t) => {
   const { run, env, root } = await install(t);
@@ -135,7 +135,7 @@ test("restart replaces the server", { skip }, async (t) => {
   assert.notEqual(await pid(), first);
 });
 
-test("stop ends a server that still loads its model, and the start that waits for it", {
+test("stop ends a server that is still loading its model, and the start that waits for it", {
   skip,
 }, async (t) => {
   const { run, root } = await install(t);
@@ -152,13 +152,13 @@ test("stop ends a server that still loads its model, and the start that waits fo
   assert.deepEqual(readdirSync(join(root, ".run")), ["jai-server.log"]);
 });
 
-test("the lock keeps others out while its owner lives, and is taken over when it was killed", {
+test("the lock keeps others out while its owner lives, and is taken over once the owner is dead", {
   skip,
 }, async (t) => {
   const { run, root, env } = await install(t);
   const prepare = join(root, "ops/prepare.mjs");
   writeFileSync(prepare, 'console.log("preparing"); setInterval(() => {}, 1000);');
-  // A group of its own, so that what it runs is killed with it.
+  // A process group of its own, so that its children can be killed with it.
   const owner = spawn(join(root, "ops/jai.sh"), ["start"], { env, detached: true });
   await once(owner.stdout, "data");
   for (const command of ["start", "stop", "restart"]) {
@@ -186,7 +186,7 @@ test("a server that dies while it starts is reported with the end of its log", {
   assert.equal((await run(["status"])).code, 3);
 });
 
-test("a port that something else answers on is not taken for ours", { skip }, async (t) => {
+test("another program that answers on the port is not mistaken for the server", { skip }, async (t) => {
   const { run, env } = await install(t);
   const other = createServer((_request, response) => response.end('{"model_loaded":true}'));
   other.listen(Number(env.JAI_PORT), "127.0.0.1");
@@ -198,7 +198,7 @@ test("a port that something else answers on is not taken for ours", { skip }, as
   assert.equal((await run(["status"])).code, 3);
 });
 
-test("a pid file whose number is now another process's is stale, and that process is left alone", {
+test("a pid file whose id now belongs to another process is stale, and that process is left alone", {
   skip,
 }, async (t) => {
   const { run, root } = await install(t);
@@ -212,7 +212,7 @@ test("a pid file whose number is now another process's is stale, and that proces
   assert.equal((await run(["start"])).code, 0);
 });
 
-test("a pid file of garbage is stale", { skip }, async (t) => {
+test("a pid file with garbage is stale", { skip }, async (t) => {
   const { run, root } = await install(t);
   mkdirSync(join(root, ".run"));
   for (const garbage of ["", "x", "1\n\n\n", "-1\n-1\n-1\n", "$(id)\n`id`\n;\n"]) {
@@ -221,7 +221,7 @@ test("a pid file of garbage is stale", { skip }, async (t) => {
   }
 });
 
-test("jai.env sets what the environment does not, and is never run", { skip }, async (t) => {
+test("jai.env sets what the environment does not, and is never executed", { skip }, async (t) => {
   const { run, root, env } = await install(t);
   writeFileSync(
     join(root, "ops/jai.env"),
@@ -237,11 +237,11 @@ test("jai.env sets what the environment does not, and is never run", { skip }, a
   const refused = await run(["restart"]);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /ops\/jai\.env: expected NAME=VALUE, got: export JAI_PORT=1/);
-  // The server still runs, and is to be stopped.
+  // The server still runs, and the cleanup must be able to stop it.
   rmSync(join(root, "ops/jai.env"));
 });
 
-test("stop and status work whatever jai.env says by then; restart refuses before it stops", {
+test("stop and status work whatever jai.env contains by then; restart refuses before it stops", {
   skip,
 }, async (t) => {
   const { run, root } = await install(t);
@@ -259,7 +259,7 @@ test("stop and status work whatever jai.env says by then; restart refuses before
   assert.match(stopped.stdout, /has stopped\n$/);
 });
 
-test("stop waits for as long as the server that runs was told to drain", { skip }, async (t) => {
+test("stop waits as long as the running server may drain", { skip }, async (t) => {
   const { run, root } = await install(t);
   writeFileSync(join(root, "ops/jai.env"), "JAI_DRAIN_SECONDS=7\n");
   assert.equal((await run(["start"])).code, 0);
@@ -267,7 +267,7 @@ test("stop waits for as long as the server that runs was told to drain", { skip 
   assert.match((await run(["stop"])).stdout, /, 7 s at most/);
 });
 
-test("jai.env may come from an editor on Windows, and have blanks as systemd allows them", {
+test("jai.env may have Windows line ends, and blanks where systemd allows them", {
   skip,
 }, async (t) => {
   const { run, root } = await install(t);
@@ -286,7 +286,7 @@ test("jai.env may come from an editor on Windows, and have blanks as systemd all
   assert.deepEqual(others, { JAI_LOG_FORMAT: "json", JAI_CONTEXT_STRIDE: "7", JAI_DATA_DIR: "/x/a b" });
 });
 
-test("a server that a package's script starts doesn't end with that script's shell", { skip }, async (t) => {
+test("a server started by a package's script outlives that script's shell", { skip }, async (t) => {
   const { run, root } = await install(t);
   writeFileSync(
     join(root, "dist/server/cli.js"),

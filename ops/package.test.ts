@@ -1,4 +1,4 @@
-// What `npm pack` packs, and that it works in a project of somebody else's.
+// Tests the content of the npm package, and that it works in another project.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
@@ -31,14 +31,14 @@ interface Packed {
   files: { path: string; size: number; mode: number }[];
 }
 
-/** All of it, and of that the compiled code and its declarations; the default model is most of the rest. */
+/** Caps on the whole package, and on its compiled code and declarations; most of the rest is the default model. */
 const MOST_BYTES = 7 * 2 ** 20;
 const MOST_CODE_BYTES = 2 ** 20;
 
 const folder = mkdtempSync(join(tmpdir(), "jai-package-"));
 let packed: Packed;
 before(async () => {
-  // The tests run what is built; `prepack` would build it again.
+  // No scripts: `prepack` would build again what the tests are running.
   const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
   const { stdout } = await run("npm", args, { cwd: packageRoot, shell: process.platform === "win32" });
   [packed] = JSON.parse(stdout);
@@ -49,7 +49,7 @@ after(() => rmSync(folder, { recursive: true }));
 function modulesInUse(): Set<string> {
   const found = new Set<string>();
   const visit = (path: string) => {
-    // In an installed package there is no benchmark, which `jai bench` says.
+    // The benchmark is no part of the package; `jai bench` says so.
     if (found.has(path) || path.startsWith("dist/ops/")) return;
     found.add(path);
     const code = readFileSync(join(packageRoot, path), "utf8");
@@ -61,7 +61,7 @@ function modulesInUse(): Set<string> {
   return found;
 }
 
-/** Whether a compiled module holds nothing, since it declares types alone. */
+/** Whether a compiled module is empty, since its source has only types. */
 const isEmpty = (path: string) =>
   readFileSync(join(packageRoot, path), "utf8")
     .replace(/^\/(\/.*|\*[\s\S]*?\*\/)$/gm, "")
@@ -71,12 +71,12 @@ describe("the package", () => {
   const paths = () => packed.files.map(({ path }) => path);
   const modules = () => paths().filter((path) => path.endsWith(".js") && path.startsWith("dist/"));
 
-  it("is built before it is packed, in a fresh clone too", () => {
+  it("is built before it is packed, even in a fresh clone", () => {
     const { scripts } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
     assert.equal(scripts.prepack, scripts.build);
   });
 
-  it("has every module that is in use, and no other", () => {
+  it("has exactly the modules in use", () => {
     const inUse = modulesInUse();
     const missing = [...inUse].filter((path) => !modules().includes(path));
     const idle = modules().filter((path) => !inUse.has(path) && !isEmpty(path));
@@ -84,7 +84,7 @@ describe("the package", () => {
     assert.ok(inUse.has("dist/workers/generate.js"));
   });
 
-  it("has the model, the contract, the pages and the files to run it, and nothing from a workbench", () => {
+  it("has the model, the contract, the pages and the files to run it, and no development files", () => {
     const others = paths().filter((path) => !path.startsWith("dist/"));
     assert.deepEqual(
       others.toSorted(),
@@ -114,7 +114,7 @@ describe("the package", () => {
     assert.deepEqual(odd, []);
   });
 
-  it("has the library's declarations, which name no other files", () => {
+  it("has the library's declarations, which import no other files", () => {
     const declarations = paths().filter((path) => path.endsWith(".d.ts"));
     assert.ok(declarations.includes("dist/server/library/index.d.ts"));
     for (const path of declarations)
@@ -135,7 +135,7 @@ describe("the package", () => {
   });
 });
 
-/** A program that does everything once, and prints what came of it. */
+/** A program that uses the whole library once and prints the results. */
 const program = `
 import { type GenerateOptions, importCheckpoint, JaiError, type Model, openModel, openServer } from "jai-server";
 
@@ -219,7 +219,7 @@ describe("the package, installed in another project", () => {
     });
   });
 
-  it("has every command but the benchmark, and that says so", async () => {
+  it("has every command except the benchmark, which says so", async () => {
     for (const command of ["import", "serve", "chat"])
       assert.match((await node(cli, command, "--help")).stdout, new RegExp(`^Usage: jai ${command}`));
     await assert.rejects(node(cli, "bench"), {
@@ -230,7 +230,7 @@ describe("the package, installed in another project", () => {
     });
   });
 
-  it("imports, and serves pages, contract and texts in the background, with what it writes in the project's folder", {
+  it("imports, and serves pages, contract and texts in the background, with its files in the project's folder", {
     skip: process.platform === "win32",
   }, async (t) => {
     const flags = ["--tokenizer", "tokenizer.json", "--out", "served", "--precision", "fp32"];
@@ -260,7 +260,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What `npm install` would install beside it: what the lock file names for other than development. */
+/**
+ * Links the packages that `npm install` would install beside it: those in the lock file that aren't for development.
+ */
 function linkDependencies(target: string): void {
   const lock = JSON.parse(readFileSync(join(packageRoot, "package-lock.json"), "utf8"));
   const entries = Object.entries(lock.packages as Record<string, { dev?: boolean; devOptional?: boolean }>);

@@ -1,5 +1,5 @@
-// Runs before `npm start`, `npm test` and the package's other scripts: installs what the lock file names and compiles the sources,
-// each only when it is missing or older than what it is made from. Plain Node, since nothing is installed yet.
+// Runs before `npm start`, `npm test` and the package's other scripts. Installs the packages in the lock file and
+// compiles the sources, each only if it is missing or outdated. Plain Node, since nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -19,7 +19,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const path = (...parts) => join(root, ...parts);
 const read = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
 
-/** A digest of the named files' contents: a checkout or a copy changes times, not what a file says. */
+/** A digest of files' contents. Not of their times, which a checkout or a copy changes. */
 function digest(files) {
   const hash = createHash("sha256");
   for (const file of files)
@@ -39,7 +39,7 @@ function sources(folder) {
 }
 
 function run(what, command, args, env = {}) {
-  // On standard error, so that what the command itself prints stays clean.
+  // On standard error, to keep the standard output of the actual command clean.
   process.stderr.write(`jai-server: ${what}\n`);
   const result = spawnSync(command, args, {
     cwd: root,
@@ -53,7 +53,7 @@ function run(what, command, args, env = {}) {
   }
 }
 
-/** Does `work` unless `stamp` says that it was done for this very `state`; stamps only work that succeeded. */
+/** Does `work` unless the file `stamp` says that it was done for this `state`. Writes the stamp after success. */
 function ensure(stamp, state, work) {
   if (read(stamp) === state) return;
   try {
@@ -70,20 +70,20 @@ function ensure(stamp, state, work) {
 }
 
 ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-lock.json"]), () => {
-  // onnxruntime-node's install script downloads CUDA libraries, even where there is no GPU; `npm run setup:cuda` asks for them.
+  // onnxruntime-node's install script would download CUDA libraries even without a GPU; `npm run setup:cuda` does that.
   run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--include=dev"], {
-    // `npm pack --dry-run` hands this down, and nothing would be installed.
+    // `npm pack --dry-run` passes this variable on, and nothing would be installed.
     npm_config_dry_run: "false",
     ONNXRUNTIME_NODE_INSTALL: "skip",
     SCARF_ANALYTICS: "false",
-    // `npm start` under NODE_ENV=production must still find the compiler.
+    // `npm start` with NODE_ENV=production still needs the compiler, a development dependency.
     NODE_ENV: "development",
   });
 });
 
 const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
 ensure(path("dist/.built"), digest(["tsconfig.json", "package-lock.json", ...built]), () => {
-  // Whatever was compiled from a file that is gone would still be found and run.
+  // Start from scratch: the output of a deleted source file would still be found and run.
   rmSync(path("dist"), { recursive: true, force: true });
   run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
 });

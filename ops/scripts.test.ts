@@ -9,7 +9,7 @@ import { packageRoot } from "../server/settings/config.js";
 const { scripts } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
 
 for (const name of ["start", "jai", "dev"])
-  test(`npm's signals reach what "npm run ${name}" runs: the shell between them makes room`, {
+  test(`npm's signals reach the program of "npm run ${name}", since the shell execs it`, {
     skip: process.platform === "win32" && "needs POSIX",
   }, (t) => {
     const root = mkdtempSync(join(tmpdir(), "jai-scripts-"));

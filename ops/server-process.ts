@@ -18,17 +18,17 @@ export interface Answer {
   text: string;
 }
 
-/** What `jai serve` came to, when it came to an end. */
+/** How `jai serve` ended. */
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** Everything it said, both streams. */
+  /** All its output, both streams. */
   output: string;
 }
 
 /**
- * A `jai serve` in a process of its own, on a free port of the loopback interface and, unless the environment names one,
- * with a data folder of its own: for benchmarks and end-to-end tests.
+ * A `jai serve` in a process of its own, for benchmarks and end-to-end tests. It has a free port of the loopback
+ * interface and a data folder of its own, unless the environment says otherwise.
  */
 export class ServerProcess {
   static readonly #running = new Set<ServerProcess>();
@@ -53,10 +53,10 @@ export class ServerProcess {
         JAI_HOST: "127.0.0.1",
         JAI_LOG_FORMAT: "text",
         JAI_DATA_DIR: data,
-        // Where a test has no data folder named, it is still not the user's own that is written to.
+        // Even if a test unsets JAI_DATA_DIR, the user's own data folder must not be used.
         XDG_STATE_HOME: data,
         STATE_DIRECTORY: "",
-        // It is no script of the npm that runs the tests: below npm a server takes signals otherwise.
+        // The tests run below npm, but this server must not: it would handle signals differently.
         npm_lifecycle_event: undefined,
         ...environment,
       },
@@ -81,7 +81,10 @@ export class ServerProcess {
     });
   }
 
-  /** Starts it and waits until it listens, or, where it doesn't, until it ends; `exit` tells. `script`: another copy's. */
+  /**
+   * Starts a server and waits until it listens or has ended; `exit` says how.
+   * @param script the command line script of another copy
+   */
   static async start(
     args: readonly string[] = [],
     environment: Readonly<Record<string, string>> = {},
@@ -93,7 +96,7 @@ export class ServerProcess {
     return server;
   }
 
-  /** Starts it and waits until it says that the model is loaded. */
+  /** Starts a server and waits until its model is loaded. */
   static async ready(modelDir: string, environment: Readonly<Record<string, string>> = {}, script = cli) {
     const server = await ServerProcess.start(["--model", modelDir], environment, script);
     const giveUp = performance.now() + LOAD_MS;
@@ -118,14 +121,14 @@ export class ServerProcess {
     return this.#output;
   }
 
-  /** Sends a body as JSON. An aborted signal destroys the connection, as a client that goes away does. */
+  /** Sends a body as JSON. Aborting the signal destroys the connection, like a client that leaves. */
   request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
     return this.#send(method, path, body, signal, () => {});
   }
 
   /**
-   * POSTs a body with `stream: true` and hands over each event in the moment in which it comes. Resolves with the whole
-   * text at the end of the stream; an error that comes before anything is streamed is an ordinary answer.
+   * POSTs a body with `stream: true` and calls back with each event as it arrives. Resolves to the whole text at the
+   * end of the stream. An error before the stream begins is an ordinary answer.
    */
   stream(
     path: string,
@@ -171,7 +174,7 @@ export class ServerProcess {
         },
       );
       outgoing.on("error", reject);
-      // Not every abort comes with an error: one that arrives with the last of the answer doesn't.
+      // Not every abort raises an error: one at the very end of the answer only closes the connection.
       outgoing.on("close", () =>
         reject(signal?.reason ?? new Error("the connection closed before the answer was whole")),
       );
@@ -179,7 +182,7 @@ export class ServerProcess {
     });
   }
 
-  /** Ends what a failed test left: a test process waits for its children. */
+  /** Kills servers left by a failed test, since a test process waits for its children. */
   static killAll(): void {
     for (const server of ServerProcess.#running) server.kill("SIGKILL");
   }
@@ -188,7 +191,7 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
-  /** Ends it as an operator does, by SIGTERM. */
+  /** Stops the server by SIGTERM, as an operator would. */
   stop(): Promise<Exit> {
     this.#agent.destroy();
     this.kill("SIGTERM");

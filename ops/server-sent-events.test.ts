@@ -14,7 +14,7 @@ for (const [name, stream] of [
   ["\\n", text],
   ["\\r\\n", text.replaceAll("\n", "\r\n")],
 ] as const) {
-  test(`events are read however the text is cut (${name})`, () => {
+  test(`events are read wherever the text is split (${name})`, () => {
     for (let size = 1; size <= stream.length; size++) {
       const reader = new EventReader();
       const read = [];

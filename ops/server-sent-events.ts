@@ -1,16 +1,16 @@
 /** One server-sent event. */
 export interface ServerSentEvent {
-  /** "message" where the stream gives no name. */
+  /** "message" if the stream gives no name. */
   event: string;
   /** Its `data` lines, joined by line breaks. */
   data: string;
 }
 
-/** Reads server-sent events from a text that comes piece by piece, with `\n` or `\r\n` as line breaks. */
+/** Reads server-sent events from a text that arrives in pieces, with `\n` or `\r\n` as line breaks. */
 export class EventReader {
   #rest = "";
 
-  /** The events that are whole with this piece; comments are passed over. */
+  /** Adds a piece; returns the events that it completes. Comments are skipped. */
   push(piece: string): ServerSentEvent[] {
     const blocks = (this.#rest + piece).split(/\r?\n\r?\n/);
     this.#rest = blocks.pop()!;

@@ -23,7 +23,7 @@ test("jai.env.example lists every setting with its default, and nothing else", (
   assert.deepEqual(listed, known);
 });
 
-test("what jai.env.example says of each setting is what the usage says, and maybe more", () => {
+test("each setting's comment in jai.env.example contains its description in the usage", () => {
   const said = new Map(
     [...read("jai.env.example").matchAll(/^((?:# .*\n)+)#(JAI_[A-Z_]+)=/gm)].map(([, comment, name]) => [
       name,
@@ -46,17 +46,17 @@ test("the systemd unit passes systemd-analyze", {
   assert.equal(verified.status, 0);
 });
 
-test("the systemd unit leaves little open, by systemd's own judgement, and V8 its compiler", {
+test("the systemd unit is well hardened by systemd's own score, but lets V8 compile", {
   skip: systemdVersion() < 250 && "needs systemd-analyze 250",
 }, () => {
-  // Of 100; a service without any hardening has 96.
+  // The threshold is on a scale to 100; a service without hardening has 96.
   const args = ["security", "--offline=true", "--no-pager", "--threshold=25", path("jai-server.service")];
   const { status, stdout, stderr } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.deepEqual(directives(read("jai-server.service"), "MemoryDenyWriteExecute"), []);
 });
 
-test("what the systemd unit runs is in the package, with settings that the server takes and time to drain", () => {
+test("the systemd unit runs files of the package, with valid settings and time to drain", () => {
   const unit = read("jai-server.service");
   const [command] = directives(unit, "ExecStart");
   assertRuns(command!.split(" "));
@@ -64,15 +64,15 @@ test("what the systemd unit runs is in the package, with settings that the serve
   assertTaken(Object.fromEntries(environment));
   const [grace] = directives(unit, "TimeoutStopSec");
   assert.ok(Number(grace) > drainSeconds, grace);
-  // It keeps its jobs where DynamicUser lets it write: %S is /var/lib of a system's service.
+  // Jobs must be where DynamicUser lets it write: for a system service, %S is /var/lib.
   const { JAI_DATA_DIR } = Object.fromEntries(environment);
   assert.equal(JAI_DATA_DIR, `%S/${directives(unit, "StateDirectory")[0]}`);
-  // The file that is installed by the comment is the one that is read.
+  // The unit reads the settings file that its comment installs.
   const [, installed] = /jai\.env\.example (\S+)/.exec(unit) ?? [];
   assert.equal(directives(unit, "EnvironmentFile")[0], `-${installed}`);
 });
 
-test("what the launchd agent runs is in the package, with settings that the server takes and time to drain", {
+test("the launchd agent runs files of the package, with valid settings and time to drain", {
   skip: !has("python3") && "needs python3",
 }, () => {
   const parse = "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
@@ -82,19 +82,19 @@ test("what the launchd agent runs is in the package, with settings that the serv
   assertRuns(agent.ProgramArguments);
   assertTaken(agent.EnvironmentVariables);
   assert.ok(agent.ExitTimeOut > drainSeconds, String(agent.ExitTimeOut));
-  // A stop exits with 0, and must not be taken for a crash.
+  // A stop exits with 0, which must not count as a crash.
   assert.deepEqual(agent.KeepAlive, { SuccessfulExit: false });
   const comment = read("jai-server.plist");
   assert.match(comment, new RegExp(`launchctl bootout gui/.+/${agent.Label}\n`));
   assert.match(comment, new RegExp(`The log is ${agent.StandardOutPath}[.,]`));
 });
 
-/** Values of a unit's directive, in the order in which they stand. */
+/** Values of a unit's directive, in order. */
 function directives(unit: string, name: string): string[] {
   return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].map(([, value]) => value!);
 }
 
-/** The command names files of the package, which is installed in /opt/jai-server, and a command that the package has. */
+/** Checks that a command line runs a file and a command of the package, installed in /opt/jai-server. */
 function assertRuns([env, node, ...args]: string[]): void {
   assert.deepEqual([env, node], ["/usr/bin/env", "node"]);
   const installed = args.map((arg) => arg.replace(/^\/opt\/jai-server(?=\/)/, packageRoot));

@@ -1,9 +1,9 @@
-// `npm test [-- FILTER…] [--coverage]`: runs every compiled test, or those whose path holds one of the filters, under
-// node's runner, and ends with a line that counts them. Tests of the server's clients and of other versions of Node have
-// packages of their own, and are not compiled.
+// `npm test [-- FILTER…] [--coverage]`: runs every compiled test, or those whose path contains one of the filters, with
+// node's test runner, and prints the counts. Tests of the server's clients and of other versions of Node have their own
+// packages and are not compiled.
 //
-// Variables: CI makes a skip that nothing here explains a failure; LONG_TESTS=1 tries more random cases; TEST_SEED draws
-// other ones; COVERAGE=1 is --coverage.
+// Variables: with CI, an unexplained skip is a failure; LONG_TESTS=1 tries more random cases; TEST_SEED changes them;
+// COVERAGE=1 is the same as --coverage.
 import { randomInt } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -15,9 +15,12 @@ import { coverageTable } from "./test/coverage.mjs";
 import { isExpectedSkip } from "./test/expected-skips.mjs";
 import { installPackage } from "./test/install.mjs";
 
-/** For a whole file; one that takes longer hangs. */
+/** Time limit for a whole file: one that takes longer hangs. */
 const LONGEST_TEST_MS = 600_000;
-/** Each file is a process, and many start a server beside it, or wait for one: one file more than cores keeps these busy. */
+/**
+ * Cap on files that run at once. Each is a process, and many start a server or wait for one: one file more than cores
+ * keeps the cores busy.
+ */
 const MOST_AT_ONCE = 4;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -27,7 +30,7 @@ const filters = process.argv.slice(2).filter((argument) => !argument.startsWith(
 const unknown = options.find((option) => option !== "--coverage");
 if (unknown) fail(`expected FILTER… and --coverage, got ${unknown}`, 2);
 
-/** Tests in `folder` that are asked for; filters see their paths below `seenFrom`. */
+/** The selected tests in `folder`. Filters apply to paths relative to `seenFrom`. */
 function select(folder, ending, seenFrom = root) {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(ending) && !/(^|[\\/])node_modules[\\/]/.test(name))
@@ -44,7 +47,7 @@ const others = ["server/clients", "ops/nodes"].flatMap((name) => {
   if (tests.length > 0) installPackage(join(root, name));
   return tests;
 });
-// What takes longest begins first, so that no core waits for it at the end.
+// The longest tests start first, so that cores don't wait for them at the end.
 const files = [...others, ...compiled];
 if (files.length === 0) fail(`no test file matches ${filters.join(" ")}`, 1);
 
@@ -55,7 +58,7 @@ const coverage = isCovered && mkdtempSync(join(tmpdir(), "jai-coverage-"));
 if (coverage) process.env.NODE_V8_COVERAGE = coverage;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
-/** Lines about skips and failures that node's own report doesn't have. */
+/** Lines about skips and failures that node's report lacks. */
 const remarks = [];
 const concurrency = Math.min(availableParallelism() + 1, MOST_AT_ONCE);
 const events = run({ files, concurrency, timeout: LONGEST_TEST_MS });
@@ -67,7 +70,7 @@ function count(result, { name, file, skip, details }) {
     remarks.push(`${label}: ${name} (${relative(root, file ?? "")}): ${skip === true ? "no reason" : skip}`);
     counts[isExpected || !isCi ? "skipped" : "failed"]++;
   } else if (result === "passed" && name === file) {
-    // Node takes a file without tests for a test that passes.
+    // Node reports a file without tests as a passed test.
     remarks.push(`failed: ${relative(root, file)}: expected tests, got none`);
     counts.failed++;
   } else if (details.type !== "suite") counts[result]++;

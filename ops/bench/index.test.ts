@@ -32,7 +32,7 @@ for (const args of [
     });
   });
 
-test("a whole run on a tiny model leaves its results", async (t) => {
+test("a complete run on a tiny model writes its results", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "jai-bench-test-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const [model, out] = [join(folder, "model"), join(folder, "out")];
@@ -44,7 +44,7 @@ test("a whole run on a tiny model leaves its results", async (t) => {
   t.mock.restoreAll();
 
   const results = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as Results;
-  // A machine that is busy otherwise may be too slow for an open loop, and then the results say so.
+  // On a busy machine an open loop may be impossible, which the results then report.
   const slow = results.problems.filter(({ reason }) => reason.startsWith(TOO_SLOW));
   assert.deepEqual(results.problems, slow);
   assert.ok(results.open.length + slow.length > 0);

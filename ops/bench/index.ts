@@ -25,8 +25,8 @@ export { usage } from "./options.js";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * `jai bench`: the engine alone, then servers in processes of their own with this process as their clients, on the same
- * machine. Everything that is compared is measured in turns.
+ * `jai bench`: measures the engine alone, then servers in processes of their own, with this process as their clients,
+ * all on one machine. Systems that are compared are measured in turns.
  */
 export async function run(args: string[]): Promise<void> {
   const options = readOptions(args);
@@ -58,7 +58,7 @@ async function measure(
 ): Promise<void> {
   const { repeats, seconds, mostSeconds } = gridFor(options, true);
   const results = emptyResults({
-    // A report is for others, and leaves out the folders of this machine.
+    // Reports are for others, so they don't show this machine's folders.
     command: ["jai bench", ...args.map((arg) => arg.replace(/[^=]*\//, ""))].join(" "),
     machine: describeMachine(),
     versions: describeVersions(),
@@ -107,7 +107,7 @@ function stepsOf(model: BenchModel, isFirst: boolean, options: BenchOptions, res
     ...(parts.has("engine") ? engineSteps(lineup, grid) : []),
     ...(parts.has("engine") && isFirst ? reuseSteps(lineup, jaiServer, grid) : []),
     ...(parts.has("closed") ? closedSteps(lineup, systems, grid) : []),
-    // After the closed loop, as its rates are shares of what that found.
+    // After the closed loop: the open loop's rates are shares of its result.
     ...(parts.has("open") ? openSteps(lineup, systems, grid) : []),
   ];
 }

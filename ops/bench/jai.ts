@@ -7,10 +7,10 @@ interface Answer {
   usage: { completion_tokens: number };
 }
 
-/** jai-server itself, with a slot for each client. */
+/** jai-server itself, with one slot per client. */
 export const jaiServer: System = {
   name: OURS,
-  // It chooses its workers and threads itself.
+  // Not tuned: it chooses its workers and threads itself.
   tuned: false,
   async start({ folder, config }, { clients }) {
     const server = await ServerProcess.ready(folder, { JAI_CONCURRENCY: String(clients) });

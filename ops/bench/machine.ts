@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { packageRoot } from "../../server/settings/config.js";
 import type { Machine } from "./results/results.js";
 
-/** Instruction sets by which arithmetic kernels are chosen. */
+/** Instruction sets that decide which kernels the runtimes use. */
 const TELLING = /^(avx2|fma|avx512f|avx512_vnni|avx_vnni|avx512_bf16|amx_int8|asimddp|i8mm)$/;
 
 export function describeMachine(): Machine {

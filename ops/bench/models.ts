@@ -9,10 +9,10 @@ import { writeTransformersModel } from "./peers/transformers-model.js";
 import type { Precision } from "./results/results.js";
 import { writeWideModel } from "./wide-model.js";
 
-/** Tokens of the second model's vocabulary. */
+/** Vocabulary size of the second model. */
 const SECOND_VOCABULARY = 24_000;
 
-/** Makes the models in a scratch directory: the given one and, of a checkpoint, one like it with more tokens. */
+/** Makes the models in a scratch folder: the given one and, for a checkpoint, a second one with a larger vocabulary. */
 export async function prepareModels({ source, quick }: BenchOptions, scratch: string): Promise<BenchModel[]> {
   if ("folder" in source) return [benchModel(source.folder, {}, "", scratch)];
   const first = await prepare(source, ["int8", "fp32"], join(scratch, "first"));
@@ -57,7 +57,7 @@ function benchModel(
   };
 }
 
-/** Makes a file at the first call. */
+/** A function that makes a file at its first call. */
 function once(path: string, make: (path: string) => Promise<void>): () => Promise<string> {
   let made: Promise<string> | undefined;
   return () => {

@@ -36,7 +36,7 @@ const flags = {
   out: { type: "string" },
 } as const;
 
-/** @throws UsageError with one line that says what was expected */
+/** @throws UsageError with a one-line message */
 export function readOptions(args: string[]) {
   const given = readArgs({ args, options: flags }).values;
   const { model, checkpoint, tokenizer, peers, quick, full } = given;
@@ -52,7 +52,7 @@ export function readOptions(args: string[]) {
     );
   const parts = new Set(given.only.split(",").map(part));
   if (parts.has("open") && !parts.has("closed"))
-    throw new UsageError("--only: expected closed with open, whose rates are shares of what it finds");
+    throw new UsageError("--only: expected closed together with open, whose rates are shares of its result");
   const source: Checkpoint | { folder: string } =
     checkpoint === undefined || tokenizer === undefined
       ? { folder: model ?? settings.model.default }
@@ -65,7 +65,7 @@ export function readOptions(args: string[]) {
     parts,
     out: given.out,
     tokens: positiveInteger("tokens", given.tokens),
-    // The grid has these where they are not given.
+    // Without these flags the grid's values are used.
     clients: given.clients?.split(",").map((text) => positiveInteger("clients", text)),
     repeats: given.repeats === undefined ? undefined : positiveInteger("repeats", given.repeats),
     seconds: given.seconds === undefined ? undefined : seconds(given.seconds),

@@ -10,7 +10,7 @@ import { importCheckpoint } from "../../models/import/index.js";
 import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import { writeWideModel } from "./wide-model.js";
 
-test("a wide model has just so many tokens, of which texts take the first, and is imported as any is", async (t) => {
+test("a wide model has the requested vocabulary, gives texts the same tokens as before, and can be imported", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "jai-wide-"));
   t.after(() => rm(folder, { recursive: true }));
   const given = { checkpoint: join(folder, "given.pt"), tokenizer: join(folder, "given.json") };

@@ -8,8 +8,8 @@ import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Checkpoint } from "./load/system.js";
 
 /**
- * Writes a model like the given one with a larger vocabulary into a folder: texts have the same tokens as before, and the
- * further ones weigh as much as the first.
+ * Writes a copy of the given model with a larger vocabulary into a folder. Texts have the same tokens as before; the
+ * additional tokens get copies of the existing weights.
  */
 export async function writeWideModel(
   given: Checkpoint,
@@ -20,7 +20,7 @@ export async function writeWideModel(
   const tokenizer = JSON.parse(decodeText(await readFile(given.tokenizer)));
   const known = createTokenizer(tokenizer, {}).size;
   const { model, added_tokens: added = [] } = tokenizer;
-  // Added tokens that follow the vocabulary become a part of it, as their ids have to stay.
+  // Added tokens after the vocabulary become part of it, to keep their ids.
   for (const { content, id } of added) model.vocab[content] = id;
   for (let id = known; id < vocabulary; id++) model.vocab[`extra${id}`] = id;
   await writeFile(wide.tokenizer, JSON.stringify(tokenizer));

@@ -1,4 +1,4 @@
-// A part of the suite on each version of Node that the package supports, by binaries that npm has packages of.
+// Runs a part of the tests on each supported version of Node, whose binaries come from npm packages.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -10,7 +10,10 @@ import { isExpectedSkip } from "../test/expected-skips.mjs";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(here, "../../dist");
 const { optionalDependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"));
-/** What may run differently on another version: native code, threads, typed arrays, regular expressions. */
+/**
+ * Tests of code that may behave differently on another version: native code, threads, typed arrays, regular
+ * expressions.
+ */
 const UNITS = [
   "models/tokenizer/detokenizer.test.js",
   "server/pool/pool.test.js",
@@ -18,7 +21,7 @@ const UNITS = [
   "workers/engine/sampling/sampler.test.js",
   "workers/grammar/grammar.test.js",
 ];
-/** With these it takes half a minute more for each version. */
+/** Only for long runs: these take half a minute more per version. */
 const LONG_UNITS = [
   "models/tokenizer/tokenizer.test.js",
   ...["bit-exact", "cancelling", "drawing", "failing", "forms", "prefix-reuse", "turns", "window"].map(
@@ -26,7 +29,7 @@ const LONG_UNITS = [
   ),
 ];
 
-/** Tests of one major version. On the one that runs them, the suite has all but the smoke test. */
+/** Declares the tests of one major version. On the running version only the smoke test: the suite has the others. */
 export function testOn(major) {
   const name = `node${major}-${process.platform}-${process.arch}`;
   const version = optionalDependencies[name]?.split("@").at(-1);
@@ -40,7 +43,7 @@ export function testOn(major) {
   for (const file of ["ops/nodes/smoke.js", ...units])
     test(`${file.replace(".js", "")} on Node ${version ?? major}`, { skip }, () => {
       assert.equal(spawnSync(binary, ["--version"], { encoding: "utf8" }).stdout, `v${version}\n`);
-      // Neither a part of this run's report nor of its coverage, and with few random cases.
+      // The child must not write into this run's report or coverage, and tries only few random cases.
       const { NODE_TEST_CONTEXT: _, NODE_V8_COVERAGE: __, LONG_TESTS: ___, ...env } = process.env;
       const { status, stdout, stderr } = spawnSync(binary, ["--test-reporter=tap", join(dist, file)], {
         encoding: "utf8",

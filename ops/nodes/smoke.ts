@@ -1,6 +1,6 @@
 /*
- * What must work on every version of Node that the package names: a checkpoint is imported and served, in processes of
- * the version that runs this file. `on-node.mjs` runs it on each.
+ * The smoke test for every supported version of Node: a checkpoint is imported and served, in processes of the version
+ * that runs this file. `on-node.mjs` runs it on each version.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -38,7 +38,7 @@ test("a checkpoint is imported, and its model answers", async (t) => {
   assert.equal(answered, 200, text);
 });
 
-test("a server answers, streams, and finishes what it has begun when it is told to end", async () => {
+test("a server answers, streams, and finishes a running request when it is stopped", async () => {
   await writeFixtureModel(at("model"), "int8");
   const server = await ServerProcess.ready(at("model"));
   const body = { prompt: "ab", max_tokens: 40, seed: 1, ignore_eos: true };
@@ -50,7 +50,7 @@ test("a server answers, streams, and finishes what it has begun when it is told 
   const { generated, usage } = JSON.parse(whole.text);
   assert.equal(usage.completion_tokens, 40);
 
-  // SIGTERM comes amid the stream, which goes on to its end.
+  // SIGTERM comes in the middle of the stream, which must go on to its end.
   let streamed = "";
   let wasTold = false;
   const { status, text } = await server.stream("/chat", body, ({ event, data }) => {

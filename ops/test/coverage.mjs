@@ -1,5 +1,5 @@
-// Coverage of the compiled sources by all processes and threads of a test run, from what V8 wrote (NODE_V8_COVERAGE).
-// Lines are those of the TypeScript sources that hold code, by the source maps.
+// Computes coverage of the compiled sources by all processes and threads of a test run, from V8's files
+// (NODE_V8_COVERAGE). Lines are lines of the TypeScript sources with code, found by the source maps.
 import { readdirSync, readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { join, relative } from "node:path";
@@ -8,10 +8,10 @@ import { mergeProcessCovs } from "@bcoe/v8-coverage";
 
 const ROOMS = ["server", "workers", "models"];
 const KINDS = ["lines", "branches", "functions"];
-/** Files that are parsed before they are merged: a few megabytes each. */
+/** How many files are parsed before they are merged; each has a few megabytes. */
 const BATCH = 16;
 
-/** A table of what share of each room's lines, branches and functions has run. */
+/** A table of the share of each room's lines, branches and functions that ran. */
 export function coverageTable(coverageFolder, dist) {
   const scripts = new Map(
     merged(coverageFolder, `${pathToFileURL(dist)}/`).map((script) => [script.url, script]),
@@ -35,7 +35,7 @@ export function coverageTable(coverageFolder, dist) {
       .map((cell) => cell.padStart(11))
       .join("")}\n`;
   const share = ([covered, all]) => (all === 0 ? "-" : `${((100 * covered) / all).toFixed(1)} %`);
-  // Files that no test loads have functions and branches too, but only V8 counts those.
+  // The functions and branches of files that no test loads are missing: only V8 counts them.
   const [total, ...others] = [...rooms];
   return [
     ["coverage", ...KINDS],
@@ -45,7 +45,7 @@ export function coverageTable(coverageFolder, dist) {
     .join("");
 }
 
-/** Paths of what is compiled, without tests and what only they use. */
+/** Paths of the compiled files, without tests and their helpers. */
 function sources(dist) {
   return ROOMS.flatMap((room) =>
     readdirSync(join(dist, room), { recursive: true, encoding: "utf8" })
@@ -67,7 +67,7 @@ function merged(folder, prefix) {
   return all.result;
 }
 
-/** A process that is killed while it writes leaves half a file. */
+/** Reads a file of V8's; null for an incomplete one, which a killed process leaves. */
 function read(path) {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
@@ -76,13 +76,13 @@ function read(path) {
   }
 }
 
-/** Covered and all lines, branches and functions of a file; one that no test has loaded has but uncovered lines. */
+/** Covered and total lines, branches and functions of a file. A file that no test loaded has only uncovered lines. */
 function fileCoverage(path, script) {
   const code = readFileSync(path, "utf8");
   const { mappings } = JSON.parse(readFileSync(`${path}.map`, "utf8"));
   const map = new SourceMap({ version: 3, sources: ["source"], names: [], mappings });
   const functions = script?.functions ?? [];
-  // V8 lists outer ranges before the ranges in them, and what says something last holds.
+  // V8 lists outer ranges before inner ones, so later ranges override earlier ones.
   const uncovered = new Uint8Array(code.length).fill(script ? 0 : 1);
   for (const { ranges } of functions)
     for (const { startOffset, endOffset, count } of ranges)
@@ -99,7 +99,8 @@ function fileCoverage(path, script) {
     }
     start += line.length + 1;
   }
-  // The first range of a function is the function; the module itself is one without a name, from its first character.
+  // A function's first range is the function itself. V8 also lists the module as a function, which spans the whole
+  // file.
   const named = functions.filter(({ ranges }) => ranges[0].endOffset - ranges[0].startOffset < code.length);
   const branches = functions.flatMap(({ ranges }) => ranges.slice(1));
   const tally = (counts) => [counts.filter((count) => count > 0).length, counts.length];

@@ -1,4 +1,4 @@
-// Which skips this machine explains. A test that is skipped for anything else has not been run, and CI fails.
+// Decides which skipped tests are expected on this machine. In CI, any other skip is a failure.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ function systemdVersion() {
   return Number(/^systemd (\d+)/.exec(stdout ?? "")?.[1] ?? 0);
 }
 
-/** What a skipped test's reason begins with, and whether this machine really lacks it. */
+/** Beginnings of skip reasons, each with a check that this machine really lacks the thing. */
 const lacks = {
   "needs POSIX": () => process.platform === "win32",
   "needs Linux": () => process.platform !== "linux",
@@ -28,7 +28,7 @@ const lacks = {
   "needs python3": () => !isThere("python3"),
 };
 
-/** @param reason what `event.skip` says: a text, or true where the test gives none */
+/** @param reason value of `event.skip`: a text, or true if the test gives no reason */
 export function isExpectedSkip(reason) {
   const need = Object.keys(lacks).find((text) => String(reason).startsWith(text));
   return need !== undefined && lacks[need]();

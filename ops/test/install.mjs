@@ -1,13 +1,13 @@
-// Installs what a package's lock file names, once: the packages that only tests need.
+// Installs packages that only tests need, once per lock file.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-/** No more, where no registry answers. */
+/** Time limit for an installation, in case no registry answers. */
 const INSTALL_MS = 120_000;
 
-/** Where this fails, tests that need the package say so and are skipped. */
+/** Installs a folder's packages. If this fails, the tests that need them are skipped with that reason. */
 export function installPackage(folder) {
   const lock = createHash("sha256")
     .update(readFileSync(join(folder, "package-lock.json")))

@@ -35,7 +35,7 @@ export class Forms {
   /**
    * @param caller whose turn it takes
    * @param signal abandons the form; its reason is thrown
-   * @throws PublicError `invalid_grammar` for a form that no text can be held to, or that takes too much time or memory
+   * @throws PublicError `invalid_grammar` for a form that no text can have, or that takes too much time or memory
    * @throws Cancelled after `close`
    */
   check(source: GrammarSource, caller: string, signal?: AbortSignal): Promise<CompiledForm> {

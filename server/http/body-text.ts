@@ -6,6 +6,6 @@ export function bodyText(body: unknown): string {
     return JSON.stringify(body ?? null);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw invalidBody({ loc: ["body"], msg: "Value error, expected fewer levels", type: "value_error" });
+    throw invalidBody({ loc: ["body"], msg: "Value error, expected less nesting", type: "value_error" });
   }
 }

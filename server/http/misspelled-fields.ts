@@ -19,10 +19,10 @@ export function warnOfMisspelledFields(fields: Iterable<string>, log: Log): Requ
   const known = new Set(fields);
   const candidates = [...known].filter(({ length }) => length >= SHORTEST);
   return (req, res, next) => {
-    const slips = findSlips(req.body, known, candidates);
-    if (slips.length > 0) {
+    const misspelled = findMisspelled(req.body, known, candidates);
+    if (misspelled.length > 0) {
       const id = requestId(res);
-      const told = slips.map(([name, meant]) => {
+      const told = misspelled.map(([name, meant]) => {
         return `no field${log.hidesPrompts ? "" : ` ${bounded(name, 40)}`}; did you mean ${meant}?`;
       });
       log.warn(`${id} - ${req.method} ${bounded(req.path, LONGEST_PATH)}: ${told.join(" ")}`, { id });
@@ -32,15 +32,15 @@ export function warnOfMisspelledFields(fields: Iterable<string>, log: Log): Requ
 }
 
 /** Finds fields that are one edit from a known field; returns both names. */
-function findSlips(body: unknown, known: ReadonlySet<string>, candidates: readonly string[]) {
-  const slips: [name: string, meant: string][] = [];
-  if (typeof body !== "object" || body === null || Array.isArray(body)) return slips;
+function findMisspelled(body: unknown, known: ReadonlySet<string>, candidates: readonly string[]) {
+  const misspelled: [name: string, meant: string][] = [];
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return misspelled;
   let checked = 0;
   for (const name in body) {
     if (known.has(name)) continue;
-    if (++checked > MOST_CHECKED || slips.length === MOST_TOLD) break;
+    if (++checked > MOST_CHECKED || misspelled.length === MOST_TOLD) break;
     const meant = nearest(name, candidates, 1);
-    if (meant !== null) slips.push([name, meant]);
+    if (meant !== null) misspelled.push([name, meant]);
   }
-  return slips;
+  return misspelled;
 }

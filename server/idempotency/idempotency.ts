@@ -42,7 +42,7 @@ const RECORDS = "key/";
 const answerKey = (id: string) => `answer/${id}`;
 
 /** Statuses below 500 that a retry may change. Such answers aren't kept. */
-const passing = new Set([408, 409, 425, 429]);
+const transientStatuses = new Set([408, 409, 425, 429]);
 
 /**
  * Carries out only the first request with a given `Idempotency-Key`; the others wait for its answer and get it too
@@ -79,7 +79,7 @@ export class Idempotency {
       const id = digest(this.#options.callerOf(res), unquoted(given));
       const fingerprint = digest(req.path, bodyText(req.body));
       for (;;) {
-        const known = this.#firsts.get(id) ?? this.#fresh(id);
+        const known = this.#firsts.get(id) ?? this.#unexpired(id);
         if (known === undefined) break;
         if (known.fingerprint !== fingerprint) throw new PublicError("idempotency_conflict");
         if (!("settled" in known)) {
@@ -142,7 +142,7 @@ export class Idempotency {
     if (writes.length > 0) await this.#options.store.write(writes);
   }
 
-  #fresh(id: string): KeyRecord | undefined {
+  #unexpired(id: string): KeyRecord | undefined {
     const record = this.#records.get(id);
     return record === undefined || this.#isExpired(record) ? undefined : record;
   }
@@ -184,7 +184,7 @@ export class Idempotency {
   async #keepWhole(res: Response, id: string, first: FirstRequest, answer: Answer): Promise<void> {
     const { store, space, log } = this.#options;
     const { status, headers, body } = answer;
-    if (first.released || status >= 500 || passing.has(status)) return;
+    if (first.released || status >= 500 || transientStatuses.has(status)) return;
     try {
       if (first.record === null) {
         const isStream = headers["content-type"]?.startsWith("text/event-stream");

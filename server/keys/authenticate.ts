@@ -19,7 +19,7 @@ export function authenticate(callers: Callers, open: ReadonlySet<string>): Reque
     const caller = callers.identify(presentedKey(req.headers));
     if (caller === null) throw new PublicError("unauthorized", { headers: { "WWW-Authenticate": "Bearer" } });
     (res.locals as Locals).caller = caller;
-    tellLimits(res, caller);
+    sendLimits(res, caller);
     if (req.method === "POST") caller.arrive();
     next();
   };
@@ -56,7 +56,7 @@ function presentedKey({ "x-api-key": key, authorization }: IncomingHttpHeaders):
 }
 
 /** Sets the rate limit headers at the last moment, so that they include this request's own use. */
-function tellLimits(res: Response, caller: Caller): void {
+function sendLimits(res: Response, caller: Caller): void {
   const writeHead = res.writeHead;
   res.writeHead = function (this: Response, ...head: unknown[]) {
     for (const [name, value] of rateLimitHeaders(caller.allowances)) this.setHeader(name, value);

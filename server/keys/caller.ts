@@ -120,9 +120,9 @@ export class Caller {
   get allowances(): Record<keyof Limits, Allowance | null> {
     const { concurrentRequests } = this.#limits;
     return {
-      requestsPerMinute: standing(this.#requestsPerMinute, 0),
-      tokensPerMinute: standing(this.#tokensPerMinute, this.#held),
-      tokensPerDay: standing(this.#tokensPerDay, this.#held),
+      requestsPerMinute: allowanceOf(this.#requestsPerMinute, 0),
+      tokensPerMinute: allowanceOf(this.#tokensPerMinute, this.#held),
+      tokensPerDay: allowanceOf(this.#tokensPerDay, this.#held),
       concurrentRequests:
         concurrentRequests === null
           ? null
@@ -159,7 +159,7 @@ export class Caller {
   }
 }
 
-function standing(quota: Quota | null, held: number): Allowance | null {
+function allowanceOf(quota: Quota | null, held: number): Allowance | null {
   if (quota === null) return null;
   const { limit, used, msUntilReset } = quota;
   return { limit, remaining: Math.max(0, Math.floor(limit - used - held + SLACK)), msUntilReset };

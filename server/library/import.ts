@@ -13,7 +13,7 @@ export interface ImportOptions {
   precision?: "int8" | "fp32" | undefined;
   /** The number of attention heads, for checkpoints that don't contain it. */
   heads?: number | undefined;
-  /** The model's name. Default the folder's. */
+  /** The model's name. Default: the folder's name. */
   name?: string | undefined;
   /** Called during the import with the finished share of the phase, from 0 to 1. */
   onProgress?: ((phase: ImportPhase, share: number) => void) | undefined;
@@ -49,7 +49,7 @@ export interface ImportResult {
   difference: number;
   /** Range of the checkpoint's logits, to judge `difference` by. */
   range: number;
-  /** Null for `fp32`. */
+  /** Quality of the int8 model; null for `fp32`. */
   quality: Quality | null;
   /** Number of vocabulary rows that were left out, since the tokenizer has no token for them. */
   trimmed: number;

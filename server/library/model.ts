@@ -192,17 +192,17 @@ class LoadedModel implements Model {
 
 /** Pushes deltas as pieces, and at a text's end what is missing, so that the joined pieces are the whole text. */
 function pieces(push: (piece: TextPiece) => void): Listener {
-  const told = new Map<number, { characters: number; tokens: number }>();
-  const tell = (index: number, text: string, tokens: number) => {
-    const before = told.get(index) ?? { characters: 0, tokens: 0 };
-    told.set(index, { characters: before.characters + text.length, tokens: before.tokens + tokens });
+  const sent = new Map<number, { characters: number; tokens: number }>();
+  const send = (index: number, text: string, tokens: number) => {
+    const before = sent.get(index) ?? { characters: 0, tokens: 0 };
+    sent.set(index, { characters: before.characters + text.length, tokens: before.tokens + tokens });
     if (tokens > 0 || text !== "") push({ text, tokens, index });
   };
   return {
-    onDelta: (index, { text, tokens }) => tell(index, text, tokens),
+    onDelta: (index, { text, tokens }) => send(index, text, tokens),
     onEnd: (index, { generated, completionTokens }) => {
-      const { characters, tokens } = told.get(index) ?? { characters: 0, tokens: 0 };
-      tell(index, generated.slice(characters), completionTokens - tokens);
+      const { characters, tokens } = sent.get(index) ?? { characters: 0, tokens: 0 };
+      send(index, generated.slice(characters), completionTokens - tokens);
     },
   };
 }

@@ -50,7 +50,7 @@ export interface ServerOptions {
   callbackSecret?: string | undefined;
   /** Whether callbacks may go to private addresses. Default `refuse`. */
   callbackPrivate?: "refuse" | "allow" | undefined;
-  /** How many seconds `close` waits for requests under way. Default 30. */
+  /** How long `close` waits for admitted requests, in seconds. Default 30. */
   drainSeconds?: number | undefined;
   /** API keys, `KEY` or `NAME=KEY`. Default `none`: everybody may call. */
   apiKeys?: string | readonly string[] | undefined;

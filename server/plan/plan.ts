@@ -82,7 +82,7 @@ function chooseDevice(
       );
     const warning =
       precision === "int8"
-        ? `; but int8 operators run on the CPU even so: ${FOR_GPUS} lets the model use GPUs`
+        ? `; but the model's int8 operators run on the CPU even so: ${FOR_GPUS} lets the model use GPUs`
         : "";
     reasons.push(`CUDA, as set, on ${describeGpus(gpus)}${warning}.`);
     return device;
@@ -94,7 +94,7 @@ function chooseDevice(
   // MatMulIntegerToFloat has no CUDA kernel: each product would carry its inputs and output to the CPU and back.
   if (gpus.length > 0 && platform === "linux/x64" && precision === "int8") {
     reasons.push(
-      `CPU, since int8 operators run only there; ${FOR_GPUS} lets the model use ${describeGpus(gpus)}.`,
+      `CPU, since the model's int8 operators run only there; ${FOR_GPUS} lets the model use ${describeGpus(gpus)}.`,
     );
     return "cpu";
   }

@@ -173,7 +173,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const end = (loss: string) => {
       this.#underWay.delete(task.id);
       if (underWay.placed) this.#placement.end(underWay.placed);
-      return lastWord(port1) ?? lose(loss);
+      return lastMessage(port1) ?? throwLost(loss);
     };
     const message: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
     // The value under the symbol reaches the load balancer, but is not sent to the worker.
@@ -231,7 +231,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       down = true;
       this.emit("down", reason);
     };
-    const told = (status: WorkerStatus) => {
+    const onStatus = (status: WorkerStatus) => {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
       if (status.remark !== undefined) this.emit("remark", status.remark);
@@ -243,12 +243,12 @@ export class Pool extends EventEmitter<PoolEvents> {
       resolve(status.selfTest);
     };
     this.#piscina.on("message", (message: FromWorker) => {
-      if (message.type === "deltas") this.#hear(message);
-      else if (message.type === "read") this.#read(message);
-      else told(message);
+      if (message.type === "deltas") this.#onDeltas(message);
+      else if (message.type === "read") this.#onPromptRead(message);
+      else onStatus(message);
     });
     this.#piscina.on("workerDestroy", ({ id }: { id: number }) => {
-      const wasLoaded = this.#forget(id);
+      const wasLoaded = this.#freeDead(id);
       if (this.#closing) return;
       if (wasLoaded) {
         this.emit("lost");
@@ -270,7 +270,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return promise;
   }
 
-  #hear({ deltas }: Deltas): void {
+  #onDeltas({ deltas }: Deltas): void {
     for (const [id, ...delta] of deltas) {
       const underWay = this.#underWay.get(id);
       if (underWay?.placed) this.#placement.wrote(underWay.placed, delta[1]);
@@ -278,7 +278,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
   }
 
-  #read({ id }: PromptRead): void {
+  #onPromptRead({ id }: PromptRead): void {
     const placed = this.#underWay.get(id)?.placed;
     if (placed) this.#placement.read(placed);
   }
@@ -288,7 +288,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    * once. An exited thread has lost its id, so the dead are those not among the living.
    * @returns whether a worker with a loaded model is gone
    */
-  #forget(dying: number): boolean {
+  #freeDead(dying: number): boolean {
     const living = new Set(this.#piscina.threads.map(({ threadId }) => threadId));
     living.delete(dying);
     for (let index = 0; index < this.#claims.length; index++) {
@@ -307,12 +307,12 @@ function underWayOf(task: object): UnderWay {
   return (task as { [queueOptionsSymbol]: UnderWay })[queueOptionsSymbol];
 }
 
-function lose(reason: string): never {
+function throwLost(reason: string): never {
   throw new WorkerLost(reason);
 }
 
 /** The task's last message. It was posted before the task ended, so it has arrived by now. */
-function lastWord(port: MessagePort): Outcome | null {
+function lastMessage(port: MessagePort): Outcome | null {
   const received = receiveMessageOnPort(port) as { message: FromSequence } | undefined;
   port.close();
   if (received?.message.type === "failed") {

@@ -9,8 +9,8 @@ import type { Delta, Events } from "./events.js";
 const BEAT_MS = 5000;
 const QUIET_BEATS = 2;
 
-/** What the stream has sent of a sequence. */
-interface Told {
+/** How much of a sequence was passed to the stream, and what of it still waits for room. */
+interface Progress {
   /** The delta that waits for room in the socket. */
   pending: Delta;
   /** Totals of all deltas so far, pending ones included. */
@@ -31,7 +31,7 @@ const streams = new WeakMap<ServerResponse, EventStream>();
 export class EventStream {
   readonly #events: Events;
   readonly #response: EventResponse;
-  readonly #told = new Map<number, Told>();
+  readonly #progress = new Map<number, Progress>();
 
   /** Sends the headers: from here on errors are events too. */
   constructor(res: ServerResponse, events: Events, options: EventStreamOptions = {}) {
@@ -60,13 +60,13 @@ export class EventStream {
 
   /** Sends the rest of a sequence's text beyond its deltas, and its end. */
   end(sequence: number, outcome: Finished): void {
-    const told = this.#of(sequence);
-    this.#take(told, {
-      text: outcome.generated.slice(told.characters),
-      tokens: outcome.completionTokens - told.tokens,
-      logprobs: outcome.logprobs?.slice(told.logprobs) ?? [],
+    const progress = this.#of(sequence);
+    this.#take(progress, {
+      text: outcome.generated.slice(progress.characters),
+      tokens: outcome.completionTokens - progress.tokens,
+      logprobs: outcome.logprobs?.slice(progress.logprobs) ?? [],
     });
-    told.outcome = outcome;
+    progress.outcome = outcome;
     this.#flush();
   }
 
@@ -79,22 +79,22 @@ export class EventStream {
     this.#close(this.#events.fail(error));
   }
 
-  #of(sequence: number): Told {
-    let told = this.#told.get(sequence);
-    if (told === undefined) {
-      told = { pending: nothing(), characters: 0, tokens: 0, logprobs: 0, outcome: null };
-      this.#told.set(sequence, told);
+  #of(sequence: number): Progress {
+    let progress = this.#progress.get(sequence);
+    if (progress === undefined) {
+      progress = { pending: nothing(), characters: 0, tokens: 0, logprobs: 0, outcome: null };
+      this.#progress.set(sequence, progress);
     }
-    return told;
+    return progress;
   }
 
-  #take(told: Told, { text, tokens, logprobs }: Delta): void {
-    told.characters += text.length;
-    told.tokens += tokens;
-    told.logprobs += logprobs.length;
-    told.pending.text += text;
-    told.pending.tokens += tokens;
-    told.pending.logprobs.push(...logprobs);
+  #take(progress: Progress, { text, tokens, logprobs }: Delta): void {
+    progress.characters += text.length;
+    progress.tokens += tokens;
+    progress.logprobs += logprobs.length;
+    progress.pending.text += text;
+    progress.pending.tokens += tokens;
+    progress.pending.logprobs.push(...logprobs);
   }
 
   #close(last: string): void {
@@ -107,14 +107,14 @@ export class EventStream {
 
   #takePending(): string {
     let text = "";
-    for (const [sequence, told] of this.#told) {
-      if (told.pending.tokens > 0) {
-        text += this.#events.delta(sequence, told.pending);
-        told.pending = nothing();
+    for (const [sequence, progress] of this.#progress) {
+      if (progress.pending.tokens > 0) {
+        text += this.#events.delta(sequence, progress.pending);
+        progress.pending = nothing();
       }
-      if (told.outcome !== null) {
-        text += this.#events.end(sequence, told.outcome);
-        told.outcome = null;
+      if (progress.outcome !== null) {
+        text += this.#events.end(sequence, progress.outcome);
+        progress.outcome = null;
       }
     }
     return text;

@@ -12,7 +12,7 @@ export interface AloneInput {
   seed: number;
 }
 
-/** The closed loop that servers are measured with, on the engine alone; tokens per second. */
+/** Runs the closed loop, with which servers are measured, on the engine alone. @returns tokens per second */
 export async function alone({
   folder,
   threads,

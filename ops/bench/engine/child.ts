@@ -1,5 +1,5 @@
 /*
- * A process that measures one thing of the engine: nothing else runs beside it, and its methods may be wrapped.
+ * A process that runs one measurement of the engine. Nothing else runs in it, so its methods may be wrapped.
  */
 import { alone } from "./alone.js";
 import { steps } from "./steps.js";

@@ -5,7 +5,7 @@ import type { Report, Task, Tasks } from "./child.js";
 const entry = fileURLToPath(new URL("./child.js", import.meta.url));
 const children = new Set<ChildProcess>();
 
-/** Measures the engine in a process of its own. @throws with one line that says why it can't */
+/** Measures the engine in a process of its own. @throws an error with a one-line message */
 export function measureEngine<Name extends keyof Tasks>(
   name: Name,
   input: Parameters<Tasks[Name]>[0],
@@ -26,7 +26,7 @@ export function measureEngine<Name extends keyof Tasks>(
   });
 }
 
-/** Ends a measurement that is under way, when the benchmark is interrupted. */
+/** Ends a running measurement, when the benchmark is interrupted. */
 export function stopEngine(): void {
   for (const child of children) child.kill("SIGKILL");
 }

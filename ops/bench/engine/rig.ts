@@ -8,9 +8,9 @@ import { OnnxSession } from "../../../workers/onnx/session.js";
 import type { FromSequence } from "../../../workers/protocol.js";
 import { SAMPLING } from "../load/prompts.js";
 
-/** A cache whose new slots can be made to look as if their sequences had been running for a while. */
+/** A cache whose new slots can pretend that their sequences have been running for a while. */
 class PresetCache extends KvCache {
-  /** Tokens that a slot holds as soon as a sequence takes it. */
+  /** Number of tokens that a slot claims to hold when a sequence takes it. */
   preset = 0;
 
   override take(slot: number): void {
@@ -19,7 +19,7 @@ class PresetCache extends KvCache {
   }
 }
 
-/** The engine of one worker, without server, pool and messages. */
+/** The engine of one worker, without a server, pool or messages. */
 export class Rig {
   readonly shape: ModelShape;
   readonly cache: PresetCache;
@@ -35,14 +35,14 @@ export class Rig {
     this.engine = new Engine(session, this.cache, this.shape.vocabulary);
   }
 
-  /** `slots`: sequences that the cache has room for. */
+  /** @param slots how many sequences the cache has room for */
   static async open({ folder, threads, slots }: { folder: string; threads: number; slots: number }) {
     const model = readModelFolder(folder);
     const device = { device: "cpu", deviceId: 0, threads } as const;
     return new Rig(model, await OnnxSession.open(model.graphPath, modelShape(model.config), device), slots);
   }
 
-  /** Adds a sequence to the engine, which takes it in with its next step. */
+  /** Adds a sequence to the engine, which starts it with its next step. */
   add(
     promptIds: readonly number[],
     maxTokens: number,
@@ -67,11 +67,11 @@ export class Rig {
 
   /**
    * Adds `batch` sequences that decode from their first step on, each with `depth` tokens in the cache.
-   * @throws if the engine's first step is another
+   * @throws if the engine's first step is not a decode step of all of them
    */
   async startAtDepth(batch: number, depth: number): Promise<Sequence[]> {
     this.cache.reserve(depth);
-    // Memory that was never written is one page of zeros, which is read far faster than a real cache.
+    // Write to the memory: unwritten pages all map to one page of zeros, which is read far faster than a real cache.
     for (const array of this.cache.views(0, batch, this.cache.capacity)) array.fill(0.01);
     this.cache.preset = depth;
     const ids = Array.from({ length: depth + 1 }, (_, i) => i % this.shape.vocabulary);
@@ -84,7 +84,7 @@ export class Rig {
     return sequences;
   }
 
-  /** Ends these sequences. */
+  /** Cancels these sequences. */
   async clear(sequences: readonly Sequence[]): Promise<void> {
     for (const sequence of sequences) sequence.cancelled = true;
     await this.engine.run();

@@ -8,30 +8,30 @@ export interface StepsInput {
   folder: string;
   threads: number;
   batches: number[];
-  /** Of the window. */
+  /** Tokens in each sequence's cache, as shares of the window. */
   depths: number[];
-  /** Prompt lengths; those beyond the window are left out. */
+  /** Prompt lengths in tokens; those beyond the window are skipped. */
   prefills: number[];
-  /** Of measuring one cell of the table. */
+  /** Time for measuring one cell of the table. */
   milliseconds: number;
 }
 
-/** Steps that are timed of one batch, after some that don't count. */
+/** Timed steps of one batch, and untimed ones before them. */
 const STEPS = 12;
 const SETTLING = 6;
 const SETTLING_MS = 20;
 const PREFILLS = 8;
-/** Of the steps, those that count: the slowest met something else that ran on the machine. */
+/** Share of the steps that count. The slowest are dropped: something else ran on the machine meanwhile. */
 const COUNTED = 0.75;
 const WARM_UP_STEPS = 200;
 
 interface Bench {
   rig: Rig;
-  /** Milliseconds in the runtime since the last call. */
+  /** Milliseconds spent in the runtime since the last call. */
   native(): number;
 }
 
-/** Times the engine's steps by batch and depth, and its prefill of one prompt by length. */
+/** Times the engine's decode steps by batch size and depth, and the prefill of one prompt by length. */
 export async function steps(
   input: StepsInput,
 ): Promise<{ decode: DecodeFigures[]; prefill: PrefillFigures[] }> {
@@ -53,7 +53,10 @@ export async function steps(
   return { decode, prefill };
 }
 
-/** Adds up the time that runs of the model take, by wrapping the method in place: this process does nothing but measure. */
+/**
+ * Adds up the time of the model's runs by patching the session's method. Nothing but this measurement runs in the
+ * process.
+ */
 function watchRuntime(): () => number {
   let spent = 0;
   const { run } = OnnxSession.prototype;
@@ -70,7 +73,7 @@ function watchRuntime(): () => number {
   };
 }
 
-/** Lets V8 compile what the steps run: the first cell would pay for it. */
+/** Lets V8 compile the step's code, which would otherwise slow down the first cell. */
 async function warmUp(rig: Rig): Promise<void> {
   const sequences = await rig.startAtDepth(Math.min(8, rig.cache.slots), 1);
   for (let i = 0; i < WARM_UP_STEPS && sequences[0]!.ids.length < rig.shape.context - 2; i++)
@@ -88,7 +91,7 @@ async function decodeCell(
   let spent = 0;
   while (spent < milliseconds) {
     await sleep(SETTLING_MS);
-    // None may reach the end of the window, where it would slide.
+    // No sequence may reach the end of the window, where it would slide.
     const sequences = await rig.startAtDepth(batch, depth - SETTLING - STEPS - 2);
     for (let i = 0; i < SETTLING; i++) await rig.engine.step();
     for (let i = 0; i < STEPS; i++) {
@@ -114,7 +117,7 @@ async function prefillCell({ rig, native }: Bench, tokens: number): Promise<Pref
   const timed: { total: number; native: number }[] = [];
   await sleep(SETTLING_MS);
   for (let i = -2; i < PREFILLS; i++) {
-    // Another prompt each time, from its first token on: the cache of one must not serve the next.
+    // Each prompt differs from its first token on, so that the cache of one can't serve the next.
     const id = (j: number) => (17 * (i + 2) + 31 * j + i * j) % rig.shape.vocabulary;
     native();
     const started = performance.now();

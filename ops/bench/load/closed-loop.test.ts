@@ -5,23 +5,23 @@ import { closedLoop, closedLoopFigures, tokensPerSecond, tokensThatFit } from ".
 const whole = (asked: number, ended: number, tokens: number) => ({ asked, ended, tokens, arrivals: [] });
 const request = { text: "a", ids: [1], maxTokens: 4, temperature: 0, topK: 0, seed: 0, stream: false };
 
-test("clients that end together: all tokens by all the time", () => {
+test("clients that end together: all tokens divided by the whole time", () => {
   const client = [whole(0, 1000, 50), whole(1000, 2000, 50)];
   assert.equal(tokensPerSecond([client, client]), 100);
 });
 
-test("a server that serves one after another is busy to the end", () => {
+test("for a server that serves one client after another, all tokens until the end count", () => {
   const clients = [1, 2, 3, 4].map((turn) => [whole(0, 1000 * turn, 50)]);
   assert.equal(tokensPerSecond(clients), 50);
 });
 
-test("a long tail with one client left doesn't count", () => {
+test("a long tail with only one client left doesn't count", () => {
   const steady = Array.from({ length: 10 }, (_, i) => whole(1000 * i, 1000 * (i + 1), 100));
   const late = [whole(0, 9000, 100), whole(9000, 29_000, 100)];
   assert.equal(tokensPerSecond([steady, steady, steady, late]), 310);
 });
 
-test("of a streamed answer what had arrived counts", () => {
+test("of a streamed answer, the tokens that had arrived count", () => {
   const streamed = {
     asked: 0,
     ended: 2000,
@@ -31,7 +31,7 @@ test("of a streamed answer what had arrived counts", () => {
   assert.equal(tokensPerSecond([[whole(0, 1000, 20)], [streamed]]), 40);
 });
 
-test("every client asks at least once, and again until the time is over", async () => {
+test("every client asks at least once, and repeats until the time is over", async () => {
   let asked = 0;
   const exchanges = await closedLoop(
     async ({ maxTokens }) => {
@@ -44,7 +44,7 @@ test("every client asks at least once, and again until the time is over", async 
   assert.equal(closedLoopFigures(exchanges).requests, 3);
 });
 
-test("a failure ends the loop when every client's request has ended", async () => {
+test("after a failure the loop ends once every client's request has ended", async () => {
   let open = 0;
   let turn = 0;
   const ask = async () => {
@@ -59,7 +59,7 @@ test("a failure ends the loop when every client's request has ended", async () =
   assert.equal(open, 0);
 });
 
-test("a slow system is asked for fewer tokens, a hopeless one for none", () => {
+test("a slow system is asked for fewer tokens, one that is far too slow for none", () => {
   const wishes = { wanted: 150, least: 16, seconds: 10 };
   assert.equal(tokensThatFit(1000, 32, wishes), 150);
   assert.equal(tokensThatFit(250, 32, wishes), 78);

@@ -5,13 +5,13 @@ import type { BenchRequest } from "./system.js";
 
 export interface ClosedLoopOptions {
   clients: number;
-  /** Clients ask again until so much time has passed; every client asks at least once. */
+  /** Clients repeat for this many seconds; every client asks at least once. */
   seconds: number;
   /** The next request to send. */
   next(): BenchRequest;
 }
 
-/** Keeps `clients` requests under way: each client asks its next question when it has its answer. */
+/** Keeps `clients` requests running: each client sends its next request when it has its answer. */
 export async function closedLoop(
   ask: Ask,
   { clients, seconds, next }: ClosedLoopOptions,
@@ -30,7 +30,7 @@ export async function closedLoop(
       throw error;
     }),
   );
-  // After a failure too, nothing is left under way.
+  // Wait for all, so that even after a failure no request is still running.
   await Promise.allSettled(all);
   return Promise.all(all);
 }
@@ -38,9 +38,9 @@ export async function closedLoop(
 /**
  * Tokens per second while all clients are busy.
  *
- * Up to the moment when the first client stops for good, all are busy; the tokens that had arrived by then count, of an
- * answer that came whole none before its end. Up to the last answer all tokens count, but towards the end some clients
- * are idle. Either leaves something out, never adds, so the greater of the two is the better estimate.
+ * There are two estimates. Until the first client stops for good, all are busy, and the tokens that have arrived by
+ * then count; but those of a whole (not streamed) answer arrive only at its end. Until the last answer, all tokens
+ * count, but towards the end some clients are idle. Both can only be too low, so the greater one is better.
  */
 export function tokensPerSecond(clients: readonly (readonly Exchange[])[]): number {
   const exchanges = clients.flat();
@@ -73,8 +73,8 @@ export function closedLoopFigures(clients: readonly (readonly Exchange[])[]): Cl
 }
 
 /**
- * The tokens that a request may ask for so that one request of every client ends in `seconds` at this rate: `wanted`, or
- * fewer on a slow system; null where even `least` take three times as long.
+ * How many tokens to request so that one request of every client ends within `seconds` at this rate: `wanted`, or fewer
+ * for a slow system; null if even `least` would take three times as long.
  */
 export function tokensThatFit(
   rate: number,

@@ -4,7 +4,7 @@ import { exchange, firstTokenMs, interTokenMs } from "./exchange.js";
 
 const request = { text: "a", ids: [1], maxTokens: 3, temperature: 0, topK: 0, seed: 0, stream: true };
 
-test("latencies come from when tokens arrived", () => {
+test("latencies are computed from the arrivals of tokens", () => {
   const one = {
     asked: 100,
     ended: 200,
@@ -19,13 +19,13 @@ test("latencies come from when tokens arrived", () => {
   assert.deepEqual(interTokenMs(one), [10, 10, 10, 10], "three tokens after 30 ms waited 10 ms each");
 });
 
-test("an answer that came whole has no time to first token", () => {
+test("a whole answer has no time to first token", () => {
   const one = { asked: 0, ended: 9, tokens: 4, arrivals: [] };
   assert.equal(firstTokenMs(one), null);
   assert.deepEqual(interTokenMs(one), []);
 });
 
-test("arrivals are noted, and those of no token are not", async () => {
+test("arrivals are recorded, except those without tokens", async () => {
   const one = await exchange(async (_, onTokens) => {
     onTokens?.(1);
     onTokens?.(0);
@@ -38,7 +38,7 @@ test("arrivals are noted, and those of no token are not", async () => {
   );
 });
 
-test("an answer of another length is an error", async () => {
+test("an answer with another number of tokens is an error", async () => {
   await assert.rejects(
     exchange(async () => 2, request),
     /expected 3 tokens, got 2/,

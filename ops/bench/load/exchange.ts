@@ -6,13 +6,16 @@ export type Ask = RunningSystem["ask"];
 export interface Exchange {
   asked: number;
   ended: number;
-  /** Generated. */
+  /** Number of generated tokens. */
   tokens: number;
-  /** Tokens as they arrived, where the answer was streamed. */
+  /** When tokens arrived, if the answer was streamed. */
   arrivals: { at: number; count: number }[];
 }
 
-/** Asks, and notes when tokens arrived. @throws what `ask` rejects with, or on an answer of another length than asked for */
+/**
+ * Sends a request and records when tokens arrive.
+ * @throws what `ask` rejects with, or if the answer's length is wrong
+ */
 export async function exchange(ask: Ask, request: BenchRequest): Promise<Exchange> {
   const arrivals: Exchange["arrivals"] = [];
   const asked = performance.now();
@@ -25,12 +28,15 @@ export async function exchange(ask: Ask, request: BenchRequest): Promise<Exchang
   return { asked, ended, tokens, arrivals };
 }
 
-/** Time to first token; null where the answer came whole. */
+/** Time to first token; null if the answer was not streamed. */
 export function firstTokenMs({ asked, arrivals: [first] }: Exchange): number | null {
   return first ? first.at - asked : null;
 }
 
-/** Inter-token latency, one for each token after the first arrival; `n` tokens that come together after a gap waited a gap / n each. */
+/**
+ * Inter-token latencies, one per token after the first arrival. `n` tokens that arrive together share their gap: gap /
+ * n each.
+ */
 export function interTokenMs({ arrivals }: Exchange): number[] {
   return arrivals.slice(1).flatMap(({ at, count }, i) => {
     const gap = at - arrivals[i]!.at;

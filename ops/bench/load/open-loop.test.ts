@@ -11,18 +11,18 @@ function streamed(first: number, gap: number, asked = 0) {
   return { asked, ended: arrivals.at(-1)!.at, tokens: 3, arrivals };
 }
 
-test("a request is good when its first token and the mean of the others came in time", () => {
+test("a request is good if its first token and the mean of the others arrived in time", () => {
   assert.equal(isGood(streamed(100, 10), bounds), true);
   assert.equal(isGood(streamed(101, 10), bounds), false);
   assert.equal(isGood(streamed(100, 11), bounds), false);
 });
 
-test("of an answer that came whole only the end is known", () => {
+test("of a whole answer only the end is known", () => {
   assert.equal(isGood({ asked: 0, ended: 90, tokens: 9, arrivals: [] }, bounds), true);
   assert.equal(isGood({ asked: 0, ended: 110, tokens: 9, arrivals: [] }, bounds), false);
 });
 
-test("refusals, failures and what never ends are told apart", async () => {
+test("refused, failed and unfinished requests are told apart", async () => {
   const seen: string[] = [];
   const outcomes = await openLoop(
     async ({ text }, onTokens) => {
@@ -48,7 +48,7 @@ test("refusals, failures and what never ends are told apart", async () => {
   );
 });
 
-test("latency counts from when the request was to be sent", async () => {
+test("latency counts from the scheduled time of sending", async () => {
   const start = performance.now();
   const [outcome] = await openLoop(async () => 2, [{ at: 0.02, request }], 1);
   assert.ok(typeof outcome === "object" && outcome.asked >= start + 20);

@@ -5,7 +5,7 @@ import { mean, percentiles } from "../results/statistics.js";
 import { type Ask, type Exchange, exchange, firstTokenMs, interTokenMs } from "./exchange.js";
 import type { BenchRequest } from "./system.js";
 
-/** About what a reader notices. The same for all systems. */
+/** Roughly what a reader notices; the same for all systems. */
 export const BOUNDS: Bounds = { firstTokenMs: 1000, meanInterTokenMs: 50 };
 
 export interface ScheduledRequest {
@@ -14,7 +14,7 @@ export interface ScheduledRequest {
   request: BenchRequest;
 }
 
-/** An answer; or a refusal, where `deferred` said when to come back; or no answer when the patience ended. */
+/** An answer, or why there is none. `deferred` is a refusal with Retry-After; `unfinished` had no answer in time. */
 export type Outcome = Exchange | "refused" | "deferred" | "failed" | "unfinished";
 
 /** Arrival times of a Poisson process, in seconds from its start; the same seed gives the same times. */
@@ -22,7 +22,7 @@ export function poissonArrivals(perSecond: number, seconds: number, seed: number
   const times: number[] = [];
   let time = 0;
   for (let i = 0; ; i++) {
-    // In (0, 1], so that the logarithm is finite.
+    // 1 - uniform is in (0, 1], so that the logarithm is finite.
     time -= Math.log(1 - uniform([seed, 0], i)) / perSecond;
     if (time >= seconds) return times;
     times.push(time);
@@ -30,8 +30,8 @@ export function poissonArrivals(perSecond: number, seconds: number, seed: number
 }
 
 /**
- * Sends every request at its time, whatever became of those before it, and waits `patience` seconds after the last.
- * Latency counts from the scheduled time: a client that was late to send is part of what its user waits for.
+ * Sends every request at its scheduled time, even if earlier ones are still running, and waits `patience` seconds after
+ * the last. Latency counts from the scheduled time: a user also waits while the client is late to send.
  */
 export async function openLoop(
   ask: Ask,
@@ -57,7 +57,7 @@ export async function openLoop(
   return outcomes;
 }
 
-/** Systems say by `status` on an error that they refused for now. */
+/** Classifies an error. Systems report a refusal by a `status` on the error. */
 function failure(error: unknown): Outcome {
   const { status, retryAfter } = error as { status?: unknown; retryAfter?: unknown };
   if (status !== 503 && status !== 429) return "failed";

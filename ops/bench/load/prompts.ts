@@ -3,7 +3,7 @@ import { Random } from "../../../models/recipe/random.js";
 import { ROLES } from "../../../models/recipe/roles.js";
 import type { BenchRequest } from "./system.js";
 
-/** The same for all systems. */
+/** Sampling parameters, the same for all systems. */
 export const SAMPLING = { temperature: 0.8, topK: 50 };
 
 const WISHES = [
@@ -21,8 +21,8 @@ interface Prompt {
 }
 
 /**
- * Questions as clients of a JAI model send them, framed by its chat template. No two prompts are alike, so that no
- * system can answer from what it computed for an earlier one, but for the few tokens of the frame.
+ * Questions like those to a JAI model, in its chat template. All prompts differ, so that no system can reuse the
+ * computation for an earlier one, except for the template's few tokens.
  */
 export class Prompts {
   readonly #encode: (text: string) => number[];
@@ -34,13 +34,13 @@ export class Prompts {
     this.#random = new Random(seed);
   }
 
-  /** Asks one question, with JAI's tokenizer of 20 to 30 tokens, or a prompt of about `promptTokens`. */
+  /** A request with one question (20 to 30 tokens of JAI's tokenizer), or with a prompt of about `promptTokens`. */
   request(maxTokens: number, stream: boolean, promptTokens?: number): BenchRequest {
     const question = promptTokens === undefined ? this.#sentence() : this.#words(promptTokens);
     return this.#ask(question, maxTokens, stream);
   }
 
-  /** Two requests whose prompts begin with about the same `shared` tokens and end differently. */
+  /** Two requests whose prompts share about the first `shared` tokens and differ at the end. */
   twins(maxTokens: number, stream: boolean, shared: number): [BenchRequest, BenchRequest] {
     const words = this.#words(shared);
     const twin = () => this.#ask(`${words} ${this.#sentence()}`, maxTokens, stream);
@@ -51,7 +51,7 @@ export class Prompts {
     return { ...this.#frame(question), ...SAMPLING, maxTokens, seed: this.#requests++, stream };
   }
 
-  /** As few words as make a prompt of `tokens` tokens. */
+  /** The fewest words that make a prompt of at least `tokens` tokens. */
   #words(tokens: number): string {
     const length = (words: readonly string[]) => this.#frame(words.join(" ")).ids.length;
     const words: string[] = [];

@@ -3,26 +3,26 @@ import type { Precision } from "../results/results.js";
 
 /** A server under measurement: ours or a peer. */
 export interface System {
-  /** For the report: "jai-server", "node-llama-cpp", … */
+  /** Name in the report: "jai-server", "node-llama-cpp", … */
   readonly name: string;
-  /** Whether it may be faster with one thread less than cores, and is tried with both. */
+  /** Whether to try the system with one thread less than cores, too, which may be faster. */
   readonly tuned: boolean;
-  /** Starts it for this many clients at once; rejects with one line where it can't run. */
+  /** Starts the system for this many simultaneous clients; rejects with a one-line message if it can't run. */
   start(model: BenchModel, options: { clients: number; threads: number }): Promise<RunningSystem>;
 }
 
 export interface RunningSystem {
-  /** For the report: precision, threads, slots, version. */
+  /** Settings in the report: precision, threads, slots, version. */
   readonly settings: string;
   /**
-   * One request. Resolves with the number of tokens generated when the whole answer is there.
-   * `onTokens(count)` is called as tokens arrive where the request streams; the counts add up to the result.
+   * Sends one request. Resolves to the number of generated tokens once the answer is complete. If the request streams,
+   * `onTokens(count)` is called as tokens arrive; the counts add up to the result.
    */
   ask(request: BenchRequest, onTokens?: (count: number) => void): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Every request generates exactly `maxTokens` tokens: the end of sequence is ignored. `text` tokenizes to `ids`. */
+/** A request for exactly `maxTokens` tokens: the end of sequence is ignored. `ids` are the tokens of `text`. */
 export interface BenchRequest {
   text: string;
   ids: readonly number[];
@@ -33,16 +33,16 @@ export interface BenchRequest {
   stream: boolean;
 }
 
-/** One model, in the forms that the systems take. */
+/** One model in the file formats of the systems. */
 export interface BenchModel {
-  /** Its name in the report is `config.name`. */
+  /** `config.name` is the name in the report. */
   config: ModelConfig;
   encode(text: string): number[];
-  /** The model folder that our server takes. */
+  /** The model folder that our server serves. */
   folder: string;
-  /** Model folders by precision; a model that came as a folder has only its own. */
+  /** Model folders by precision. A model given as a folder has only its own. */
   folders: Partial<Record<Precision, string>>;
-  /** The forms for peers: ckpt.pt, and what is made of it when it is first asked for. */
+  /** For peers: ckpt.pt, and the files made from it when they are first needed. */
   checkpoint: string;
   gguf(): Promise<string>;
   transformers(): Promise<string>;

@@ -1,12 +1,12 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { EventReader, type ServerSentEvent } from "../../server-sent-events.js";
 
-/** An answer of another status than 200. */
+/** An answer with a status other than 200. */
 class StatusError extends Error {
   override name = "StatusError";
   constructor(
     readonly status: number,
-    /** Seconds, where the server said when to come back. */
+    /** The answer's Retry-After in seconds, or null. */
     readonly retryAfter: number | null,
     text: string,
   ) {
@@ -14,7 +14,7 @@ class StatusError extends Error {
   }
 }
 
-/** Asks one server on the loopback interface, over connections that stay open. Rejects where the status isn't 200. */
+/** An HTTP client of one server on the loopback interface, with keep-alive. Rejects if the status isn't 200. */
 export class Client {
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -24,12 +24,12 @@ export class Client {
     return JSON.parse(await whole(await this.#send("GET", path))) as T;
   }
 
-  /** The JSON that answers a POST. */
+  /** POSTs JSON; resolves to the answer's JSON. */
   async json<T>(path: string, body: unknown): Promise<T> {
     return JSON.parse(await whole(await this.#send("POST", path, body))) as T;
   }
 
-  /** POSTs, and hands over each event of the stream that answers. */
+  /** POSTs JSON and calls back with each event of the answer's stream. */
   async events(path: string, body: unknown, onEvent: (event: ServerSentEvent) => void): Promise<void> {
     const reader = new EventReader();
     await whole(await this.#send("POST", path, body), (piece) => {
@@ -47,7 +47,7 @@ export class Client {
       const options = { method, path, host: "127.0.0.1", port: this.port, agent: this.#agent, headers };
       const outgoing = request(options, resolve);
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
-        // The server closed an idle connection just as it was taken again: nothing was asked yet.
+        // The server closed an idle connection just as it was reused, so it has not seen the request: send it again.
         if (outgoing.reusedSocket && error.code === "ECONNRESET") resolve(this.#send(method, path, body));
         else reject(error);
       });

@@ -5,14 +5,14 @@ import type { System } from "../load/system.js";
 import { HttpPeer } from "./http-peer.js";
 import { peersFolder } from "./packages.js";
 
-/** Debian's, which its python3-torch and python3-fastapi belong to; another python3 may come first in PATH. */
+/** Debian's Python, which has python3-torch and python3-fastapi. Another python3 may come first in PATH. */
 const PYTHON = "/usr/bin/python3";
 const PACKAGES = ["python3-torch", "libopenblas0-pthread", "python3-fastapi", "python3-uvicorn"];
 const INSTALL_MS = 900_000;
 
 const run = promisify(execFile);
 
-/** The server that jai-server replaces. It answers one request at a time, and does not stream. */
+/** The server that jai-server replaces. It answers one request at a time and does not stream. */
 export const fastapi: System = {
   name: "FastAPI + PyTorch",
   tuned: false,
@@ -39,7 +39,7 @@ export const fastapi: System = {
   },
 };
 
-/** Installs what it runs on with apt-get, where that is possible. @throws with one line where it isn't */
+/** Installs the peer's packages with apt-get. @throws an error with a one-line message if that isn't possible */
 export async function installFastapi(): Promise<void> {
   try {
     await requirePackages();

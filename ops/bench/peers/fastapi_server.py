@@ -30,9 +30,9 @@ class Request(BaseModel):
 checkpoint, port, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(threads)
 loaded = torch.load(checkpoint, map_location="cpu")
-# The training script's settings don't tell the vocabulary's size; its tokenizer did.
+# The checkpoint's settings lack the vocabulary size, which the training script took from the tokenizer.
 model = Gpt({**loaded["cfg"], "vocab_size": loaded["model"]["tok_emb.weight"].shape[0]})
-# Some checkpoints hold the attention's mask, which the model makes itself.
+# Some checkpoints contain the attention mask, which the model makes itself.
 missing, unexpected = model.load_state_dict(loaded["model"], strict=False)
 unexpected = [name for name in unexpected if not name.endswith("attn.bias")]
 if missing or unexpected:

@@ -12,9 +12,10 @@ const MOSTLY_Q8_0 = 7;
 const NORMAL_TOKEN = 1;
 
 /**
- * Writes a checkpoint as a GGUF of llama.cpp's architecture "gpt2": matrices in Q8_0, the rest in float32, as its own
- * `llama-quantize` leaves them. llama.cpp's GELU is the tanh approximation, whatever the model was trained with: the same
- * work, logits that differ a little. `vocabulary`: the rows to keep, without a training script's padding.
+ * Writes a checkpoint as a GGUF file of llama.cpp's architecture "gpt2": matrices in Q8_0, the rest in float32, as
+ * `llama-quantize` does. llama.cpp always uses the tanh approximation of GELU, so logits may differ a little, but the
+ * work is the same.
+ * @param vocabulary the rows to keep, without a training script's padding
  */
 export async function writeGgufModel(checkpoint: string, vocabulary: number, out: string): Promise<void> {
   const opened = await openCheckpoint(checkpoint);
@@ -40,10 +41,10 @@ function metadata({ sizes }: GptWeights, vocabulary: number): Record<string, Ggu
     "gpt2.attention.layer_norm_epsilon": { float32: 1e-5 },
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": "gpt-2",
-    // Prompts come as ids and nobody reads the answers, so that a token is any text.
+    // Any text will do for tokens: prompts are sent as ids, and nobody reads the answers.
     "tokenizer.ggml.tokens": Array.from({ length: vocabulary }, (_, id) => `t${id}`),
     "tokenizer.ggml.token_type": new Int32Array(vocabulary).fill(NORMAL_TOKEN),
-    // Loaders refuse a list that is absent; this one pair never applies.
+    // Loaders refuse a missing list, so there is one pair that never applies.
     "tokenizer.ggml.merges": ["t0 t0"],
     "tokenizer.ggml.bos_token_id": 0,
     "tokenizer.ggml.eos_token_id": 0,
@@ -58,7 +59,7 @@ function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
     all.push({ name, type, shape, read });
   const rows = (name: string, source: WeightSource) =>
     add(name, "q8_0", [vocabulary, width], async () => (await source.read()).subarray(0, vocabulary * width));
-  // llama.cpp's graph adds biases always; a model without them has zeros.
+  // llama.cpp's graph always adds biases; a model without them gets zeros.
   const vector = (name: string, source: WeightSource | null, size: number) =>
     add(name, "f32", [size], async () => (await source?.read()) ?? new Float32Array(size));
   const norm = (name: string, { weight, bias }: Norm) => {
@@ -81,7 +82,7 @@ function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
     linear(`${name}.ffn_down`, layer.mlpProj);
   }
   norm("output_norm", weights.finalNorm);
-  // Written where it is tied, too: not every fork falls back to the token table.
+  // Written even if it is tied to the embedding: not every fork falls back to that.
   rows("output.weight", weights.head);
   return all;
 }

@@ -22,7 +22,7 @@ for (const [value, bits] of [
     assert.equal(halfBits(value), bits);
   });
 
-test("Q8_0 keeps every value within half a step of its block's greatest", () => {
+test("Q8_0 keeps every value within half a quantization step of its block", () => {
   const values = Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? Math.sin(i) : 100 * Math.cos(i)));
   const bytes = quantize(values);
   assert.equal(bytes.length, 2 * 34);
@@ -37,11 +37,11 @@ test("Q8_0 keeps every value within half a step of its block's greatest", () => 
   }
 });
 
-test("a block of zeros stays zeros", () => {
+test("a block of zeros stays zero", () => {
   assert.deepEqual(quantize(new Float32Array(32)), Buffer.alloc(34));
 });
 
-test("a file holds its metadata, places and tensors where the format says", async (t) => {
+test("a file has its metadata, offsets and tensors where the format says", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "jai-gguf-"));
   t.after(() => rm(folder, { recursive: true }));
   const file = join(folder, "model.gguf");
@@ -65,7 +65,7 @@ test("a file holds its metadata, places and tensors where the format says", asyn
   const next = place.subarray(9 + 4 + 8 + 4 + 8);
   assert.equal(next.toString("latin1", 8, 9), "b");
   assert.equal(next.readUInt32LE(9), 2);
-  assert.equal(next.readBigUInt64LE(13), 32n, "the dimensions are the other way round");
+  assert.equal(next.readBigUInt64LE(13), 32n, "the dimensions are reversed");
   assert.equal(next.readBigUInt64LE(21), 2n);
   assert.equal(next.readUInt32LE(29), 8);
   assert.equal(next.readBigUInt64LE(33), 32n, "offsets are aligned");

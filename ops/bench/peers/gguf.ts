@@ -1,15 +1,15 @@
 import { open } from "node:fs/promises";
 
-/** Values of a GGUF file's metadata, in the types that llama.cpp's loader asks for: a number is a uint32. */
+/** Metadata values of a GGUF file, in the types that llama.cpp's loader expects: a number is a uint32. */
 export type GgufValue = string | boolean | number | { float32: number } | readonly string[] | Int32Array;
 
 export interface GgufTensor {
   name: string;
-  /** Row-major, as PyTorch has it; the file keeps it the other way round. */
+  /** Row-major, as in PyTorch; the file stores the dimensions reversed. */
   shape: readonly number[];
-  /** Q8_0 needs rows of a multiple of 32. */
+  /** Q8_0 needs rows whose length is a multiple of 32. */
   type: "f32" | "q8_0";
-  /** The values, `shape` of them; asked for once, when their turn to be written comes. */
+  /** Reads the values. Called once, just before they are written. */
   read(): Promise<Float32Array>;
 }
 
@@ -17,7 +17,7 @@ const VERSION = 3;
 const ALIGNMENT = 32;
 /** Values that share a scale in Q8_0. */
 const BLOCK = 32;
-/** A block's bytes: the scale in float16, and the values in int8. */
+/** Bytes of a block: the scale in float16 and the values in int8. */
 const BLOCK_BYTES = 2 + BLOCK;
 
 const ValueType = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
@@ -25,7 +25,7 @@ const TENSOR_TYPES = { f32: 0, q8_0: 8 } as const;
 
 /**
  * Writes a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), one tensor at a time.
- * @throws Error for a tensor that its type can't hold, or whose values are not as many as its shape says
+ * @throws Error for a tensor that its type can't hold, or whose number of values doesn't match its shape
  */
 export async function writeGguf(
   file: string,
@@ -69,7 +69,7 @@ export async function writeGguf(
   }
 }
 
-/** ggml's `quantize_row_q8_0`. */
+/** Quantizes like ggml's `quantize_row_q8_0`. */
 export function quantize(values: Float32Array): Buffer {
   const out = Buffer.alloc((values.length / BLOCK) * BLOCK_BYTES);
   for (let block = 0; block * BLOCK < values.length; block++) {
@@ -85,15 +85,15 @@ export function quantize(values: Float32Array): Buffer {
   return out;
 }
 
-/** The float16 nearest to a number that is not negative, ties to even. */
+/** Bits of the float16 nearest to a non-negative number, ties to even. */
 export function halfBits(value: number): number {
   if (value >= 65_520) return 0x7c00;
   const exponent = Math.max(-14, Math.floor(Math.log2(value)));
-  // In units of the last place, which are whole numbers for float16.
+  // The value in units of the last place: an integer for exact float16 values.
   const units = value / 2 ** (exponent - 10);
   const floor = Math.floor(units);
   const isUp = units - floor > 0.5 || (units - floor === 0.5 && floor % 2 === 1);
-  // A normal number has 1024 units more than its bits say, which the exponent's lowest bit makes up for.
+  // A normal number has 1024 units more than its mantissa bits, and adding them carries into the exponent.
   return ((exponent + 14) << 10) + floor + Number(isUp);
 }
 

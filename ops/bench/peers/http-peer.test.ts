@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HttpPeer } from "./http-peer.js";
 
-test("a server is up when it answers, and gone when it is stopped", async () => {
+test("a server is up once it answers, and gone once it is stopped", async () => {
   const script =
     "require('node:http').createServer((_, res) => res.end('{}')).listen(process.argv[1], '127.0.0.1')";
   const server = await HttpPeer.start(process.execPath, (port) => ["-e", script, String(port)]);
@@ -11,7 +11,7 @@ test("a server is up when it answers, and gone when it is stopped", async () => 
   assert.equal(await server.isUp(), false);
 });
 
-test("a server that ends tells its last line", async () => {
+test("if a server ends, the error has its last line", async () => {
   const script = "console.error('no\\nsuch model'); process.exit(3)";
   await assert.rejects(
     HttpPeer.start(process.execPath, () => ["-e", script]),
@@ -19,7 +19,7 @@ test("a server that ends tells its last line", async () => {
   );
 });
 
-test("a binary that isn't there is told by name, without the folders above it", async () => {
+test("a missing binary is reported by name, without its folder", async () => {
   await assert.rejects(
     HttpPeer.start("/no/such/llama-server", () => []),
     /^Error: llama-server: spawn llama-server ENOENT$/,

@@ -8,7 +8,7 @@ import { PeerProcess } from "./process.js";
 const LOAD_MS = 60_000;
 const POLL_MS = 50;
 
-/** A peer's server, on a free port of the loopback interface. */
+/** A peer's server on a free port of the loopback interface. */
 export class HttpPeer {
   private constructor(
     readonly client: Client,
@@ -16,8 +16,8 @@ export class HttpPeer {
   ) {}
 
   /**
-   * Starts it and waits until `/health` answers 200.
-   * @throws Error with one line where it ends or takes longer than a minute
+   * Starts the server and waits until `/health` answers 200.
+   * @throws Error with a one-line message if it ends, or takes longer than a minute
    */
   static async start(command: string, args: (port: number) => readonly string[]): Promise<HttpPeer> {
     const port = await freePort();

@@ -4,16 +4,15 @@ import { nodeLlamaCpp, transformersJs } from "./libraries.js";
 import { llamaServer } from "./llama-server.js";
 import { installPackages } from "./packages.js";
 
-/** The servers to measure beside ours, in the order of a report; each says itself, as it starts, where it can't run. */
+/** The servers to measure beside ours, in the order of the report. One that can't run says so when it is started. */
 export function peers(options: { peers: boolean; llamaServers: readonly LlamaServer[] }): System[] {
   const known = options.peers ? [nodeLlamaCpp, transformersJs, fastapi] : [];
   return [...known, ...options.llamaServers.map(llamaServer)];
 }
 
 /**
- * Installs what the peers are made of: npm packages into a folder of their own, and Debian's PyTorch where there is
- * none. Does nothing for what is there.
- * @returns what could not be installed, a line each; the peers that need it will say so too
+ * Installs the peers' packages if they are missing: npm packages into a folder of their own, and Debian's PyTorch.
+ * @returns one line for each failed installation; the peers that need it will fail to start
  */
 export async function installPeers(): Promise<string[]> {
   const results = await Promise.allSettled([installPackages(), installFastapi()]);

@@ -18,9 +18,9 @@ interface Pending {
 }
 
 /**
- * Starts a script of this folder, which runs a library in a Node process of its own; asking it over IPC costs it less
- * than a server would.
- * @throws Error with one line where it ends before it is ready
+ * Starts a script of this folder, which runs a library in a Node process of its own. Requests go over IPC, which costs
+ * the library less than an HTTP server would.
+ * @throws Error with a one-line message if it ends before it is ready
  */
 export async function startIpcPeer(
   script: string,

@@ -1,7 +1,7 @@
 import type { System } from "../load/system.js";
 import { startIpcPeer } from "./ipc-peer.js";
 
-/** llama.cpp in a Node process, batching all clients' sequences in one context. */
+/** llama.cpp in a Node process, which batches all clients' sequences in one context. */
 export const nodeLlamaCpp: System = {
   name: "node-llama-cpp",
   tuned: true,

@@ -2,7 +2,7 @@ import type { LlamaServer, System } from "../load/system.js";
 import { HttpPeer } from "./http-peer.js";
 
 interface Completion {
-  /** In a stream true with the last event alone, which holds the count of all tokens. */
+  /** In a stream, true only in the last event, which has the total token count. */
   stop?: boolean;
   tokens_predicted?: number;
 }
@@ -18,13 +18,13 @@ export function llamaServer({ name, path }: LlamaServer): System {
         ...["--model", file, "--host", "127.0.0.1", "--port", String(port)],
         ...["--parallel", String(clients), "--ctx-size", String(clients * config.n_positions)],
         ...["--threads", String(threads), "--threads-batch", String(threads)],
-        // Flash attention is as fast as none for one client, and up to half again as fast for more.
+        // Flash attention is equally fast for one client, and up to 1.5 times as fast for more.
         ...["--flash-attn", "on", "--log-disable"],
       ]);
       return {
         settings: `Q8_0, ${threads} threads, ${clients} slots, flash attention`,
         async ask({ ids, maxTokens, temperature, topK, seed, stream }, onTokens) {
-          // Those two samplers and no other, so that it does what the others do and no work for nothing.
+          // Only these two samplers, so that it does the same work as the others.
           const sampling = { samplers: ["top_k", "temperature"], temperature, top_k: topK, seed };
           const body = { prompt: ids, n_predict: maxTokens, ignore_eos: true, ...sampling, stream };
           if (!stream)
@@ -34,7 +34,7 @@ export function llamaServer({ name, path }: LlamaServer): System {
           await server.client.events("/completion", body, ({ data }) => {
             const event = JSON.parse(data) as Completion;
             if (event.stop) total = event.tokens_predicted ?? 0;
-            // Tokens whose bytes were no whole character came without an event of their own.
+            // Tokens that end within a character have no event of their own, so the last event counts the rest.
             const count = event.stop ? total - seen : 1;
             seen += count;
             onTokens?.(count);

@@ -1,5 +1,5 @@
-// A process that serves a GGUF with node-llama-cpp to its parent, over IPC. Plain Node, since the package is installed
-// by the benchmark alone. Its argument is JSON; see libraries.ts, which starts it.
+// A process that serves a GGUF file with node-llama-cpp to its parent, over IPC. Not TypeScript, since only the
+// benchmark installs the package. Its argument is JSON; see libraries.ts, which starts it.
 import { readFileSync } from "node:fs";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 
@@ -7,7 +7,7 @@ const { model: modelPath, clients, threads, context: contextSize } = JSON.parse(
 
 const llama = await getLlama({
   gpu: false,
-  // Its prebuilt binary or nothing: no source is fetched and none compiled.
+  // Only the prebuilt binary: don't download or compile sources.
   build: "never",
   skipDownload: true,
   progressLogs: false,
@@ -18,22 +18,22 @@ const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
 const context = await model.createContext({
   sequences: clients,
   contextSize,
-  // It has to hold every sequence and a prompt; other sizes are no faster.
+  // Large enough for every sequence and a prompt; other sizes are no faster.
   batchSize: 512,
   threads: { ideal: threads, min: threads },
-  // Faster than without, at every number of clients.
+  // Faster with flash attention, at every number of clients.
   flashAttention: true,
 });
-/** Sequences that no request has. */
+/** Free sequences. */
 const free = Array.from({ length: clients }, () => context.getSequence());
-/** Requests that wait for one. */
+/** Requests that wait for a sequence. */
 const waiting = [];
 
 async function answer({ id, ids, maxTokens, temperature, topK, seed, stream }) {
   const sequence = free.pop() ?? (await new Promise((resolve) => waiting.push(resolve)));
   let tokens = 0;
   try {
-    // The part of an earlier prompt that begins alike is kept.
+    // Keeps the cache of the beginning that this prompt shares with the sequence's last one.
     await sequence.adaptStateToTokens(ids.slice(0, -1), false);
     const rest = ids.slice(sequence.nextTokenIndex);
     const sampling = { temperature, topK, topP: 1, seed, yieldEogToken: true };

@@ -6,13 +6,12 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The source of this folder, not what was compiled of it: the scripts that peers run in, and the packages that they import. */
+/** This folder in the sources, not in dist: it has the peers' scripts and the packages that they import. */
 export const peersFolder = fileURLToPath(new URL("../../../../ops/bench/peers", import.meta.url));
 
 /**
- * Installs the packages that peers are made of, beside this project's own and not among them; nothing where they are
- * there already.
- * @throws Error with one line where npm fails
+ * Installs the peers' packages, separate from this project's own, unless they are installed.
+ * @throws Error with a one-line message if npm fails
  */
 export async function installPackages(): Promise<void> {
   const stamp = join(peersFolder, "node_modules/.installed");
@@ -20,12 +19,13 @@ export async function installPackages(): Promise<void> {
   const wanted = lock.digest("hex");
   if (existsSync(stamp) && (await readFile(stamp, "utf8")) === wanted) return;
   await rm(stamp, { force: true });
-  // Their scripts download what the packages' own binaries make needless: CUDA libraries, and llama.cpp's sources.
+  // No install scripts: they would download CUDA libraries and llama.cpp's sources, which the packages' binaries don't
+  // need.
   const child = spawn("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: peersFolder,
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",
-    // `npm run jai` tells the npm below it of this project's settings.
+    // Without npm_… variables: `npm run jai` would pass this project's settings on to this npm.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))),
   });
   const [code] = (await once(child, "close")) as [number | null];

@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename } from "node:path";
 
-/** Kept of a process's output, to tell why it ended. */
+/** How much of a process's last output is kept, to tell why it ended. */
 const OUTPUT_CHARS = 4000;
 
-/** A peer in a process of its own, with an IPC channel where its command is Node's. */
+/** A peer in a process of its own, with an IPC channel if it is a Node process. */
 export class PeerProcess {
   readonly child: ChildProcess;
-  /** Resolves when it has ended, with one line that says why. */
+  /** Resolves when the process has ended, to one line that says why. */
   readonly ended: Promise<string>;
 
   constructor(command: string, args: readonly string[]) {

@@ -12,7 +12,7 @@ import { buildTransformersGraph } from "./transformers-model.js";
 const { layers, heads, width } = FIXTURE_SIZES;
 const EPSILON = 1e-5;
 
-/** One run of a batch: `rows` of ids of one length, the first `padding` of each being none. */
+/** Runs one batch: `rows` of ids of equal length; the first `padding` ids of each row are padding. */
 async function step(
   session: InferenceSession,
   rows: readonly (readonly number[])[],
@@ -45,7 +45,7 @@ for (const [precision, tolerance] of [
   ["fp32", 1e-4],
   ["int8", 0.2],
 ] as const)
-  test(`transformers.js' graph in ${precision} says what the checkpoint says, padded, in a batch and with a cache`, async (t) => {
+  test(`transformers.js' graph in ${precision} matches the checkpoint, padded, in a batch and with a cache`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "jai-transformers-"));
     t.after(() => rm(folder, { recursive: true }));
     const weights = randomWeights();

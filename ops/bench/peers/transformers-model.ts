@@ -18,8 +18,8 @@ const OPSET = 20;
 const MASKED = -1e30;
 
 /**
- * Writes a checkpoint as a folder that transformers.js loads as a GPT-2: the inputs, outputs and cache that Hugging
- * Face's exports have, but the head on the last position alone, which saves it most of a prompt's work.
+ * Writes a checkpoint as a folder that transformers.js loads as a GPT-2. Inputs, outputs and cache are those of Hugging
+ * Face's exports, but the head runs only on the last position, which saves most of a prompt's work.
  */
 export async function writeTransformersModel(
   checkpoint: string,
@@ -52,7 +52,7 @@ export async function writeTransformersModel(
  * input_ids and position_ids [batch, chunk], attention_mask [batch, past + chunk], past_key_values.N.{key,value}
  * [batch, heads, past, head_dim] → logits [batch, 1, vocab], present.N.{key,value} [batch, heads, past + chunk, head_dim].
  */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the graph of a peer, to be compared with its export line by line
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: in one piece, to compare it with the export
 export function buildTransformersGraph(weights: GptWeights, precision: Precision): Model {
   const { vocab, context, width, heads, layers } = weights.sizes;
   const headDim = width / heads;
@@ -163,7 +163,7 @@ export function buildTransformersGraph(weights: GptWeights, precision: Precision
   };
 }
 
-/** Adds `input · weightᵀ`, the weight as PyTorch has it, [out, in]; int8 has a scale for each output. */
+/** Adds `input · weightᵀ`, with the weight in PyTorch's layout [out, in]. int8 has one scale per output. */
 function multiply(
   graph: GraphBuilder,
   precision: Precision,

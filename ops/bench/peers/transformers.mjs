@@ -1,10 +1,10 @@
-// A process that serves a model folder with transformers.js to its parent, over IPC. Plain Node, since the package is
-// installed by the benchmark alone. Its argument is JSON; see libraries.ts, which starts it.
+// A process that serves a model folder with transformers.js to its parent, over IPC. Not TypeScript, since only the
+// benchmark installs the package. Its argument is JSON; see libraries.ts, which starts it.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AutoModelForCausalLM, env, Tensor } from "@huggingface/transformers";
 
 const { model: folder, clients, threads } = JSON.parse(process.argv[2]);
-/** How long an idle model waits for more requests, since a batch's clients ask again one after the other. */
+/** How long an idle model waits for more requests: the clients of a finished batch send their next ones one by one. */
 const GATHER_MS = 5;
 
 env.allowRemoteModels = false;
@@ -25,7 +25,7 @@ process.on("message", (request) => {
 });
 process.on("disconnect", () => process.exit());
 
-/** It has no continuous batching: requests that wait together run together, to the end, which is faster than one at a time. */
+/** Runs waiting requests as one batch to its end, since the library has no continuous batching. */
 async function serve() {
   busy = true;
   while (waiting.length > 0) {
@@ -56,7 +56,7 @@ async function generate(batch) {
   let prompted = false;
   const streamer = {
     put() {
-      // The first call hands over the prompts.
+      // The first call has only the prompts.
       if (prompted) for (const { id, stream } of batch) if (stream) process.send({ id, tokens: 1 });
       prompted = true;
     },

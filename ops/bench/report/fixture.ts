@@ -1,7 +1,7 @@
 import { BOUNDS } from "../load/open-loop.js";
 import { emptyResults, OURS, type Results } from "../results/results.js";
 
-/** A run of two systems, small enough to know every figure of; for tests. */
+/** Results of two systems, few enough to know every figure; for tests. */
 export function tinyResults(): Results {
   const results = emptyResults({
     command: "jai bench --peers",

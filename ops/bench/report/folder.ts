@@ -4,9 +4,9 @@ import type { Results } from "../results/results.js";
 import { renderResults } from "./page.js";
 import { plot } from "./plot.js";
 
-/** A run's three files, whole at every moment: a run that is killed leaves all that it measured. */
+/** A run's three files. They are complete at any time, so a killed run leaves all that it has measured. */
 export class ResultsFolder {
-  /** @throws where the folder can't be made */
+  /** @throws if the folder can't be made */
   constructor(readonly path: string) {
     mkdirSync(path, { recursive: true });
   }

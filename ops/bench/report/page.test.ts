@@ -8,10 +8,10 @@ const rendered = renderResults({
   started: "2030-01-01T10:00:00Z",
   finished: "2030-01-01T10:20:00Z",
 });
-/** Without the padding of its tables. */
+/** The page without the padding in its tables. */
 const page = rendered.replace(/ +/g, " ");
 
-test("the page tells machine, command, versions, and failures", () => {
+test("the page has the machine, command, versions and failures", () => {
   assert.ok(page.includes("Measured 2030-01-01, in 20 minutes"));
   assert.ok(page.includes("jai bench --peers"));
   assert.ok(page.includes("Abacus 2000, 2 cores (avx2)"));
@@ -37,11 +37,11 @@ for (const [what, row] of [
   ["refusals", "20 (20 with Retry-After)"],
   ["reuse of a prompt's beginning", "| 200 | 30.0 | 6.00 |"],
 ] as const)
-  test(`the page tells ${what}`, () => {
+  test(`the page has ${what}`, () => {
     assert.ok(page.includes(row), page);
   });
 
-test("an unfinished run says so", () => {
+test("the page says if a run is unfinished", () => {
   assert.ok(renderResults(tinyResults()).includes("not finished"));
 });
 

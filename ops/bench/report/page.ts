@@ -2,7 +2,7 @@ import type { Results } from "../results/results.js";
 import { renderTable, type Table } from "./table.js";
 import { closedTables, engineTables, openTable, problemsTable, systemsTable } from "./tables.js";
 
-/** `RESULTS.md`: a run as a page to read, with the plot that lies beside it. */
+/** Makes `RESULTS.md`: a run as a readable page, with the plot beside it. */
 export function renderResults(results: Results): string {
   const { machine, versions, settings, started, finished } = results;
   const minutes = (Date.parse(finished ?? "") - Date.parse(started)) / 60_000;

@@ -17,21 +17,21 @@ test("ticks enclose the values", () => {
   assert.ok(wide[0]! <= 0.3 && wide.at(-1)! >= 90_000 && wide.length <= 9);
 });
 
-test("a plot has one line a system in every panel, in coordinates that are numbers", () => {
+test("a plot has one line per system in every panel, with finite coordinates", () => {
   const svg = plot(tinyResults());
-  // Two of whole answers and two streamed with two systems each, and the open loop with one.
+  // Two panels of whole answers and two of streams, with two systems each, and the open loop's with one.
   assert.equal(svg.match(/<polyline/g)?.length, 9);
   assert.ok(!/NaN|Infinity|undefined/.test(svg));
   assert.ok(svg.includes("prefers-color-scheme: dark"));
 });
 
-test("a run that has measured nothing yet still gives a picture", () => {
+test("a run without measurements still gives a picture", () => {
   const results = tinyResults();
   const svg = plot({ ...results, closed: [], open: [] });
   assert.ok(svg.startsWith("<svg") && !/NaN|Infinity/.test(svg));
 });
 
-test("names are text, not markup", () => {
+test("names are escaped", () => {
   const results = tinyResults();
   const svg = plot({ ...results, closed: results.closed.map((row) => ({ ...row, system: "a<b&c" })) });
   assert.ok(svg.includes("a&lt;b&amp;c") && !svg.includes("a<b"));

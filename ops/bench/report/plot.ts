@@ -3,11 +3,11 @@ import { distinct, select } from "../results/rows.js";
 import { median } from "../results/statistics.js";
 
 const PANEL = { width: 500, height: 330 };
-/** The corners of the axes within a panel. */
+/** Edges of the plot area within a panel. */
 const AXES = { left: 64, right: 484, top: 36, bottom: 286 };
 const LEGEND = { height: 34, item: 164 };
 
-/** Colours that tell apart on white and on black, also for most colour-blind eyes; ours comes first. */
+/** Colours that are distinct on white and on black, for most colour-blind people too. Ours comes first. */
 const COLOURS = ["#d1495b", "#3a7ca5", "#2a9d76", "#c98a1b", "#8e6bbf", "#7a7f87", "#4aa3a2", "#b0703c"];
 const STYLE = [
   ".paper { fill: #ffffff } text { fill: #24292f } .grid { stroke: #d8dee4 } .axis { stroke: #8c959f }",
@@ -28,7 +28,7 @@ interface Panel {
   diagonal: boolean;
 }
 
-/** `results.svg`: throughput and latency against clients, one line a system, both axes logarithmic. */
+/** Makes `results.svg`: throughput and latency by number of clients, one line per system, both axes logarithmic. */
 export function plot(results: Results): string {
   const panels = results.models
     .flatMap(({ name }) => panelsOf(results, name))
@@ -73,7 +73,7 @@ function panelsOf(results: Results, model: string): Panel[] {
   const open = select(results.open, { model }).filter(({ good }) => good > 0);
   return [
     closed("tokens per second", false, (row) => row.tokensPerSecond),
-    // Not every system is asked for as many tokens.
+    // Per token, since slow systems are asked for fewer tokens.
     closed("ms a token to the whole answer (p50)", false, (row) => row.endToEnd.p50 / row.tokens),
     closed("ms to the first token (p50), streaming", true, (row) => row.firstToken?.p50),
     closed("ms between tokens (p99), streaming", true, (row) => row.interToken?.p99),
@@ -92,7 +92,7 @@ function draw({ title, xLabel, points, diagonal }: Panel, names: readonly string
   const yTicks = decadeTicks(points.map(({ y }) => y));
   const x = logScale([xs[0]!, xs.at(-1)!], [left + 8, right - 8]);
   const y = logScale([yTicks[0]!, yTicks.at(-1)!], [bottom, top]);
-  // Numbers of clients are few and told exactly; rates of arrival are many.
+  // Numbers of clients are few, so each gets a tick; rates of arrival are many.
   const xTicks = diagonal ? decadeTicks(xs).filter((tick) => tick >= xs[0]! && tick <= xs.at(-1)!) : xs;
   const parts = [
     text(left, 20, title, 'font-weight="600"'),
@@ -112,7 +112,7 @@ function draw({ title, xLabel, points, diagonal }: Panel, names: readonly string
     const line = `M${x(from)} ${y(from)}L${x(to)} ${y(to)}`;
     parts.push(`<path class="axis" stroke-dasharray="4 4" d="${line}"/>`);
   }
-  // Ours last, so that it lies on top.
+  // Ours is drawn last, so that it lies on top.
   for (const name of names.toReversed()) {
     const own = points.filter(({ system }) => system === name).sort((a, b) => a.x - b.x);
     if (own.length === 0) continue;
@@ -126,7 +126,7 @@ function draw({ title, xLabel, points, diagonal }: Panel, names: readonly string
   return parts.join("");
 }
 
-/** Maps a range of positive numbers to pixels by their logarithms, to a tenth of one; a single value to the middle. */
+/** A logarithmic scale from positive numbers to pixels, rounded to a tenth. A single value maps to the middle. */
 export function logScale(
   [from, to]: [number, number],
   [start, end]: [number, number],
@@ -135,7 +135,7 @@ export function logScale(
   return (value) => Math.round(10 * (start + share(value) * (end - start))) / 10;
 }
 
-/** 1, 2 and 5 of every power of ten, from the last at or below the values to the first at or above them; of wide ranges the powers. */
+/** Ticks at 1, 2 and 5 times powers of ten that enclose the values; for wide ranges only at the powers. */
 export function decadeTicks(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const [first, last] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];

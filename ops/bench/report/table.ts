@@ -1,13 +1,13 @@
 /** A table of figures. */
 export interface Table {
   title: string;
-  /** Says in a sentence or two what the figures mean. */
+  /** One or two sentences on what the figures mean. */
   note?: string;
   columns: string[];
   rows: string[][];
 }
 
-/** As Markdown whose columns line up, to be read in a terminal too: figures to the right, words to the left. */
+/** Markdown with aligned columns, readable in a terminal too: figures to the right, words to the left. */
 export function renderTable({ title, note, columns, rows }: Table): string {
   const widths = columns.map((column, i) => Math.max(3, column.length, ...rows.map((row) => row[i]!.length)));
   const isFigure = columns.map((_, i) => rows.every((row) => /^[\d–]|^$/.test(row[i]!)));

@@ -31,7 +31,7 @@ function decodeTable({ decode }: Results, model: string, precision: Precision): 
         milliseconds(step.median),
         `${milliseconds(step.least)}–${milliseconds(step.most)}`,
         whole((1000 * batch) / step.median),
-        // The repeats' own ratios, as the machine's speed drifts between them.
+        // A ratio for each repeat, since the machine's speed drifts between repeats.
         share(rows.map((row) => row.native / row.step)),
       ];
     }),
@@ -92,7 +92,7 @@ export function closedTables(results: Results, model: string): Table[] {
   });
 }
 
-/** The engine's own rates, and the medians of the repeats' own shares of them that HTTP leaves. */
+/** Rows of the engine's rates alone, and of HTTP's share of them: the median of each repeat's share. */
 function aloneRows(results: Results, model: string, clients: readonly number[]): string[][] {
   const alone = select(results.alone, { model });
   if (alone.length === 0) return [];
@@ -156,7 +156,7 @@ export function openTable(results: Results, model: string): Table {
 
 export function systemsTable({ systems }: Results): Table {
   const rows = systems.map((row) => [row.system, row.model, String(row.clients), row.settings]);
-  // A system that was started again has its row once.
+  // A system that was started several times gets one row.
   const different = new Map(rows.map((row) => [row.join(), row]));
   const columns = ["", "model", "clients", "settings"];
   return { title: "Settings of the systems", columns, rows: [...different.values()] };
@@ -172,7 +172,7 @@ export function problemsTable({ problems }: Results): Table {
 
 const kind = (stream: boolean) => (stream ? "streaming" : "whole answers");
 
-/** A row of medians and, where repeats differ, one of their ranges. */
+/** A row of medians and, if repeats differ, a row of their ranges. */
 function rateRows(name: string, repeats: readonly number[][]): string[][] {
   const spreads = repeats.map(spread);
   const range = (one: Spread | null) => (one ? `${rate(one.least)}–${rate(one.most)}` : "");

@@ -6,11 +6,11 @@ export const OURS = "jai-server";
 
 export type Precision = "int8" | "fp32";
 
-/** Everything that a run measured, as `results.json` holds it. Each repeat has its own row; reports take medians. */
+/** Everything that a run measured: the content of `results.json`. Each repeat has its own row; reports take medians. */
 export interface Results {
   format: 2;
   command: string;
-  /** ISO 8601; `finished` is null until the run has ended. */
+  /** Times in ISO 8601; `finished` is null until the run has ended. */
   started: string;
   finished: string | null;
   machine: Machine;
@@ -29,26 +29,26 @@ export interface Results {
 
 export interface Machine {
   processor: string;
-  /** That this process may use. */
+  /** Number of cores that this process may use. */
   cores: number;
   memoryBytes: number;
   system: string;
-  /** Instruction sets by which arithmetic kernels are chosen, where the system tells. */
+  /** Instruction sets that decide which kernels the runtimes use, if the system lists them. */
   instructions: string[];
 }
 
 export interface RunSettings {
   threads: number;
-  /** Of every answer in a closed loop, where the system is fast enough. */
+  /** Tokens of every answer in a closed loop, if the system is fast enough. */
   tokens: number;
   repeats: number;
-  /** Least length of one closed-loop measurement, and the longest that one request of every client may take. */
+  /** Minimum length of one closed-loop measurement, and the longest that one request of every client may take. */
   seconds: number;
   mostSeconds: number;
   bounds: Bounds;
 }
 
-/** A request within both is good, in an open loop. */
+/** Latency bounds in an open loop: a request within both is good. */
 export interface Bounds {
   firstTokenMs: number;
   meanInterTokenMs: number;
@@ -62,11 +62,11 @@ export interface SystemRow {
   settings: string;
 }
 
-/** A measurement that failed, and why. */
+/** A failed measurement and its reason. */
 export interface ProblemRow {
   model: string;
   system: string;
-  /** Null: with any number of clients. */
+  /** Null if it failed for any number of clients. */
   clients: number | null;
   reason: string;
 }
@@ -82,7 +82,7 @@ export interface DecodeFigures {
   /** Tokens in each sequence's cache. */
   depth: number;
   step: number;
-  /** The runtime's part of the step; the rest is JavaScript. */
+  /** The runtime's share of the step's time; the rest is JavaScript. */
   native: number;
 }
 
@@ -96,23 +96,25 @@ export interface PrefillFigures {
 export type DecodeRow = Cell & { precision: Precision } & DecodeFigures;
 export type PrefillRow = Cell & { precision: Precision } & PrefillFigures;
 
-/** Time to first token over HTTP of a lone prompt of `shared` tokens, and of one that begins with the same ones right after it. */
+/**
+ * Time to first token over HTTP of a lone prompt of `shared` tokens, and of one right after it with the same beginning.
+ */
 export type ReuseRow = Cell & { shared: number; first: number; again: number };
 
-/** The closed loop on our engine, without a server. */
+/** The closed loop on our engine alone, without a server. */
 export type AloneRow = Cell & { clients: number; tokensPerSecond: number };
 
 export interface ClosedLoopFigures {
   tokensPerSecond: number;
   requests: number;
   seconds: number;
-  /** Latencies in milliseconds; null where answers came whole. */
+  /** Latencies in milliseconds; null if answers weren't streamed. */
   firstToken: Percentiles | null;
   interToken: Percentiles | null;
   endToEnd: Percentiles;
 }
 
-/** `tokens`: of every answer. */
+/** `tokens` is the length of every answer. */
 export type ClosedRow = Cell &
   ClosedLoopFigures & { system: string; clients: number; stream: boolean; tokens: number };
 
@@ -120,7 +122,7 @@ export interface OpenLoopFigures {
   offered: number;
   good: number;
   refused: number;
-  /** Of the refusals, those that said when to come back. */
+  /** How many of the refusals had Retry-After. */
   refusedWithRetryAfter: number;
   failed: number;
   unfinished: number;
@@ -132,9 +134,9 @@ export interface OpenLoopFigures {
 export interface OpenRow extends OpenLoopFigures {
   model: string;
   system: string;
-  /** Of the tokens per second that the system reached in a closed loop. */
+  /** Share of the tokens per second that the system reached in a closed loop. */
   load: number;
-  /** Requests per second that arrived, on average, for so many seconds. */
+  /** Mean arrivals per second, and for how many seconds. */
   perSecond: number;
   seconds: number;
 }

@@ -1,4 +1,4 @@
-/** The rows that have these values. */
+/** The rows with these values. */
 export function select<Row extends object>(rows: readonly Row[], where: Partial<Row>): Row[] {
   const wanted = Object.entries(where) as [keyof Row, unknown][];
   return rows.filter((row) => wanted.every(([key, value]) => row[key] === value));

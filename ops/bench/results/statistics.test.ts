@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { median, percentile, percentiles, spread } from "./statistics.js";
 
-test("a percentile is the least value that so many don't exceed", () => {
+test("a percentile is the smallest value that this share of values doesn't exceed", () => {
   const values = [5, 1, 4, 2, 3, 6, 7, 8, 9, 10];
   assert.equal(percentile(values, 0.5), 5);
   assert.equal(percentile(values, 0.95), 10);
@@ -17,7 +17,7 @@ test("a median is the middle value or the mean of two", () => {
   assert.ok(Number.isNaN(median([])));
 });
 
-test("nothing measured has neither spread nor percentiles", () => {
+test("without values there is no spread and no percentiles", () => {
   assert.equal(spread([]), null);
   assert.equal(percentiles([]), null);
   assert.deepEqual(spread([3, 1, 2]), { median: 2, least: 1, most: 3 });

@@ -7,8 +7,8 @@ import type { Lineup } from "./lineup.js";
 import type { Step } from "./step.js";
 
 /**
- * For each number of clients all systems are started, and then measured in turns, so that a change in the machine's speed
- * meets all of them; ours beside the same loop on its engine alone.
+ * For each number of clients, starts all systems and measures them in turns, so that a change in the machine's speed
+ * affects all of them. The same loop also runs on our engine alone.
  */
 export function closedSteps(lineup: Lineup, systems: readonly System[], grid: Grid): Step[] {
   return grid.clients.flatMap((clients): Step[] => {
@@ -70,7 +70,7 @@ async function measureAlone(
     folder: model.folder,
     threads: results.settings.threads,
     clients,
-    // The same answers as over HTTP, be they shorter than wished.
+    // The same answer length as over HTTP, even if that is shorter than wanted.
     tokens: lineup.runner(system)?.tokens ?? results.settings.tokens,
     seconds,
     seed: 1000 * clients + repeat,

@@ -8,16 +8,16 @@ import type { Grid } from "./grid.js";
 import type { Lineup } from "./lineup.js";
 import type { Step } from "./step.js";
 
-/** Tokens of prompts that begin alike, and how many pairs of them are timed. */
+/** Shared first tokens of a pair of prompts, and how many pairs are timed. */
 const SHARED = 200;
 const PAIRS = 12;
-/** Between lone requests, so that nothing of the last one is under way. */
+/** Pause between lone requests, so that no work of the last one is left. */
 const PAUSE_MS = 15;
 
-/** Our engine without a server. */
+/** Steps that measure our engine without a server. */
 export function engineSteps({ model, results }: Lineup, grid: Grid): Step[] {
   const { config, folders } = model;
-  // A model that came as a folder is measured in the precision that it has.
+  // A model given as a folder is measured in its own precision.
   const own = (Object.keys(folders) as Precision[]).filter((one) => grid.precisions.includes(one));
   const precisions = own.length > 0 ? own : [config.precision];
   const measure = async (repeat: number, precision: Precision) => {
@@ -43,7 +43,9 @@ export function engineSteps({ model, results }: Lineup, grid: Grid): Step[] {
   ).flat();
 }
 
-/** Time to first token of lone requests over HTTP, whose prompts are new, and whose beginnings were just served. */
+/**
+ * Steps that measure the time to first token of lone requests over HTTP: new prompts, and prompts just partly served.
+ */
 export function reuseSteps(lineup: Lineup, system: System, grid: Grid): Step[] {
   const { prompts, results } = lineup;
   const { name, n_positions: context } = lineup.model.config;
@@ -58,7 +60,7 @@ export function reuseSteps(lineup: Lineup, system: System, grid: Grid): Step[] {
       };
       const [first, again] = [[] as number[], [] as number[]];
       for (let pair = 0; pair < PAIRS; pair++) {
-        // One token: its time is the same whether the system streams or not.
+        // Ask for one token, whose time is the same with and without streaming.
         const [one, other] = prompts.twins(1, streams, shared);
         first.push(await timed(one));
         again.push(await timed(other));

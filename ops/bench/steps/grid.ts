@@ -1,4 +1,4 @@
-/** Parts of the grid that may be given. */
+/** Parts of the grid that flags can set. */
 interface GridOptions {
   quick: boolean;
   clients: number[] | undefined;
@@ -6,23 +6,23 @@ interface GridOptions {
   seconds: number | undefined;
 }
 
-/** Everything that is measured of one model. */
+/** The measurements of one model. */
 export type Grid = typeof FULL;
 
 const FULL = {
   precisions: ["int8", "fp32"],
   batches: [1, 2, 4, 8, 16, 32, 64],
-  /** Of the window. */
+  /** Tokens in the cache, as shares of the window. */
   depths: [1 / 8, 1 / 2, 1],
   prefills: [16, 64, 128, 255],
-  /** Of one cell of the table of decode steps. */
+  /** Time for one cell of the table of decode steps. */
   cellMilliseconds: 60,
   clients: [1, 4, 8, 16, 32, 64, 128],
-  /** Whether our server streams too, and at which numbers of clients peers do. */
+  /** Whether our server is also measured with streams, and peers at which numbers of clients. */
   streams: true,
   peerStreams: [1, 8, 32],
   repeats: 3,
-  /** Of peers, which take most of the time, of fp32 and of streaming. */
+  /** Repeats of peers (which take most of the time), of fp32 and of streaming. */
   fewRepeats: 2,
   seconds: 3,
   mostSeconds: 8,
@@ -50,7 +50,7 @@ const QUICK: Grid = {
   openSeconds: 4,
 };
 
-/** Of the second model only what its larger vocabulary may change. */
+/** For the second model, only measurements that its larger vocabulary may change. */
 const SECOND: Partial<Grid> = {
   precisions: ["int8"],
   clients: [1, 8, 16, 32],
@@ -71,7 +71,7 @@ export function gridFor(options: GridOptions, isFirst: boolean): Grid {
     seconds,
     mostSeconds: Math.max(seconds, grid.mostSeconds),
     openSeconds: options.seconds ?? grid.openSeconds,
-    // A shorter run by --seconds is shorter everywhere.
+    // A smaller --seconds shortens these measurements too.
     cellMilliseconds: Math.min(grid.cellMilliseconds, 100 * seconds),
   };
 }

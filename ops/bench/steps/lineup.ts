@@ -5,20 +5,20 @@ import type { Prompts } from "../load/prompts.js";
 import type { BenchModel, RunningSystem, System } from "../load/system.js";
 import type { Results } from "../results/results.js";
 
-/** Fewest tokens that a slow system's requests ask for; those of the warm-up. */
+/** Fewest tokens that are requested from a slow system; also those of the warm-up. */
 const LEAST_TOKENS = 16;
 const START_SECONDS = 180;
 const LEAST_PATIENCE_SECONDS = 60;
-/** Trial of a number of threads: answers of so many tokens, for so long, from at most so many clients. */
+/** Trial of a number of threads: tokens per answer, duration, and most clients. */
 const TRIAL = { tokens: 48, seconds: 1.5, clients: 8 };
-/** Between two systems' turns: threads of the last may still spin. */
+/** Pause between two systems' turns: threads of the last one may still spin. */
 const PAUSE_MS = 200;
 
-/** A system that runs and is warm. */
+/** A running, warmed-up system. */
 export interface Runner {
   ask: Ask;
   clients: number;
-  /** Tokens of each request, so that a measurement ends in time. */
+  /** Tokens per request, chosen so that a measurement ends in time. */
   tokens: number;
   streams: boolean;
 }
@@ -28,7 +28,7 @@ interface Started {
   running: RunningSystem;
 }
 
-/** The systems that are being started or run, so that an interrupt can end them. */
+/** The systems that start or run, so that an interrupt can end them. */
 const alive = new Set<Promise<RunningSystem>>();
 
 export async function stopAll(): Promise<void> {
@@ -43,12 +43,12 @@ async function stopOne(starting: Promise<RunningSystem>): Promise<void> {
   }
 }
 
-/** Starts systems, warms them up and measures them in turns; a failure is noted, and the others go on. */
+/** Starts systems, warms them up and measures them in turns. A failure is recorded, and the others go on. */
 export class Lineup {
   readonly #runners = new Map<System, { runner: Runner; starting: Promise<RunningSystem> }>();
-  /** Systems that cannot run this model at all. */
+  /** Systems that can't run this model. */
   readonly #unable = new Set<System>();
-  /** The threads with which a system is fastest, by its name and the number of clients. */
+  /** The fastest number of threads, by a system's name and the number of clients. */
   readonly #threads = new Map<string, number>();
 
   constructor(
@@ -61,7 +61,7 @@ export class Lineup {
     return this.#runners.get(system)?.runner;
   }
 
-  /** Starts a system for so many clients and warms it up. Does nothing for one that couldn't start before. */
+  /** Starts a system for this many clients and warms it up. Does nothing if it couldn't start before. */
   async start(system: System, clients: number): Promise<void> {
     if (this.#unable.has(system)) return;
     const { name } = this.model.config;
@@ -86,13 +86,13 @@ export class Lineup {
     try {
       return { starting, running: await within(START_SECONDS, starting) };
     } catch (error) {
-      // One that comes up after all would run beside the others.
+      // If it starts after all, it must not run beside the others.
       stopOne(starting).catch(() => {});
       throw error;
     }
   }
 
-  /** All cores or one less: beside a busy event loop, threads that wait for each other in a loop lose to fewer. */
+  /** Tries all cores and one less: beside a busy event loop, spinning threads are slower than one thread fewer. */
   async #threadsFor(system: System, clients: number): Promise<number> {
     const { threads } = this.results.settings;
     if (!system.tuned || threads === 1) return threads;
@@ -107,7 +107,7 @@ export class Lineup {
         await within(LEAST_PATIENCE_SECONDS, loop(0));
         rates.push(tokensPerSecond(await within(LEAST_PATIENCE_SECONDS, loop(TRIAL.seconds))));
       } catch {
-        // The warm-up will tell what is wrong, if the other number does no better.
+        // If the other number of threads fails too, the warm-up will report the error.
         rates.push(0);
       } finally {
         await stopOne(starting);
@@ -123,7 +123,10 @@ export class Lineup {
     if (started) await stopOne(started.starting);
   }
 
-  /** One measurement of a system, where it runs. One that fails is stopped: later measurements would say nothing. */
+  /**
+   * Runs one measurement of a system, if it runs. A system that fails is stopped: later measurements would mean
+   * nothing.
+   */
   async measure(system: System, work: (runner: Runner) => Promise<void>): Promise<void> {
     const runner = this.runner(system);
     if (!runner) return;
@@ -141,7 +144,7 @@ export class Lineup {
     this.results.problems.push({ model: this.model.config.name, system: system.name, clients, reason });
   }
 
-  /** Requests that don't count, and from them how long a request may be. */
+  /** Sends requests that don't count, and derives from them how long requests may be. */
   async #warmUp(ask: Ask, clients: number): Promise<Pick<Runner, "tokens" | "streams">> {
     const { tokens: wanted, mostSeconds } = this.results.settings;
     const patience = Math.max(LEAST_PATIENCE_SECONDS, 6 * mostSeconds);
@@ -158,20 +161,21 @@ export class Lineup {
     // The first request of a server may compile or allocate.
     await within(patience, exchange(ask, this.prompts.request(LEAST_TOKENS, false)));
     const probe = await within(patience, exchange(ask, this.prompts.request(LEAST_TOKENS, true)));
-    // All at once is no stream.
+    // If all tokens arrive at once, the system doesn't stream.
     const streams = probe.arrivals.length > 1;
     const lone = tokensPerSecond([[probe]]);
-    // So slow that a warm-up of all its clients would take as long as the measurement.
+    // Too slow for a warm-up with all clients, which would take as long as the measurement.
     if (clients * LEAST_TOKENS > lone * mostSeconds) return { streams, tokens: fit(lone) };
     fit(lone);
     const tokens = fit(await rateWith(LEAST_TOKENS));
     if (tokens >= wanted) return { streams, tokens };
-    // Short answers are mostly their prompts, and the first ones also the system's own warm-up: more may fit than they say.
+    // Short answers are mostly prompt, and the first ones include the system's own warm-up: longer ones may fit after
+    // all.
     return { streams, tokens: Math.max(tokens, fit(await rateWith(tokens))) };
   }
 }
 
-/** @throws when the promise has not settled in time */
+/** @throws if the promise has not settled in time */
 async function within<T>(seconds: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -10,15 +10,15 @@ import type { Step } from "./step.js";
 
 const PROMPT_TOKENS = { least: 16, most: 200 };
 const ANSWER_TOKENS = { least: 16, most: 150 };
-/** As many as the systems' slots in this part. */
+/** Number of slots of the systems in this part. */
 const CLIENTS = 32;
-/** A request that comes last and keeps the bounds has been answered by then. */
+/** Wait after the last arrival: by then even that request is answered if it keeps the bounds. */
 const PATIENCE_SECONDS = (BOUNDS.firstTokenMs + ANSWER_TOKENS.most * BOUNDS.meanInterTokenMs) / 1000;
-/** A system of fewer requests per second answers too few in a measurement to say anything. */
+/** With fewer requests per second, a measurement has too few answers to mean anything. */
 const LEAST_PER_SECOND = 2;
 export const TOO_SLOW = `no open loop: expected ${LEAST_PER_SECOND} requests a second in the closed loop, got fewer`;
 
-/** Requests that arrive at random, at ever higher rates, up to and past what the system did in the closed loop. */
+/** Steps with random arrivals at increasing rates, up to and beyond the system's rate in the closed loop. */
 export function openSteps(lineup: Lineup, systems: readonly System[], grid: Grid): Step[] {
   return systems.flatMap((system) => {
     const loads = system.name === OURS ? grid.loads : grid.peerLoads;
@@ -52,12 +52,12 @@ async function measureLoad(lineup: Lineup, system: System, load: number, seconds
     const outcomes = await openLoop(ask, schedule, PATIENCE_SECONDS);
     const cell = { model: model.config.name, system: system.name, load, perSecond, seconds };
     results.open.push({ ...cell, ...openLoopFigures(outcomes) });
-    // Requests that are still under way would be in the next measurement.
+    // Restart the system: unfinished requests would disturb the next measurement.
     if (outcomes.includes("unfinished")) await lineup.stop(system);
   });
 }
 
-/** The system's best rate in the closed loop, in requests of this part's mean length. */
+/** The system's best rate in the closed loop, converted to requests of this part's mean length. */
 function requestsPerSecond({ model, results }: Lineup, system: System): number {
   const all = select(results.closed, { model: model.config.name, system: system.name, stream: false });
   const rows = all.filter(({ clients }) => clients <= CLIENTS);

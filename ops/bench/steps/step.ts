@@ -1,4 +1,4 @@
-/** A part of the benchmark that runs by itself. */
+/** An independent part of the benchmark. */
 export interface Step {
   label: string;
   run(): Promise<void>;

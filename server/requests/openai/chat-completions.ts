@@ -162,7 +162,7 @@ function logprobsOf({ generated, logprobs }: Finished, { tokenizer }: OpenAiMode
 
 class ChatChoiceEvents implements ChoiceEvents {
   readonly #rows: TokenRows | null;
-  #told = 0;
+  #sentChars = 0;
   #began = false;
 
   constructor({ tokenizer }: OpenAiModel, logprobs: boolean) {
@@ -170,12 +170,12 @@ class ChatChoiceEvents implements ChoiceEvents {
   }
 
   delta({ text, logprobs }: Delta): object[] {
-    this.#told += text.length;
+    this.#sentChars += text.length;
     for (const entry of logprobs) this.#rows?.push(entry.id, entry);
-    const rows = this.#rows?.take(this.#told) ?? [];
+    const rows = this.#rows?.take(this.#sentChars) ?? [];
     if (text === "" && rows.length === 0) return [];
-    const told = rows.length === 0 ? null : chatLogprobs(rows);
-    return [...this.#begin(), { delta: { content: text }, logprobs: told, finish_reason: null }];
+    const tokens = rows.length === 0 ? null : chatLogprobs(rows);
+    return [...this.#begin(), { delta: { content: text }, logprobs: tokens, finish_reason: null }];
   }
 
   end({ reason }: Finished): object[] {

@@ -174,7 +174,7 @@ class CompletionChoiceEvents implements ChoiceEvents {
   readonly #fields: CompletionFields;
   readonly #model: OpenAiModel;
   readonly #rows: TokenRows | null;
-  #told = 0;
+  #sentChars = 0;
   #echoed: boolean;
 
   constructor(task: Draft, fields: CompletionFields, model: OpenAiModel) {
@@ -188,9 +188,9 @@ class CompletionChoiceEvents implements ChoiceEvents {
   delta(delta: Delta): object[] {
     if (this.#late) return [];
     const text = this.#echoed ? delta.text : this.#echo(delta);
-    this.#told += text.length;
+    this.#sentChars += text.length;
     for (const entry of delta.logprobs) this.#rows?.push(entry.id, entry);
-    const rows = this.#rows?.take(this.#told) ?? [];
+    const rows = this.#rows?.take(this.#sentChars) ?? [];
     if (text === "" && rows.length === 0) return [];
     const logprobs = rows.length === 0 ? null : completionLogprobs(rows);
     return [{ text, logprobs, finish_reason: null }];
