@@ -70,7 +70,7 @@ test("tokens are held until the generation ends, then the used ones are charged"
     ["tokens_limited", "10"],
   );
   clock.now += 120_000;
-  assert.equal(caller.allowances.tokensPerMinute!.remaining, 100, "still held after a minute");
+  assert.equal(caller.allowances.tokensPerMinute!.remaining, 100, "still held after two minutes");
   lease.settle({ promptTokens: 40, completionTokens: 60 });
   assert.equal(caller.allowances.tokensPerMinute!.remaining, 500);
   lease.settle({ promptTokens: 40, completionTokens: 60 });
