@@ -2,58 +2,92 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Contest } from "./contest.js";
 
-/** Runs `times` times, and returns how many runs went the second way. */
-function run(contest: Contest, times: number, ms: (way: 0 | 1, run: number) => number): number {
+type Way = 0 | 1;
+
+/** Runs for so many milliseconds of a clock of their own, and returns the share of runs that went the second way. */
+function run(contest: Contest, forMs: number, msOf: (way: Way, now: number) => number): number {
+  let runs = 0;
   let second = 0;
-  for (let n = 0; n < times; n++) {
+  for (let now = 0; now < forMs; runs++) {
     const way = contest.next();
     second += way;
-    contest.took(ms(way, n));
+    const ms = msOf(way, now);
+    now += ms;
+    contest.took(ms);
   }
-  return second;
+  return second / runs;
 }
 
-test("it goes the first way until the other has been tried", () => {
-  assert.equal(
-    run(new Contest(), 100, () => 1),
-    0,
-  );
+test("it begins with the first way, and tries the other within a second", () => {
+  const contest = new Contest();
+  assert.equal(contest.next(), 0);
+  assert.ok(run(contest, 1000, () => 1) > 0);
 });
 
 test("nearly all runs go the faster way, whichever it is", () => {
-  for (const faster of [0, 1]) {
-    const second = run(new Contest(), 20_000, (way) => (way === faster ? 1 : 2));
-    assert.ok(faster === 1 ? second > 19_500 : second > 0 && second < 500, `${second} of 20,000`);
-  }
+  assert.ok(run(new Contest(), 30_000, (way) => (way === 0 ? 1 : 2)) < 0.03);
+  assert.ok(run(new Contest(), 30_000, (way) => (way === 1 ? 1 : 2)) > 0.97);
 });
 
-test("a way that becomes slow is left, and taken again when it is fast again", () => {
+test("long runs are judged after few of them", () => {
   const contest = new Contest();
-  const often = (times: number, ms: readonly [number, number]) =>
-    run(contest, times, (way) => ms[way]) / times;
-  assert.ok(often(2000, [1, 2]) < 0.05);
-  // Another process takes the cores of the first way.
-  often(3000, [5, 2]);
-  assert.ok(often(2000, [5, 2]) > 0.95);
-  often(6000, [1, 2]);
-  assert.ok(often(2000, [1, 2]) < 0.05);
+  assert.ok(run(contest, 1500, (way) => (way === 1 ? 40 : 60)) > 0.5);
+});
+
+test("a way that has become slower than the other was is left within a moment", () => {
+  const contest = new Contest();
+  run(contest, 60_000, (way) => (way === 1 ? 1 : 2));
+  assert.equal(contest.next(), 1);
+  // Another process takes a core.
+  run(contest, 300, (way) => (way === 1 ? 5 : 2));
+  assert.ok(run(contest, 5000, (way) => (way === 1 ? 5 : 2)) < 0.05);
+});
+
+test("a way that has become faster is taken again", () => {
+  const contest = new Contest();
+  run(contest, 60_000, (way) => (way === 1 ? 5 : 2));
+  run(contest, 20_000, (way) => (way === 1 ? 1 : 2));
+  assert.ok(run(contest, 5000, (way) => (way === 1 ? 1 : 2)) > 0.95);
+});
+
+test("a way that is fast only for the first moments after a rest is not taken", () => {
+  // Its helper thread has slept, and is given its first slices at once, on a core that is busy.
+  let lastUse = Number.NEGATIVE_INFINITY;
+  let began = 0;
+  const share = run(new Contest(), 120_000, (way, now) => {
+    if (way === 0) return 1;
+    if (now - lastUse > 20) began = now;
+    lastUse = now;
+    return now - began < 15 ? 0.6 : 3;
+  });
+  assert.ok(share < 0.03, `${share}`);
 });
 
 test("the first runs after a change count for nothing, since they find cold caches", () => {
-  const contest = new Contest();
-  let before = 0;
+  let before: Way = 0;
   let since = 0;
-  run(contest, 3000, (way) => {
+  const share = run(new Contest(), 30_000, (way) => {
     since = way === before ? since + 1 : 0;
     before = way;
-    return way === 1 ? (since < 3 ? 100 : 1) : 2;
+    return way === 1 ? (since < 4 ? 100 : 1) : 2;
   });
-  assert.ok(run(contest, 1000, (way) => (way === 1 ? 1 : 2)) > 900);
+  assert.ok(share > 0.95, `${share}`);
 });
 
-test("a little faster, and one slow run, change nothing", () => {
+test("a little faster, and single slow runs, change little", () => {
+  assert.ok(run(new Contest(), 30_000, (way) => (way === 0 ? 1 : 0.9)) < 0.03);
+  let runs = 0;
+  assert.ok(run(new Contest(), 30_000, () => (++runs % 700 === 0 ? 10 : 1)) < 0.05);
+});
+
+test("times are compared for each unit of work", () => {
   const contest = new Contest();
-  assert.ok(run(contest, 5000, (way) => (way === 0 ? 1 : 0.9)) < 300);
-  const slow = run(new Contest(), 5000, (_, n) => (n === 700 ? 4 : 1));
-  assert.ok(slow < 300, `${slow} of 5,000`);
+  let second = 0;
+  for (let n = 0; n < 5000; n++) {
+    const way = contest.next();
+    second += way;
+    const work = 1 + (n % 7);
+    contest.took(work * (way === 0 ? 1 : 0.5), work);
+  }
+  assert.ok(second > 4500, `${second} of 5,000`);
 });

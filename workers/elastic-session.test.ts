@@ -33,7 +33,13 @@ function createElastic(
     isAlone,
     now: () => now,
   });
-  return { elastic, runs };
+  /** Runs so often, and counts anew. */
+  const many = async (times: number, rows = 1) => {
+    Object.assign(runs, { narrow: 0, wide: 0 });
+    for (let n = 0; n < times; n++) await elastic.run(inputs(rows)).catch(() => {});
+    return { ...runs };
+  };
+  return { elastic, runs, many };
 }
 
 test("runs are narrow while other workers have work", async () => {
@@ -42,41 +48,47 @@ test("runs are narrow while other workers have work", async () => {
   assert.deepEqual(runs, { narrow: 1000, wide: 0 });
 });
 
-test("they are wide from the moment when nobody else has, and narrow from the moment when somebody has again", async () => {
+test("where several threads are faster, runs are wide while the worker is alone, and no longer", async () => {
   let alone = true;
-  const { elastic, runs } = createElastic({ narrow: 2, wide: 1 }, () => alone);
-  await elastic.run(inputs(1));
+  const { many } = createElastic({ narrow: 2, wide: 1 }, () => alone);
+  await many(200);
+  assert.deepEqual(await many(100), { narrow: 0, wide: 100 });
   alone = false;
-  await elastic.run(inputs(1));
+  assert.deepEqual(await many(100), { narrow: 100, wide: 0 });
   alone = true;
-  await elastic.run(inputs(1));
-  assert.deepEqual(runs, { narrow: 1, wide: 2 });
+  assert.deepEqual(await many(100), { narrow: 0, wide: 100 });
+});
+
+test("a run in which another worker got work says nothing about the session", async () => {
+  let asked = 0;
+  const { many } = createElastic({ narrow: 1, wide: 3 }, () => ++asked % 2 === 1);
+  assert.deepEqual(await many(2000), { narrow: 2000, wide: 0 });
 });
 
 test("where several threads are slower, a lone worker keeps to one", async () => {
-  const { elastic, runs } = createElastic({ narrow: 1, wide: 3 });
-  for (let n = 0; n < 4000; n++) await elastic.run(inputs(1));
-  assert.ok(runs.narrow > 3500, `${runs.narrow} of 4,000`);
+  const { many } = createElastic({ narrow: 1, wide: 3 });
+  const { narrow } = await many(20_000);
+  assert.ok(narrow > 19_500, `${narrow} of 20,000`);
 });
 
 test("a run that fails, wherever in a trial, does not leave the worker with the slower session", async () => {
-  for (let failing = 120; failing < 150; failing++) {
-    const { elastic, runs } = createElastic(
+  for (let failing = 1; failing < 150; failing++) {
+    const { many } = createElastic(
       { narrow: 3, wide: 1 },
       () => true,
       (run) => run === failing,
     );
-    for (let n = 0; n < 1000; n++) await elastic.run(inputs(1)).catch(() => {});
-    assert.ok(runs.narrow < 100, `${runs.narrow} of 1,000 runs were slow after run ${failing} failed`);
+    const { narrow } = await many(1000);
+    assert.ok(narrow < 100, `${narrow} of 1,000 runs were slow after run ${failing} failed`);
   }
 });
 
 test("runs of other sizes are judged by themselves", async () => {
-  const { elastic, runs } = createElastic({ narrow: 1, wide: 3 });
-  for (let n = 0; n < 1000; n++) await elastic.run(inputs(1));
-  const before = runs.wide;
-  for (let n = 0; n < 50; n++) await elastic.run(inputs(16));
-  assert.equal(runs.wide - before, 50);
+  const { many } = createElastic({ narrow: 2, wide: 1 });
+  await many(200);
+  const { narrow, wide } = await many(60, 16);
+  assert.ok(narrow > 25 && wide > 25, `${narrow} narrow runs until it was known, then ${wide} wide ones`);
+  assert.deepEqual(await many(50, 9), { narrow: 0, wide: 50 }, "of up to twice the size");
 });
 
 describe("on a real model", () => {

@@ -24,7 +24,7 @@ export class ElasticSession implements StepSession {
   readonly #wide: StepSession;
   readonly #isAlone: () => boolean;
   readonly #now: () => number;
-  /** By the number of rows in a run: what is faster for a prompt may be slower for a token. */
+  /** By the size of a run, in powers of two: what is faster for a prompt may be slower for a token. */
   readonly #contests = new Map<number, Contest>();
 
   constructor({ narrow, wide, isAlone, now = () => performance.now() }: ElasticSessionOptions) {
@@ -36,19 +36,21 @@ export class ElasticSession implements StepSession {
 
   async run(inputs: StepInputs): Promise<StepOutputs> {
     if (!this.#isAlone()) return this.#narrow.run(inputs);
-    const contest = this.#contest(inputs.batch * inputs.chunk);
+    const rows = inputs.batch * inputs.chunk;
+    const contest = this.#contest(Math.ceil(Math.log2(rows)));
     const way = contest.next();
     const start = this.#now();
-    const outputs = await (way === 0 ? this.#wide : this.#narrow).run(inputs);
-    contest.took(this.#now() - start);
+    const outputs = await (way === 0 ? this.#narrow : this.#wide).run(inputs);
+    // A worker that has become busy meanwhile took some of the cores.
+    if (this.#isAlone()) contest.took(this.#now() - start, rows);
     return outputs;
   }
 
-  #contest(rows: number): Contest {
-    const known = this.#contests.get(rows);
+  #contest(size: number): Contest {
+    const known = this.#contests.get(size);
     if (known) return known;
     const contest = new Contest();
-    this.#contests.set(rows, contest);
+    this.#contests.set(size, contest);
     return contest;
   }
 }
