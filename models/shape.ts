@@ -25,7 +25,7 @@ export const LOGIT_BLOCK = 32;
 
 const CAPACITY = "capacity_up_to_";
 
-/** Name of the cache's varying dimension. It holds the context's size, which nothing else in a graph says. */
+/** Name of the cache's varying dimension. It includes the context size, which the graph stores nowhere else. */
 export function capacityDimension(context: number): string {
   return `${CAPACITY}${context}`;
 }

@@ -29,7 +29,10 @@ export interface WorkerSetup {
   slots: number;
   /** Threads of the native runtime in each worker. */
   threads: number;
-  /** The same for the first worker while no other has a sequence; at most `threads` where that would not differ. */
+  /**
+   * Threads of the first worker's second session, used while it is the only busy worker. If not above `threads`, there
+   * is no second session.
+   */
   threadsAlone: number;
   /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
   contextStride: number;

@@ -48,7 +48,10 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-/** JSON.parse takes any depth, JSON.stringify doesn't. Deeper levels would not show anyway. */
+/**
+ * Limits nesting: JSON.stringify overflows the stack on deep values that JSON.parse accepts. Output is cut to 60
+ * characters anyway.
+ */
 function upTo(levels: number, value: unknown): unknown {
   if (value === null || typeof value !== "object") return value;
   if (levels === 0) return null;

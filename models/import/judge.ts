@@ -34,7 +34,7 @@ export async function judge(
   let same = 0;
   let judged = 0;
   for (let first = 0; first < length; ) {
-    // The prompt's tokens were drawn at random, so only predictions from its last token on count.
+    // The prompt's tokens were drawn at random, so only predictions from its last token on are scored.
     const limit = first < prompt - 1 ? prompt - 1 : length;
     const chunk = Math.min(longest, limit - first);
     const rows = first < prompt - 1 ? 1 : chunk;
@@ -58,7 +58,7 @@ export async function judge(
 }
 
 function rated(kl: number): Pick<Quality, "kl" | "verdict"> {
-  // A NaN is poor.
+  // NaN fails both comparisons, so the verdict is `poor`.
   return { kl, verdict: kl <= GOOD ? "good" : kl <= FAIR ? "fair" : "poor" };
 }
 

@@ -17,8 +17,8 @@ import { ImportError } from "./checkpoint/error.js";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * A folder under construction. It is built beside its final place and moved there whole, or removed. Meanwhile, a
- * signal that ends the process removes it first.
+ * A folder under construction. It is built beside its final place and moved there whole, or removed. Meanwhile,
+ * the handler of a signal that ends the process removes it.
  *
  * Its file system calls are synchronous, so no signal can come between making something and noting that it was made.
  */
@@ -98,7 +98,7 @@ export class NewFolder {
     try {
       for (const folder of this.#parents.toReversed()) rmdirSync(folder);
     } catch {
-      // Another process uses it by now.
+      // Ignore: a folder may be in use or not removable.
     }
   }
 }

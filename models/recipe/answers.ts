@@ -6,7 +6,7 @@ import type { Focus } from "./wordings.js";
 
 /**
  * An answer to a question that names a place and a role: an opening that takes up the focus, then the posting. The opening
- * repeats what was asked and nothing that the posting makes up: a small model doesn't copy a figure to the right line.
+ * repeats only what was asked. A small model would misplace figures copied from the posting.
  */
 export function answerBoth(
   random: Random,

@@ -4,7 +4,7 @@ import type { Random } from "./random.js";
 import { ROLES, UNKNOWN_ROLES } from "./roles.js";
 import { BOTH, choose, fill, PLACE_ONLY, phrase, ROLE_ONLY } from "./wordings.js";
 
-/** A question that no posting answers, and its answer. */
+/** A question that isn't answered with a posting, and the reply. */
 export interface Turn {
   question: string;
   answer: string;

@@ -30,7 +30,7 @@ export const PLACE_ALIASES: Readonly<Record<string, readonly string[]>> = {
   제주: ["제주도", "제주시"],
 };
 
-/** Places that no posting is in: the model learns to say so. */
+/** Places without postings; the model is trained to say that it has none there. */
 export const UNKNOWN_PLACES = (
   "도쿄 오사카 뉴욕 런던 파리 베를린 하노이 방콕 싱가포르 상하이 베이징 평양 울릉도 독도 백령도 달나라 " +
   "시드니 토론토 두바이 홍콩 타이베이 로마 마드리드 남극 북극 우주 안드로메다 시애틀 보스턴 하와이 괌"

@@ -24,8 +24,8 @@ export interface Role {
 }
 
 /**
- * One line for each role: name | aliases | field | skills | duties | pay; `r` after the pay means that the job can be
- * done from home.
+ * One line for each role: name | aliases | field | skills | duties | pay. Lists use commas. Pay is `y` or `h` (per year
+ * or hour), from-to, then `r` if the job can be done from home.
  */
 const TABLE = `
 백엔드 개발자|백엔드,백엔드 개발,서버 개발자|software|Java,Kotlin,Spring,MySQL,Redis,Kafka|결제 API 설계와 운영,주문 서버 개발,회원 서비스 API 개발,대용량 트래픽 처리|y4200-7600r

@@ -1,8 +1,7 @@
 import * as untyped from "@huggingface/tokenizers";
 
 /**
- * The part of transformers.js' tokenizer that is used. The package's own declarations don't resolve under Node's
- * rules.
+ * The parts of @huggingface/tokenizers that we use. Its own types don't resolve under Node's module resolution.
  */
 interface Library {
   Tokenizer: new (

@@ -80,7 +80,8 @@ const secrets: Setting<string> = {
   expected: "none, or whsec_ and 24 to 64 bytes in base64, or several of these with spaces between them",
   parse: (given) => (given === "none" || readSecrets(given) !== null ? given : null),
   default: "none",
-  description: "the secret that signs callbacks, whsec_… of Standard Webhooks; none: no callbacks",
+  description:
+    "secret that signs callbacks (whsec_…), or several separated by spaces; none: callbacks are off",
 };
 
 /** Every setting of `jai serve`, in the order in which the usage lists them. */
@@ -103,58 +104,60 @@ export const settings = {
   device: choice(["auto", "cpu", "cuda", "webgpu"], {
     flag: "device",
     default: "auto",
-    description: "where the model runs",
+    description: "where the model runs: auto, cpu, cuda or webgpu",
   }),
   workers: autoOrInteger(1, 64, {
     flag: "workers",
     default: "auto",
     description:
-      "worker threads, each with a copy of the model; auto: by cores and the model's size, or one per GPU",
+      "worker threads, each with a copy of the model; auto: on a CPU from cores and model size, on GPUs one each",
   }),
   concurrency: autoOrInteger(1, 4096, {
     flag: "concurrency",
     default: "auto",
-    description: "requests generated at once, over all workers; auto: from memory",
+    description:
+      "sequences generated at once, over all workers; auto: 32 per one-thread CPU worker, 64 per wider one, 256 per CUDA worker, fewer if memory is short",
   }),
   threads: autoOrInteger(1, 1024, {
     flag: "threads",
     default: "auto",
-    description: "native threads per worker; auto: the cores, shared out among the workers",
+    description: "native threads per worker; auto: the cores, divided among the workers",
   }),
   queueLimit: integer(0, 1_000_000, {
     flag: "queue-limit",
     default: 256,
-    description: "requests that may wait for a free slot; beyond it 503",
+    description: "sequences that may wait for a slot; beyond it 503",
   }),
   queueLimitCaller: autoOrInteger(0, 1_000_000, {
     flag: "queue-limit-caller",
     default: "auto",
-    description: "how many of them may be of one caller; beyond it 429; auto: all, or half if keys are set",
+    description: "waiting sequences of one caller; beyond it 429; auto: all, or half if API keys are set",
   }),
   queueTokens: autoOrInteger(1, 1_000_000_000, {
     flag: "queue-tokens",
     default: "auto",
-    description: "prompt tokens of requests that have not started; beyond it 503; auto: a whole context each",
+    description:
+      "prompt tokens of requests that have not started; beyond it 503; auto: (concurrency + queue limit) x context length, at least 4 x JAI_MAX_PROMPT_CHARS",
   }),
   timeoutQueue: seconds({
     flag: "timeout-queue",
     default: 0,
-    description: "how long a request may wait for a slot, in seconds; beyond it 504; 0: no limit",
+    description: "seconds from a request's arrival to its start; then 504; 0: no limit",
   }),
   timeoutFirstToken: seconds({
     flag: "timeout-first-token",
     default: 0,
-    description: "until a request's first token, in seconds; beyond it 504; 0: no limit",
+    description: "seconds from a request's arrival to its first token; then 504; 0: no limit",
   }),
   timeoutStall: seconds({
     flag: "timeout-stall",
     default: 0,
-    description: "from one token to the next, in seconds; beyond it 504; 0: no limit",
+    description: "seconds from one token of a request to the next; then 504; 0: no limit",
   }),
   timeoutTotal: seconds({
     flag: "timeout-total",
     default: 0,
-    description: "until a request is answered, in seconds; beyond it 504; 0: no limit",
+    description: "seconds from a request's arrival to its end; then 504; 0: no limit",
   }),
   maxTokens: integer(1, 1_000_000, {
     flag: "max-tokens",
@@ -174,7 +177,8 @@ export const settings = {
   contextStride: autoOrInteger(1, 1_000_000, {
     flag: "context-stride",
     default: "auto",
-    description: "tokens by which the window slides past the model's context; 1 to the context",
+    description:
+      "tokens by which the window slides when the output exceeds the context, 1 to the context length; auto: a quarter of it",
   }),
   dataDir: text(
     "auto|DIR",
@@ -182,14 +186,14 @@ export const settings = {
       flag: "data-dir",
       default: "auto",
       description:
-        "folder for jobs and answers, used by this server only; auto: in the user's state folder, by port",
+        "folder for jobs and stored responses; do not share it between servers; auto: one folder per port in the user's state folder",
     },
     (given) => (given === "auto" ? given : resolve(given)),
   ),
   dataBytes: integer(1024 * 1024, 1024 ** 4, {
     flag: "data-bytes",
     default: 1024 ** 3,
-    description: "the most that the data folder may hold, in bytes; beyond it 507",
+    description: "the most bytes of jobs and stored responses; beyond it new ones get 507",
   }),
   jobLimit: integer(0, 1_000_000, {
     flag: "job-limit",
@@ -199,18 +203,18 @@ export const settings = {
   jobTtl: integer(1, 31_536_000, {
     flag: "job-ttl",
     default: 86_400,
-    description: "how long an ended job or the answer to an Idempotency-Key is kept, in seconds",
+    description: "seconds for which an ended job, or a response stored for an Idempotency-Key, is kept",
   }),
   callbackSecret: secrets,
   callbackPrivate: choice(["refuse", "allow"], {
     flag: "callback-private",
     default: "refuse",
-    description: "whether callbacks may go to addresses that are not public",
+    description: "whether callbacks may go to addresses that are not public: refuse or allow",
   }),
   drainSeconds: integer(0, 86_400, {
     flag: "drain-seconds",
     default: 30,
-    description: "how long a stop waits for admitted requests, in seconds",
+    description: "seconds for which a shutdown waits for admitted requests",
   }),
   apiKeys: {
     flag: "api-keys",
@@ -226,7 +230,7 @@ export const settings = {
     {
       flag: "api-keys-file",
       default: "none",
-      description: "JSON file of keys and their limits, in place of the list; read again when it changes",
+      description: "JSON file with API keys and limits, instead of JAI_API_KEYS; read again when it changes",
     },
     (given) => (given === "none" ? given : resolve(given)),
   ),
@@ -236,22 +240,22 @@ export const settings = {
     expected: corsOriginsForm,
     parse: parseCorsOrigins,
     default: "none",
-    description: "origins whose pages may call, separated by commas; * means all",
+    description: "allowed CORS origins, separated by commas; *: all",
   } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   logLevel: choice(["error", "warn", "info", "debug"], {
     flag: "log-level",
     default: "info",
-    description: "the lowest severity that is logged",
+    description: "the lowest level that is logged: error, warn, info or debug",
   }),
   logFormat: choice(["text", "json"], {
     flag: "log-format",
     default: "text",
-    description: "plain text, or one JSON object per line",
+    description: "text, or json for one JSON object per line",
   }),
   logPrompts: choice(["on", "off"], {
     flag: "log-prompts",
     default: "on",
-    description: "whether log lines quote the first 50 characters of prompts; off: nothing of a body",
+    description: "on: log the first 50 characters of prompts; off: log nothing from bodies",
   }),
 };
 

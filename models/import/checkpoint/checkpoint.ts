@@ -65,9 +65,7 @@ async function assertLittleEndian(archive: Archive): Promise<void> {
     );
 }
 
-/**
- * Makes one storage for each key, so that views of it stay shared, and refuses references that contradict each other.
- */
+/** Creates one `Storage` per key, so tensors that share memory still do. Rejects contradictory references. */
 function storageLoader(archive: Archive): (id: Value) => Storage {
   const storages = new Map<string, Storage>();
   return (id) => {

@@ -7,7 +7,10 @@ type Dict = Map<Value, Value>;
 
 /** Keys under which training scripts put the state dict. Without them, the checkpoint itself is the state dict. */
 const STATE_KEYS = ["model", "state_dict", "model_state_dict"];
-/** Keys of the sizes, the most specific first: nanoGPT's `config` is the run's, its `model_args` the model's. */
+/**
+ * Checkpoint keys that may hold the sizes, in order of preference. In nanoGPT `config` has training settings,
+ * `model_args` model sizes.
+ */
 const CONFIG_KEYS = ["cfg", "model_args", "config"];
 /** Prefixes that `torch.compile` and `DistributedDataParallel` put before every name. */
 const WRAPPERS = /^(?:_orig_mod\.|module\.)+/;

@@ -86,7 +86,7 @@ export class Tensor {
       [offset, ...shape, ...strides].every((value) => Number.isSafeInteger(value) && value >= 0);
     if (!valid) throw this.#broken();
     this.elements = shape.reduce((product, size) => product * size, 1);
-    // Rounding past 2^53 keeps a sum or a product of non-negative numbers large, so what overflows is refused as well.
+    // Above 2^53 results are inexact but still larger than any storage, so the check rejects them.
     if (this.elements > 0 && offset + this.#span() > storage.length) throw this.#broken();
   }
 

@@ -21,7 +21,7 @@ export interface Attended {
 }
 
 /**
- * Adds one layer's causal attention. It scores the past and the chunk apart and joins the scores instead of the keys, so
+ * Adds one layer's causal attention. It scores the past and the chunk separately and joins the scores instead of the keys, so
  * that the cache is not copied.
  * @param input the normalized residual stream: float32 [batch, chunk, width]
  */

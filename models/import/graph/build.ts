@@ -33,8 +33,8 @@ const OPSET = 20;
  * Every operator works on each row alone, so a sequence's numbers don't depend on its neighbours in the batch.
  *
  * @param inputRanges for `int8`: the range of each matrix product's input, in the order in which the graph computes them.
- * They become constants: to find a scale at run time would take five operators more for each product, and a scale of the
- * whole batch would make a sequence's numbers depend on its neighbours.
+ * They become constants, because dynamic quantization would add five operators per matmul, and a scale of the whole batch
+ * would make a sequence's numbers depend on its neighbours.
  */
 export function buildGraph(
   weights: GptWeights,

@@ -4,7 +4,7 @@ import { type Attribute, type ElementType, encodeNode, type Initializer } from "
 /** Changes a weight's values in place. */
 export type Change = (values: Float32Array) => void;
 
-/** Collects nodes and initializers under names of its own. */
+/** Collects nodes and initializers, and names node outputs. */
 export class GraphBuilder {
   readonly nodes: Uint8Array[] = [];
   readonly initializers: Initializer[] = [];

@@ -4,7 +4,7 @@ import type { GraphBuilder } from "./builder.js";
 export interface Extent {
   /** Tokens that the run feeds to each sequence: int64 scalar. */
   chunk: string;
-  /** Positions that each sequence has in the cache: int64 scalar. */
+  /** Allocated cache positions per sequence: int64 scalar. */
   capacity: string;
   /** 0 to `chunk` - 1: int32 [chunk]. */
   chunkRange: string;

@@ -2,7 +2,7 @@ import type { LayerWeights } from "../checkpoint/weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { AddLinear } from "./linear.js";
 
-/** Adds one layer's MLP with exact GELU and returns what it adds to the residual stream. */
+/** Adds one MLP (exact GELU) and returns the name of its output, to be added to the residual stream. */
 export function addMlp(
   graph: GraphBuilder,
   linear: AddLinear,
