@@ -29,7 +29,7 @@ export class NewFolder {
   /** The folders above it that were made for it, the outermost first. */
   readonly #parents: string[] = [];
 
-  /** @throws ImportError that names --out if something is there already, or no folder can be made there */
+  /** @throws ImportError that names the folder if something is there already, or no folder can be made there */
   constructor(readonly out: string) {
     requireAbsent(out);
     this.#out = resolve(out);
@@ -86,7 +86,7 @@ export class NewFolder {
     }
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
       const got = found.isSymbolicLink() ? "a link to none" : "a file";
-      throw new ImportError(`--out ${this.out}`, `expected a folder at ${folder}, got ${got}`);
+      throw new ImportError(this.out, `expected a folder at ${folder}, got ${got}`);
     }
     for (const path of missing) {
       // Recursive, so that a folder that another process made meanwhile is accepted, and not noted as ours.
@@ -103,7 +103,7 @@ export class NewFolder {
   }
 }
 
-/** @throws ImportError if there is anything at --out, even a dangling link */
+/** @throws ImportError if there is anything at this path, even a dangling link */
 export function requireAbsent(out: string): void {
   let found: Stats | null;
   try {
@@ -112,16 +112,16 @@ export function requireAbsent(out: string): void {
     throw explain(out, error);
   }
   if (found) {
-    throw new ImportError(`--out ${out}`, "expected a folder that doesn't exist yet, got one that does");
+    throw new ImportError(out, "expected a folder that doesn't exist yet, got one that does");
   }
 }
 
-/** Turns the system's error about a write into one that names --out; other errors stay as they are. */
+/** Turns the system's error about a write into one that names the folder; other errors stay as they are. */
 export function explain(out: string, error: unknown): unknown {
   const { code, errno, syscall } = error as NodeJS.ErrnoException;
   if (errno === undefined || syscall === undefined || syscall === "read") return error;
   const meaning = getSystemErrorMap().get(errno)?.[1] ?? syscall;
-  return new ImportError(`--out ${out}`, `expected a place for a new folder, got ${code} (${meaning})`);
+  return new ImportError(out, `expected a place for a new folder, got ${code} (${meaning})`);
 }
 
 /** What is at a path, without following links; null if nothing is there, even if a file is in the way. */

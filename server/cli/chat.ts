@@ -5,14 +5,14 @@ import { isKey, keyForm } from "../settings/key.js";
 export const usage = [
   "Usage: jai chat [FLAGS]",
   "",
-  "  --url URL          the server; default http://127.0.0.1:8000",
+  "  --url URL          the server; default http://127.0.0.1:JAI_PORT, or port 8000",
   "  --temperature T    how freely to choose; 0 always takes the likeliest token",
   "  --max-tokens N     how long an answer may get",
   "  --key KEY          for a server with keys; JAI_API_KEY is safer: it is in no process list",
 ].join("\n");
 
 const flags = {
-  url: { type: "string", default: "http://127.0.0.1:8000" },
+  url: { type: "string" },
   temperature: { type: "string" },
   "max-tokens": { type: "string" },
   key: { type: "string" },
@@ -121,7 +121,8 @@ function describe(detail: unknown): string {
 
 function parse(args: string[]): Options {
   const { values } = readArgs({ args, options: flags });
-  const { url, temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = values;
+  const { temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = values;
+  const { url = `http://127.0.0.1:${process.env.JAI_PORT || 8000}` } = values;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw unexpected("url", "a URL of http or https", url);
   if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))

@@ -37,6 +37,7 @@ export async function run(args: string[]): Promise<void> {
     ...(trimmed > 0 ? [`left out ${trimmed} rows of padding, for which the tokenizer has no token`] : []),
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
+    "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, change it in tokenizer_config.json",
     `written to ${options.out} in ${seconds} s`,
     `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];

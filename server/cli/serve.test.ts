@@ -25,5 +25,8 @@ test("below npm, the server shuts down when npm's shell dies of a signal without
     lines.push(line.replace(/^.* - INFO - /, ""));
     if (line.includes("ready:")) shell.kill("SIGTERM");
   }
-  assert.deepEqual(lines.slice(-2), ["stopping on SIGTERM: finishing 0 requests, for up to 30 s", "stopped"]);
+  assert.deepEqual(lines.slice(-2), [
+    "stopping on SIGTERM: finishing 0 sequences, for up to 30 s",
+    "stopped",
+  ]);
 });

@@ -38,7 +38,7 @@ function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void
       return;
     }
     firstAt = performance.now();
-    log.info(`stopping on ${signal}: finishing ${server.requests} requests, for up to ${drainSeconds} s`);
+    log.info(`stopping on ${signal}: finishing ${server.requests} sequences, for up to ${drainSeconds} s`);
     void server.close();
   };
   handleSignals(stop);

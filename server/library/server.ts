@@ -23,7 +23,7 @@ export interface Server {
    */
   readonly ready: Promise<void>;
 
-  /** Number of requests that wait or run. */
+  /** Number of sequences that wait or run; a request with `n: 3` has three. */
   readonly requests: number;
 
   /**

@@ -73,7 +73,7 @@ export class JaiServer {
     }
   }
 
-  /** Number of requests that wait or run. */
+  /** Number of sequences that wait or run; a request with `n: 3` has three. */
   get requests(): number {
     const { queue } = this.#parts.runtime;
     return queue.waiting + queue.running;

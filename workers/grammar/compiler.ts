@@ -33,7 +33,7 @@ export class Compiler {
     const program = new Program(form, this.#vocabulary);
     if (!program.canBegin())
       throw new GrammarError(
-        "expected a grammar whose texts the model's tokens can spell, got one that they can't",
+        "expected a form that the model's tokenizer can write, got one with characters or spacing that no token has",
       );
     rehearse(program.automaton);
     // The first token's mask may already be too much work.

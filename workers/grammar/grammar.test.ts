@@ -550,7 +550,7 @@ describe("a tokenizer whose tokens are words, joined by spaces", () => {
     ])
       assert.throws(
         () => checkGrammar(source, wordModel),
-        /expected a grammar whose texts the model's tokens can spell/,
+        /expected a form that the model's tokenizer can write/,
       );
   });
 });
