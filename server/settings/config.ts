@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nearest } from "../nearest.js";
+import { allowedHostsForm, parseAllowedHosts } from "./allowed-hosts.js";
 import { readArgs } from "./args.js";
 import { corsOriginsForm, parseCorsOrigins } from "./cors-origins.js";
 import type { Key } from "./key.js";
@@ -234,6 +235,15 @@ export const settings = {
     },
     (given) => (given === "none" ? given : resolve(given)),
   ),
+  allowedHosts: {
+    flag: "allowed-hosts",
+    value: "none|*|LIST",
+    expected: allowedHostsForm,
+    parse: parseAllowedHosts,
+    default: "none",
+    description:
+      "host names that a server without API keys answers to, beside its own, separated by commas; *: all",
+  } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   corsOrigins: {
     flag: "cors-origins",
     value: "none|*|LIST",
