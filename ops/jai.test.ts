@@ -297,6 +297,22 @@ test("a server started by a package's script outlives that script's shell", { sk
   assert.match((await run(["logs"])).stdout, /^script: undefined$/m);
 });
 
+test("the server starts again after a crash, unless jai.env or the environment says otherwise", {
+  skip,
+}, async (t) => {
+  const { run, root } = await install(t);
+  const shown = `${standIn}\nconsole.log("arguments: " + process.argv.slice(2).join(" "));`;
+  writeFileSync(join(root, "dist/server/cli.js"), shown);
+  const started = async (env: NodeJS.ProcessEnv = {}) => {
+    assert.equal((await run(["restart"], { env })).code, 0);
+    return /^arguments: (.*)$/m.exec((await run(["logs"])).stdout)![1];
+  };
+  assert.equal(await started(), "serve --restart on");
+  writeFileSync(join(root, "ops/jai.env"), "JAI_RESTART=off\n");
+  assert.equal(await started(), "serve --restart off");
+  assert.equal(await started({ JAI_RESTART: "on" }), "serve --restart on");
+});
+
 test("a port that changes at each start is refused", { skip }, async (t) => {
   const { run } = await install(t);
   assert.match(

@@ -245,6 +245,15 @@ describe("the package, installed in another project", () => {
     const pages = ["/", "/health", "/docs", "/docs/swagger-ui.css", "/redoc", "/redoc/redoc.standalone.js"];
     for (const path of [...pages, "/openapi.json", "/v1/models"])
       assert.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path);
+    // The pid file has the parent, which outlives its crashed child.
+    const [, pid] = /pid (\d+)/.exec(stdout)!;
+    if (process.platform === "linux") {
+      process.kill(Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")), "SIGSEGV");
+      const log = () => readFileSync(at(".run/jai-server.log"), "utf8");
+      while (log().split("ready: ").length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+      const { stdout: status } = await script("status");
+      assert.match(status, new RegExp(`pid ${pid}, .*\\n.*"model_loaded":true`));
+    }
     assert.match((await script("stop")).stdout, /has stopped\n$/);
     assert.match(readFileSync(at(".run/jai-server.log"), "utf8"), / - stopped\n$/);
     assert.ok(!existsSync(join(installed, ".run")));

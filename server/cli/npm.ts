@@ -8,3 +8,18 @@ export const isNpx = script === "npx";
 
 /** Whether it runs below any npm (`npx jai`, a script of any package). npm forwards signals to its shell. */
 export const isBelowNpm = script !== undefined;
+
+/** Interval of the check that npm's shell is still alive. */
+const PARENT_MS = 500;
+
+/** Calls back when npm's shell has died: npm forwards a signal only to the shell, which tells this process nothing. */
+export function onNpmGone(callback: () => void): void {
+  if (!isBelowNpm) return;
+  const parent = process.ppid;
+  const watching = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watching);
+    callback();
+  }, PARENT_MS);
+  watching.unref();
+}

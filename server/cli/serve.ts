@@ -1,16 +1,15 @@
 import { constants } from "node:os";
 import { createLog, type Log } from "../log.js";
-import { JaiServer } from "../serve/server.js";
-import { describeSettings, readConfig, unknownSettings } from "../settings/config.js";
-import { isBelowNpm } from "./npm.js";
+import { ParentLink } from "../serve/parent-link.js";
+import type { JaiServer } from "../serve/server.js";
+import { type Config, describeSettings, readConfig, unknownSettings } from "../settings/config.js";
+import { isBelowNpm, onNpmGone } from "./npm.js";
 import { handleSignals } from "./signals.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 
 /** npm forwards a signal within this time, in milliseconds. */
 const ECHO_MS = 500;
-/** Interval of the check that npm's shell is still alive. */
-const PARENT_MS = 500;
 
 /** Serves until a signal ends it. @throws an error with a one-line message if it can't start */
 export async function run(args: string[]): Promise<void> {
@@ -18,18 +17,37 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog(config);
   // When the log's reader closes the pipe, the server goes on.
   process.stdout.on("error", () => {});
+  const parent = ParentLink.open();
+  if (config.restart === "on" && parent === null) return watch(args, config, log);
   for (const line of unknownSettings(process.env)) log.warn(line);
+  const { JaiServer } = await import("../serve/server.js");
   const server = await JaiServer.open(config, log);
-  await server.listen();
+  await server.listen(parent);
   server.closed.then(
     () => process.exit(0),
     () => process.exit(1),
   );
-  closeOnSignals(server, config.drainSeconds, log);
+  closeOnSignals(server, { drainSeconds: config.drainSeconds, log, parent });
   await server.ready;
+  parent?.ready();
 }
 
-function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void {
+/** Serves in a child process, and stays here to start it again when it crashes. */
+async function watch(args: readonly string[], { drainSeconds }: Config, log: Log): Promise<void> {
+  const { Parent } = await import("../serve/parent.js");
+  const parent = new Parent({ script: process.argv[1]!, args: ["serve", ...args], drainSeconds, log });
+  parent.ended.then((status) => process.exit(status));
+  handleSignals((signal) => parent.stop(signal));
+  onNpmGone(() => parent.stop("SIGTERM"));
+}
+
+interface Closing {
+  drainSeconds: number;
+  log: Log;
+  parent: ParentLink | null;
+}
+
+function closeOnSignals(server: JaiServer, { drainSeconds, log, parent }: Closing): void {
   let firstAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
@@ -42,13 +60,8 @@ function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void
     void server.close();
   };
   handleSignals(stop);
-  if (!isBelowNpm) return;
-  // npm forwards a signal only to its shell, which dies of it without telling this process: watch for its death.
-  const parent = process.ppid;
-  const watching = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watching);
+  parent?.onGone(() => stop("SIGTERM"));
+  onNpmGone(() => {
     if (firstAt === null) stop("SIGTERM");
-  }, PARENT_MS);
-  watching.unref();
+  });
 }

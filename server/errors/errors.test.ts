@@ -15,10 +15,12 @@ const statusesOfNoOperation: Record<string, number> = {
   MethodNotAllowed: 405,
   RequestTimeout: 408,
   ExpectationFailed: 417,
+  Misdirected: 421,
   HeadersTooLarge: 431,
   OpenAiMethodNotAllowed: 405,
   OpenAiRequestTimeout: 408,
   OpenAiExpectationFailed: 417,
+  OpenAiMisdirected: 421,
 };
 
 /** Status of a response component of openapi.yaml: from the operations that use it, else from the table above. */

@@ -24,6 +24,11 @@ export const errors = {
   unsupported_charset: { status: 415, detail: "Expected a body in UTF-8" },
   unsupported_encoding: { status: 415, detail: "Expected a body without Content-Encoding" },
   expectation_failed: { status: 417, detail: "The server cannot do what the Expect header asks for" },
+  misdirected: {
+    status: 421,
+    detail:
+      "The Host header names another server; JAI_ALLOWED_HOSTS lists the names that this one answers to",
+  },
   invalid_body: { status: 422, detail: "The body is not what the operation takes" },
   rate_limited: { status: 429, detail: "This key's requests of a minute are used up" },
   tokens_limited: { status: 429, detail: "This key's tokens of a minute are used up or held" },

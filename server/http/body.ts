@@ -9,12 +9,13 @@ const decoder = new TextDecoder();
 /**
  * Reads a JSON body into `req.body`. A request without one is refused, since every POST takes one. A refusal is sent at
  * once, before the rest of the body arrives (express.json waits for the end, which may be a gigabyte away).
+ * @param typed refuses a body without Content-Type: any page may send one (a Blob without a type) across sites
  */
-export function readBody(maxBodyBytes: number): RequestHandler {
+export function readBody(maxBodyBytes: number, { typed }: { typed: boolean }): RequestHandler {
   return (req, _res, next) => {
     // An empty body needs no Content-Type, so this check comes first.
     if (!hasBody(req.headers)) throw noBody();
-    const refusal = refuse(req.headers, maxBodyBytes);
+    const refusal = refuse(req.headers, maxBodyBytes, typed);
     if (refusal !== null) throw new PublicError(refusal);
     // One spelling only: the validator compiles the schema again for each new one, and never frees it.
     req.headers["content-type"] = "application/json";
@@ -59,8 +60,9 @@ function noBody(): PublicError {
 }
 
 /** The error if the headers alone rule the body out; else null. */
-function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number): ErrorCode | null {
+function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number, typed: boolean): ErrorCode | null {
   const { "content-type": type, "content-encoding": encoding, "content-length": length } = headers;
+  if (type === undefined && typed) return "unsupported_media_type";
   if (type !== undefined) {
     const [name, ...parameters] = type.toLowerCase().split(";");
     if (!/^application\/([\w.+-]+\+)?json$/.test(name!.trim())) return "unsupported_media_type";

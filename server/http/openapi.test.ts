@@ -75,10 +75,12 @@ describe("openapi.yaml", () => {
       "MethodNotAllowed",
       "RequestTimeout",
       "ExpectationFailed",
+      "Misdirected",
       "HeadersTooLarge",
       "OpenAiMethodNotAllowed",
       "OpenAiRequestTimeout",
       "OpenAiExpectationFailed",
+      "OpenAiMisdirected",
     ];
     for (const name of everywhere) referred.add(`#/components/responses/${name}`);
     // Security schemes are named, not referred to.

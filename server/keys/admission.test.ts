@@ -94,6 +94,24 @@ test("a client that leaves midway is charged for the written tokens, and the hel
   assert.deepEqual(caller.ledger.total, { requests: 1, refused: 0, promptTokens: 4, completionTokens: 3 });
 });
 
+test("a prompt that is only scored is charged: what was read counts, with or without a token of its own", async (context) => {
+  const { url, caller } = await serve(context, { tokensPerMinute: 100, tokensPerDay: 1000 });
+  const score = (body: object) =>
+    fetch(`${url}/v1/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": "one" },
+      body: JSON.stringify({ prompt: "abcde", max_tokens: 0, echo: true, logprobs: 1, ...body }),
+    });
+  assert.equal((await score({})).status, 200);
+  assert.equal(caller.ledger.total.promptTokens, 5);
+  assert.equal(caller.allowances.tokensPerMinute!.remaining, 95);
+  assert.equal(caller.allowances.tokensPerDay!.remaining, 995);
+  const listed = await score({ prompt: ["abcde", "xyz"], n: 2 });
+  assert.equal(listed.status, 200);
+  assert.equal(((await listed.json()) as { usage: { prompt_tokens: number } }).usage.prompt_tokens, 8);
+  assert.deepEqual(caller.ledger.total, { requests: 2, refused: 0, promptTokens: 13, completionTokens: 0 });
+});
+
 test("a request that fails before it starts costs nothing", async (context) => {
   const { post, caller } = await serve(
     context,

@@ -56,6 +56,8 @@ export interface ServerOptions {
   apiKeys?: string | readonly string[] | undefined;
   /** A JSON file of keys and limits in place of `apiKeys`, read again when it changes. Default `none`. */
   apiKeysFile?: string | undefined;
+  /** Host names that a server without keys answers to, beside its own; `*` means all. Default `none`. */
+  allowedHosts?: string | readonly string[] | undefined;
   /** Origins whose pages may call the server; `*` means all. Default `none`. */
   corsOrigins?: string | readonly string[] | undefined;
   /** Gets the server's log lines. Default none; `console` works. */

@@ -106,9 +106,9 @@ const declared = (file: string, name: string) => {
   return [...body!.matchAll(/^ {4}(\w+)\??:/gm)].map(([, option]) => option!).toSorted();
 };
 
-test("the server's options are the settings of jai serve, except the log's level and format", () => {
+test("the server's options are the settings of jai serve, except the log's level and format, and the restart", () => {
   const own = declared("server-options", "ServerOptions");
-  const known = Object.keys(settings).filter((name) => name !== "logLevel" && name !== "logFormat");
+  const known = Object.keys(settings).filter((name) => !["logLevel", "logFormat", "restart"].includes(name));
   assert.deepEqual(own, [...known, "log"].toSorted());
 });
 

@@ -42,8 +42,9 @@ export interface Server {
   readonly closed: Promise<void>;
 }
 
-/** Settings that can be options: all but those of the log, which the program provides itself. */
-const names = Object.keys(settings).filter((name) => name !== "logLevel" && name !== "logFormat");
+/** Settings that are no options: the program provides the log and the process itself. */
+const others = ["logLevel", "logFormat", "restart"];
+const names = Object.keys(settings).filter((name) => !others.includes(name));
 
 /**
  * Prepares a server: reads the model folder, chooses workers and slots, and opens the data folder. It listens and loads

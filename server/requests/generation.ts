@@ -109,10 +109,12 @@ export class Generation {
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
     const written = this.prepared.tasks.map(() => 0);
+    const read = new Set<number>();
     const items = this.prepared.tasks.map((draft, sequence) => {
       const task: Task = { ...draft, grammar: this.#form };
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
         written[sequence]! += tokens;
+        read.add(sequence);
         this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
@@ -126,11 +128,14 @@ export class Generation {
     this.#submitted = true;
     const ends = sequences.map(async (one, sequence) => {
       const done = await one;
-      written[sequence] = done.outcome.completionTokens;
+      const { type, completionTokens } = done.outcome;
+      written[sequence] = completionTokens;
+      // A sequence may end without a token of its own: `max_tokens: 0` only scores the prompt.
+      if (type === "finished" || completionTokens > 0) read.add(sequence);
       return done;
     });
     // After an error the cancelled sequences end later than this method, and their written tokens count too.
-    void Promise.allSettled(ends).then(() => this.#settle(written));
+    void Promise.allSettled(ends).then(() => this.#settle(written, read));
     try {
       const done = await Promise.all(
         ends.map(async (one, sequence) => {
@@ -164,11 +169,14 @@ export class Generation {
     return leaving.signal;
   }
 
-  /** Charges the caller. Each prompt counts once, however many sequences it has. */
-  #settle(written: readonly number[]): void {
+  /**
+   * Charges the caller. Each prompt counts once, however many sequences it has.
+   * @param read the sequences whose prompts were read
+   */
+  #settle(written: readonly number[], read: ReadonlySet<number>): void {
     const { tasks } = this.prepared;
     this.#lease.settle({
-      promptTokens: promptTokens(tasks.filter((_, i) => written[i]! > 0)),
+      promptTokens: promptTokens(tasks.filter((_, i) => read.has(i))),
       completionTokens: written.reduce((sum, tokens) => sum + tokens, 0),
     });
   }

@@ -6,7 +6,9 @@ import { test } from "node:test";
 import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import { errors, invalidGrammar } from "../errors/errors.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
 import { GenerationFailed, WorkerLost } from "../pool/pool.js";
+import { hashKey, unlimited } from "../settings/key.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
 const read = (response: Response): Promise<any> => response.json();
@@ -148,9 +150,11 @@ for (const type of [
   undefined,
 ]) {
   test(`a body of type ${type} is read as JSON`, async (context) => {
-    const { port } = await serveStandIn(context);
+    // Only a server with keys takes a body without a type: any page may send one across sites.
+    const key = { name: "a", hash: hashKey("one"), priority: 0, limits: unlimited };
+    const { port } = await serveStandIn(context, type === undefined ? { callers: new Callers([key]) } : {});
     const body = '{"prompt":"x"}';
-    const head = `POST /generate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n`;
+    const head = `POST /generate HTTP/1.1\r\nHost: x\r\nX-API-Key: one\r\nConnection: close\r\nContent-Length: ${body.length}\r\n`;
     const socket = connect(port, "127.0.0.1");
     socket.write(`${head}${type === undefined ? "" : `Content-Type: ${type}\r\n`}\r\n${body}`);
     const [answer] = (await once(socket, "data")) as [Buffer];

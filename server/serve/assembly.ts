@@ -86,7 +86,8 @@ export class Assembly {
 
   /** An HTTP server without a request handler. It answers invalid HTTP with the API's own errors. */
   createHttpServer(options: ServerOptions = {}): Server {
-    const server = createServer(options);
+    // `requireOneHost` refuses a request without a Host header, in the API's own form.
+    const server = createServer({ requireHostHeader: false, ...options });
     answerProtocolErrors(server);
     answerHalfClosed(server);
     return server;

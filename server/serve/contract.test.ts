@@ -499,6 +499,16 @@ test("answers that belong to no operation have an X-Request-Id too", async (cont
   assert.match(await text(socket), /^HTTP\/1\.1 400 .*\r\nX-Request-Id: [0-9a-f-]{36}\r\n/s);
 });
 
+test("a server without keys refuses a host that is not its own, on every operation", async (context) => {
+  const { port } = await serveStandIn(context, { validateResponses: false });
+  const headers = { host: "evil.example" };
+  for (const operation of all) {
+    const answer = await exchange(port, { ...requestOf(operation, {}), headers });
+    assert.equal(answer.status, 421, operation);
+    contract.hold(operation, answer, "misdirected");
+  }
+});
+
 // Must stay the last test: it needs the answers of all others.
 test("everything documented was shown by some answer", () => {
   assert.deepEqual(contract.unshown, []);

@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Webhook } from "standardwebhooks";
 import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { copyPackage } from "../../ops/installation.js";
 import { ServerProcess } from "../../ops/server-process.js";
@@ -124,10 +125,11 @@ function promised({ result }: Job) {
 
 test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their texts are those of an undisturbed server`, async () => {
   const finals = new Map<string, number>();
+  const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
   const receiver = createServer(async (req, res) => {
     let body = "";
     for await (const chunk of req) body += chunk;
-    const { id } = JSON.parse(body) as Job;
+    const { id } = new Webhook(secret).verify(body, req.headers as Record<string, string>) as Job;
     finals.set(id, (finals.get(id) ?? 0) + 1);
     res.end();
     told();
@@ -136,7 +138,7 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
   await once(receiver, "listening");
   const callback_url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   const environment = {
-    JAI_CALLBACK_SECRET: `whsec_${Buffer.alloc(32, 5).toString("base64")}`,
+    JAI_CALLBACK_SECRET: secret,
     JAI_CALLBACK_PRIVATE: "allow",
   };
 

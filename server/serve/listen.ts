@@ -2,13 +2,25 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import type { Config } from "../settings/config.js";
+import type { ParentLink } from "./parent-link.js";
 
-/** Resolves to the server's URL. @throws an error with a one-line message if it can't listen */
-export async function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {
+/**
+ * Resolves to the server's URL.
+ * @param parent has the socket of a server that crashed, and gets this one's
+ * @throws an error with a one-line message if it can't listen
+ */
+export async function listen(
+  server: Server,
+  { host, port }: Pick<Config, "host" | "port">,
+  parent: ParentLink | null = null,
+): Promise<string> {
   const name = (at: number) => `${isIPv6(host) ? `[${host}]` : host}:${at}`;
-  server.listen(port, host);
+  const socket = (await parent?.take()) ?? null;
+  if (socket === null) server.listen(port, host);
+  else server.listen(socket);
   try {
     await once(server, "listening");
+    parent?.keep(server);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {

@@ -22,6 +22,8 @@ export type AssemblyConfig = Pick<
   | "maxBodyBytes"
   | "maxTokens"
   | "maxPromptChars"
+  | "host"
+  | "allowedHosts"
   | "corsOrigins"
   | "dataBytes"
   | "jobLimit"

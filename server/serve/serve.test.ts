@@ -334,7 +334,7 @@ describe("a server that streams", () => {
     const socket = connect(server.port, "127.0.0.1");
     socket.pause();
     socket.write(
-      `POST /generate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `POST /generate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
     await until(async () => (await queueOf(server)).running === 1);
     const fast = await Promise.all(Array.from({ length: 6 }, (_, index) => generate(server, index)));

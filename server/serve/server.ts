@@ -7,6 +7,7 @@ import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
+import type { ParentLink } from "./parent-link.js";
 import { describe, LAST_MS, Runtime } from "./runtime.js";
 import { settlesWithin } from "./settles-within.js";
 
@@ -87,14 +88,15 @@ export class JaiServer {
 
   /**
    * Resolves to the server's URL as soon as it listens; the model may still load.
+   * @param parent the process that watches over this one, if any
    * @throws an error with a one-line message if it can't listen; the server is then closed
    */
-  async listen(): Promise<string> {
+  async listen(parent: ParentLink | null = null): Promise<string> {
     const { config, runtime, log } = this.#parts;
     if (this.#ready !== null || this.#ending) throw new Error("expected a server that was just opened");
     let url: string;
     try {
-      url = await listen(this.#http, config);
+      url = await listen(this.#http, config, parent);
     } catch (error) {
       this.#ending = true;
       await this.#release();

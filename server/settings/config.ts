@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nearest } from "../nearest.js";
+import { allowedHostsForm, parseAllowedHosts } from "./allowed-hosts.js";
 import { readArgs } from "./args.js";
 import { corsOriginsForm, parseCorsOrigins } from "./cors-origins.js";
 import type { Key } from "./key.js";
@@ -216,6 +217,11 @@ export const settings = {
     default: 30,
     description: "seconds for which a shutdown waits for admitted requests",
   }),
+  restart: choice(["on", "off"], {
+    flag: "restart",
+    default: "off",
+    description: "on: a parent process starts the server again when it crashes, and answers 503 meanwhile",
+  }),
   apiKeys: {
     flag: "api-keys",
     value: "none|LIST",
@@ -234,6 +240,15 @@ export const settings = {
     },
     (given) => (given === "none" ? given : resolve(given)),
   ),
+  allowedHosts: {
+    flag: "allowed-hosts",
+    value: "none|*|LIST",
+    expected: allowedHostsForm,
+    parse: parseAllowedHosts,
+    default: "none",
+    description:
+      "host names that a server without API keys answers to, beside its own, separated by commas; *: all",
+  } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
   corsOrigins: {
     flag: "cors-origins",
     value: "none|*|LIST",
@@ -266,8 +281,8 @@ export type Config = {
 
 export const environmentName = (flag: string) => `JAI_${flag.toUpperCase().replaceAll("-", "_")}`;
 
-/** Variables of other commands. */
-const otherNames = ["JAI_API_KEY"];
+/** Variables of other commands, and the one that a parent process sets (`server/serve/parent-link.ts`). */
+const otherNames = ["JAI_API_KEY", "JAI_PARENT"];
 
 /** One line for each unknown `JAI_…` variable of the environment, with the nearest setting. */
 export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {

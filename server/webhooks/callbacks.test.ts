@@ -36,8 +36,8 @@ async function start(context: TestContext, folder = temporaryFolder(context), cl
     after: clock.after,
     random: () => 0.5,
   });
-  const end = async (callbackUrl: string) => {
-    const job = await opened.jobs.accept(jobRequest({ callbackUrl }));
+  const end = async (callbackUrl: string, caller = "anna") => {
+    const job = await opened.jobs.accept(jobRequest({ callbackUrl, caller }));
     opened.jobs.next();
     await opened.jobs.finish(job, { answer: {}, sequences: [] });
     clock.advance(0);
@@ -119,6 +119,31 @@ test("a slow receiver doesn't hold up callbacks to others", async (context) => {
   assert.deepEqual(urls, [...Array(4).fill("https://slow.example/"), "https://fast.example/"]);
   await waiting[0]!.answer(200);
   assert.equal(waiting.length, 6, "the next callback is sent");
+});
+
+test("receivers of one caller that hang delay no callback of another", async (context) => {
+  const { end, waiting } = await start(context);
+  for (let n = 0; n < 100; n++) await end(`https://hangs-${n}.example/`, "mallory");
+  const hanging = waiting.length;
+  await end("https://fine.example/", "bert");
+  assert.deepEqual([hanging, waiting.at(-1)!.url], [12, "https://fine.example/"]);
+});
+
+test("receivers that answer don't wait for others of their caller that hang", async (context) => {
+  const { end, waiting, clock } = await start(context);
+  await end("https://fine.example/");
+  await waiting[0]!.answer(200);
+  for (let n = 0; n < 100; n++) await end(`https://hangs-${n}.example/`);
+  await end("https://fine.example/");
+  assert.equal(waiting.length, 1 + 12 + 1);
+  assert.equal(waiting.at(-1)!.url, "https://fine.example/");
+  // Receivers that hung get fewer places when their callbacks are sent again.
+  while (waiting.length < 102)
+    for (const one of waiting) await one.answer(new Error("no answer within 15 s"));
+  waiting.length = 0;
+  clock.advance(5000);
+  await turn();
+  assert.equal(waiting.length, 4);
 });
 
 test("no callbacks are sent for a removed job", async (context) => {

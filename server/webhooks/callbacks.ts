@@ -3,6 +3,7 @@ import type { Jobs } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
 import type { CallbackRequest } from "./callback-request.js";
 import { signedHeaders } from "./signature.js";
+import { Slots } from "./slots.js";
 
 export interface CallbacksOptions {
   jobs: Jobs;
@@ -24,9 +25,8 @@ const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 /** Callbacks are given up this long after the job's end. */
 const GIVE_UP_MS = 24 * 3_600_000;
-/** Caps on simultaneous requests, in total and to one host, so that a slow receiver doesn't hold up the others. */
-const MOST_AT_ONCE = 16;
-const MOST_AT_ONCE_A_HOST = 4;
+/** A receiver that takes longer is not one that answers promptly. */
+const PROMPT_MS = 1000;
 /** Status by which a receiver refuses further attempts. */
 const GONE = 410;
 
@@ -40,10 +40,8 @@ export class Callbacks {
   readonly #now: () => number;
   readonly #after: NonNullable<CallbacksOptions["after"]>;
   readonly #random: () => number;
-  /** Jobs whose callback is due but waits for the caps; oldest first. */
-  #due: Job[] = [];
-  readonly #underWay = new Map<string, number>();
-  #requests = 0;
+  /** Jobs whose callback is due. */
+  readonly #due = new Slots<Job>((job) => this.#send(job));
 
   constructor(options: CallbacksOptions) {
     this.#options = options;
@@ -56,40 +54,24 @@ export class Callbacks {
 
   #wait(job: Job): void {
     if (job.callback?.state !== "pending") return;
-    this.#after(Math.max(job.callback.due - this.#now(), 0), () => {
-      this.#due.push(job);
-      this.#sendDue();
-    });
+    const { url, due } = job.callback;
+    const place = { caller: job.caller, receiver: new URL(url).host };
+    this.#after(Math.max(due - this.#now(), 0), () => this.#due.add(place, job));
   }
 
-  #sendDue(): void {
-    const due = this.#due;
-    this.#due = [];
-    for (const job of due) {
-      // The job was removed meanwhile.
-      if (job.callback === null) continue;
-      const { host } = new URL(job.callback.url);
-      const toHost = this.#underWay.get(host) ?? 0;
-      if (this.#requests >= MOST_AT_ONCE || toHost >= MOST_AT_ONCE_A_HOST) {
-        this.#due.push(job);
-        continue;
-      }
-      this.#requests++;
-      this.#underWay.set(host, toHost + 1);
-      void this.#send(job, job.callback).finally(() => {
-        this.#requests--;
-        const left = this.#underWay.get(host)! - 1;
-        if (left > 0) this.#underWay.set(host, left);
-        else this.#underWay.delete(host);
-        this.#sendDue();
-      });
-    }
-  }
-
-  async #send(job: Job, callback: Callback): Promise<void> {
-    const { jobs, log } = this.#options;
+  /** Sends a job's callback. Resolves to whether the receiver answered promptly; null if the job was removed. */
+  async #send(job: Job): Promise<boolean | null> {
+    const { callback } = job;
+    if (callback === null) return null;
+    const startedAt = performance.now();
     const outcome = await this.#attempt(job, callback.url);
-    if (job.callback !== callback) return;
+    const prompt = typeof outcome === "number" && performance.now() - startedAt < PROMPT_MS;
+    if (job.callback === callback) this.#note(job, callback, outcome);
+    return prompt;
+  }
+
+  #note(job: Job, callback: Callback, outcome: number | string): void {
+    const { jobs, log } = this.#options;
     const now = this.#now();
     const attempts = callback.attempts + 1;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), LONGEST_PAUSE_MS) * (0.5 + this.#random());

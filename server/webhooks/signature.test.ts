@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
+import { Webhook } from "standardwebhooks";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { signedHeaders } from "./signature.js";
 
@@ -14,6 +15,21 @@ test("a signature equals that of Standard Webhooks' libraries", () => {
     "webhook-timestamp": "1614265330",
     "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
   });
+});
+
+test("the library of Standard Webhooks verifies what is signed, and nothing else", () => {
+  const other = `whsec_${Buffer.alloc(64, 255).toString("base64")}`;
+  const body = JSON.stringify({ id: "가", state: "done", text: '\u2028\n"é' });
+  const seconds = Math.floor(Date.now() / 1000);
+  const headers = signedHeaders(readSecrets(`${secret} ${other}`)!, { id: "job-1", seconds, body });
+  for (const known of [secret, other])
+    assert.deepEqual(new Webhook(known).verify(body, headers), JSON.parse(body));
+  const stranger = new Webhook(`whsec_${Buffer.alloc(32, 9).toString("base64")}`);
+  assert.throws(() => stranger.verify(body, headers), /No matching signature/);
+  assert.throws(() => new Webhook(secret).verify(`${body} `, headers), /No matching signature/);
+  assert.throws(() => new Webhook(secret).verify(body, { ...headers, "webhook-id": "job-2" }));
+  const old = signedHeaders(readSecrets(secret)!, { id: "job-1", seconds: seconds - 600, body });
+  assert.throws(() => new Webhook(secret).verify(body, old), /too old/);
 });
 
 test("with two secrets there are two signatures, each valid by itself", () => {
