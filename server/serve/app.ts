@@ -37,7 +37,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(securityHeaders());
   app.use(requireOneHost());
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
-  app.use(authenticate(callers, new Set(["/", "/health", ...openPages])));
+  app.use(authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages])));
   app.use(knownPaths(document, pageAssets));
   app.post(/.*/, readBody(config.maxBodyBytes));
   app.use(misspelledFields(document, operations, log));

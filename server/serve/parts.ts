@@ -38,6 +38,7 @@ export interface AssemblyBase {
   model: OpenAiModel;
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
+  vitals: HealthParts["vitals"];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   callers: Callers;

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
+import { type Obstacle, obstacleOf } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { Assembly } from "./assembly.js";
@@ -63,7 +64,8 @@ export class JaiServer {
       const data = await openDataFolder(config, log);
       const { model, plan, queue, forms } = runtime;
       const selfTest = () => runtime.selfTest;
-      const base = { config, dataDir: data.path, model, plan, selfTest, queue, forms, callers, log };
+      const vitals = () => runtime.vitals;
+      const base = { config, dataDir: data.path, model, plan, selfTest, vitals, queue, forms, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });
@@ -77,6 +79,12 @@ export class JaiServer {
   get requests(): number {
     const { queue } = this.#parts.runtime;
     return queue.waiting + queue.running;
+  }
+
+  /** What keeps it from generating just now; null if nothing does. */
+  get obstacle(): Obstacle | null {
+    const { queue, vitals } = this.#parts.runtime;
+    return obstacleOf(queue, vitals);
   }
 
   /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */
