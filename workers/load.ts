@@ -52,11 +52,9 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     halt.inside(index, () => openSession(model.graphPath, shape, { device, deviceId, threads }));
   const haltable = (session: StepSession): StepSession => ({
     run: async (inputs) => {
-      const outputs = await halt.inside(index, async () => {
-        leaveIfReplaced(setup, index);
-        return progress.run(index, () => session.run(inputs));
-      });
-      leaveIfReplaced(setup, index);
+      const leave = () => leaveIfReplaced(setup, index);
+      const outputs = await halt.inside(index, () => progress.run(index, () => session.run(inputs)), leave);
+      leave();
       return outputs;
     },
   });
@@ -83,8 +81,8 @@ export async function load(options: LoadOptions): Promise<Loaded> {
 
 /**
  * Ends this thread if the main thread has taken its device away: it was stuck for so long that a successor runs its
- * sequences. The main thread can't end a thread that is inside the native runtime, so that one ends itself. Called inside
- * the halt before native work, so that either this thread sees that it was replaced, or the main thread sees it inside.
+ * sequences. The main thread can't end a thread that is inside the native runtime, so that one ends itself. Called when the
+ * halt has noted that it enters, so that either this thread sees that it was replaced, or the main thread sees it inside.
  */
 function leaveIfReplaced({ claims }: WorkerSetup, index: number): void {
   if (Atomics.load(new Int32Array(claims), index) !== threadId) process.exit(1);

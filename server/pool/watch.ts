@@ -57,7 +57,9 @@ export class Watch {
       // A worker that had no work has not been quiet, even if its next step has the same number.
       if (hasWork) this.#quiet.set(worker, { steps, ms, limit });
       else this.#quiet.delete(worker);
-      if (ms >= limit) hung.push(worker);
+      if (ms < limit) continue;
+      hung.push(worker);
+      this.#quiet.delete(worker);
     }
     return hung;
   }
