@@ -4,6 +4,7 @@ import { JaiServer } from "../serve/server.js";
 import { describeSettings, readConfig, unknownSettings } from "../settings/config.js";
 import { isBelowNpm } from "./npm.js";
 import { handleSignals } from "./signals.js";
+import { Systemd } from "./systemd.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 
@@ -25,11 +26,13 @@ export async function run(args: string[]): Promise<void> {
     () => process.exit(0),
     () => process.exit(1),
   );
-  closeOnSignals(server, config.drainSeconds, log);
+  const systemd = Systemd.of(process.env, log);
+  closeOnSignals(server, config.drainSeconds, log, () => systemd?.stopping());
   await server.ready;
+  systemd?.ready(() => server.isWell);
 }
 
-function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void {
+function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log, onStop: () => void): void {
   let firstAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
@@ -39,6 +42,7 @@ function closeOnSignals(server: JaiServer, drainSeconds: number, log: Log): void
     }
     firstAt = performance.now();
     log.info(`stopping on ${signal}: finishing ${server.requests} requests, for up to ${drainSeconds} s`);
+    onStop();
     void server.close();
   };
   handleSignals(stop);

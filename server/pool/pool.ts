@@ -158,6 +158,12 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #underWay = new Map<string, UnderWay>();
   /** Those of them that no worker could take yet, in the order of their coming. */
   readonly #waiting = new Set<UnderWay>();
+  /**
+   * Workers that Piscina considers ready, which it does once their code is imported; and what is to be done for those that
+   * had loaded the model before. Piscina's own queue must stay empty: it offers a task only when another has ended.
+   */
+  readonly #created = new Set<number>();
+  readonly #loaded = new Map<number, () => void>();
   #closing = false;
 
   constructor(options: PoolOptions) {
@@ -181,8 +187,8 @@ export class Pool extends EventEmitter<PoolEvents> {
       execArgv: REQUIRES_NO_MODULE,
       workerData: { ...setup, ...this.#places.setup } satisfies WorkerSetup,
       ...(heapMegabytes !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } }),
-      // Piscina considers a worker ready once its code is imported, long before the model is loaded.
-      loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
+      loadBalancer: (task, candidates) =>
+        candidates.find(({ id }) => id === underWayOf(task).placed?.worker) ?? null,
     });
     this.ready = this.#start(workers);
     // Nobody has to await `ready`: an unhandled rejection must not end the process.
@@ -294,18 +300,6 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
   }
 
-  #choose<T extends { id: number }>(underWay: UnderWay, candidates: T[]): T | null {
-    underWay.placed ??= this.#placement.place(underWay.task, underWay.company);
-    const { placed } = underWay;
-    if (placed === null) return null;
-    const worker = candidates.find(({ id }) => id === placed.worker);
-    if (worker !== undefined) return worker;
-    // Not a candidate now: Piscina will offer the task again.
-    this.#placement.end(placed);
-    underWay.placed = null;
-    return null;
-  }
-
   /** Ends workers that hang. @param elapsedMs since the last look */
   #look(elapsedMs: number): void {
     const seen = this.#piscina.threads.flatMap(({ threadId }) => {
@@ -344,14 +338,26 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
       if (status.remark !== undefined) this.emit("remark", status.remark);
-      // The order of the devices: the first worker has more to load, and is ready after others.
-      this.#placement.join(status.threadId, this.#places.of(status.threadId));
-      this.#offer();
-      this.emit("capacity");
-      if (this.#placement.workers < workers) return;
-      started = true;
-      resolve(status.selfTest);
+      const join = () => {
+        // The order of the devices: the first worker has more to load, and is ready after others.
+        this.#placement.join(status.threadId, this.#places.of(status.threadId));
+        this.#offer();
+        this.emit("capacity");
+        if (this.#placement.workers < workers) return;
+        started = true;
+        resolve(status.selfTest);
+      };
+      if (this.#created.has(status.threadId)) join();
+      else this.#loaded.set(status.threadId, join);
     };
+    this.#piscina.on("workerCreate", ({ id }: { id: number }) => {
+      // It becomes a candidate right after this event.
+      queueMicrotask(() => {
+        this.#created.add(id);
+        this.#loaded.get(id)?.();
+        this.#loaded.delete(id);
+      });
+    });
     this.#piscina.on("message", (message: FromWorker) => {
       if (message.type === "deltas") this.#onDeltas(message);
       else if (message.type === "read") this.#onPromptRead(message);
@@ -402,6 +408,11 @@ export class Pool extends EventEmitter<PoolEvents> {
     const living = new Set(this.#piscina.threads.map(({ threadId }) => threadId));
     living.delete(dying);
     this.#places.keep(living);
+    for (const worker of [...this.#created, ...this.#loaded.keys()])
+      if (!living.has(worker)) {
+        this.#created.delete(worker);
+        this.#loaded.delete(worker);
+      }
     const deaths = new Map<number, Death>();
     for (const underWay of this.#underWay.values()) {
       const { placed } = underWay;

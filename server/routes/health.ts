@@ -35,7 +35,7 @@ export interface HealthParts {
 }
 
 /** What keeps a server from generating. */
-export type Obstacle = "model_loading" | "shutting_down" | "not_ready";
+type Obstacle = "model_loading" | "shutting_down" | "not_ready";
 
 /** @returns null if the server can generate */
 export function obstacleOf(

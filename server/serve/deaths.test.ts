@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { after, before, describe, it, type TestContext, test } from "node:test";
 import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
 
@@ -20,6 +20,8 @@ after(() => {
   ServerProcess.killAll();
   rmSync(folder, { recursive: true });
 });
+
+const skip = process.platform === "win32" && "needs a named pipe";
 
 const REQUESTS = { plain: 30, streams: 6, keyed: 4, jobs: 4 };
 
@@ -104,7 +106,9 @@ async function load(server: ServerProcess, key: string, onStreaming = () => {}) 
     assert.equal(tokens, 300);
     return written;
   });
-  const keyed = times(REQUESTS.keyed, (seed) => generated(askWithKey(server, bodyOf(seed), `${key}-${seed}`)));
+  const keyed = times(REQUESTS.keyed, (seed) =>
+    generated(askWithKey(server, bodyOf(seed), `${key}-${seed}`)),
+  );
   const jobs = times(REQUESTS.jobs, async (seed) => {
     const { status, text } = await server.request("POST", "/jobs", bodyOf(seed));
     assert.equal(status, 202, text);
@@ -120,63 +124,66 @@ async function load(server: ServerProcess, key: string, onStreaming = () => {}) 
   return { texts, longestPause };
 }
 
-for (const kind of ["exit", "throw", "rejection", "memory", "loop"])
-  test(`a worker's death (${kind}) is no more than a pause`, async (context) => {
-    const { server, health, until, kill } = await serve(context);
-    const undisturbed = await load(server, "a");
-    let recovered = Promise.resolve(0);
-    const recover = async () => {
-      const killedAt = performance.now();
-      kill(kind);
-      await until(({ worker_states: { deaths } }) => deaths === 1);
-      await until(({ worker_states: { loaded } }) => loaded === 2);
-      return performance.now() - killedAt;
-    };
-    const disturbed = await load(server, "b", () => {
-      recovered = recover();
-    });
-    assert.deepEqual(disturbed.texts, undisturbed.texts);
-    const ms = await recovered;
-    const { status, reruns } = await health();
-    assert.equal(status, "healthy");
-    assert.ok(reruns.tasks > 0);
-    assert.equal(reruns.failed, 0);
-    context.diagnostic(
-      `${reruns.tasks} sequences ran again; all workers were back after ${Math.round(ms)} ms; longest pause of a stream ` +
-        `${Math.round(disturbed.longestPause)} ms, undisturbed ${Math.round(undisturbed.longestPause)} ms`,
-    );
-    const { code, signal } = await server.stop();
-    assert.deepEqual([code, signal], [0, null]);
-  });
+for (const kind of ["exit", "throw", "rejection", "memory"])
+  test(`a worker's death (${kind}) is no more than a pause`, (context) => dies(context, kind));
 
-for (const [kind, where] of [
-  ["native", "in native code"],
-  ["run", "in a run of the model"],
-] as const)
-  test(`a worker that never returns (${where}) is replaced, and keeps no process from ending`, {
-    skip: process.platform === "win32" && "needs a named pipe",
-  }, async (context) => {
-    const { server, until, kill, pipe } = await serve(context);
+// They wait for a hung worker most of the time.
+describe("a worker that hangs", { concurrency: true }, () => {
+  it("is ended and replaced (an endless loop)", (context) => dies(context as TestContext, "loop"));
+
+  for (const [kind, where] of [
+    ["native", "native code that never returns"],
+    ["run", "a run of the model that never returns"],
+  ] as const)
+    it(`is replaced, and keeps no process from ending (${where})`, { skip }, async (context) => {
+      const { server, until, kill, pipe } = await serve(context as TestContext);
+      spawnSync("mkfifo", [pipe]);
+      const undisturbed = await load(server, "a");
+      const disturbed = await load(server, "b", () => kill(kind));
+      assert.deepEqual(disturbed.texts, undisturbed.texts);
+      await until(({ status }) => status === "healthy");
+      const { signal, output } = await server.stop();
+      assert.equal(signal, "SIGKILL", output);
+    });
+
+  it("ends alone if its run of the model returns after all", { skip }, async (context) => {
+    const { server, until, kill, pipe } = await serve(context as TestContext);
     spawnSync("mkfifo", [pipe]);
     const undisturbed = await load(server, "a");
-    const disturbed = await load(server, "b", () => kill(kind));
-    assert.deepEqual(disturbed.texts, undisturbed.texts);
+    assert.deepEqual((await load(server, "b", () => kill("run"))).texts, undisturbed.texts);
+    // Its reader gets on once there is a writer.
+    await (await open(pipe, "w")).close();
+    assert.deepEqual((await load(server, "c")).texts, undisturbed.texts);
     await until(({ status }) => status === "healthy");
-    const { signal, output } = await server.stop();
-    assert.equal(signal, "SIGKILL", output);
+    const { code, signal, output } = await server.stop();
+    assert.deepEqual([code, signal], [0, null], output);
   });
-
-test("a run of the model that returns too late ends its thread alone", {
-  skip: process.platform === "win32" && "needs a named pipe",
-}, async (context) => {
-  const { server, until, kill, pipe } = await serve(context);
-  spawnSync("mkfifo", [pipe]);
-  const undisturbed = await load(server, "a");
-  assert.deepEqual((await load(server, "b", () => kill("run"))).texts, undisturbed.texts);
-  // Its reader gets on once there is a writer.
-  await (await open(pipe, "w")).close();
-  assert.deepEqual((await load(server, "c")).texts, undisturbed.texts);
-  await until(({ status }) => status === "healthy");
-  const { code, signal, output } = await server.stop();
-  assert.deepEqual([code, signal], [0, null], output);
 });
+
+async function dies(context: TestContext, kind: string): Promise<void> {
+  const { server, health, until, kill } = await serve(context);
+  const undisturbed = await load(server, "a");
+  let recovered = Promise.resolve(0);
+  const recover = async () => {
+    const killedAt = performance.now();
+    kill(kind);
+    await until(({ worker_states: { deaths } }) => deaths === 1);
+    await until(({ worker_states: { loaded } }) => loaded === 2);
+    return performance.now() - killedAt;
+  };
+  const disturbed = await load(server, "b", () => {
+    recovered = recover();
+  });
+  assert.deepEqual(disturbed.texts, undisturbed.texts);
+  const ms = await recovered;
+  const { status, reruns } = await health();
+  assert.equal(status, "healthy");
+  assert.ok(reruns.tasks > 0);
+  assert.equal(reruns.failed, 0);
+  context.diagnostic(
+    `${reruns.tasks} sequences ran again; all workers were back after ${Math.round(ms)} ms; longest pause of a stream ` +
+      `${Math.round(disturbed.longestPause)} ms, undisturbed ${Math.round(undisturbed.longestPause)} ms`,
+  );
+  const { code, signal } = await server.stop();
+  assert.deepEqual([code, signal], [0, null]);
+}

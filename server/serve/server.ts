@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
-import { type Obstacle, obstacleOf } from "../routes/health.js";
+import { obstacleOf } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { Assembly } from "./assembly.js";
@@ -81,10 +81,11 @@ export class JaiServer {
     return queue.waiting + queue.running;
   }
 
-  /** What keeps it from generating just now; null if nothing does. */
-  get obstacle(): Obstacle | null {
+  /** Whether it can generate, or finishes its requests; false while the model loads, or no worker gets on. */
+  get isWell(): boolean {
     const { queue, vitals } = this.#parts.runtime;
-    return obstacleOf(queue, vitals);
+    const obstacle = obstacleOf(queue, vitals);
+    return obstacle === null || obstacle === "shutting_down";
   }
 
   /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */
