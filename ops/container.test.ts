@@ -140,7 +140,7 @@ test("a server runs with the files of the last stage, and the health check repor
   assert.equal((await server.stop()).code, 0);
   assert.equal(await check(server.port), 1);
 
-  const loading = createServer((_request, response) => response.end('{"model_loaded":false}'));
+  const loading = createServer((_request, response) => response.writeHead(503).end());
   loading.listen(0, "127.0.0.1");
   await once(loading, "listening");
   assert.equal(await check((loading.address() as AddressInfo).port), 1);

@@ -12,6 +12,7 @@ import { Halt } from "./halt.js";
 import { type LoadOptions, load } from "./load.js";
 import { Occupancy } from "./occupancy.js";
 import { OnnxSession } from "./onnx/session.js";
+import { Progress } from "./progress.js";
 import type { WorkerSetup } from "./protocol.js";
 
 const folder = mkdtempSync(join(tmpdir(), "jai-load-"));
@@ -59,6 +60,7 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
     claims: new SharedArrayBuffer(8),
     halt: Halt.for(2).buffer,
     occupancy: occupancy.buffer,
+    progress: Progress.for(2).buffer,
     slots: 2,
     threads: 1,
     threadsAlone,

@@ -1,3 +1,4 @@
+import { threadId } from "node:worker_threads";
 import { type ModelFolder, readModelFolder } from "../models/folder.js";
 import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
 import { type ModelShape, modelShape } from "../models/shape.js";
@@ -10,6 +11,7 @@ import { Programs } from "./grammar/programs.js";
 import { Halt } from "./halt.js";
 import { Occupancy } from "./occupancy.js";
 import { OnnxSession, type SessionOptions } from "./onnx/session.js";
+import { Progress } from "./progress.js";
 import type { WorkerSetup } from "./protocol.js";
 
 export interface LoadOptions {
@@ -45,10 +47,16 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   const shape = modelShape(model.config);
   const halt = Halt.over(setup.halt);
   const occupancy = Occupancy.over(setup.occupancy);
+  const progress = Progress.over(setup.progress);
   const open = (threads: number) =>
     halt.inside(index, () => openSession(model.graphPath, shape, { device, deviceId, threads }));
   const haltable = (session: StepSession): StepSession => ({
-    run: (inputs) => halt.inside(index, () => session.run(inputs)),
+    run: async (inputs) => {
+      const leave = () => leaveIfReplaced(setup, index);
+      const outputs = await halt.inside(index, () => progress.run(index, () => session.run(inputs)), leave);
+      leave();
+      return outputs;
+    },
   });
   const narrow = haltable(await open(setup.threads));
   const selfTest = await runSelfTest(model, narrow);
@@ -65,9 +73,19 @@ export async function load(options: LoadOptions): Promise<Loaded> {
       remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
     }
   }
-  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary);
+  const onToken = () => progress.step(index);
+  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary, onToken);
   const programs = new Programs(model.tokenizer, shape.vocabulary);
   return { model, engine, programs, selfTest, remark };
+}
+
+/**
+ * Ends this thread if the main thread has taken its device away: it was stuck for so long that a successor runs its
+ * sequences. The main thread can't end a thread that is inside the native runtime, so that one ends itself. Called when the
+ * halt has noted that it enters, so that either this thread sees that it was replaced, or the main thread sees it inside.
+ */
+function leaveIfReplaced({ claims }: WorkerSetup, index: number): void {
+  if (Atomics.load(new Int32Array(claims), index) !== threadId) process.exit(1);
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

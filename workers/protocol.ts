@@ -25,6 +25,8 @@ export interface WorkerSetup {
   halt: SharedArrayBuffer;
   /** The shared memory of an `Occupancy`, likewise. */
   occupancy: SharedArrayBuffer;
+  /** The shared memory of a `Progress`, likewise. */
+  progress: SharedArrayBuffer;
   /** Sequences that one worker runs at once. */
   slots: number;
   /** Threads of the native runtime in each worker. */

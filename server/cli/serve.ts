@@ -5,6 +5,7 @@ import type { JaiServer } from "../serve/server.js";
 import { type Config, describeSettings, readConfig, unknownSettings } from "../settings/config.js";
 import { isBelowNpm, onNpmGone } from "./npm.js";
 import { handleSignals } from "./signals.js";
+import { Systemd } from "./systemd.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
 
@@ -27,9 +28,16 @@ export async function run(args: string[]): Promise<void> {
     () => process.exit(0),
     () => process.exit(1),
   );
-  closeOnSignals(server, { drainSeconds: config.drainSeconds, log, parent });
+  const systemd = Systemd.of(process.env, log);
+  closeOnSignals(server, {
+    drainSeconds: config.drainSeconds,
+    log,
+    parent,
+    onStop: () => systemd?.stopping(),
+  });
   await server.ready;
   parent?.ready();
+  systemd?.ready(() => server.isWell);
 }
 
 /** Serves in a child process, and stays here to start it again when it crashes. */
@@ -45,9 +53,11 @@ interface Closing {
   drainSeconds: number;
   log: Log;
   parent: ParentLink | null;
+  /** Called at the first signal. */
+  onStop: () => void;
 }
 
-function closeOnSignals(server: JaiServer, { drainSeconds, log, parent }: Closing): void {
+function closeOnSignals(server: JaiServer, { drainSeconds, log, parent, onStop }: Closing): void {
   let firstAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
@@ -57,6 +67,7 @@ function closeOnSignals(server: JaiServer, { drainSeconds, log, parent }: Closin
     }
     firstAt = performance.now();
     log.info(`stopping on ${signal}: finishing ${server.requests} sequences, for up to ${drainSeconds} s`);
+    onStop();
     void server.close();
   };
   handleSignals(stop);

@@ -43,6 +43,7 @@ export const errors = {
   jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   queue_full: { status: 503, detail: "The queue is full" },
   model_loading: { status: 503, detail: "The model is loading" },
+  not_ready: { status: 503, detail: "No worker can generate just now" },
   shutting_down: { status: 503, detail: "The server is shutting down" },
   deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
   store_full: { status: 507, detail: "The store of jobs and answers is full" },

@@ -4,7 +4,7 @@ import { refusalLine } from "../http/refusal-line.js";
 import { LimitReached } from "../keys/caller.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
-import { type Outcome, type Task, WorkerLost } from "../pool/pool.js";
+import type { Outcome, Task } from "../pool/pool.js";
 import { DeadlineExceeded } from "../queue/deadlines.js";
 import type { Queue } from "../queue/queue.js";
 import { Cancelled, QueueRefusal } from "../queue/refusal.js";
@@ -26,7 +26,7 @@ export interface DispatcherOptions {
   after?: (ms: number, callback: () => void) => void;
 }
 
-/** A job that was interrupted so often may be the cause, and is not tried again. */
+/** A job that ran each time when the process ended may be the cause, and is not tried again. */
 const MOST_ATTEMPTS = 5;
 /** A pause ends early enough to notice that the caller's limits were changed. */
 const LONGEST_PAUSE_S = 60;
@@ -176,7 +176,6 @@ export class Dispatcher {
       if (!(thrown instanceof Cancelled)) this.#pause(job.caller, thrown);
       return;
     }
-    if (thrown instanceof WorkerLost && job.attempts < MOST_ATTEMPTS) return jobs.putBack(job);
     const error = publicError(thrown);
     const { code, status, body } = error;
     const reason = refusalLine(error, job.endpoint, log.hidesPrompts, error.inner);

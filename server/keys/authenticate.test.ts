@@ -32,7 +32,7 @@ async function ask(port: number, method: string, path: string, headers: Record<s
   return { status: response.statusCode, headers: response.headers, text };
 }
 
-const openPaths = ["/", "/health", "/docs", "/redoc", "/openapi.json", ...pageAssets];
+const openPaths = ["/", "/live", "/ready", "/health", "/docs", "/redoc", "/openapi.json", ...pageAssets];
 /** Browsers often open these paths, and they can't send a key. */
 const slashedPages = ["/docs/", "/redoc/"];
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY"];

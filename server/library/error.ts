@@ -4,7 +4,7 @@
  * `queue_full` the queue is full (`queueLimit`);
  * `closed` the model is closed or closing;
  * `deadline_exceeded` one of the generation's timeouts has passed;
- * `worker_lost` the thread that ran it has died; a new one starts;
+ * `worker_lost` its thread died twice with it, or its rerun wrote another text;
  * `generation_failed` it failed in its thread, which goes on running.
  */
 export type JaiErrorCode =

@@ -20,6 +20,40 @@ const PROCESS_BYTES = 192 * MEBIBYTE;
 const WORKSPACE_BYTES = 64 * MEBIBYTE;
 
 /**
+ * A worker's heap holds its tokenizer and its forms; the cache and the weights lie outside. Far more than both need, so that
+ * only what runs away is ended.
+ */
+const HEAP_MEBIBYTES = 512;
+const HEAP_MEBIBYTES_PER_THOUSAND_TOKENS = 4;
+
+/**
+ * How large a worker's JavaScript heap may grow, in MiB; V8 ends a worker beyond that.
+ * @param vocabulary number of tokens
+ */
+export const heapMegabytes = (vocabulary: number): number =>
+  HEAP_MEBIBYTES + Math.ceil((HEAP_MEBIBYTES_PER_THOUSAND_TOKENS * vocabulary) / 1000);
+
+/**
+ * Memory that the process should stay below, in bytes: the share of what was free at the start, or what workers and slots
+ * that were set are known to need, if that is more.
+ */
+export function memoryBudget(
+  { freeMemory }: Pick<Hardware, "freeMemory">,
+  { device, workers, slotsPerWorker }: { device: Device; workers: number; slotsPerWorker: number },
+  { modelBytes, cacheBytesPerSlot }: ModelMemory,
+): number {
+  const needed = fixedBytes(device, workers, modelBytes) + workers * slotsPerWorker * cacheBytesPerSlot;
+  return Math.round(Math.max(freeMemory * SHARE.system, needed));
+}
+
+/** Memory of a process without its caches. */
+function fixedBytes(device: Device, workers: number, modelBytes: number): number {
+  // With several workers on a CPU, the first may have a second session, for a request that runs alone.
+  const sessions = device === "cpu" && workers > 1 ? workers + 1 : workers;
+  return PROCESS_BYTES + sessions * modelBytes * MODEL_COPIES + workers * WORKSPACE_BYTES;
+}
+
+/**
  * How many slots per worker fit into memory, beside each worker's copy of the weights; less than 1 if not even one
  * fits.
  */
@@ -29,12 +63,8 @@ export function slotsInMemory(
   workers: number,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
-  // With several workers on a CPU, the first may have a second session, for a request that runs alone.
-  const sessions = (sharing: number) => (device === "cpu" && sharing > 1 ? sharing + 1 : sharing);
-  const slots = (bytes: number, sharing: number) => {
-    const fixed = PROCESS_BYTES + sessions(sharing) * modelBytes * MODEL_COPIES + sharing * WORKSPACE_BYTES;
-    return Math.floor((bytes - fixed) / (cacheBytesPerSlot * sharing));
-  };
+  const slots = (bytes: number, sharing: number) =>
+    Math.floor((bytes - fixedBytes(device, sharing, modelBytes)) / (cacheBytesPerSlot * sharing));
   // The KV cache is in system memory on every device; during a step a GPU holds a copy of it.
   const inSystem = slots(freeMemory * SHARE.system, workers);
   if (device !== "cuda") return inSystem;

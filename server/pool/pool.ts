@@ -4,8 +4,6 @@ import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../../models/self-test.js";
 import { invalidGrammar, PublicError } from "../errors/errors.js";
 import "../../workers/onnx/telemetry.js";
-import { Halt } from "../../workers/halt.js";
-import { Occupancy } from "../../workers/occupancy.js";
 import type {
   Deltas,
   FromSequence,
@@ -17,7 +15,10 @@ import type {
   WorkerSetup,
   WorkerStatus,
 } from "../../workers/protocol.js";
-import { type Placed, Placement } from "./placement/placement.js";
+import { type Company, type Placed, Placement } from "./placement/placement.js";
+import { Places } from "./places.js";
+import { abandon } from "./threads.js";
+import { PATIENCE, type Patience, Watch } from "./watch.js";
 
 /** Result of a task that did not fail. */
 export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
@@ -47,11 +48,25 @@ export interface RunningTask {
   cancel(): void;
 }
 
+/** A worker's death; the same object for all tasks that it ran. */
+export interface Death {
+  /** How many tasks the worker had, those included whose result it had sent. */
+  tasks: number;
+}
+
 /** The worker died or was ended while it ran the task. */
 export class WorkerLost extends PublicError {
   override name = "WorkerLost";
-  constructor(inner: string) {
+  readonly #death: Death | null;
+
+  /** @param death null if the worker has not died */
+  constructor(inner: string, death: Death | null = null) {
     super("worker_lost", { inner });
+    this.#death = death;
+  }
+
+  get death(): Death | null {
+    return this.#death;
   }
 }
 
@@ -67,18 +82,28 @@ export interface PoolOptions {
   /** Absolute path of the workers' entry. */
   filename: string;
   /** One worker starts for each of `deviceIds`. */
-  setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy">;
+  setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy" | "progress">;
   /** The model's context in tokens. */
   context: number;
   /** The most running tasks over all workers. Default: their slots. */
   concurrency?: number;
+  /** Size of a worker's JavaScript heap, in MiB, beyond which it is ended. Default: Node's own. */
+  heapMegabytes?: number;
+  /** How long a worker with work may go without a step, and how often the pool looks, in milliseconds. */
+  patience?: Patience & { look: number };
 }
 
 /** A task between `run` and its outcome. */
 interface UnderWay {
-  task: Task;
+  readonly task: Task;
+  readonly company: Company;
   /** Null until a worker has it. */
   placed: Placed | null;
+  /** The death of its worker. */
+  death: Death | null;
+  /** Hands it to the worker that it was placed on. */
+  begin(): void;
+  end(settle: () => Outcome): void;
 }
 
 interface PoolEvents {
@@ -88,6 +113,8 @@ interface PoolEvents {
   remark: [text: string];
   /** A worker died; its successor starts by itself. */
   lost: [];
+  /** A worker hung, and was ended. `lost` follows. */
+  hung: [];
   /**
    * A worker's successor cannot start, and either no other worker is left or MOST_FAILURES attempts in a row failed
    * (Piscina retries without a pause). Emitted once.
@@ -100,6 +127,7 @@ const MOST_FAILURES = 5;
 /** Longest wait for a worker's current step. A step of a large model takes a second. */
 const LONGEST_STEP_MS = 5000;
 const HALT_POLL_MS = 2;
+const LOOK_MS = 500;
 
 /**
  * Makes `require` fail, so that Piscina falls back to `import` for the worker's code. Node.js 20.17 and later can
@@ -109,7 +137,10 @@ const REQUIRES_NO_MODULE = process.allowedNodeEnvironmentFlags.has("--experiment
   ? ["--no-experimental-require-module"]
   : [];
 
-/** The worker threads. `Placement` decides which one gets a task, and learns from the pool how tasks go on. */
+/**
+ * The worker threads. `Placement` decides which one gets a task, and learns from the pool how tasks go on. A task that no
+ * worker can take yet, since one has died or its company has to change, waits here, before Piscina knows of it.
+ */
 export class Pool extends EventEmitter<PoolEvents> {
   /**
    * Resolves when every worker has loaded the model, to the last one's self-test result. Rejects with the error of the
@@ -118,24 +149,33 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
   readonly #concurrency: number;
-  readonly #claims: Int32Array<SharedArrayBuffer>;
-  readonly #halt: Halt;
-  readonly #occupancy: Occupancy;
+  readonly #places: Places;
+  readonly #watch: Watch;
+  readonly #looking: NodeJS.Timeout;
   /** Knows only workers that have loaded the model. */
   readonly #placement: Placement;
   /** Tasks by id. */
   readonly #underWay = new Map<string, UnderWay>();
+  /** Those of them that no worker could take yet, in the order of their coming. */
+  readonly #waiting = new Set<UnderWay>();
+  /**
+   * Workers that Piscina considers ready, which it does once their code is imported; and what is to be done for those that
+   * had loaded the model before. Piscina's own queue must stay empty: it offers a task only when another has ended.
+   */
+  readonly #created = new Set<number>();
+  readonly #loaded = new Map<number, () => void>();
   #closing = false;
 
-  constructor({ filename, setup, context, concurrency = Number.POSITIVE_INFINITY }: PoolOptions) {
+  constructor(options: PoolOptions) {
     super();
+    const { filename, setup, context, concurrency = Number.POSITIVE_INFINITY, heapMegabytes } = options;
+    const { patience = { ...PATIENCE, look: LOOK_MS } } = options;
     const workers = setup.deviceIds.length;
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
-    this.#halt = Halt.for(workers);
-    this.#occupancy = Occupancy.for(workers);
+    this.#places = new Places(workers);
+    this.#watch = new Watch(patience.look, patience);
     process.once("exit", this.#leaveRuntime);
-    this.#claims = new Int32Array(new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT));
     this.#piscina = new Piscina({
       filename,
       minThreads: workers,
@@ -145,18 +185,30 @@ export class Pool extends EventEmitter<PoolEvents> {
       atomics: "disabled",
       recordTiming: false,
       execArgv: REQUIRES_NO_MODULE,
-      workerData: {
-        ...setup,
-        claims: this.#claims.buffer,
-        halt: this.#halt.buffer,
-        occupancy: this.#occupancy.buffer,
-      } satisfies WorkerSetup,
-      // Piscina considers a worker ready once its code is imported, long before the model is loaded.
-      loadBalancer: (task, candidates) => this.#choose(underWayOf(task), candidates),
+      workerData: { ...setup, ...this.#places.setup } satisfies WorkerSetup,
+      ...(heapMegabytes !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } }),
+      loadBalancer: (task, candidates) =>
+        candidates.find(({ id }) => id === underWayOf(task).placed?.worker) ?? null,
     });
     this.ready = this.#start(workers);
     // Nobody has to await `ready`: an unhandled rejection must not end the process.
     this.ready.catch(() => {});
+    let lookedAt = performance.now();
+    this.#looking = setInterval(() => {
+      const now = performance.now();
+      this.#look(now - lookedAt);
+      lookedAt = now;
+    }, patience.look).unref();
+  }
+
+  /** How many workers have loaded the model, and how many of them have work and have made no step for a while. */
+  get workers(): { loaded: number; stalled: number } {
+    return { loaded: this.#placement.workers, stalled: this.#watch.stalled };
+  }
+
+  /** Whether it ends its workers, so that no task can run any more. */
+  get isClosing(): boolean {
+    return this.#closing;
   }
 
   /** How many tasks may run at once on the workers that are ready. */
@@ -164,36 +216,63 @@ export class Pool extends EventEmitter<PoolEvents> {
     return Math.min(this.#placement.capacity, this.#concurrency);
   }
 
-  /** Hands a task to the worker that `Placement` chooses. The caller must not run more tasks than `capacity`. */
-  run(task: Task): RunningTask {
+  /**
+   * Hands a task to the worker that `Placement` chooses, as soon as there is one. The caller must not run more tasks than
+   * `capacity` had room for when they came.
+   * @param company of the task: it shares a worker only with tasks of the same
+   */
+  run(task: Task, company: Company = null): RunningTask {
     const { onText, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
-    const underWay: UnderWay = { task, placed: null };
-    this.#underWay.set(task.id, underWay);
-    const end = (loss: string) => {
+    const { promise: outcome, resolve, reject } = withResolvers<Outcome>();
+    const end: UnderWay["end"] = (settle) => {
       this.#underWay.delete(task.id);
+      this.#waiting.delete(underWay);
       if (underWay.placed) this.#placement.end(underWay.placed);
-      return lastMessage(port1) ?? throwLost(loss);
+      try {
+        resolve(settle());
+      } catch (error) {
+        reject(error as Error);
+      }
+      this.#offer();
     };
-    const message: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
-    // The value under the symbol reaches the load balancer, but is not sent to the worker.
-    const run = this.#piscina.run({ ...message, [queueOptionsSymbol]: underWay }, { transferList: [port2] });
-    return {
-      outcome: run.then(
-        () => end("the worker ended the task without a result"),
+    const ended = (loss: string) =>
+      end(() => lastMessage(port1) ?? throwLost(new WorkerLost(loss, underWay.death)));
+    const begin = () => {
+      const message: GenerateTask = { ...rest, stream: onText !== undefined, port: port2 };
+      // The value under the symbol reaches the load balancer, but is not sent to the worker.
+      const run = this.#piscina.run(
+        { ...message, [queueOptionsSymbol]: underWay },
+        { transferList: [port2] },
+      );
+      run.then(
+        () => ended("the worker ended the task without a result"),
         // Another task may kill the worker just after it finished this one.
-        (error: Error) => end(error.message),
-      ),
-      cancel: () => port1.postMessage({ type: "cancel" } satisfies ToSequence),
+        (error: Error) => ended(error.message),
+      );
+    };
+    const underWay: UnderWay = { task, company, placed: null, death: null, begin, end };
+    this.#underWay.set(task.id, underWay);
+    this.#waiting.add(underWay);
+    this.#offer();
+    return {
+      outcome,
+      cancel: () => {
+        if (this.#waiting.has(underWay)) end(() => ({ type: "cancelled", completionTokens: 0 }));
+        else port1.postMessage({ type: "cancel" } satisfies ToSequence);
+      },
     };
   }
 
   /** Ends the workers after their current step, and with them all running tasks. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#halt.call();
-    const end = performance.now() + LONGEST_STEP_MS;
-    while (this.#halt.isPending && performance.now() < end)
+    clearInterval(this.#looking);
+    for (const { end } of [...this.#waiting]) end(() => throwLost(new WorkerLost("the pool is closed")));
+    const { halt } = this.#places;
+    halt.call();
+    const deadline = performance.now() + LONGEST_STEP_MS;
+    while (halt.isPending && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, HALT_POLL_MS));
     await this.#piscina.destroy();
     process.off("exit", this.#leaveRuntime);
@@ -201,21 +280,45 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Runs as the process exits, so it has to wait synchronously. */
   readonly #leaveRuntime = () => {
-    this.#halt.call();
-    this.#halt.wait(LONGEST_STEP_MS);
+    this.#places.halt.call();
+    this.#places.halt.wait(LONGEST_STEP_MS);
   };
 
-  #choose<T extends { id: number }>(underWay: UnderWay, candidates: T[]): T | null {
-    const placed = this.#placement.place(underWay.task);
-    if (placed === null) return null;
-    const worker = candidates.find(({ id }) => id === placed.worker);
-    if (worker === undefined) {
-      // Not a candidate now: Piscina will offer the task again.
-      this.#placement.end(placed);
-      return null;
+  /**
+   * Hands out waiting tasks. While some company waits for an idle worker, nobody else gets a slot, or it might wait for
+   * ever.
+   */
+  #offer(): void {
+    let isBlocked = false;
+    for (const underWay of this.#waiting) {
+      if (isBlocked && underWay.company === null) continue;
+      underWay.placed = this.#placement.place(underWay.task, underWay.company);
+      if (underWay.placed !== null) {
+        this.#waiting.delete(underWay);
+        underWay.begin();
+      } else if (underWay.company !== null) isBlocked = true;
     }
-    underWay.placed = placed;
-    return worker;
+  }
+
+  /** Ends workers that hang. @param elapsedMs since the last look */
+  #look(elapsedMs: number): void {
+    const seen = this.#piscina.threads.flatMap(({ threadId }) => {
+      const place = this.#places.of(threadId);
+      return place < 0 || !this.#placement.has(threadId)
+        ? []
+        : [
+            {
+              worker: threadId,
+              hasWork: this.#placement.hasWork(threadId),
+              ...this.#places.pace(place),
+            },
+          ];
+    });
+    for (const worker of this.#watch.look(seen, elapsedMs)) {
+      const thread = this.#piscina.threads.find(({ threadId }) => threadId === worker)!;
+      this.emit("hung");
+      abandon(thread, this.#places.takeFrom(worker));
+    }
   }
 
   #start(workers: number): Promise<SelfTestResult> {
@@ -235,13 +338,26 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (status.type === "failed") return failed(status.message);
       failures = 0;
       if (status.remark !== undefined) this.emit("remark", status.remark);
-      // The order of the devices: the first worker has more to load, and is ready after others.
-      this.#placement.join(status.threadId, this.#claims.indexOf(status.threadId));
-      this.emit("capacity");
-      if (this.#placement.workers < workers) return;
-      started = true;
-      resolve(status.selfTest);
+      const join = () => {
+        // The order of the devices: the first worker has more to load, and is ready after others.
+        this.#placement.join(status.threadId, this.#places.of(status.threadId));
+        this.#offer();
+        this.emit("capacity");
+        if (this.#placement.workers < workers) return;
+        started = true;
+        resolve(status.selfTest);
+      };
+      if (this.#created.has(status.threadId)) join();
+      else this.#loaded.set(status.threadId, join);
     };
+    this.#piscina.on("workerCreate", ({ id }: { id: number }) => {
+      // It becomes a candidate right after this event.
+      queueMicrotask(() => {
+        this.#created.add(id);
+        this.#loaded.get(id)?.();
+        this.#loaded.delete(id);
+      });
+    });
     this.#piscina.on("message", (message: FromWorker) => {
       if (message.type === "deltas") this.#onDeltas(message);
       else if (message.type === "read") this.#onPromptRead(message);
@@ -291,12 +407,20 @@ export class Pool extends EventEmitter<PoolEvents> {
   #freeDead(dying: number): boolean {
     const living = new Set(this.#piscina.threads.map(({ threadId }) => threadId));
     living.delete(dying);
-    for (let index = 0; index < this.#claims.length; index++) {
-      const owner = Atomics.load(this.#claims, index);
-      if (owner === 0 || living.has(owner)) continue;
-      this.#halt.leave(index);
-      this.#occupancy.clear(index);
-      Atomics.compareExchange(this.#claims, index, owner, 0);
+    this.#places.keep(living);
+    for (const worker of [...this.#created, ...this.#loaded.keys()])
+      if (!living.has(worker)) {
+        this.#created.delete(worker);
+        this.#loaded.delete(worker);
+      }
+    const deaths = new Map<number, Death>();
+    for (const underWay of this.#underWay.values()) {
+      const { placed } = underWay;
+      if (placed === null || living.has(placed.worker)) continue;
+      const death = deaths.get(placed.worker) ?? { tasks: 0 };
+      deaths.set(placed.worker, death);
+      death.tasks++;
+      underWay.death = death;
     }
     return this.#placement.keep(living);
   }
@@ -307,8 +431,8 @@ function underWayOf(task: object): UnderWay {
   return (task as { [queueOptionsSymbol]: UnderWay })[queueOptionsSymbol];
 }
 
-function throwLost(reason: string): never {
-  throw new WorkerLost(reason);
+function throwLost(lost: WorkerLost): never {
+  throw lost;
 }
 
 /** The task's last message. It was posted before the task ended, so it has arrived by now. */

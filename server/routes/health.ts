@@ -1,31 +1,81 @@
 import { Router } from "express";
 import type { ModelConfig } from "../../models/config.js";
 import type { SelfTestResult } from "../../models/self-test.js";
+import { PublicError } from "../errors/errors.js";
 import type { Plan } from "../plan/plan.js";
 import type { Queue } from "../queue/queue.js";
+
+/** How the workers and the memory are. */
+export interface Vitals {
+  workers: {
+    /** How many have loaded the model. */
+    loaded: number;
+    /** How many of those have work, and have made no step for a while. */
+    stalled: number;
+    /** How many have died with work. */
+    deaths: number;
+  };
+  /** Sequences that ran again after a worker's death, and those that were given up. */
+  reruns: { tasks: number; failed: number };
+  /** Of the whole process, in bytes. */
+  memory: { rss: number; budget: number };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the type of queued items does not matter here
+type AnyQueue = Queue<any, any>;
 
 export interface HealthParts {
   model: { config: ModelConfig };
   plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
-  // biome-ignore lint/suspicious/noExplicitAny: the type of queued items does not matter here
-  queue: Pick<Queue<any, any>, "state" | "capacity" | "waiting" | "running" | "limit">;
+  queue: Pick<AnyQueue, "state" | "capacity" | "waiting" | "running" | "limit" | "retryAfter">;
   /** Null while the model loads. */
   selfTest: () => SelfTestResult | null;
+  vitals: () => Vitals;
   version: string;
 }
 
-export function healthRoutes({ model, plan, queue, selfTest, version }: HealthParts): Router {
+/** What keeps a server from generating. */
+type Obstacle = "model_loading" | "shutting_down" | "not_ready";
+
+/** @returns null if the server can generate */
+export function obstacleOf(
+  { state, capacity }: Pick<AnyQueue, "state" | "capacity">,
+  { workers: { loaded, stalled } }: Vitals,
+): Obstacle | null {
+  if (state === "draining") return "shutting_down";
+  if (state === "loading") return "model_loading";
+  return capacity === 0 || stalled >= loaded ? "not_ready" : null;
+}
+
+const STATUSES: Readonly<Record<Obstacle, string>> = {
+  model_loading: "loading",
+  shutting_down: "draining",
+  not_ready: "unhealthy",
+};
+
+export function healthRoutes(parts: HealthParts): Router {
+  const { model, plan, queue, selfTest, vitals, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const startedAt = performance.now();
   const router = Router();
   router.get("/", (_req, res) => {
     res.json({ status: "ok", message: "jai-server is running" });
   });
+  router.get("/live", (_req, res) => {
+    res.json({ status: "live" });
+  });
+  router.get("/ready", (_req, res) => {
+    const obstacle = obstacleOf(queue, vitals());
+    if (obstacle !== null)
+      throw new PublicError(obstacle, { retryAfter: queue.retryAfter({ caller: "", priority: 0 }) });
+    res.json({ status: "ready" });
+  });
   router.get("/health", (_req, res) => {
     const { device, concurrency, workers, threads, reasons } = plan;
     const { state, capacity, waiting, running, limit } = queue;
+    const now = vitals();
     res.json({
-      status: state === "draining" ? "draining" : "healthy",
+      status: statusOf(parts, now),
       model_loaded: state !== "loading" && capacity > 0,
       device,
       model: { name, precision, context, vocabulary },
@@ -35,9 +85,19 @@ export function healthRoutes({ model, plan, queue, selfTest, version }: HealthPa
       reasons,
       self_test: selfTest(),
       queue: { waiting, running, limit },
+      worker_states: now.workers,
+      reruns: now.reruns,
+      memory: now.memory,
       version,
       uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
     });
   });
   return router;
+}
+
+function statusOf({ queue, plan }: HealthParts, vitals: Vitals): string {
+  const obstacle = obstacleOf(queue, vitals);
+  if (obstacle !== null) return STATUSES[obstacle];
+  const { loaded, stalled } = vitals.workers;
+  return loaded < plan.workers || stalled > 0 ? "degraded" : "healthy";
 }

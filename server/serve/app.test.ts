@@ -198,6 +198,9 @@ test("/ and /health report the state", async (context) => {
     reasons: ["device cpu: a test"],
     self_test: { verdict: "passed", message: "self-test passed" },
     queue: { waiting: 0, running: 0, limit: 4 },
+    worker_states: { loaded: 1, stalled: 0, deaths: 0 },
+    reruns: { tasks: 0, failed: 0 },
+    memory: { rss: 3e8, budget: 1e9 },
   });
   const answer = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
@@ -206,6 +209,37 @@ test("/ and /health report the state", async (context) => {
   assert.equal((await health()).status, "draining");
   jobs[0]!.finish();
   assert.equal((await answer).status, 200);
+});
+
+test("/health and /ready tell the state that the workers are in; /live always answers", async (context) => {
+  const vitals = { workers: { loaded: 0, stalled: 0, deaths: 0 } };
+  let capacity = 4;
+  const { url, queue } = await serveStandIn(context, {
+    vitals,
+    queue: { capacity: () => capacity },
+    loading: true,
+  });
+  const state = async () => {
+    const { status } = await read(await fetch(`${url}/health`));
+    const ready = await fetch(`${url}/ready`);
+    assert.equal((await fetch(`${url}/live`)).status, 200);
+    assert.equal(ready.headers.has("retry-after"), ready.status === 503);
+    const { detail } = await read(ready);
+    return [status, ready.status, ...(detail ? [detail] : [])];
+  };
+  assert.deepEqual(await state(), ["loading", 503, errors.model_loading.detail]);
+  queue.open();
+  vitals.workers = { loaded: 2, stalled: 0, deaths: 0 };
+  assert.deepEqual(await state(), ["healthy", 200]);
+  vitals.workers = { loaded: 2, stalled: 1, deaths: 0 };
+  assert.deepEqual(await state(), ["degraded", 200]);
+  vitals.workers = { loaded: 2, stalled: 2, deaths: 0 };
+  assert.deepEqual(await state(), ["unhealthy", 503, errors.not_ready.detail]);
+  vitals.workers = { loaded: 0, stalled: 0, deaths: 2 };
+  capacity = 0;
+  assert.deepEqual(await state(), ["unhealthy", 503, errors.not_ready.detail]);
+  void queue.drain();
+  assert.deepEqual(await state(), ["draining", 503, errors.shutting_down.detail]);
 });
 
 test("while the model loads, /health says so and /generate answers 503 with Retry-After", async (context) => {

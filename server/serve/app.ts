@@ -39,7 +39,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(requireOneHost());
   if (!callers.keyed) app.use(requireOwnHost(config));
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
-  app.use(authenticate(callers, new Set(["/", "/health", ...openPages])));
+  app.use(authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages])));
   app.use(knownPaths(document, pageAssets));
   app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed }));
   app.use(misspelledFields(document, operations, log));

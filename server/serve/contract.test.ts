@@ -35,6 +35,8 @@ const requests: Record<string, object> = {
   "GET /jobs/{id}": {},
   "GET /jobs/{id}/events": {},
   "GET /": {},
+  "GET /live": {},
+  "GET /ready": {},
   "GET /health": {},
   "GET /openapi.json": {},
   "GET /docs": {},
@@ -46,7 +48,9 @@ const generating = all.slice(0, 4);
 const openAi = ["POST /v1/completions", "POST /v1/chat/completions"];
 const jobs = ["POST /jobs"];
 const posts = all.filter((operation) => operation.startsWith("POST"));
-const open = ["GET /", "GET /health", "GET /openapi.json", "GET /docs", "GET /redoc"];
+const probes = ["GET /live", "GET /ready", "GET /health"];
+const open = ["GET /", ...probes, "GET /openapi.json", "GET /docs", "GET /redoc"];
+const ready = ["GET /ready"];
 const keyed = all.filter((operation) => !open.includes(operation));
 
 const KEY = "a-key-of-the-test";
@@ -245,7 +249,11 @@ const situations: Situation[] = [
   },
 
   // Errors of the server's state.
-  { when: "the model loads", options: { loading: true }, errors: { model_loading: generating } },
+  {
+    when: "the model loads",
+    options: { loading: true },
+    errors: { model_loading: [...generating, ...ready] },
+  },
   {
     when: "the queue is full",
     options: { ...held, limit: 0 },
@@ -262,13 +270,13 @@ const situations: Situation[] = [
     when: "the server drains",
     before: ({ queue }) => void queue.drain(),
     options: {},
-    errors: { shutting_down: [...generating, ...jobs] },
+    errors: { shutting_down: [...generating, ...jobs, ...ready] },
   },
   {
     when: "too many jobs wait",
     options: { config: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
     before: async (server) => void (await newJob(server)),
-    errors: { jobs_full: jobs, deadline_exceeded: generating },
+    errors: { jobs_full: jobs, deadline_exceeded: generating, not_ready: ready },
   },
   {
     when: "the store is full",

@@ -40,6 +40,7 @@ export interface AssemblyBase {
   model: OpenAiModel;
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
+  vitals: HealthParts["vitals"];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   callers: Callers;

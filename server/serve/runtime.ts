@@ -5,10 +5,14 @@ import type { SelfTestResult } from "../../models/self-test.js";
 import { Forms } from "../forms/forms.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
+import { heapMegabytes, memoryBudget } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
+import { Reruns } from "../pool/rerun.js";
 import { Queue } from "../queue/queue.js";
+import type { Vitals } from "../routes/health.js";
 import { type Config, expectation } from "../settings/config.js";
+import { MemoryGauge } from "./memory-gauge.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
@@ -54,14 +58,22 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly forms: Forms;
   readonly #log: Log;
   readonly #contextStride: number;
+  readonly #memory: MemoryGauge;
   #pool: Pool | null = null;
+  #reruns: Reruns | null = null;
   #selfTest: SelfTestResult | null = null;
 
-  private constructor(model: ModelFolder, plan: Plan, { config, keyed, log }: RuntimeOptions) {
+  private constructor(
+    model: ModelFolder,
+    plan: Plan,
+    memory: number,
+    { config, keyed, log }: RuntimeOptions,
+  ) {
     super();
     this.model = model;
     this.plan = plan;
     this.#log = log;
+    this.#memory = new MemoryGauge(memory, log);
     this.#contextStride = resolveStride(config, model);
     this.forms = new Forms({
       filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
@@ -90,17 +102,30 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   static async open(options: RuntimeOptions): Promise<Runtime> {
     const { config } = options;
     const model = readModelFolder(config.model);
-    const plan = planDevices(await probeHardware(), config, {
+    const hardware = await probeHardware();
+    const size = {
       precision: model.config.precision,
       modelBytes: model.modelBytes,
       cacheBytesPerSlot: cacheBytesPerSlot(model.config),
-    });
-    return new Runtime(model, plan, options);
+    };
+    const plan = planDevices(hardware, config, size);
+    return new Runtime(model, plan, memoryBudget(hardware, plan, size), options);
   }
 
   /** Result of the self-test on this machine; null until the model is loaded. */
   get selfTest(): SelfTestResult | null {
     return this.#selfTest;
+  }
+
+  /** How the workers and the memory are. */
+  get vitals(): Vitals {
+    const { loaded, stalled } = this.#pool?.workers ?? { loaded: 0, stalled: 0 };
+    const { deaths, reruns, failed } = this.#reruns?.counts ?? { deaths: 0, reruns: 0, failed: 0 };
+    return {
+      workers: { loaded, stalled, deaths },
+      reruns: { tasks: reruns, failed },
+      memory: this.#memory.read(),
+    };
   }
 
   /** Starts the workers; call it once. Resolves when all have loaded the model; rejects with the first one's error. */
@@ -119,14 +144,17 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       },
       context: model.config.n_positions,
       concurrency: plan.concurrency,
+      heapMegabytes: heapMegabytes(model.config.vocab_size),
     });
     this.#pool = pool;
+    this.#reruns = this.#rerunsOn(pool);
     pool.on("capacity", () => {
       queue.dispatch();
       this.emit("free");
     });
     pool.on("remark", (text) => this.#log.warn(text));
-    pool.on("lost", () => this.#log.error("a worker died; its requests failed, and another starts"));
+    pool.on("hung", () => this.#log.error("a worker has work and makes no step: it is ended"));
+    pool.on("lost", () => this.#log.error("a worker died, and another starts"));
     pool.on("down", (reason) => {
       this.#log.error(`a worker cannot be replaced: ${reason}`);
       this.emit("down", reason);
@@ -152,12 +180,24 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
   /** Ends the threads, and with them all that they still run. */
   async close(): Promise<void> {
+    this.#memory.close();
     await Promise.all([this.#pool?.close(), this.forms.close()]);
   }
 
+  #rerunsOn(pool: Pool): Reruns {
+    const reruns = new Reruns(pool);
+    reruns.on("rerun", (tasks, reason) =>
+      this.#log.warn(
+        `the ${tasks === 1 ? "sequence" : `${tasks} sequences`} of a dead worker run again: ${reason}`,
+      ),
+    );
+    reruns.on("failed", (id, reason) => this.#log.error(`${id} - given up: ${reason}`, { id }));
+    return reruns;
+  }
+
   #run(task: Task): RunningTask {
-    if (this.#pool === null) throw new Error("expected a task only while there is capacity");
-    const run = this.#pool.run(task);
+    if (this.#reruns === null) throw new Error("expected a task only while there is capacity");
+    const run = this.#reruns.run(task);
     // Emit later, so that the queue can use the free slot first.
     const free = () => setImmediate(() => this.emit("free"));
     run.outcome.then(free, free);

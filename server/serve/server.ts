@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
+import { obstacleOf } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { Assembly } from "./assembly.js";
@@ -64,7 +65,8 @@ export class JaiServer {
       const data = await openDataFolder(config, log);
       const { model, plan, queue, forms } = runtime;
       const selfTest = () => runtime.selfTest;
-      const base = { config, dataDir: data.path, model, plan, selfTest, queue, forms, callers, log };
+      const vitals = () => runtime.vitals;
+      const base = { config, dataDir: data.path, model, plan, selfTest, vitals, queue, forms, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });
@@ -78,6 +80,13 @@ export class JaiServer {
   get requests(): number {
     const { queue } = this.#parts.runtime;
     return queue.waiting + queue.running;
+  }
+
+  /** Whether it can generate, or finishes its requests; false while the model loads, or no worker gets on. */
+  get isWell(): boolean {
+    const { queue, vitals } = this.#parts.runtime;
+    const obstacle = obstacleOf(queue, vitals);
+    return obstacle === null || obstacle === "shutting_down";
   }
 
   /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */

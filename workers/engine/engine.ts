@@ -19,17 +19,20 @@ export class Engine {
   readonly #sampler: Sampler;
   readonly #logprobs: Logprobs;
   readonly #vocabulary: number;
+  readonly #onToken: () => void;
   /** Added since the last step. A step awaits the model, and nothing may move in the cache meanwhile. */
   #arrivals: Sequence[] = [];
   #running = false;
 
-  constructor(session: StepSession, cache: KvCache, vocabulary: number) {
+  /** @param onToken called whenever a sequence's rows are about to be scored and sampled */
+  constructor(session: StepSession, cache: KvCache, vocabulary: number, onToken: () => void = () => {}) {
     this.#cache = cache;
     this.#scheduler = new Scheduler(cache);
     this.#runner = new Runner(session, cache);
     this.#sampler = new Sampler(vocabulary);
     this.#logprobs = new Logprobs(vocabulary);
     this.#vocabulary = vocabulary;
+    this.#onToken = onToken;
   }
 
   get idle(): boolean {
@@ -100,6 +103,7 @@ export class Engine {
    * ended the sequence.
    */
   #take(sequence: Sequence, rows: Row[], read: boolean): boolean {
+    this.#onToken();
     try {
       if (sequence.scoring) this.#score(sequence, rows);
       if (!read || !this.#draw(sequence, rows.at(-1)!)) return false;

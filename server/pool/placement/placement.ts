@@ -19,10 +19,17 @@ export interface Work {
   promptLogprobs: boolean;
 }
 
+/**
+ * Sequences that must share a worker with no others, as after a death that one of them may have caused; null: all that
+ * nothing is held against.
+ */
+export type Company = object | null;
+
 /** A sequence that a worker has, from `place` to `end`. */
 export interface Placed {
   /** Thread id. */
   readonly worker: number;
+  readonly company: Company;
   /** Prompt tokens still to be computed; 0 once the prompt is read. */
   unread: number;
   /** The most tokens that the sequence may still write. */
@@ -86,10 +93,10 @@ export class Placement {
   }
 
   /**
-   * Takes a slot for a sequence; null if none is free. Among equals it prefers the first worker: its caches are warm, and
+   * Takes a slot for a sequence; null if none is free, or all workers with one are in other company. Among equals it prefers the first worker: its caches are warm, and
    * it alone has a session of more threads.
    */
-  place(work: Work): Placed | null {
+  place(work: Work, company: Company = null): Placed | null {
     const { promptIds, maxTokens, promptLogprobs } = work;
     // Only the end that fits the context, as in the engine's `Sequence`.
     const window = promptIds.length <= this.#context ? promptIds : promptIds.slice(-this.#context);
@@ -97,6 +104,8 @@ export class Placement {
     let best: { worker: number; rank: number; unread: number; cost: number } | null = null;
     for (const [worker, { rank, sequences, recent }] of this.#workers) {
       if (sequences.size >= this.#slots) continue;
+      const [first] = sequences;
+      if (first !== undefined && first.company !== company) continue;
       // The last token is never taken from the cache: its logits are needed.
       const cached = promptLogprobs ? 0 : recent.cached(prompt, window.length - 1);
       const unread = window.length - cached;
@@ -105,7 +114,7 @@ export class Placement {
         best = { worker, rank, unread, cost };
     }
     if (best === null) return null;
-    const placed: Placed = { worker: best.worker, unread: best.unread, remaining: maxTokens };
+    const placed: Placed = { worker: best.worker, company, unread: best.unread, remaining: maxTokens };
     this.#take(placed, prompt);
     return placed;
   }
@@ -119,6 +128,15 @@ export class Placement {
   wrote(placed: Placed, tokens: number): void {
     placed.unread = 0;
     placed.remaining = Math.max(0, placed.remaining - tokens);
+  }
+
+  has(worker: number): boolean {
+    return this.#workers.has(worker);
+  }
+
+  /** Whether a worker has a sequence. */
+  hasWork(worker: number): boolean {
+    return (this.#workers.get(worker)?.sequences.size ?? 0) > 0;
   }
 
   /** Frees a sequence's slot; does nothing if its worker is dead. */

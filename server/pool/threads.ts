@@ -1,0 +1,32 @@
+import type { Worker } from "node:worker_threads";
+
+/** Threads that were ended, but still live: native code that never returns can't be interrupted. */
+const undead = new Set<Worker>();
+
+/**
+ * Gives a hung thread up: its owner, Piscina, drops it at once, as if it had thrown, and starts another. An endless loop
+ * ends with it. Native code does not: then the thread stays, with its memory, until that code returns.
+ * @param isInRuntime whether it is inside the native runtime. There it must not be ended, or the whole process would end
+ * when the run returns; it ends itself then.
+ */
+export function abandon(thread: Worker, isInRuntime: boolean): void {
+  if (undead.size === 0) process.once("exit", exitWithoutUndead);
+  undead.add(thread);
+  thread.once("exit", () => {
+    undead.delete(thread);
+    if (undead.size === 0) process.off("exit", exitWithoutUndead);
+  });
+  if (isInRuntime) thread.terminate = () => Promise.resolve(0);
+  // The process must not wait for it, but Piscina would let it.
+  thread.ref = () => {};
+  thread.emit("error", new Error("the worker made no step for too long"));
+  thread.unref();
+}
+
+/**
+ * Node waits for its threads as the process exits, and would wait for these for ever. So the process ends like this, and
+ * not with its status.
+ */
+function exitWithoutUndead(): void {
+  if (undead.size > 0) process.kill(process.pid, "SIGKILL");
+}
