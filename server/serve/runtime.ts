@@ -9,6 +9,7 @@ import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
 import { Queue } from "../queue/queue.js";
 import { type Config, expectation } from "../settings/config.js";
+import { Texts } from "../texts/texts.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
@@ -39,6 +40,9 @@ export interface RuntimeOptions {
   log: Log;
 }
 
+/** Path of a thread's entry. */
+const entry = (name: string) => fileURLToPath(new URL(`../../workers/${name}.js`, import.meta.url));
+
 interface RuntimeEvents {
   /** A slot may have become free, and the queue has already used it if it could. */
   free: [];
@@ -52,6 +56,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly plan: Plan;
   readonly queue: Queue<Task, Outcome>;
   readonly forms: Forms;
+  readonly texts: Texts;
   readonly #log: Log;
   readonly #contextStride: number;
   #pool: Pool | null = null;
@@ -63,10 +68,8 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.plan = plan;
     this.#log = log;
     this.#contextStride = resolveStride(config, model);
-    this.forms = new Forms({
-      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
-      modelDir: model.dir,
-    });
+    this.forms = new Forms({ filename: entry("compile"), modelDir: model.dir });
+    this.texts = new Texts({ filename: entry("read"), modelDir: model.dir, model });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -107,7 +110,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
-      filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
+      filename: entry("generate"),
       setup: {
         modelDir: model.dir,
         device: plan.device,
@@ -152,7 +155,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
   /** Ends the threads, and with them all that they still run. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool?.close(), this.forms.close()]);
+    await Promise.all([this.#pool?.close(), this.forms.close(), this.texts.close()]);
   }
 
   #run(task: Task): RunningTask {

@@ -61,9 +61,10 @@ export class JaiServer {
       const callers = await openCallers(config, log, following.signal);
       const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
       const data = await openDataFolder(config, log);
-      const { model, plan, queue, forms } = runtime;
+      const { model, plan, queue, forms, texts } = runtime;
       const selfTest = () => runtime.selfTest;
-      const base = { config, dataDir: data.path, model, plan, selfTest, queue, forms, callers, log };
+      const threads = { queue, forms, texts };
+      const base = { config, dataDir: data.path, model, plan, selfTest, ...threads, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });

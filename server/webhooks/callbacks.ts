@@ -1,6 +1,7 @@
 import type { Callback, Job } from "../jobs/job.js";
 import type { Jobs } from "../jobs/jobs.js";
 import type { Log } from "../log.js";
+import { TurnLine } from "../turn-line.js";
 import type { CallbackRequest } from "./callback-request.js";
 import { signedHeaders } from "./signature.js";
 
@@ -40,8 +41,8 @@ export class Callbacks {
   readonly #now: () => number;
   readonly #after: NonNullable<CallbacksOptions["after"]>;
   readonly #random: () => number;
-  /** Jobs whose callback is due but waits for the caps; oldest first. */
-  #due: Job[] = [];
+  /** By host, jobs whose callback is due but waits for the caps. */
+  readonly #due = new TurnLine<Job>();
   readonly #underWay = new Map<string, number>();
   #requests = 0;
 
@@ -57,25 +58,24 @@ export class Callbacks {
   #wait(job: Job): void {
     if (job.callback?.state !== "pending") return;
     this.#after(Math.max(job.callback.due - this.#now(), 0), () => {
-      this.#due.push(job);
+      // The job may have been removed meanwhile.
+      if (job.callback === null) return;
+      this.#due.add(new URL(job.callback.url).host, job);
       this.#sendDue();
     });
   }
 
+  /** Sends what the caps allow. Few hosts can be at their cap, so each callback takes the same time, however many wait. */
   #sendDue(): void {
-    const due = this.#due;
-    this.#due = [];
-    for (const job of due) {
+    const hasRoom = (host: string) => (this.#underWay.get(host) ?? 0) < MOST_AT_ONCE_A_HOST;
+    while (this.#requests < MOST_AT_ONCE) {
+      const job = this.#due.next(hasRoom);
+      if (job === undefined) return;
       // The job was removed meanwhile.
       if (job.callback === null) continue;
       const { host } = new URL(job.callback.url);
-      const toHost = this.#underWay.get(host) ?? 0;
-      if (this.#requests >= MOST_AT_ONCE || toHost >= MOST_AT_ONCE_A_HOST) {
-        this.#due.push(job);
-        continue;
-      }
       this.#requests++;
-      this.#underWay.set(host, toHost + 1);
+      this.#underWay.set(host, (this.#underWay.get(host) ?? 0) + 1);
       void this.#send(job, job.callback).finally(() => {
         this.#requests--;
         const left = this.#underWay.get(host)! - 1;
