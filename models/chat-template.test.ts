@@ -71,3 +71,46 @@ for (const source of ["{{", "{% if", "{% if x %}", "{% for %}", "{{ messages", "
         !/undefined|null|object/.test(error.message),
     );
   });
+
+for (const [what, source] of [
+  [
+    "loops without end",
+    "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{{ a }}{% endfor %}",
+  ],
+  ["loops that do nothing", "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"],
+  ["a macro that calls itself", "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}"],
+  [
+    "ten gigabytes of output",
+    "{% for a in range(99999) %}{{ 'x' * 1 }}{{ messages | string * 100000 }}{% endfor %}",
+  ],
+  [
+    "a text that doubles",
+    "{% set n = namespace(t='xx') %}{% for a in range(60) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t | length }}",
+  ],
+  [
+    "a text that multiplies",
+    "{% set n = namespace(t='x') %}{% for a in range(60) %}{% set n.t = n.t | replace('x', 'xxxxxxxxxxxxxxxxxxx') %}{% endfor %}{{ n.t }}",
+  ],
+  ["a wide indent", "{{ 'a\n' | indent(999999999) }}"],
+  ["a long range", "{% for a in range(9999999999) %}{% endfor %}"],
+  ["a negative range", "{% for a in range(0, -9999999999, -1) %}{% endfor %}"],
+] as const) {
+  test(`a template with ${what} is one clear line, soon`, () => {
+    assert.throws(
+      () => compileChatTemplate(source),
+      /^ModelError: chat_template: cannot render this conversation: [^\n]+$/,
+    );
+  });
+}
+
+test("a conversation that takes long is not rendered where streams wait, and gives the same text elsewhere", () => {
+  const { render, renderLight } = compileChatTemplate(jaiChatTemplate);
+  const short = [{ role: "user", content: "x" }] as const;
+  assert.equal(renderLight(short), render(short));
+  const many = Array.from({ length: 2000 }, () => short[0]);
+  assert.equal(renderLight(many), null);
+  assert.equal(render(many).length, 2000 * render(short).length);
+  const multiplies = compileChatTemplate("{{ messages[0].content | replace('x', 'y') }}");
+  assert.equal(multiplies.renderLight(short), null);
+  assert.equal(multiplies.render(short), "y");
+});

@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { ModelError } from "./files/error.js";
+import { LIGHT, TemplateTooMuch, whole, within } from "./template-bounds.js";
 import { tokenContent } from "./tokenizer/token-content.js";
 
 export interface Message {
@@ -15,12 +16,26 @@ export interface ChatTemplate {
    * answer. Null if the template writes none.
    */
   terminator: string | null;
+  /** How many characters the template adds to a short question. */
+  framing: number;
   /**
-   * The prompt that the model sees. With `addGenerationPrompt` it ends where the answer begins.
+   * The prompt that the model sees. With `addGenerationPrompt` it ends where the answer begins. It may take seconds.
+   * @throws ModelError if the template refuses the conversation, or needs too much time or text for it
+   */
+  render(messages: readonly Message[], options?: RenderOptions): string;
+  /**
+   * The same for a thread that must not wait: null if it would take more than a few milliseconds.
    * @throws ModelError if the template refuses the conversation
    */
-  render(messages: readonly Message[], options?: { addGenerationPrompt?: boolean }): string;
+  renderLight(messages: readonly Message[], options?: RenderOptions): string | null;
 }
+
+export interface RenderOptions {
+  addGenerationPrompt?: boolean;
+}
+
+/** Longer conversations are never light. */
+const MOST_LIGHT_CHARS = 16_384;
 
 /** The template that JAI models are trained with; `import` writes it into a model folder. */
 export const jaiChatTemplate = [
@@ -53,19 +68,40 @@ export function compileChatTemplate(
     const where = error instanceof TypeError ? "" : `: ${firstLine(error)}`;
     throw new ModelError(`chat_template: expected a Jinja template, got one that does not parse${where}`);
   }
+  const fill = (messages: readonly Message[], { addGenerationPrompt = false }: RenderOptions) =>
+    template.render({
+      ...tokens,
+      messages,
+      add_generation_prompt: addGenerationPrompt,
+    });
   const render: ChatTemplate["render"] = (messages, options = {}) => {
     try {
-      return template.render({
-        ...tokens,
-        messages,
-        add_generation_prompt: options.addGenerationPrompt ?? false,
-      });
+      return within(whole(charactersOf(messages)), () => fill(messages, options));
     } catch (error) {
-      throw new ModelError(`chat_template: cannot render this conversation: ${firstLine(error)}`);
+      throw refusal(error);
     }
   };
-  render([{ role: "user", content: "question" }], { addGenerationPrompt: true });
-  return { terminator: findTerminator(render), render };
+  const renderLight: ChatTemplate["renderLight"] = (messages, options = {}) => {
+    if (charactersOf(messages) > MOST_LIGHT_CHARS) return null;
+    try {
+      return within(LIGHT, () => fill(messages, options));
+    } catch (error) {
+      if (error instanceof TemplateTooMuch) return null;
+      throw refusal(error);
+    }
+  };
+  const content = "question";
+  const framing = render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
+  return { terminator: findTerminator(render), framing, render, renderLight };
+}
+
+const charactersOf = (messages: readonly Message[]) =>
+  messages.reduce((sum, { content, name = "" }) => sum + content.length + name.length, 0);
+
+function refusal(error: unknown): ModelError {
+  const reason =
+    error instanceof TemplateTooMuch ? `it takes too much time or text (${error.message})` : firstLine(error);
+  return new ModelError(`chat_template: cannot render this conversation: ${reason}`);
 }
 
 function findTerminator(render: ChatTemplate["render"]): string | null {

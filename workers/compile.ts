@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { readModelFolder } from "../models/folder.js";
 import { Compiler } from "./grammar/compiler.js";
 import { GrammarError } from "./grammar/nodes/error.js";
-import type { CompilerSetup, FromCompiler, ToCompiler } from "./protocol.js";
+import type { FromCompiler, TextThreadSetup, ToCompiler } from "./protocol.js";
 
 /** Gives the thread a third of the usual share of a busy core. */
 const NICENESS = 5;
@@ -14,7 +14,7 @@ const NICENESS = 5;
 if (process.platform === "linux")
   setPriority(Math.min(getPriority() + NICENESS, constants.priority.PRIORITY_LOW));
 
-const { tokenizer, config } = readModelFolder((workerData as CompilerSetup).modelDir);
+const { tokenizer, config } = readModelFolder((workerData as TextThreadSetup).modelDir);
 const compiler = new Compiler(tokenizer, config.vocab_size);
 
 parentPort!.on("message", (source: ToCompiler) => {

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Message } from "../models/chat-template.js";
 import type { SelfTestResult } from "../models/self-test.js";
 import type { FinishReason, Outcome } from "./engine/outcome.js";
 import type { TokenLogprob } from "./engine/sampling/logprobs.js";
@@ -108,8 +109,8 @@ export type ToSequence = { type: "cancel" };
 /** Worker → main thread, on the task's port: exactly one, and the last message. */
 export type FromSequence = Outcome;
 
-/** Setup of the thread that compiles forms. */
-export interface CompilerSetup {
+/** Setup of a thread that serves a model folder's texts: the compiler of forms, and the reader of texts. */
+export interface TextThreadSetup {
   /** Absolute path of the model folder. */
   modelDir: string;
 }
@@ -123,4 +124,26 @@ export type FromCompiler =
   | { type: "begun" }
   | { type: "compiled"; numbers: FormNumbers }
   /** No text can be held to the form. */
+  | { type: "refused"; reason: string };
+
+/** Main thread → reader of texts: the next piece of work. Another follows when this one is answered. */
+export type ToReader =
+  /** Texts to tokens, each by itself. */
+  | { type: "encode"; texts: readonly string[] }
+  /** A conversation to the model's input text, up to where the answer begins. */
+  | { type: "render"; messages: readonly Message[] }
+  /** Tokens to text. */
+  | { type: "decode"; ids: readonly number[] }
+  /** Each token's own text. */
+  | { type: "spell"; ids: readonly number[] };
+
+/** Reader of texts → main thread. */
+export type FromReader =
+  /** The model is loaded, and the work's own time begins. */
+  | { type: "begun" }
+  | { type: "encoded"; ids: Int32Array[] }
+  | { type: "rendered"; text: string }
+  | { type: "decoded"; text: string }
+  | { type: "spelled"; texts: string[] }
+  /** The chat template refuses the conversation. */
   | { type: "refused"; reason: string };

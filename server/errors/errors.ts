@@ -42,6 +42,7 @@ export const errors = {
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
   jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   queue_full: { status: 503, detail: "The queue is full" },
+  overloaded: { status: 503, detail: "The server has no room for this request at the moment" },
   model_loading: { status: 503, detail: "The model is loading" },
   not_ready: { status: 503, detail: "No worker can generate just now" },
   shutting_down: { status: 503, detail: "The server is shutting down" },
@@ -103,8 +104,20 @@ export function publicError(thrown: unknown): PublicError {
   return thrown instanceof PublicError ? thrown : new PublicError("internal");
 }
 
+/** Cap on listed errors: a body has room for a hundred thousand. */
+export const MOST_LISTED = 20;
+
 export function invalidBody(...fields: FieldError[]): PublicError {
-  return new PublicError("invalid_body", { detail: fields });
+  const listed = fields.slice(0, MOST_LISTED);
+  return invalidBodyOf(listed, fields.length - listed.length);
+}
+
+/** @param unlisted how many more errors there are than those listed; they are told as a number */
+export function invalidBodyOf(listed: readonly FieldError[], unlisted: number): PublicError {
+  if (unlisted <= 0) return new PublicError("invalid_body", { detail: [...listed] });
+  const msg = `Value error, there are ${unlisted} more errors, which are not listed`;
+  const last = { loc: ["body"], msg, type: "too_many_errors" };
+  return new PublicError("invalid_body", { detail: [...listed, last] });
 }
 
 /**

@@ -1,8 +1,19 @@
-import type { CompiledForm, GrammarSource } from "../../workers/protocol.js";
+import type { CompiledForm, FromCompiler, GrammarSource, ToCompiler } from "../../workers/protocol.js";
 import { invalidGrammar } from "../errors/errors.js";
 import { Cancelled } from "../queue/refusal.js";
-import { FormThread, type FormThreadOptions, TooMuch } from "./form-thread.js";
+import { LimitedThread, type LimitedThreadOptions, TooMuch } from "../threads/limited-thread.js";
+import { TurnLine } from "../turn-line.js";
 import { RecentForms, type RecentFormsOptions, type Verdict } from "./recent-forms.js";
+
+/** The thread's answer to a form: compiled or refused. */
+type Compiled = Exclude<FromCompiler, { type: "begun" }>;
+
+const words = {
+  slow: (seconds: number) =>
+    `expected a simpler grammar, got one that takes longer than ${seconds} s to read`,
+  large: "expected a smaller grammar, got one that takes too much memory to read",
+  ended: "the thread that compiles forms has ended",
+};
 
 /** A form that waits to be compiled. */
 interface Waiting {
@@ -19,16 +30,15 @@ interface Waiting {
  * holds a queue place or a job.
  */
 export class Forms {
-  readonly #thread: FormThread;
+  readonly #thread: LimitedThread<ToCompiler, Compiled>;
   readonly #recent: RecentForms;
-  /** By caller, in the order of their turns; none is empty. */
-  readonly #waiting = new Map<string, Set<Waiting>>();
+  readonly #waiting = new TurnLine<Waiting>();
   #lastId = 0;
   #busy = false;
   #closed = false;
 
-  constructor(options: FormThreadOptions & { recent?: RecentFormsOptions }) {
-    this.#thread = new FormThread(options);
+  constructor(options: LimitedThreadOptions & { recent?: RecentFormsOptions }) {
+    this.#thread = new LimitedThread(options, words);
     this.#recent = new RecentForms(options.recent);
   }
 
@@ -46,11 +56,10 @@ export class Forms {
       const known = this.#recent.get(key);
       if (known !== undefined) return resolve(formOf(known));
       const waiting = { source, key, resolve, reject };
-      const own = this.#waiting.get(caller) ?? new Set();
-      this.#waiting.set(caller, own.add(waiting));
+      this.#waiting.add(caller, waiting);
       const leave = () => {
         reject(signal?.reason);
-        if (own.delete(waiting) && own.size === 0) this.#waiting.delete(caller);
+        this.#waiting.delete(caller, waiting);
       };
       signal?.addEventListener("abort", leave, { once: true });
       void this.#work();
@@ -60,15 +69,14 @@ export class Forms {
   /** Ends the thread; waiting callers get Cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const own of this.#waiting.values()) for (const { reject } of own) reject(new Cancelled());
-    this.#waiting.clear();
+    for (const { reject } of this.#waiting.takeAll()) reject(new Cancelled());
     await this.#thread.close();
   }
 
   async #work(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    for (let waiting = this.#next(); waiting; waiting = this.#next()) {
+    for (let waiting = this.#waiting.next(); waiting; waiting = this.#waiting.next()) {
       try {
         waiting.resolve(formOf(await this.#verdict(waiting)));
       } catch (error) {
@@ -78,24 +86,12 @@ export class Forms {
     this.#busy = false;
   }
 
-  /** Takes the next of the caller whose turn it is. The caller's turn after that comes when all others have had one. */
-  #next(): Waiting | undefined {
-    const [turn] = this.#waiting;
-    if (turn === undefined) return undefined;
-    const [caller, own] = turn;
-    const [waiting] = own;
-    own.delete(waiting!);
-    this.#waiting.delete(caller);
-    if (own.size > 0) this.#waiting.set(caller, own);
-    return waiting;
-  }
-
   async #verdict({ source, key }: Waiting): Promise<Verdict> {
     // The same form may have been compiled while this one waited.
     const known = this.#recent.get(key);
     if (known !== undefined) return known;
     try {
-      const compiled = await this.#thread.compile(source);
+      const compiled = await this.#thread.ask(source);
       const verdict: Verdict =
         compiled.type === "refused"
           ? { refusal: compiled.reason }

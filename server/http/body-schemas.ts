@@ -1,5 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import { invalidBody } from "../errors/errors.js";
+import { invalidBodyOf, MOST_LISTED } from "../errors/errors.js";
 import { fieldError } from "../errors/field-error.js";
 import { listBounds } from "./bounded-lists.js";
 import { type Document, requestSchema } from "./document.js";
@@ -37,11 +37,14 @@ export class BodySchemas {
     for (const check of this.#checksOf(path)) check(body);
     const errors = this.errors(path, body);
     if (errors.length === 0) return;
-    const findings = errors.map(({ instancePath, params, keyword, schema: expected, message = "" }) => ({
-      path: `/body${instancePath}${params.missingProperty === undefined ? "" : `/${params.missingProperty}`}`,
-      ...{ keyword, expected, message },
-    }));
-    throw invalidBody(...findings.map((finding) => fieldError(finding, body)));
+    const findings = errors
+      .slice(0, MOST_LISTED)
+      .map(({ instancePath, params, keyword, schema: expected, message = "" }) => ({
+        path: `/body${instancePath}${params.missingProperty === undefined ? "" : `/${params.missingProperty}`}`,
+        ...{ keyword, expected, message },
+      }));
+    const listed = findings.map((finding) => fieldError(finding, body));
+    throw invalidBodyOf(listed, errors.length - listed.length);
   }
 
   /** Fills in the defaults of a path's POST. @returns what is wrong with the body */

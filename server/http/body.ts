@@ -3,6 +3,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { RequestHandler } from "express";
 import { type ErrorCode, invalidBody, PublicError } from "../errors/errors.js";
 import { jsonErrorAt } from "../json-error.js";
+import { Turns } from "../turns.js";
+import type { BodyBudget } from "./body-budget.js";
 
 const decoder = new TextDecoder();
 
@@ -11,43 +13,71 @@ const decoder = new TextDecoder();
  * once, before the rest of the body arrives (express.json waits for the end, which may be a gigabyte away).
  * @param typed refuses a body without Content-Type: any page may send one (a Blob without a type) across sites
  */
-export function readBody(maxBodyBytes: number, { typed }: { typed: boolean }): RequestHandler {
-  return (req, _res, next) => {
+export function readBody(
+  maxBodyBytes: number,
+  { typed, budget }: { typed: boolean; budget: BodyBudget },
+): RequestHandler {
+  // Parsing and validating large bodies takes tens of milliseconds each, and many may end at once.
+  const turns = new Turns();
+  return (req, res, next) => {
     // An empty body needs no Content-Type, so this check comes first.
     if (!hasBody(req.headers)) throw noBody();
     const refusal = refuse(req.headers, maxBodyBytes, typed);
     if (refusal !== null) throw new PublicError(refusal);
     // One spelling only: the validator compiles the schema again for each new one, and never frees it.
     req.headers["content-type"] = "application/json";
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let size = 0;
     let ended = false;
     const end = (error?: PublicError) => {
       if (ended) return;
       ended = true;
+      chunks = [];
+      if (error !== undefined) share.release();
       next(error);
     };
+    const overloaded = () => end(new PublicError("overloaded", { retryAfter: 1 }));
+    const share = budget.open(overloaded);
+    res.once("close", () => share.release());
+    // A pipelined request's response gets "close" only when its turn to be answered has come.
+    req.once("close", () => {
+      if (!req.complete) share.release();
+    });
     // After a refusal the rest is still read, and dropped: many clients read no answer before they have sent all.
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBodyBytes) end(new PublicError("body_too_large"));
-      else if (!ended) chunks.push(chunk);
+      else if (!ended && share.take(chunk.length)) chunks.push(chunk);
+      else if (!ended) overloaded();
     });
     req.on("error", () => end(new PublicError("unreadable_body")));
     req.on("end", () => {
       if (ended) return;
-      if (size === 0) return end(noBody());
-      const bytes = Buffer.concat(chunks);
-      if (!isUtf8(bytes)) return end(new PublicError("unreadable_body"));
-      const text = decoder.decode(bytes);
-      try {
-        req.body = JSON.parse(text);
-      } catch {
-        return end(invalidJson(text));
-      }
-      end();
+      share.arrived();
+      const finish = () => {
+        const { body, error } = parse(chunks);
+        req.body = body;
+        end(error);
+      };
+      if (size < LARGE) finish();
+      else void turns.take(finish);
     });
   };
+}
+
+/** Bodies below this size take well under a millisecond. */
+const LARGE = 8192;
+
+function parse(chunks: readonly Buffer[]): { body?: unknown; error?: PublicError } {
+  if (chunks.length === 0) return { error: noBody() };
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes)) return { error: new PublicError("unreadable_body") };
+  const text = decoder.decode(bytes);
+  try {
+    return { body: JSON.parse(text) };
+  } catch {
+    return { error: invalidJson(text) };
+  }
 }
 
 /** Whether the headers announce a body. A chunked one may still turn out empty. */

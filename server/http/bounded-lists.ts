@@ -3,8 +3,8 @@ import { fieldError } from "../errors/field-error.js";
 import { type Document, requestSchema, resolve, type Schema } from "./document.js";
 
 /**
- * Refuses a list that is too long or has an entry of a wrong type, with one error. It runs before the validator, which
- * would collect an error for each entry, and a body has room for half a million.
+ * Refuses a list or a map that is too long, and a list that has an entry of a wrong type, with one error. It runs before
+ * the validator, which would collect an error for each entry, and a body has room for half a million.
  * @throws PublicError 422
  */
 export function listBounds(document: Document, path: string): (body: unknown) => void {
@@ -23,10 +23,16 @@ function checker(reference: Schema, document: Document): Check | null {
     return check === null ? [] : [[name, check] as const];
   });
   const list = schema.items && listChecker(schema.items, schema.maxItems, document);
-  if (fields.length === 0 && !list) return null;
+  const { maxProperties } = schema;
+  if (fields.length === 0 && !list && maxProperties === undefined) return null;
   return (value, pointer, body) => {
     if (Array.isArray(value)) return list?.(value, pointer, body);
     if (typeof value !== "object" || value === null) return;
+    if (maxProperties !== undefined && Object.keys(value).length > maxProperties) {
+      const message = `must NOT have more than ${maxProperties} properties`;
+      const finding = { path: pointer, keyword: "maxProperties", expected: maxProperties, message };
+      throw invalidBody(fieldError(finding, body));
+    }
     for (const [name, check] of fields)
       check((value as Record<string, unknown>)[name], `${pointer}/${name}`, body);
   };

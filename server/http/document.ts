@@ -16,6 +16,7 @@ export interface Schema {
   maximum?: number;
   maxLength?: number;
   maxItems?: number;
+  maxProperties?: number;
   default?: unknown;
 }
 

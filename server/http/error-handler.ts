@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from "express";
-import { invalidBody, type PublicError, publicError } from "../errors/errors.js";
+import { invalidBodyOf, type PublicError, publicError } from "../errors/errors.js";
 import { fieldError } from "../errors/field-error.js";
 import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
@@ -53,9 +53,9 @@ function logError(log: Log, { thrown, error, req, res }: Failure): void {
 /** The error that the client gets. */
 function toPublicError(thrown: unknown, req: Request, document: Document): PublicError {
   const findings = validationFindings(thrown, req, document);
-  return findings === null
-    ? publicError(thrown)
-    : invalidBody(...findings.map((finding) => fieldError(finding, req.body)));
+  if (findings === null) return publicError(thrown);
+  const listed = findings.list.map((finding) => fieldError(finding, req.body));
+  return invalidBodyOf(listed, findings.unlisted);
 }
 
 /** An error's stack. With `hidesPrompts` it lacks the message, which may quote a prompt. */

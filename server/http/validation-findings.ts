@@ -1,4 +1,5 @@
 import type { Request } from "express";
+import { MOST_LISTED } from "../errors/errors.js";
 import type { Finding } from "../errors/field-error.js";
 import { type Document, parametersOf, requestSchema, resolve, type Schema } from "./document.js";
 
@@ -7,6 +8,13 @@ interface ValidationError {
   status?: number;
   /** `errorCode` is ajv's keyword with a suffix: `minimum.openapi.validation`. */
   errors?: { path: string; message: string; errorCode: string }[];
+}
+
+/** What was found wrong with a request. */
+interface Findings {
+  list: Finding[];
+  /** How many findings are not in the list. */
+  unlisted: number;
 }
 
 /** What express-openapi-validator adds to a request. */
@@ -18,13 +26,14 @@ interface MatchedRequest extends Request {
  * What express-openapi-validator found wrong with a request; null for any other error. It reports which keyword of a schema
  * does not hold, but not the keyword's value, which comes from openapi.yaml.
  */
-export function validationFindings(thrown: unknown, req: Request, document: Document): Finding[] | null {
+export function validationFindings(thrown: unknown, req: Request, document: Document): Findings | null {
   const { status, errors } = (thrown ?? {}) as ValidationError;
   if (status !== 400 || !Array.isArray(errors)) return null;
-  return errors.map(({ path, message, errorCode }) => {
+  const list = errors.slice(0, MOST_LISTED).map(({ path, message, errorCode }) => {
     const keyword = errorCode.split(".", 1)[0]!;
     return { path, keyword, expected: schemaAt(path, req, document)?.[keyword as keyof Schema], message };
   });
+  return { list, unlisted: errors.length - list.length };
 }
 
 /** @param pointer into the request: `/body/stop/1`, `/query/limit` */

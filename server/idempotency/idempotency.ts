@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
+import { inSlices } from "../slices.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
@@ -132,14 +133,19 @@ export class Idempotency {
 
   /** Deletes expired answers. */
   async sweep(): Promise<void> {
-    const writes: Write[] = [];
-    for (const [id, record] of this.#records) {
-      if (!this.#isExpired(record)) continue;
-      this.#records.delete(id);
-      this.#options.space.give(record.bytes);
-      writes.push([RECORDS + id, null], [answerKey(id), null]);
-    }
-    if (writes.length > 0) await this.#options.store.write(writes);
+    await inSlices(
+      this.#records,
+      ([, record]) => this.#isExpired(record),
+      async (expired) => {
+        const writes: Write[] = [];
+        for (const [id, record] of expired) {
+          this.#records.delete(id);
+          this.#options.space.give(record.bytes);
+          writes.push([RECORDS + id, null], [answerKey(id), null]);
+        }
+        await this.#options.store.write(writes);
+      },
+    );
   }
 
   #unexpired(id: string): KeyRecord | undefined {

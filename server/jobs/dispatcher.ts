@@ -10,6 +10,7 @@ import type { Queue } from "../queue/queue.js";
 import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
+import type { Texts } from "../texts/texts.js";
 import { isRunning, type Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
 
@@ -18,6 +19,7 @@ export interface DispatcherOptions {
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
+  texts: Pick<Texts, "reader">;
   callers: Pick<Callers, "named">;
   log: Log;
   /** A clock in milliseconds. */
@@ -144,10 +146,11 @@ export class Dispatcher {
     if (!isRunning(job)) throw new Cancelled();
     const operation = this.#operations.get(job.endpoint);
     if (operation === undefined) throw new PublicError("not_found");
-    const { jobs, queue, forms, callers, log } = this.#options;
+    const { jobs, queue, forms, texts, callers, log } = this.#options;
     const caller = callers.named(job.caller);
     if (caller === null) throw new PublicError("unauthorized");
-    const generation = new Generation({ queue, forms, request: operation.parse(body), id: job.id, caller });
+    const request = operation.parse(body);
+    const generation = new Generation({ queue, forms, texts, request, id: job.id, caller });
     underWay.generation = generation;
     const { tasks, answer } = await generation.prepare();
     const sequences = tasks.map(() => ({ text: "", tokens: 0 }));

@@ -1,5 +1,6 @@
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
+import { inSlices } from "../slices.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import {
@@ -265,27 +266,16 @@ export class Jobs {
 
   /** Removes a job that has ended, with its body and its result. */
   async forget(job: Job): Promise<void> {
-    if (this.#byId.get(job.id) !== job) return;
-    this.#byId.delete(job.id);
-    const own = this.#byCaller.get(job.caller)!;
-    own.splice(own.indexOf(job), 1);
-    if (own.length === 0) this.#byCaller.delete(job.caller);
-    this.#space.give(job.bytes);
-    // Otherwise a callback that is being sent would write the record again.
-    job.callback = null;
-    await this.#store.write([
-      [recordKey(job), null],
-      [bodyKey(job), null],
-      [resultKey(job), null],
-    ]);
+    await this.#forgetAll([job]);
   }
 
   /** Forgets expired jobs, except those whose callback is still to be delivered. */
   async sweep(): Promise<void> {
-    const expired = [...this.#byId.values()].filter(
+    await inSlices(
+      this.#byId.values(),
       (job) => this.#isExpired(job) && job.callback?.state !== "pending",
+      (expired) => this.#forgetAll(expired),
     );
-    await Promise.all(expired.map((job) => this.forget(job)));
   }
 
   /** Writes a change of a job's callback. */
@@ -296,6 +286,25 @@ export class Jobs {
   #checkRoom(): void {
     if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
     if (this.#space.full) throw new JobsFull("store_full");
+  }
+
+  async #forgetAll(jobs: readonly Job[]): Promise<void> {
+    const known = jobs.filter((job) => this.#byId.get(job.id) === job);
+    for (const job of known) {
+      this.#byId.delete(job.id);
+      this.#space.give(job.bytes);
+      // Otherwise a callback that is being sent would write the record again.
+      job.callback = null;
+    }
+    // One pass over a caller's list, however many of its jobs go.
+    for (const caller of new Set(known.map((job) => job.caller))) {
+      const left = this.#byCaller.get(caller)!.filter(({ id }) => this.#byId.has(id));
+      if (left.length > 0) this.#byCaller.set(caller, left);
+      else this.#byCaller.delete(caller);
+    }
+    if (known.length === 0) return;
+    const keys = known.flatMap((job) => [recordKey(job), bodyKey(job), resultKey(job)]);
+    await this.#store.write(keys.map((key) => [key, null]));
   }
 
   #isExpired(job: Job): boolean {

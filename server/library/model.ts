@@ -6,9 +6,9 @@ import { Callers } from "../keys/callers.js";
 import { Generation, type Listener } from "../requests/generation.js";
 import { nativeOperations } from "../requests/native/native.js";
 import type { Operation } from "../requests/operation.js";
-import { Turns } from "../requests/turns.js";
 import { describe, Runtime } from "../serve/runtime.js";
 import { type Config, ConfigError } from "../settings/config.js";
+import { Turns } from "../turns.js";
 import { JaiError, type JaiErrorCode } from "./error.js";
 import type { GenerateOptions } from "./generate-options.js";
 import type { GenerateResult } from "./generate-result.js";
@@ -164,7 +164,7 @@ class LoadedModel implements Model {
     const body = this.#bodies.make(options);
     signal?.throwIfAborted();
     const operation = this.#operations[options.chat ? "chat" : "generate"];
-    const { queue, forms } = this.#runtime;
+    const { queue, forms, texts } = this.#runtime;
     let generation: Generation | null = null;
     const leave = () => generation?.cancel();
     signal?.addEventListener("abort", leave);
@@ -172,6 +172,7 @@ class LoadedModel implements Model {
       const taken = new Generation({
         queue,
         forms,
+        texts,
         request: operation.parse(body),
         id: randomUUID(),
         caller: this.#caller,

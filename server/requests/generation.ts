@@ -6,6 +6,7 @@ import type { Queue } from "../queue/queue.js";
 import { Cancelled } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
+import type { Texts } from "../texts/texts.js";
 import type { Draft, GenerationRequest, Prepared } from "./operation.js";
 
 /** Callbacks while a generation waits and runs. */
@@ -26,6 +27,7 @@ export interface Result {
 export interface GenerationParts {
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
+  texts: Pick<Texts, "reader">;
   request: GenerationRequest;
   id: string;
   caller: Caller;
@@ -38,6 +40,7 @@ export interface GenerationParts {
 export class Generation {
   readonly #request: GenerationRequest;
   readonly #forms: Pick<Forms, "check">;
+  readonly #texts: Pick<Texts, "reader">;
   readonly #id: string;
   readonly #caller: string;
   readonly #ticket: Ticket<Task, Outcome>;
@@ -52,10 +55,11 @@ export class Generation {
    * @throws PublicError if a limit of the caller is reached
    * @throws QueueRefusal
    */
-  constructor({ queue, forms, request, id, caller }: GenerationParts) {
+  constructor({ queue, forms, texts, request, id, caller }: GenerationParts) {
     const { sequences, promptChars, priority, timeouts } = request;
     this.#request = request;
     this.#forms = forms;
+    this.#texts = texts;
     this.#id = id;
     this.#caller = caller.name;
     this.#lease = caller.admit({ tokens: mostTokens(request) });
@@ -85,16 +89,18 @@ export class Generation {
   }
 
   /**
-   * Makes the tasks, synchronously except for their form. An error frees the places.
+   * Makes the tasks. Without a long text and a form this takes no turn of the event loop. An error frees the places.
    * @throws PublicError for a body that can't be generated
    * @throws Cancelled or DeadlineExceeded if that happens meanwhile
    */
   async prepare(): Promise<Prepared> {
     try {
-      this.#prepared = this.#request.prepare(this.#id);
+      const asker = { caller: this.#caller, signal: this.#leaving() };
+      this.#prepared = await this.#request.prepare(this.#id, this.#texts.reader(asker));
+      asker.signal.throwIfAborted();
       this.#ticket.adjust(promptTokens(this.#prepared.tasks));
       const source = formOf(this.#prepared);
-      if (source !== null) this.#form = await this.#forms.check(source, this.#caller, this.#leaving());
+      if (source !== null) this.#form = await this.#forms.check(source, asker.caller, asker.signal);
       return this.#prepared;
     } catch (error) {
       this.cancel();
@@ -190,11 +196,11 @@ export class Generation {
  * @throws PublicError if it may use more tokens than the caller's limits ever allow
  */
 export async function assertFits(
-  { queue, forms, request, id, caller }: GenerationParts,
+  { queue, forms, texts, request, id, caller }: GenerationParts,
   signal: AbortSignal,
 ): Promise<void> {
   caller.assertFits({ tokens: mostTokens(request) });
-  const prepared = request.prepare(id);
+  const prepared = await request.prepare(id, texts.reader({ caller: caller.name, signal }));
   queue.assertFits({ sequences: request.sequences, promptTokens: promptTokens(prepared.tasks) });
   const source = formOf(prepared);
   if (source !== null) await forms.check(source, caller.name, signal);

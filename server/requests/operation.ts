@@ -2,6 +2,7 @@ import type { GrammarSource } from "../../workers/protocol.js";
 import type { Finished, Task } from "../pool/pool.js";
 import type { Timeouts } from "../queue/deadlines.js";
 import type { Events } from "../streams/events.js";
+import type { Reader } from "../texts/texts.js";
 
 /** A request for text, read from its body. Nothing is tokenized yet, so refusing it costs nothing. */
 export interface GenerationRequest {
@@ -19,7 +20,7 @@ export interface GenerationRequest {
    * Tokenizes the prompts and makes a task for each sequence.
    * @throws PublicError for errors that openapi.yaml's schema can't express
    */
-  prepare(id: string): Prepared;
+  prepare(id: string, reader: Reader): Promise<Prepared>;
 }
 
 /**

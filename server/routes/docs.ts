@@ -67,20 +67,33 @@ export function docsRoutes(document: Document): Router {
     // Swagger UI's links assume that the page is at /docs/, but it is at /docs.
     .replaceAll('="./', '="docs/');
   const router = Router();
-  router.get("/openapi.json", (_req, res) => {
-    res.json(document);
-  });
-  router.get("/docs", ownContentOnly, (_req, res) => {
-    res.type("html").send(swaggerPage);
-  });
+  router.get("/openapi.json", page("json", JSON.stringify(document)));
+  router.get("/docs", ownContentOnly, page("html", swaggerPage));
+  router.get("/docs/swagger-ui-init.js", page("application/javascript", swaggerInit()));
   router.use("/docs", swaggerUi.serve);
-  router.get("/redoc", ownContentOnly, (_req, res) => {
-    res.type("html").send(redocPage);
-  });
+  router.get("/redoc", ownContentOnly, page("html", redocPage));
   router.get(redocAsset, (_req, res) => {
-    res.set("Cache-Control", "public, max-age=86400").type("js").send(readRedoc());
+    redoc ??= readRedoc();
+    res.set("Cache-Control", "public, max-age=86400").type("js").send(redoc);
   });
   return router;
+}
+
+/** A page that is rendered once: all answers share its bytes, however many clients do not read them. */
+function page(type: string, text: string): RequestHandler {
+  const bytes = Buffer.from(text);
+  return (_req, res) => {
+    res.type(type).send(bytes);
+  };
+}
+
+/** The script that Swagger UI's middleware would write anew for each request, about the last `generateHTML`. */
+function swaggerInit(): string {
+  let script = "";
+  const [init] = swaggerUi.serve;
+  const res = { set: () => res, send: (text: string) => (script = text) };
+  init!({ url: "/swagger-ui-init.js" } as never, res as never, () => {});
+  return script;
 }
 
 const swaggerOptions: swaggerUi.SwaggerUiOptions = {
@@ -89,13 +102,10 @@ const swaggerOptions: swaggerUi.SwaggerUiOptions = {
   swaggerOptions: { validatorUrl: null },
 };
 
-let redoc: string | undefined;
+let redoc: Buffer | undefined;
 
 /** ReDoc's bundle, without the logo that it would load from its maker's server. */
-function readRedoc(): string {
-  redoc ??= readFileSync(join(packageRoot, "server/assets/redoc.standalone.js"), "utf8").replaceAll(
-    "https://cdn.redoc.ly/redoc/logo-mini.svg",
-    "data:,",
-  );
-  return redoc;
+function readRedoc(): Buffer {
+  const text = readFileSync(join(packageRoot, "server/assets/redoc.standalone.js"), "utf8");
+  return Buffer.from(text.replaceAll("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,"));
 }

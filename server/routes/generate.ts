@@ -9,20 +9,22 @@ import type { Queue } from "../queue/queue.js";
 import type { Standing } from "../queue/ticket.js";
 import { Generation, type Result } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
-import { Turns } from "../requests/turns.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import { EventStream } from "../streams/event-stream.js";
+import type { Texts } from "../texts/texts.js";
+import { Turns } from "../turns.js";
 
 export interface GenerateParts {
   operations: readonly Operation[];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
+  texts: Pick<Texts, "reader">;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
 
 interface AnswerParts extends Omit<GenerateParts, "operations"> {
-  /** Takes turns, since tokenizing a long prompt blocks the thread for tens of milliseconds. */
+  /** Takes turns, since many short prompts together would block the thread for long. */
   preparing: Turns;
 }
 
@@ -35,7 +37,7 @@ export function generateRoutes({ operations, ...others }: GenerateParts): Router
 }
 
 function answer(operation: Operation, parts: AnswerParts): RequestHandler {
-  const { queue, forms, log, streams, preparing } = parts;
+  const { queue, forms, texts, log, streams, preparing } = parts;
   return async (req: Request, res: Response): Promise<void> => {
     const { socket } = req;
     const id = requestId(res);
@@ -48,7 +50,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     socket.once("close", leave);
     try {
       const request = operation.parse(req.body as object);
-      generation = new Generation({ queue, forms, request, id, caller: callerOf(res) });
+      generation = new Generation({ queue, forms, texts, request, id, caller: callerOf(res) });
       if (socket.destroyed) leave();
       const taken = generation;
       const prepared = await preparing.take(() => taken.prepare());

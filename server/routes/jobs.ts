@@ -21,6 +21,7 @@ import { assertFits } from "../requests/generation.js";
 import type { GenerationRequest, Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
+import type { Texts } from "../texts/texts.js";
 import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-request.js";
 
 export interface JobRoutesParts {
@@ -34,6 +35,7 @@ export interface JobRoutesParts {
   callbackAddresses: PrivateAddresses | null;
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
+  texts: Pick<Texts, "reader">;
   bodies: BodySchemas;
   log: Log;
   streams?: EventStreamOptions | undefined;
@@ -154,7 +156,7 @@ async function check(
   request: GenerationRequest,
   id: string,
   { socket }: Request,
-  { queue, forms }: JobRoutesParts,
+  { queue, forms, texts }: JobRoutesParts,
   caller: Caller,
 ): Promise<GenerationRequest> {
   const leaving = new AbortController();
@@ -163,7 +165,7 @@ async function check(
   socket.setMaxListeners(0);
   socket.once("close", leave);
   try {
-    await assertFits({ queue, forms, request, id, caller }, leaving.signal);
+    await assertFits({ queue, forms, texts, request, id, caller }, leaving.signal);
     return request;
   } finally {
     socket.off("close", leave);

@@ -1,9 +1,12 @@
 import { toUSVString } from "node:util";
-import { Router } from "express";
+import { type Request, Router } from "express";
 import { invalidField } from "../errors/errors.js";
+import { callerOf } from "../keys/authenticate.js";
+import { Cancelled } from "../queue/refusal.js";
 import { type ChatMessage, conversationChars, renderConversation } from "../requests/openai/conversation.js";
 import { checkIds } from "../requests/openai/prompts.js";
 import { checkLength, checkModel, type Limits, type OpenAiModel } from "../requests/openai/request.js";
+import type { Reader, Texts } from "../texts/texts.js";
 
 export interface TokenizeBody {
   model?: string | null;
@@ -22,52 +25,76 @@ export interface RenderBody {
   messages: ChatMessage[];
 }
 
-/** Routes that tokenize, detokenize and render conversations. They generate nothing and take no place in the queue. */
-export function toolRoutes(model: OpenAiModel, limits: Limits): Router {
+export interface ToolParts {
+  model: OpenAiModel;
+  config: Limits;
+  texts: Pick<Texts, "reader" | "withPlace">;
+}
+
+/**
+ * Routes that tokenize, detokenize and render conversations. They generate nothing and take no place in the queue, but
+ * one among the tools.
+ */
+export function toolRoutes({ model, config: limits, texts }: ToolParts): Router {
   const router = Router();
-  const { tokenizer, chatTemplate, config } = model;
+  const { tokenizer, config } = model;
   const measured = (tokens: readonly number[]) => ({
     tokens,
     count: tokens.length,
     max_model_len: config.n_positions,
   });
-  const render = (messages: readonly ChatMessage[]) => {
+  const render = (messages: readonly ChatMessage[], reader: Reader) => {
     checkLength("messages", conversationChars(messages), limits);
-    return renderConversation(messages, chatTemplate);
+    return renderConversation(messages, reader);
   };
-  const readText = ({ prompt, messages }: TokenizeBody) => {
+  const readText = async ({ prompt, messages }: TokenizeBody, reader: Reader) => {
     if ((prompt === undefined) === (messages === undefined))
       throw invalidField(
         [],
         `expected either prompt or messages, got ${prompt === undefined ? "neither" : "both"}`,
       );
-    if (messages !== undefined) return render(messages);
+    if (messages !== undefined) return render(messages, reader);
     checkLength("prompt", prompt!.length, limits);
     return toUSVString(prompt!);
   };
-
-  router.post("/tokenize", (req, res) => {
-    const body = req.body as TokenizeBody;
-    checkModel(body.model, config.name);
-    const tokens = tokenizer.encode(readText(body));
-    res.json({
-      ...measured(tokens),
-      token_strs: body.return_token_strs
-        ? tokens.map((id, at) => tokenizer.tokenBytes(id, at === 0).text ?? "\ufffd")
-        : null,
+  const post = (path: string, answer: (body: object, reader: Reader) => Promise<object>) =>
+    router.post(path, async (req, res) => {
+      const body = req.body as { model?: string | null };
+      checkModel(body.model, config.name);
+      const answered = await texts.withPlace(() =>
+        whilePresent(req, (signal) => answer(body, texts.reader({ caller: callerOf(res).name, signal }))),
+      );
+      res.json(answered);
     });
+
+  post("/tokenize", async (body, reader) => {
+    const { return_token_strs, ...source } = body as TokenizeBody;
+    const [tokens] = (await reader.encode([await readText(source, reader)])) as [number[]];
+    return { ...measured(tokens), token_strs: return_token_strs ? await reader.spell(tokens) : null };
   });
-  router.post("/detokenize", (req, res) => {
-    const { model: asked, tokens } = req.body as DetokenizeBody;
-    checkModel(asked, config.name);
+  post("/detokenize", async (body, reader) => {
+    const { tokens } = body as DetokenizeBody;
     checkIds(tokens, "tokens", tokenizer);
-    res.json({ prompt: tokenizer.decode(tokens) });
+    return { prompt: await reader.decode(tokens) };
   });
-  router.post("/v1/chat/completions/render", (req, res) => {
-    const { model: asked, messages } = req.body as RenderBody;
-    checkModel(asked, config.name);
-    const prompt = render(messages);
-    res.json({ prompt, ...measured(tokenizer.encode(prompt)) });
+  post("/v1/chat/completions/render", async (body, reader) => {
+    const prompt = await render((body as RenderBody).messages, reader);
+    const [tokens] = (await reader.encode([prompt])) as [number[]];
+    return { prompt, ...measured(tokens) };
   });
   return router;
+}
+
+/** Aborts the work's signal when the client leaves. */
+async function whilePresent<T>({ socket }: Request, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const leaving = new AbortController();
+  const leave = () => leaving.abort(new Cancelled());
+  // A client may pipeline several requests, each of which listens.
+  socket.setMaxListeners(0);
+  socket.once("close", leave);
+  try {
+    return await work(leaving.signal);
+  } finally {
+    socket.off("close", leave);
+  }
 }

@@ -2,6 +2,7 @@ import express, { type Express, Router } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
+import { BodyBudget } from "../http/body-budget.js";
 import { BodySchemas } from "../http/body-schemas.js";
 import { listBounds } from "../http/bounded-lists.js";
 import { crossOrigin } from "../http/cross-origin.js";
@@ -41,14 +42,15 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
   app.use(authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages])));
   app.use(knownPaths(document, pageAssets));
-  app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed }));
+  const budget = parts.bodies ?? bodyBudget(config);
+  app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed, budget }));
   app.use(misspelledFields(document, operations, log));
   app.use(requestValidation(document, parts.validateResponses ?? false));
   app.post(/.*/, idempotency.handle());
   app.use(generateRoutes(parts));
   app.use(jobRoutes({ ...parts, bodies: new BodySchemas(document) }));
   app.use(modelRoutes(model));
-  app.use(toolRoutes(model, config));
+  app.use(toolRoutes(parts));
   app.use(healthRoutes({ ...parts, version: document.info.version }));
   app.use(usageRoutes());
   app.use(docsRoutes(document));
@@ -60,6 +62,12 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(answerErrors(log, document));
   return app;
 }
+
+/** Bytes of bodies that are held at once, over all requests, unless two of the largest need more. */
+const HELD_BYTES = 32 * 1024 * 1024;
+
+const bodyBudget = ({ maxBodyBytes }: AssemblyParts["config"]) =>
+  new BodyBudget(Math.max(HELD_BYTES, 2 * maxBodyBytes));
 
 /** Logs warnings for misspelled fields. A job also knows the fields of the operations. */
 function misspelledFields(document: Document, operations: readonly Operation[], log: Log): Router {

@@ -1,7 +1,7 @@
-import { createServer, type Server, type ServerOptions } from "node:http";
-import type { Express } from "express";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { readDocument } from "../http/document.js";
 import { answerHalfClosed } from "../http/half-close.js";
+import { boundPipelines } from "../http/pipelines.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { Dispatcher } from "../jobs/dispatcher.js";
@@ -17,6 +17,8 @@ import { callbackSender } from "../webhooks/callback-request.js";
 import { Callbacks } from "../webhooks/callbacks.js";
 import type { AssemblyBase, AssemblyParts } from "./parts.js";
 
+/** Idle connections cost about 16 KB each. */
+const MOST_CONNECTIONS = 10_000;
 /** Longest interval between two sweeps, each of which deletes expired records. */
 const LONGEST_SWEEP_MS = 60_000;
 
@@ -41,7 +43,7 @@ export class Assembly {
 
   /** Opens the data folder. @throws StoreError */
   static async open(base: AssemblyBase): Promise<Assembly> {
-    const { config, dataDir, model, queue, forms, callers, log } = base;
+    const { config, dataDir, model, queue, forms, texts, callers, log } = base;
     const operations = generatingOperations(model, config);
     const store = await Store.open(dataDir);
     try {
@@ -50,7 +52,7 @@ export class Assembly {
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
-      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, callers, log });
+      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, texts, callers, log });
       const standings = new JobStandings(jobs.line, queue);
       const documents = new JobDocuments({ jobs, standings });
       const secrets = readSecrets(config.callbackSecret);
@@ -78,16 +80,17 @@ export class Assembly {
   }
 
   /** Loads the routes, which takes as long as loading a small model. */
-  async loadApp(): Promise<Express> {
+  async loadApp(): Promise<RequestListener> {
     const { createApp } = await import("./app.js");
     const { config, document = readDocument(config) } = this.parts;
-    return createApp({ ...this.parts, document });
+    return boundPipelines(createApp({ ...this.parts, document }));
   }
 
   /** An HTTP server without a request handler. It answers invalid HTTP with the API's own errors. */
   createHttpServer(options: ServerOptions = {}): Server {
     // `requireOneHost` refuses a request without a Host header, in the API's own form.
     const server = createServer({ requireHostHeader: false, ...options });
+    server.maxConnections = MOST_CONNECTIONS;
     answerProtocolErrors(server);
     answerHalfClosed(server);
     return server;

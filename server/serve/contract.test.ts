@@ -8,7 +8,9 @@ import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
 import { isOpenAiPath, openAiStatus } from "../errors/openai-error.js";
 import { Contract } from "../fixtures/contract.js";
 import { type Asked, exchange } from "../fixtures/exchange.js";
-import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
+import { localTexts } from "../fixtures/local-texts.js";
+import { type StandInOptions, serveStandIn, usualModel } from "../fixtures/stand-in.js";
+import { BodyBudget } from "../http/body-budget.js";
 import { readDocument } from "../http/document.js";
 import type { Job } from "../jobs/job.js";
 import type { Lease } from "../keys/caller.js";
@@ -47,6 +49,7 @@ const all = Object.keys(requests);
 const generating = all.slice(0, 4);
 const openAi = ["POST /v1/completions", "POST /v1/chat/completions"];
 const jobs = ["POST /jobs"];
+const tools = ["POST /v1/chat/completions/render", "POST /tokenize", "POST /detokenize"];
 const posts = all.filter((operation) => operation.startsWith("POST"));
 const probes = ["GET /live", "GET /ready", "GET /health"];
 const open = ["GET /", ...probes, "GET /openapi.json", "GET /docs", "GET /redoc"];
@@ -259,6 +262,17 @@ const situations: Situation[] = [
     options: { ...held, limit: 0 },
     before: occupy,
     errors: { queue_full: generating },
+  },
+  {
+    when: "the tools have no room",
+    options: { texts: localTexts(usualModel, { places: 0 }) },
+    errors: { overloaded: tools },
+  },
+  {
+    when: "bodies fill the memory that they may",
+    options: { bodies: new BodyBudget(1) },
+    fields: { more: "x".repeat(20_000) },
+    errors: { overloaded: posts },
   },
   {
     when: "the caller's share of the queue is full",

@@ -1,4 +1,5 @@
 import type { Forms } from "../forms/forms.js";
+import type { BodyBudget } from "../http/body-budget.js";
 import type { Document } from "../http/document.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
@@ -15,6 +16,7 @@ import type { HealthParts } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
 import type { Store } from "../store/store.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
+import type { Texts } from "../texts/texts.js";
 import type { PrivateAddresses } from "../webhooks/callback-request.js";
 
 export type AssemblyConfig = Pick<
@@ -43,9 +45,12 @@ export interface AssemblyBase {
   vitals: HealthParts["vitals"];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
+  texts: Pick<Texts, "reader" | "withPlace">;
   callers: Callers;
   log: Log;
   streams?: EventStreamOptions;
+  /** Room for the bodies of all requests. Default: 32 MiB, or two of the largest bodies. */
+  bodies?: BodyBudget;
   /** openapi.yaml with this server's limits, if a test has already read it. */
   document?: Document;
   /** Validate every response against openapi.yaml; for tests. */

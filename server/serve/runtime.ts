@@ -12,6 +12,7 @@ import { Reruns } from "../pool/rerun.js";
 import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
 import { type Config, expectation } from "../settings/config.js";
+import { Texts } from "../texts/texts.js";
 import { MemoryGauge } from "./memory-gauge.js";
 import { settlesWithin } from "./settles-within.js";
 
@@ -43,6 +44,9 @@ export interface RuntimeOptions {
   log: Log;
 }
 
+/** Path of a thread's entry. */
+const entry = (name: string) => fileURLToPath(new URL(`../../workers/${name}.js`, import.meta.url));
+
 interface RuntimeEvents {
   /** A slot may have become free, and the queue has already used it if it could. */
   free: [];
@@ -56,6 +60,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly plan: Plan;
   readonly queue: Queue<Task, Outcome>;
   readonly forms: Forms;
+  readonly texts: Texts;
   readonly #log: Log;
   readonly #contextStride: number;
   readonly #memory: MemoryGauge;
@@ -75,10 +80,8 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#log = log;
     this.#memory = new MemoryGauge(memory, log);
     this.#contextStride = resolveStride(config, model);
-    this.forms = new Forms({
-      filename: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
-      modelDir: model.dir,
-    });
+    this.forms = new Forms({ filename: entry("compile"), modelDir: model.dir });
+    this.texts = new Texts({ filename: entry("read"), modelDir: model.dir, model });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -132,7 +135,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
-      filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
+      filename: entry("generate"),
       setup: {
         modelDir: model.dir,
         device: plan.device,
@@ -181,7 +184,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   /** Ends the threads, and with them all that they still run. */
   async close(): Promise<void> {
     this.#memory.close();
-    await Promise.all([this.#pool?.close(), this.forms.close()]);
+    await Promise.all([this.#pool?.close(), this.forms.close(), this.texts.close()]);
   }
 
   #rerunsOn(pool: Pool): Reruns {

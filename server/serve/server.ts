@@ -63,10 +63,11 @@ export class JaiServer {
       const callers = await openCallers(config, log, following.signal);
       const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
       const data = await openDataFolder(config, log);
-      const { model, plan, queue, forms } = runtime;
+      const { model, plan, queue, forms, texts } = runtime;
       const selfTest = () => runtime.selfTest;
       const vitals = () => runtime.vitals;
-      const base = { config, dataDir: data.path, model, plan, selfTest, vitals, queue, forms, callers, log };
+      const threads = { queue, forms, texts };
+      const base = { config, dataDir: data.path, model, plan, selfTest, vitals, ...threads, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });

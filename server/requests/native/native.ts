@@ -2,8 +2,10 @@ import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../../models/folder.js";
 import { invalidField } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
+import type { Reader } from "../../texts/texts.js";
 import { choices, type GenerationFields, readTimeouts, taskFields } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
+import { render } from "../render.js";
 import { randomSeed } from "../seed.js";
 import { NativeEvents } from "./native-events.js";
 
@@ -20,8 +22,8 @@ export interface NativeFields extends GenerationFields {
 /** The differences between /generate and /chat. */
 interface Framing {
   path: string;
-  /** Makes the text that the model sees. */
-  frame: (prompt: string) => string;
+  /** Whether the model sees the prompt in its chat template. */
+  framed: boolean;
   defaultStop: string[];
 }
 
@@ -29,20 +31,19 @@ export type NativeModel = Pick<ModelFolder, "tokenizer" | "chatTemplate" | "conf
 
 /** /generate and /chat: bodies and answers of the replaced FastAPI server, with more fields. */
 export function nativeOperations(model: NativeModel): Operation[] {
-  const { terminator, render } = model.chatTemplate;
+  const { terminator } = model.chatTemplate;
   return [
-    operation(model, { path: "/generate", frame: (prompt) => prompt, defaultStop: [] }),
+    operation(model, { path: "/generate", framed: false, defaultStop: [] }),
     operation(model, {
       path: "/chat",
-      frame: (content) => render([{ role: "user", content }], { addGenerationPrompt: true }),
+      framed: true,
       defaultStop: terminator === null ? [] : [terminator],
     }),
   ];
 }
 
-function operation(model: NativeModel, { path, frame, defaultStop }: Framing): Operation {
-  // Characters that the template adds. Not measured with an empty prompt: a template may drop an empty message.
-  const framing = frame("x").length - 1;
+function operation(model: NativeModel, { path, framed, defaultStop }: Framing): Operation {
+  const framing = framed ? model.chatTemplate.framing : 0;
   return {
     path,
     parse(body) {
@@ -54,14 +55,15 @@ function operation(model: NativeModel, { path, frame, defaultStop }: Framing): O
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(fields),
-        prepare: (id) => prepare(fields, id),
+        prepare: (id, reader) => prepare(fields, id, reader),
       };
     },
   };
 
-  function prepare(fields: NativeFields, id: string): Prepared {
-    const prompt = frame(toUSVString(fields.prompt));
-    const promptIds = model.tokenizer.encode(prompt);
+  async function prepare(fields: NativeFields, id: string, reader: Reader): Promise<Prepared> {
+    const content = toUSVString(fields.prompt);
+    const prompt = framed ? await render([{ role: "user", content }], "prompt", reader) : content;
+    const [promptIds] = (await reader.encode([prompt])) as [number[]];
     // For example only spaces, which some tokenizers drop.
     if (promptIds.length === 0)
       throw invalidField(["prompt"], "expected a text that has tokens for this model");

@@ -1,7 +1,7 @@
-import type { ChatTemplate } from "../../../models/chat-template.js";
 import { invalidField } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
+import type { Reader } from "../../texts/texts.js";
 import { choices, readTimeouts } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
@@ -45,7 +45,7 @@ interface RefusedFields {
 /** OpenAI's chat: messages are rendered by the model's chat template, and the model answers them. */
 export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
   const { chatTemplate, config } = model;
-  const framing = framingChars(chatTemplate);
+  const { framing } = chatTemplate;
   return {
     path: "/v1/chat/completions",
     parse(body) {
@@ -61,16 +61,25 @@ export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(fields),
-        prepare: (id) => prepare(fields, id, model, limits),
+        prepare: (id, reader) => prepare({ fields, id, model, limits, reader }),
       };
     },
   };
 }
 
-function prepare(fields: ChatFields, id: string, model: OpenAiModel, limits: Limits): Prepared {
+interface Preparation {
+  fields: ChatFields;
+  id: string;
+  model: OpenAiModel;
+  limits: Limits;
+  reader: Reader;
+}
+
+async function prepare(preparation: Preparation): Promise<Prepared> {
+  const { fields, id, model } = preparation;
   const { config } = model;
   const seed = fields.seed ?? randomSeed();
-  const tasks = choices(draft(fields, id, model, limits), seed, fields.n ?? 1);
+  const tasks = choices(await draft(preparation), seed, fields.n ?? 1);
   const created = Math.floor(Date.now() / 1000);
   const head = (object: string) => ({ id: `chatcmpl-${id}`, object, created, model: config.name });
   return {
@@ -96,9 +105,10 @@ function prepare(fields: ChatFields, id: string, model: OpenAiModel, limits: Lim
 }
 
 /** The task of every choice, without its seed. */
-function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limits): Draft {
-  const { tokenizer, chatTemplate, config } = model;
-  const promptIds = tokenizer.encode(renderConversation(fields.messages, chatTemplate));
+async function draft({ fields, id, model, limits, reader }: Preparation): Promise<Draft> {
+  const { chatTemplate, config } = model;
+  const prompt = await renderConversation(fields.messages, reader);
+  const [promptIds] = (await reader.encode([prompt])) as [number[]];
   if (promptIds.length === 0)
     throw invalidField(["messages"], "expected texts that have tokens for this model");
   const context = config.n_positions;
@@ -121,12 +131,6 @@ function draft(fields: ChatFields, id: string, model: OpenAiModel, limits: Limit
       terminator === null || plain.grammar !== null ? plain.stop : [...new Set([...plain.stop, terminator])],
     logprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : null,
   };
-}
-
-/** About how many characters the template adds to a message. */
-function framingChars({ render }: ChatTemplate): number {
-  const content = "question";
-  return render([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
 }
 
 /** @throws PublicError for fields that aren't supported, and for errors that the schema can't express */

@@ -1,6 +1,7 @@
 import { invalidField } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
+import type { Reader } from "../../texts/texts.js";
 import { choices, readTimeouts } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
 import { randomSeed } from "../seed.js";
@@ -52,17 +53,23 @@ export function completions(model: OpenAiModel, limits: Limits): Operation {
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
         timeouts: readTimeouts(fields),
-        prepare: (id) => prepare(fields, prompts, id),
+        prepare: (id, reader) => prepare(fields, prompts, id, reader),
       };
     },
   };
 
-  function prepare(fields: CompletionFields, prompts: readonly Prompt[], id: string): Prepared {
+  async function prepare(
+    fields: CompletionFields,
+    prompts: readonly Prompt[],
+    id: string,
+    reader: Reader,
+  ): Promise<Prepared> {
     const seed = fields.seed ?? randomSeed();
     const n = fields.n ?? 1;
     const perPrompt = generatedFor(fields);
-    const tasks = prompts.flatMap((prompt, index) => {
-      const task = { ...taskFor(prompt, fields, model, limits), id };
+    const ids = await promptIds(prompts, model.tokenizer, reader);
+    const tasks = ids.flatMap((promptIds, index) => {
+      const task = { ...taskFor(promptIds, fields, model, limits), id };
       return choices(task, seed, perPrompt, index * perPrompt);
     });
     const created = Math.floor(Date.now() / 1000);
@@ -119,13 +126,12 @@ function generatedFor({ n, best_of: bestOf }: CompletionFields): number {
 }
 
 function taskFor(
-  prompt: Prompt,
+  ids: number[],
   fields: CompletionFields,
   model: OpenAiModel,
   limits: Limits,
 ): Omit<Draft, "id"> {
-  const { tokenizer, config } = model;
-  const ids = promptIds(prompt, tokenizer);
+  const { config } = model;
   const maxTokens = tokenBudget({
     promptTokens: ids.length,
     what: "prompt",

@@ -1,7 +1,8 @@
 import { toUSVString } from "node:util";
-import type { ChatTemplate, Message } from "../../../models/chat-template.js";
-import { ModelError } from "../../../models/files/error.js";
+import type { Message } from "../../../models/chat-template.js";
 import { invalidBody, invalidField } from "../../errors/errors.js";
+import type { Reader } from "../../texts/texts.js";
+import { render } from "../render.js";
 import { shown } from "./request.js";
 
 /** A message as the schema allows it; `readConversation` checks the rest. */
@@ -24,15 +25,8 @@ export function conversationChars(messages: readonly ChatMessage[]): number {
 }
 
 /** The conversation as the model's input text. @throws PublicError with the template's message if it refuses */
-export function renderConversation(messages: readonly ChatMessage[], { render }: ChatTemplate): string {
-  const conversation = readConversation(messages);
-  try {
-    return render(conversation, { addGenerationPrompt: true });
-  } catch (error) {
-    if (!(error instanceof ModelError)) throw error;
-    const reason = error.message.replace(/^chat_template: cannot render this conversation: /, "");
-    throw invalidField(["messages"], `the model's chat template refuses these messages: ${reason}`);
-  }
+export function renderConversation(messages: readonly ChatMessage[], reader: Reader): Promise<string> {
+  return render(readConversation(messages), "messages", reader);
 }
 
 /** @throws PublicError for messages with tools or with other parts than text */

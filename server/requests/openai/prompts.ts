@@ -1,6 +1,7 @@
 import { toUSVString } from "node:util";
 import type { Tokenizer } from "../../../models/tokenizer/tokenizer.js";
 import { invalidField } from "../../errors/errors.js";
+import type { Reader } from "../../texts/texts.js";
 import { shown } from "./request.js";
 
 /** A text or its token ids. */
@@ -26,12 +27,23 @@ export function readPrompts(prompt: string | (string | number | number[])[]): Pr
   return prompt as Prompt[];
 }
 
-/** @throws PublicError for tokens that the model doesn't have, and for a prompt without tokens */
-export function promptIds(prompt: Prompt, tokenizer: Tokenizer): number[] {
-  const ids = typeof prompt === "string" ? tokenizer.encode(toUSVString(prompt)) : prompt;
-  if (ids.length === 0) throw invalidField(["prompt"], "expected a prompt that has tokens for this model");
-  if (typeof prompt !== "string") checkIds(ids, "prompt", tokenizer);
-  return ids;
+/**
+ * Token ids of each prompt.
+ * @throws PublicError for tokens that the model doesn't have, and for a prompt without tokens
+ */
+export async function promptIds(
+  prompts: readonly Prompt[],
+  tokenizer: Tokenizer,
+  reader: Reader,
+): Promise<number[][]> {
+  const texts = prompts.filter((prompt) => typeof prompt === "string").map(toUSVString);
+  const encoded = (await reader.encode(texts)).values();
+  return prompts.map((prompt) => {
+    const ids = typeof prompt === "string" ? encoded.next().value! : prompt;
+    if (ids.length === 0) throw invalidField(["prompt"], "expected a prompt that has tokens for this model");
+    if (typeof prompt !== "string") checkIds(ids, "prompt", tokenizer);
+    return ids;
+  });
 }
 
 /** @throws PublicError for tokens that the model doesn't have */
