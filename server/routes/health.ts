@@ -11,10 +11,11 @@ export interface HealthParts {
   queue: Pick<Queue<any, any>, "state" | "capacity" | "waiting" | "running" | "limit">;
   /** Null while the model loads. */
   selfTest: () => SelfTestResult | null;
+  store: { isWritable: boolean };
   version: string;
 }
 
-export function healthRoutes({ model, plan, queue, selfTest, version }: HealthParts): Router {
+export function healthRoutes({ model, plan, queue, selfTest, store, version }: HealthParts): Router {
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const startedAt = performance.now();
   const router = Router();
@@ -35,6 +36,7 @@ export function healthRoutes({ model, plan, queue, selfTest, version }: HealthPa
       reasons,
       self_test: selfTest(),
       queue: { waiting, running, limit },
+      store: { writable: store.isWritable },
       version,
       uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
     });

@@ -23,6 +23,8 @@ const SCHEMA = {
 export const TALLY = "tally";
 /** The journal is cut to this size after a transaction that needed more. */
 const JOURNAL_BYTES = 1024 * 1024;
+/** Below, not even the store's own rows would fit. */
+const LEAST_PAGES = 64;
 /** Free pages that are kept for later writes; the rest is given back to the file system. */
 const SPARE_PAGES = 1024;
 const GIVE_BACK_PAGES = 512;
@@ -280,7 +282,7 @@ export class Database {
       connection.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};
         PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL;
         PRAGMA secure_delete = ON; PRAGMA journal_size_limit = ${JOURNAL_BYTES}; PRAGMA temp_store = MEMORY;
-        PRAGMA max_page_count = ${Math.floor(this.maxBytes / PAGE_BYTES)}; BEGIN IMMEDIATE; COMMIT`);
+        PRAGMA max_page_count = ${Math.max(Math.floor(this.maxBytes / PAGE_BYTES), LEAST_PAGES)}; BEGIN IMMEDIATE; COMMIT`);
       this.#identity = identityOf(this.path);
     } catch (error) {
       this.#disconnect();

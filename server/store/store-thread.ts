@@ -13,6 +13,7 @@ export interface Tasks {
   open: () => Salvage | null;
   get: (key: string) => Found;
   page: (prefix: string, after: string, limit: number) => Found[];
+  keys: (prefix: string) => string[];
   write: (writes: readonly Write[]) => void;
   probe: (token: string) => string | null;
   close: () => void;
@@ -50,6 +51,7 @@ const tasks: Tasks = {
   },
   get: (key) => database().get(key),
   page: (prefix, after, limit) => database().page(prefix, after, limit),
+  keys: (prefix) => database().keys(prefix),
   write: (writes) => database().write(writes),
   probe: (token) => database().probe(token),
   close: () => opened?.close(),

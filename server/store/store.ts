@@ -5,15 +5,19 @@ import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
 import { LOST, type Salvage } from "./salvage.js";
+import { type ClockMark, SteadyClock } from "./steady-clock.js";
 import { RecordDamaged, StoreError, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
 
-export { StoreError };
 export type { Write };
+export { StoreError };
 
 /** The database's name in its folder. */
 export const DATABASE = "jobs.sqlite";
+const CLOCK = "clock";
+/** Keys of the store's own rows. */
+export const OWN_KEYS = [CLOCK, "probe"];
 const PAGE_ROWS = 500;
 /** Pauses between two tries to write again, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
@@ -45,6 +49,7 @@ export class Store {
   readonly #log: NonNullable<StoreOptions["log"]>;
   readonly #onWritable: (() => void)[] = [];
   readonly #named = new Set<string>();
+  #clock = new SteadyClock(null);
   #lock: FolderLock;
   #thread: Thread;
   #pending: Group[] = [];
@@ -95,6 +100,11 @@ export class Store {
     return this.#failure === null;
   }
 
+  /** By this clock records expire: milliseconds since 1970, without the jumps of the system's clock. */
+  get now(): () => number {
+    return this.#clock.now;
+  }
+
   /** Calls back when the disk takes writes again. */
   onWritable(callback: () => void): void {
     this.#onWritable.push(callback);
@@ -123,12 +133,14 @@ export class Store {
     }
   }
 
-  /** Keys of records that a damaged file has lost, until `take` removes them. */
-  async lost(prefix: string): Promise<Map<string, { at: number }>> {
-    const lost = new Map<string, { at: number }>();
-    for await (const [key, value] of this.entries<{ at: number }>(LOST + prefix))
-      lost.set(key.slice(LOST.length), value);
-    return lost;
+  /** All keys with a prefix, in their order. @throws StoreError */
+  keys(prefix: string): Promise<string[]> {
+    return this.#ask("keys", prefix);
+  }
+
+  /** Keys of records that a damaged file has lost, until they are written or deleted with `forgetLost`. */
+  async lost(prefix: string): Promise<string[]> {
+    return (await this.keys(LOST + prefix)).map((key) => key.slice(LOST.length));
   }
 
   /** The write after which a lost record is not named any more. */
@@ -172,6 +184,8 @@ export class Store {
     if (salvage !== null) this.#tell(salvage);
     if (isOld) await this.#takeOver();
     if (!wasMade) await this.#lock.finish();
+    const mark = await this.get<ClockMark>(CLOCK).catch(() => undefined);
+    this.#clock = new SteadyClock(mark ?? null);
   }
 
   /** Copies the texts of an earlier version, once. If this is interrupted, the next start begins it again. */
@@ -205,7 +219,7 @@ export class Store {
     return new Thread({ path: join(this.#location, DATABASE), maxBytes: this.#maxBytes });
   }
 
-  async #ask<Name extends "get" | "page">(
+  async #ask<Name extends "get" | "keys" | "page">(
     task: Name,
     ...values: Parameters<Tasks[Name]>
   ): Promise<ReturnType<Tasks[Name]>> {
@@ -235,10 +249,10 @@ export class Store {
       this.#pending = [];
       try {
         if (this.#failure !== null) throw new Error(this.#failure);
-        await this.#thread.ask(
-          "write",
-          group.flatMap(({ writes }) => writes),
-        );
+        await this.#thread.ask("write", [
+          ...group.flatMap(({ writes }) => writes),
+          [CLOCK, JSON.stringify(this.#clock.mark())],
+        ]);
         for (const { resolve } of group) resolve();
       } catch (error) {
         this.#failed(firstLine(error));

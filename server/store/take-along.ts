@@ -19,7 +19,7 @@ import { ClassicLevel } from "classic-level";
 import type { Log } from "../log.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { remainsOf } from "./salvage.js";
-import { DATABASE, StoreError } from "./store.js";
+import { DATABASE, OWN_KEYS, StoreError } from "./store.js";
 
 /** Name of a file in a finished copy, which holds the path of the original as long as that is still to be removed. */
 const ORIGIN = "copied-from";
@@ -168,7 +168,7 @@ async function isFree(to: string): Promise<boolean> {
 function isEmpty(database: string): boolean {
   const { rows, lost, unnamed } = remainsOf(database);
   if (lost.length + unnamed > 0) return false;
-  for (const { key } of rows()) if (key !== "probe") return false;
+  for (const { key } of rows()) if (!OWN_KEYS.includes(key)) return false;
   return true;
 }
 
