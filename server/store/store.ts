@@ -11,7 +11,7 @@ import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
 
 export type { Write };
-export { StoreError };
+export { RecordDamaged, StoreError };
 
 /** The database's name in its folder. */
 export const DATABASE = "jobs.sqlite";

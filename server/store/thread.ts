@@ -14,7 +14,11 @@ export class Thread {
   #ended: Error | null = null;
 
   constructor(options: ThreadOptions) {
-    this.#worker = new Worker(new URL("./store-thread.js", import.meta.url), { workerData: options });
+    this.#worker = new Worker(new URL("./store-thread.js", import.meta.url), {
+      workerData: options,
+      // Flags of this process such as --input-type are not for a file.
+      execArgv: [],
+    });
     this.#worker.unref();
     this.#worker.on("message", ({ id, value, failure }: Reply) => {
       const { resolve, reject } = this.#pending.get(id)!;
