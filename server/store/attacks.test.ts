@@ -71,7 +71,9 @@ async function hold(texts: ReadonlyMap<string, string>, { store, lines }: Opened
     else assert.equal(JSON.stringify(got), text, `${key} is not what was written`);
   }
   const log = lines.join("\n");
-  const unnamed = Number(/lost from the store: (\d+) more records/.exec(log)?.[1] ?? 0);
+  const unnamed = log.includes("nobody can tell how many more")
+    ? Number.POSITIVE_INFINITY
+    : Number(/and (\d+) more whose names are lost too/.exec(log)?.[1] ?? 0);
   const silent = lost.filter((key) => !log.includes(key));
   assert.ok(silent.length <= unnamed, `lost without a word: ${silent.join(", ")}\n${log}`);
   for await (const [key, value] of store.entries("job/")) assert.equal(JSON.stringify(value), texts.get(key));
@@ -264,11 +266,20 @@ test("a disk that is full at any moment loses nothing that was acknowledged", as
   const disk = smallDisk(context, 4);
   if (disk === null) return context.skip(needsRoot);
   const roll = dice(8);
-  const folder = join(disk, "data");
-  const texts = new Map<string, string>();
+  let folder = join(disk, "data");
+  let texts = new Map<string, string>();
   let refused = 0;
+  let fullRounds = 0;
   let all = await opened(folder);
   for (let round = 0; round < COUNT; round++) {
+    // Later, the file has so many free pages of its own that it doesn't notice a full disk.
+    if (round % 3 === 2) {
+      await all.store.close();
+      rmSync(folder, { recursive: true });
+      folder = join(disk, `data-${round}`);
+      texts = new Map();
+      all = await opened(folder);
+    }
     const filler = join(disk, "filler");
     const write = async (n: number) => {
       const key = `n/${round}-${n}`;
@@ -288,6 +299,7 @@ test("a disk that is full at any moment loses nothing that was acknowledged", as
     );
     writeFileSync(filler, Buffer.alloc(Math.max(free - roll(8) * 4096, 0)));
     await Promise.all(Array.from({ length: 20 }, (_, n) => write(100 + n)));
+    if (!all.store.isWritable) fullRounds++;
     const again = all.store.isWritable ? null : recovered(all.store);
     rmSync(filler);
     await again;
@@ -308,7 +320,7 @@ test("a disk that is full at any moment loses nothing that was acknowledged", as
   const last = await opened(folder);
   assert.deepEqual(await hold(texts, last), []);
   await last.store.close();
-  context.diagnostic(`${COUNT} full disks, ${refused} writes refused, 0 acknowledged ones lost`);
+  context.diagnostic(`${fullRounds} full disks, ${refused} writes refused, 0 acknowledged ones lost`);
   assert.ok(refused > 0);
 });
 

@@ -70,8 +70,11 @@ export class Database {
     if (isNew) this.#make();
   }
 
-  /** Why the file can't be trusted as it is, or null. Reads all of it. */
-  check(): string | null {
+  /**
+   * Why the file can't be trusted as it is, or null.
+   * @param isWhole whether the second copies are read too, which takes twice as long
+   */
+  check(isWhole: boolean): string | null {
     const { entries, copies, by_key } = Object.fromEntries(
       this.#all("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").map(({ name, sql }) => [
         name,
@@ -87,16 +90,16 @@ export class Database {
       const got = Object.values(this.#all(`PRAGMA ${pragma}`)[0]!)[0];
       if (got !== expected) return `expected ${pragma} ${expected}, got ${got}`;
     }
-    const [first] = this.#all("PRAGMA integrity_check(1)");
+    const [first] = this.#all(`PRAGMA integrity_check(${isWhole ? "1" : "entries"})`);
     if (first?.integrity_check !== "ok") return String(first?.integrity_check).split("\n").at(-1)!;
-    return this.#checkRows();
+    return this.#checkRows(isWhole);
   }
 
   /** The newest version, and how many rows there should be, as far as the file tells. */
-  #checkRows(): string | null {
+  #checkRows(isWhole: boolean): string | null {
     let rows = 0;
     let tallied: number | null = null;
-    for (const table of ["entries", "copies"] as const)
+    for (const table of isWhole ? (["entries", "copies"] as const) : (["entries"] as const))
       for (const { key, stamp, text } of this.#iterate(`SELECT ${READ} FROM ${table} NOT INDEXED`)) {
         const row = readRow(key, stamp, text);
         if (row === null) return `a record in ${table} is not what was written`;
@@ -105,7 +108,7 @@ export class Database {
         else if (row.key === TALLY) tallied = (JSON.parse(row.text) as { rows: number }).rows;
         if (table === "entries") this.#rows = ++rows;
       }
-    if (rows !== 0) return "records have no second copy";
+    if (isWhole && rows !== 0) return "records have no second copy";
     // The tally counts itself.
     return (tallied ?? 0) === this.#rows ? null : `expected ${tallied ?? 0} records, got ${this.#rows}`;
   }
@@ -172,6 +175,25 @@ export class Database {
     const { row } = this.get("probe");
     if (row?.text !== JSON.stringify(token)) throw new Error("what was written could not be read back");
     return aside;
+  }
+
+  /**
+   * Makes second copies anew that have gone bad, `limit` rows at a time.
+   * @returns the id to go on after, or null at the end; and how many were made anew
+   */
+  scrub(after: number, limit: number): { next: number | null; healed: number } {
+    const select = `SELECT ${READ} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
+    const rows = this.#all(select, [after, limit]);
+    const healed: Write[] = [];
+    for (const { id, key, stamp, text } of rows) {
+      const row = readRow(key, stamp, text);
+      const [copy] = this.#all(`SELECT ${READ} FROM copies WHERE id = ?`, [id as number]);
+      const second = copy === undefined ? null : readRow(copy.key, copy.stamp, copy.text);
+      if (row !== null && second?.version !== row.version) healed.push([row.key, row.text]);
+      if (row === null && second !== null) healed.push([second.key, second.text]);
+    }
+    if (healed.length > 0) this.write(healed);
+    return { next: rows.length < limit ? null : (rows.at(-1)!.id as number), healed: healed.length };
   }
 
   /** Every key, for what is not found by its prefix. */

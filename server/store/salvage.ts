@@ -12,12 +12,21 @@ export interface Salvage {
   saved: number;
   /** Keys of records that can't be read any more. */
   lost: string[];
-  /** Records that are lost though no key of theirs is left. */
-  unnamed: number;
+  /** Records that are lost though no key of theirs is left; null if nobody can tell how many. */
+  unnamed: number | null;
 }
+
+/** Key of a row that asks the next start to read the second copies too. */
+export const SUSPECT = "suspect";
 
 /** Rows under this prefix name lost records, until those who miss them have taken note. */
 export const LOST = "lost/";
+
+/** How many records are lost: `3 are lost, and 2 more whose names are lost too`. */
+export function lostInWords(lost: readonly string[], unnamed: number | null): string {
+  if (unnamed === null) return `${lost.length} are lost, and nobody can tell how many more`;
+  return `${lost.length} are lost${unnamed > 0 ? `, and ${unnamed} more whose names are lost too` : ""}`;
+}
 
 /** What can be read of a database, without changing it. */
 export interface Remains {
@@ -25,7 +34,7 @@ export interface Remains {
   rows: () => Generator<Row>;
   /** Keys of which no genuine row is left. */
   lost: string[];
-  unnamed: number;
+  unnamed: number | null;
 }
 
 /** Keys as this server makes them: what else looks like one is a damaged one. */
@@ -45,11 +54,12 @@ export function remainsOf(path: string): Remains {
     } else if (key !== undefined && KEY.test(key.toString())) named.add(key.toString());
   }
   const lost = [...named].filter((key) => !genuine.has(key)).sort();
-  const unnamed = Math.max(tally.rows - genuine.size - lost.length, 0);
+  // The tally itself may be lost.
+  const unnamed = tally.version < 0 ? null : Math.max(tally.rows - genuine.size - lost.length, 0);
   const rows = function* () {
     for (const { kind, blobs } of rawRows(path)) {
       const row = kind === "table" ? readRow(blobs[0], blobs[1], blobs[2]) : null;
-      if (row !== null && row.key !== TALLY) yield row;
+      if (row !== null && row.key !== TALLY && row.key !== SUSPECT) yield row;
     }
   };
   return { rows, lost, unnamed };
@@ -67,7 +77,7 @@ export function openSound(path: string, maxBytes: number): { database: Database;
   let database: Database | null = null;
   try {
     database = new Database(path, maxBytes);
-    reason = database.check();
+    reason = database.check(database.get(SUSPECT).row !== null);
   } catch (error) {
     if (!isDamage(error as NodeJS.ErrnoException)) throw error;
     reason = (error as Error).message;
@@ -104,7 +114,7 @@ function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
 
 function reopened(path: string, maxBytes: number): Database {
   const database = new Database(path, maxBytes);
-  const reason = database.check();
+  const reason = database.check(database.get(SUSPECT).row !== null);
   if (reason === null) return database;
   database.close();
   throw new Error(`what was just written is damaged again (${reason})`);

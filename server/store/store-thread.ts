@@ -14,6 +14,7 @@ export interface Tasks {
   get: (key: string) => Found;
   page: (prefix: string, after: string, limit: number) => Found[];
   keys: (prefix: string) => string[];
+  scrub: (after: number, limit: number) => { next: number | null; healed: number };
   write: (writes: readonly Write[]) => void;
   probe: (token: string) => string | null;
   close: () => void;
@@ -52,6 +53,7 @@ const tasks: Tasks = {
   get: (key) => database().get(key),
   page: (prefix, after, limit) => database().page(prefix, after, limit),
   keys: (prefix) => database().keys(prefix),
+  scrub: (after, limit) => database().scrub(after, limit),
   write: (writes) => database().write(writes),
   probe: (token) => database().probe(token),
   close: () => opened?.close(),

@@ -4,7 +4,7 @@ import type { Log } from "../log.js";
 import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
-import { LOST, type Salvage } from "./salvage.js";
+import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
 import { type ClockMark, SteadyClock } from "./steady-clock.js";
 import { RecordDamaged, StoreError, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
@@ -17,11 +17,14 @@ export { RecordDamaged, StoreError };
 export const DATABASE = "jobs.sqlite";
 const CLOCK = "clock";
 /** Keys of the store's own rows. */
-export const OWN_KEYS = [CLOCK, "probe"];
+export const OWN_KEYS = [CLOCK, "probe", SUSPECT];
 const PAGE_ROWS = 500;
 /** Pauses between two tries to write again, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
+/** Rows whose second copies are read at once, and the pause between two times, in milliseconds. */
+const SCRUB_ROWS = 100;
+const SCRUB_PAUSE_MS = 50;
 /** Lost records that the log names one by one. */
 const MOST_NAMED = 1000;
 
@@ -57,6 +60,7 @@ export class Store {
   /** Why the last write failed, if none has succeeded since. */
   #failure: string | null = null;
   #probing: NodeJS.Timeout | null = null;
+  #scrubbing: NodeJS.Timeout | null = null;
   #closed = false;
 
   private constructor(location: string, lock: FolderLock, options: StoreOptions) {
@@ -87,6 +91,7 @@ export class Store {
     const store = new Store(location, lock, options);
     try {
       await store.#open();
+      store.#scrubAfter(0, 0);
       return store;
     } catch (error) {
       await store.#thread.end();
@@ -166,6 +171,7 @@ export class Store {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#probing !== null) clearTimeout(this.#probing);
+    if (this.#scrubbing !== null) clearTimeout(this.#scrubbing);
     await this.#writing;
     await this.#thread.ask("close").catch(() => {});
     await this.#thread.end();
@@ -207,12 +213,12 @@ export class Store {
 
   #tell({ reason, aside, saved, lost, unnamed }: Salvage): void {
     this.#log.error(
-      `the store was damaged (${reason}): ${saved} records are kept, ${lost.length + unnamed} are lost; ` +
+      `the store was damaged (${reason}): ${saved} records are kept, ${lostInWords(lost, unnamed)}; ` +
         `the damaged file is now ${aside}, and jai data export reads what is left in it`,
     );
     for (const key of lost.slice(0, MOST_NAMED)) this.#log.error(`lost from the store: ${key}`);
-    const more = Math.max(lost.length - MOST_NAMED, 0) + unnamed;
-    if (more > 0) this.#log.error(`lost from the store: ${more} more records whose names are lost too`);
+    if (lost.length > MOST_NAMED)
+      this.#log.error(`lost from the store: ${lost.length - MOST_NAMED} more; jai data check names them`);
   }
 
   #startThread(): Thread {
@@ -269,6 +275,24 @@ export class Store {
       `the store cannot be written (${reason}): no jobs and no requests with an Idempotency-Key are accepted until it can`,
     );
     this.#probeAfter(FIRST_PAUSE_MS);
+  }
+
+  /** After the start, reads the second copies little by little: the start itself reads only the first ones. */
+  #scrubAfter(id: number, healedBefore: number): void {
+    if (this.#closed) return;
+    this.#scrubbing = setTimeout(async () => {
+      try {
+        const { next, healed } = await this.#thread.ask("scrub", id, SCRUB_ROWS);
+        if (next !== null) return this.#scrubAfter(next, healedBefore + healed);
+        const sum = healedBefore + healed;
+        if (sum > 0)
+          this.#log.warn(`the store: second copies of ${sum} records were damaged, and were made anew`);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#log.warn(`the store is damaged (${firstLine(error)}); the next start repairs it`);
+        await this.write([[SUSPECT, "true"]]).catch(() => {});
+      }
+    }, SCRUB_PAUSE_MS).unref();
   }
 
   #probeAfter(ms: number): void {

@@ -167,7 +167,7 @@ async function isFree(to: string): Promise<boolean> {
 /** Whether a database has no record of a client. A damaged one counts as not empty. */
 function isEmpty(database: string): boolean {
   const { rows, lost, unnamed } = remainsOf(database);
-  if (lost.length + unnamed > 0) return false;
+  if (lost.length > 0 || unnamed !== 0) return false;
   for (const { key } of rows()) if (!OWN_KEYS.includes(key)) return false;
   return true;
 }
