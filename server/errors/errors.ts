@@ -40,6 +40,7 @@ export const errors = {
   generation_failed: { status: 500, detail: "The generation failed" },
   job_interrupted: { status: 500, detail: "The job was interrupted too often" },
   worker_lost: { status: 500, detail: "The worker that ran this request was lost" },
+  record_damaged: { status: 500, detail: "A stored record is damaged and cannot be used" },
   jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   queue_full: { status: 503, detail: "The queue is full" },
   overloaded: { status: 503, detail: "The server has no room for this request at the moment" },
@@ -48,6 +49,7 @@ export const errors = {
   shutting_down: { status: 503, detail: "The server is shutting down" },
   deadline_exceeded: { status: 504, detail: "The request's deadline has passed" },
   store_full: { status: 507, detail: "The store of jobs and answers is full" },
+  store_unwritable: { status: 507, detail: "The store of jobs and answers cannot be written now" },
 } as const;
 
 export type ErrorCode = keyof typeof errors;

@@ -6,6 +6,7 @@ import type { Log } from "../log.js";
 import { inSlices } from "../slices.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
+import { RecordDamaged } from "../store/store-error.js";
 import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
 
 export interface IdempotencyOptions {
@@ -16,13 +17,14 @@ export interface IdempotencyOptions {
   /** The caller of the request that `res` answers. */
   callerOf: (res: Response) => string;
   log: Pick<Log, "error">;
-  /** Milliseconds since 1970. */
+  /** Milliseconds by a clock that does not jump. Default: the store's */
   now?: () => number;
 }
 
 /** Stored for a key whose answer is kept. */
 interface KeyRecord {
-  fingerprint: string;
+  /** Null if the record was lost from a damaged store. */
+  fingerprint: string | null;
   createdAt: number;
   bytes: number;
 }
@@ -40,7 +42,8 @@ interface FirstRequest {
 }
 
 const RECORDS = "key/";
-const answerKey = (id: string) => `answer/${id}`;
+const ANSWERS = "answer/";
+const answerKey = (id: string) => ANSWERS + id;
 
 /** Statuses below 500 that a retry may change. Such answers aren't kept. */
 const transientStatuses = new Set([408, 409, 425, 429]);
@@ -54,12 +57,15 @@ export class Idempotency {
   readonly #options: IdempotencyOptions;
   readonly #now: () => number;
   readonly #records = new Map<string, KeyRecord>();
+  /** Answers that the disk did not take. */
+  readonly #owed = new Map<string, Answer>();
   readonly #firsts = new Map<string, FirstRequest>();
   readonly #firstOf = new WeakMap<Response, { id: string; first: FirstRequest }>();
 
   private constructor(options: IdempotencyOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? options.store.now;
+    options.store.onWritable(() => void this.#saveOwed());
   }
 
   /** Reads the store. @throws StoreError */
@@ -68,6 +74,13 @@ export class Idempotency {
     for await (const [key, record] of options.store.entries<KeyRecord>(RECORDS)) {
       idempotency.#records.set(key.slice(RECORDS.length), record);
       options.space.take(record.bytes);
+    }
+    // Nobody knows whether these requests were carried out, so they must not be carried out again.
+    const answers = (await options.store.keys(ANSWERS)).map((key) => RECORDS + key.slice(ANSWERS.length));
+    for (const key of [...(await options.store.lost(RECORDS)), ...answers]) {
+      const id = key.slice(RECORDS.length);
+      if (idempotency.#records.has(id)) continue;
+      idempotency.#records.set(id, { fingerprint: null, createdAt: idempotency.#now(), bytes: 0 });
     }
     return idempotency;
   }
@@ -82,17 +95,20 @@ export class Idempotency {
       for (;;) {
         const known = this.#firsts.get(id) ?? this.#unexpired(id);
         if (known === undefined) break;
+        if (known.fingerprint === null) throw new PublicError("record_damaged");
         if (known.fingerprint !== fingerprint) throw new PublicError("idempotency_conflict");
         if (!("settled" in known)) {
-          const answer = await this.#options.store.get<Answer>(answerKey(id));
+          const answer = this.#owed.get(id) ?? (await this.#answerTo(id));
           if (answer !== undefined) return replay(res, answer);
-          this.#records.delete(id);
+          // Unless it has just expired, its answer is lost. To carry the request out again would be the second time.
+          if (this.#records.get(id) === known) throw new PublicError("record_damaged");
           continue;
         }
         await known.settled;
         if (req.socket.destroyed) return;
       }
       if (this.#options.space.full) throw new PublicError("store_full");
+      if (!this.#options.store.isWritable) throw new PublicError("store_unwritable");
       this.#begin(res, id, fingerprint);
       next();
     };
@@ -140,12 +156,41 @@ export class Idempotency {
         const writes: Write[] = [];
         for (const [id, record] of expired) {
           this.#records.delete(id);
+          this.#owed.delete(id);
           this.#options.space.give(record.bytes);
           writes.push([RECORDS + id, null], [answerKey(id), null]);
+          if (record.fingerprint === null) writes.push(this.#options.store.forgetLost(RECORDS + id));
         }
         await this.#options.store.write(writes);
       },
     );
+  }
+
+  async #answerTo(id: string): Promise<Answer | undefined> {
+    try {
+      return await this.#options.store.get<Answer>(answerKey(id));
+    } catch (error) {
+      if (error instanceof RecordDamaged) return undefined;
+      throw error;
+    }
+  }
+
+  /** Writes what the disk did not take before. */
+  async #saveOwed(): Promise<void> {
+    const { store, log } = this.#options;
+    for (const [id, answer] of this.#owed) {
+      const record = this.#records.get(id);
+      if (record === undefined) continue;
+      try {
+        await store.write([
+          [RECORDS + id, JSON.stringify(record)],
+          [answerKey(id), JSON.stringify(answer)],
+        ]);
+        this.#owed.delete(id);
+      } catch (error) {
+        log.error(`an answer cannot be kept for its Idempotency-Key: ${(error as Error).message}`);
+      }
+    }
   }
 
   #unexpired(id: string): KeyRecord | undefined {
@@ -191,19 +236,21 @@ export class Idempotency {
     const { store, space, log } = this.#options;
     const { status, headers, body } = answer;
     if (first.released || status >= 500 || transientStatuses.has(status)) return;
-    try {
-      if (first.record === null) {
-        const isStream = headers["content-type"]?.startsWith("text/event-stream");
-        await store.write(this.#keep(res, isStream ? { ...answer, body: lastingEvents(body) } : answer));
+    if (first.record === null) {
+      const isStream = headers["content-type"]?.startsWith("text/event-stream");
+      const kept = isStream ? { ...answer, body: lastingEvents(body) } : answer;
+      try {
+        await store.write(this.#keep(res, kept));
+      } catch (error) {
+        // As long as this process lives, a second request gets the answer all the same.
+        this.#owed.set(id, kept);
+        log.error(`an answer cannot be stored for its Idempotency-Key: ${(error as Error).message}`);
       }
-      const expired = this.#records.get(id);
-      if (expired !== undefined) space.give(expired.bytes);
-      space.take(first.record!.bytes);
-      this.#records.set(id, first.record!);
-    } catch (error) {
-      // The client gets its answer all the same, but a second request will be carried out again.
-      log.error(`an answer cannot be kept for its Idempotency-Key: ${(error as Error).message}`);
     }
+    const expired = this.#records.get(id);
+    if (expired !== undefined) space.give(expired.bytes);
+    space.take(first.record!.bytes);
+    this.#records.set(id, first.record!);
   }
 }
 

@@ -25,6 +25,7 @@ export class JobDocuments {
   async whole(job: Job): Promise<object | undefined> {
     if (job.state !== "done") return this.summary(job);
     const result = await this.#jobs.resultOf(job);
+    if (result === undefined && !isDone(job)) return this.summary(job);
     return result && { ...this.summary(job), result: result.answer };
   }
 
@@ -64,6 +65,9 @@ export class JobDocuments {
     return { position, expected_start: waitMs === null ? null : time(this.#now() + waitMs) };
   }
 }
+
+/** The state may have changed meanwhile. */
+const isDone = ({ state }: Job) => state === "done";
 
 function time(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();

@@ -32,6 +32,8 @@ export interface JobRecord {
   createdAt: number;
   startedAt: number | null;
   endedAt: number | null;
+  /** When it ended by the store's clock, by which it expires; left out if that is `endedAt`. */
+  endedBySteady?: number;
   /** How many times it was started. */
   attempts: number;
   /** The sum over its sequences. */

@@ -1,8 +1,10 @@
+import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
 import { inSlices } from "../slices.js";
 import { type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
+import { RecordDamaged, StoreUnwritable } from "../store/store-error.js";
 import {
   type Failure,
   isActive,
@@ -24,8 +26,10 @@ export interface JobsOptions {
   /** For how long a job is kept after its end, in milliseconds. */
   ttlMs: number;
   log: Pick<Log, "error">;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as clients see them. */
   now?: () => number;
+  /** The clock by which jobs expire and callbacks are due. Default: `now` if it is given, else the store's. */
+  steady?: () => number;
 }
 
 /** What a job is made of. */
@@ -76,22 +80,27 @@ export class Jobs {
   readonly #ttlMs: number;
   readonly #log: Pick<Log, "error">;
   readonly #now: () => number;
+  readonly #steady: () => number;
   readonly #byId = new Map<string, Job>();
   /** Each caller's jobs, in the order of acceptance. */
   readonly #byCaller = new Map<string, Job[]>();
   readonly #onWaiting: (() => void)[] = [];
   readonly #onEnd: ((job: Job) => void)[] = [];
+  /** Jobs whose last change the disk did not take, with what belongs to it. */
+  readonly #owed = new Map<Job, readonly Write[]>();
   #lastOrder = 0;
   /** How many jobs are being checked or written; they are in no list yet, and count for the limit. */
   #arriving = 0;
 
-  private constructor({ store, space, limit, ttlMs, log, now = Date.now }: JobsOptions) {
+  private constructor({ store, space, limit, ttlMs, log, now = Date.now, steady }: JobsOptions) {
     this.#store = store;
     this.#space = space;
     this.#limit = limit;
     this.#ttlMs = ttlMs;
     this.#log = log;
     this.#now = now;
+    this.#steady = steady ?? (now === Date.now ? store.now : now);
+    store.onWritable(() => void this.#saveOwed());
   }
 
   /** Reads the store. Jobs that ran when the last process ended wait again, before all others. @throws StoreError */
@@ -112,6 +121,7 @@ export class Jobs {
       jobs.line.putBack(job);
     }
     for (const job of waiting) jobs.line.add(job);
+    await jobs.#missWhatIsLost();
     return jobs;
   }
 
@@ -170,6 +180,8 @@ export class Jobs {
     this.#arriving++;
     try {
       await this.#store.write([this.#recordWrite(recordOf(job)), [bodyKey(job), body], ...along(job)]);
+    } catch (error) {
+      throw error instanceof StoreUnwritable ? unwritable(error) : error;
     } finally {
       this.#arriving--;
     }
@@ -207,16 +219,21 @@ export class Jobs {
     return endedAt === null ? null : endedAt + this.#ttlMs;
   }
 
-  /** The body of an active job. @throws Error if the store has lost it */
+  /** The body of an active job. @throws PublicError if the store has lost it */
   async bodyOf(job: Job): Promise<object> {
-    const body = await this.#store.get<object>(bodyKey(job));
-    if (body === undefined) throw new Error(`expected the body of job ${job.id} in the store, got none`);
+    const body = await this.#undamaged<object>(bodyKey(job));
+    if (body === undefined) throw new PublicError("record_damaged", { inner: `the body of job ${job.id}` });
     return body;
   }
 
-  /** The result of a job that is done; undefined if the job was forgotten meanwhile. */
+  /**
+   * The result of a job that is done; undefined if the job was forgotten meanwhile, or if the store has lost the result:
+   * the job has then failed.
+   */
   async resultOf(job: Job): Promise<JobResult | undefined> {
-    return job.unsaved ?? this.#store.get<JobResult>(resultKey(job));
+    const result = job.unsaved ?? (await this.#undamaged<JobResult>(resultKey(job)));
+    if (result === undefined && job.state === "done" && this.#byId.get(job.id) === job) this.#spoil(job);
+    return result;
   }
 
   /** Takes the next job of a caller that `mayStart`; its state is `running` from now on. */
@@ -286,6 +303,7 @@ export class Jobs {
   #checkRoom(): void {
     if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
     if (this.#space.full) throw new JobsFull("store_full");
+    if (!this.#store.isWritable) throw unwritable();
   }
 
   async #forgetAll(jobs: readonly Job[]): Promise<void> {
@@ -307,8 +325,63 @@ export class Jobs {
     await this.#store.write(keys.map((key) => [key, null]));
   }
 
-  #isExpired(job: Job): boolean {
-    return job.endedAt !== null && job.endedAt + this.#ttlMs <= this.#now();
+  #isExpired({ endedAt, endedBySteady }: Job): boolean {
+    const ended = endedBySteady ?? endedAt;
+    return ended !== null && ended + this.#ttlMs <= this.#steady();
+  }
+
+  async #undamaged<T>(key: string): Promise<T | undefined> {
+    try {
+      return await this.#store.get<T>(key);
+    } catch (error) {
+      if (error instanceof RecordDamaged) return undefined;
+      throw error;
+    }
+  }
+
+  /** After a damage of the store: fails jobs whose body or result is lost, and names those that are lost themselves. */
+  async #missWhatIsLost(): Promise<void> {
+    const left = new Set([...(await this.#store.keys("body/")), ...(await this.#store.keys("result/"))]);
+    const ends: Promise<void>[] = [];
+    for (const job of this.#byId.values()) {
+      const hasBody = left.delete(bodyKey(job));
+      const hasResult = left.delete(resultKey(job));
+      if (isActive(job) && !hasBody) {
+        this.#log.error(`job ${job.id} failed: its body is lost from the store`);
+        this.line.remove(job);
+        ends.push(this.#end(job, { state: "failed", failure: damaged() }));
+      } else if (job.state === "done" && !hasResult) this.#spoil(job);
+    }
+    await Promise.all(ends);
+    const lost = [];
+    for (const prefix of [RECORDS, "body/", "result/"]) lost.push(...(await this.#store.lost(prefix)));
+    for (const key of left)
+      this.#log.error(
+        `job ${key.slice(key.indexOf("/") + 1)} is lost: its record is gone, and only its ${key} was left`,
+      );
+    const writes = [
+      ...[...left].map((key) => [key, null] as const),
+      ...lost.map((key) => this.#store.forgetLost(key)),
+    ];
+    if (writes.length > 0) await this.#store.write(writes);
+  }
+
+  /** A job that is done has lost its result. */
+  #spoil(job: Job): void {
+    this.#log.error(`job ${job.id} failed after its end: its result is lost from the store`);
+    job.state = "failed";
+    job.failure = damaged();
+    this.#changed(job);
+  }
+
+  /** Writes what the disk did not take before. */
+  async #saveOwed(): Promise<void> {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    for (const [job, writes] of owed) {
+      if (this.#byId.get(job.id) !== job) continue;
+      if (await this.#save(job, recordOf(job), writes)) job.unsaved = null;
+    }
   }
 
   #know(job: Job): void {
@@ -325,13 +398,15 @@ export class Jobs {
     { result = null, writes = [] }: { result?: JobResult | null; writes?: readonly Write[] } = {},
   ): Promise<void> {
     const endedAt = this.#now();
+    const steady = this.#steady();
     const callback = job.callback && {
       ...{ url: job.callback.url, state: "pending" as const },
-      ...{ attempts: 0, since: endedAt, due: endedAt },
+      ...{ attempts: 0, since: steady, due: steady },
     };
-    const record = { ...recordOf(job), ...change, endedAt, callback };
+    const bySteady = steady === endedAt ? {} : { endedBySteady: steady };
+    const record = { ...recordOf(job), ...change, endedAt, ...bySteady, callback };
     const end = async () => {
-      const isSaved = await this.#save(record, [...writes, [bodyKey(job), null]]);
+      const isSaved = await this.#save(job, record, [...writes, [bodyKey(job), null]]);
       Object.assign(job, record, { sequences: [], unsaved: isSaved ? null : result });
       for (const callback of this.#onEnd) callback(job);
       for (const watcher of [...job.watchers]) watcher();
@@ -342,15 +417,18 @@ export class Jobs {
 
   /** Does not wait for the disk: after a crash, the next start finds the older state and repeats the work. */
   #changed(job: Job): void {
-    void this.#save(recordOf(job));
+    void this.#save(job, recordOf(job));
     for (const watcher of [...job.watchers]) watcher();
   }
 
-  async #save(record: JobRecord, writes: readonly Write[] = []): Promise<boolean> {
+  async #save(job: Job, record: JobRecord, writes: readonly Write[] = []): Promise<boolean> {
+    const all = [...(this.#owed.get(job) ?? []), ...writes];
+    this.#owed.delete(job);
     try {
-      await this.#store.write([this.#recordWrite(record), ...writes]);
+      await this.#store.write([this.#recordWrite(record), ...all]);
       return true;
     } catch (error) {
+      this.#owed.set(job, all);
       const { id, state } = record;
       this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
       return false;
@@ -361,3 +439,11 @@ export class Jobs {
     return [recordKey(record), JSON.stringify(record)];
   }
 }
+
+const damaged = (): Failure => {
+  const { code, status, body } = new PublicError("record_damaged");
+  return { code, status, detail: body.detail };
+};
+
+/** Without Retry-After: nobody knows when the disk takes writes again. */
+const unwritable = (error?: Error) => new PublicError("store_unwritable", error && { inner: error.message });

@@ -47,8 +47,10 @@ export class WaitingLine {
 
   /** Puts an interrupted job back. */
   putBack(job: Job): void {
-    this.#interrupted.push(placeOf(job));
-    this.#interrupted.sort((one, other) => one.job.order - other.job.order);
+    // From the end: a start puts thousands back, in their order.
+    let index = this.#interrupted.length;
+    while (index > 0 && this.#interrupted[index - 1]!.job.order > job.order) index--;
+    this.#interrupted.splice(index, 0, placeOf(job));
   }
 
   remove(job: Job): void {

@@ -31,6 +31,7 @@ export interface HealthParts {
   /** Null while the model loads. */
   selfTest: () => SelfTestResult | null;
   vitals: () => Vitals;
+  store: { isWritable: boolean };
   version: string;
 }
 
@@ -54,7 +55,7 @@ const STATUSES: Readonly<Record<Obstacle, string>> = {
 };
 
 export function healthRoutes(parts: HealthParts): Router {
-  const { model, plan, queue, selfTest, vitals, version } = parts;
+  const { model, plan, queue, selfTest, vitals, store, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const startedAt = performance.now();
   const router = Router();
@@ -88,6 +89,7 @@ export function healthRoutes(parts: HealthParts): Router {
       worker_states: now.workers,
       reruns: now.reruns,
       memory: now.memory,
+      store: { writable: store.isWritable },
       version,
       uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
     });

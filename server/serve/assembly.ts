@@ -5,6 +5,7 @@ import { boundPipelines } from "../http/pipelines.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { Dispatcher } from "../jobs/dispatcher.js";
+import type { Job } from "../jobs/job.js";
 import { JobDocuments } from "../jobs/job-documents.js";
 import { JobStandings } from "../jobs/job-standings.js";
 import { Jobs } from "../jobs/jobs.js";
@@ -19,6 +20,8 @@ import type { AssemblyBase, AssemblyParts } from "./parts.js";
 
 /** Idle connections cost about 16 KB each. */
 const MOST_CONNECTIONS = 10_000;
+/** Each text is stored twice, and the file's own structure takes some of its bytes. */
+const SHARE_OF_TEXTS = 0.4;
 /** Longest interval between two sweeps, each of which deletes expired records. */
 const LONGEST_SWEEP_MS = 60_000;
 
@@ -45,10 +48,10 @@ export class Assembly {
   static async open(base: AssemblyBase): Promise<Assembly> {
     const { config, dataDir, model, queue, forms, texts, callers, log } = base;
     const operations = generatingOperations(model, config);
-    const store = await Store.open(dataDir);
+    const store = await Store.open(dataDir, { maxBytes: config.dataBytes, log });
     try {
       const ttlMs = config.jobTtl * 1000;
-      const space = new Space(config.dataBytes);
+      const space = new Space(config.dataBytes * SHARE_OF_TEXTS);
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
@@ -59,7 +62,8 @@ export class Assembly {
       const addresses = config.callbackPrivate;
       if (secrets !== null) {
         const send = callbackSender({ addresses });
-        new Callbacks({ jobs, secrets, document: (job) => documents.forCallback(job), send, log });
+        const document = (job: Job) => documents.forCallback(job);
+        new Callbacks({ jobs, secrets, document, send, log, now: store.now, wall: Date.now });
       }
       const callbackAddresses = secrets && addresses;
       const made = {

@@ -1,6 +1,7 @@
 // Every operation, status, header and error of openapi.yaml, as a client sees it. Each situation is tried with every
 // operation, to find undocumented answers; the last test lists what is documented but was never answered.
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
@@ -299,6 +300,17 @@ const situations: Situation[] = [
     errors: { store_full: posts },
   },
   {
+    when: "the data folder is gone for good",
+    options: {},
+    headers: { "idempotency-key": "another" },
+    before: async ({ assembly: { parts } }) => {
+      rmSync(parts.dataDir, { recursive: true });
+      writeFileSync(parts.dataDir, "in its place");
+      await assert.rejects(parts.store.write([]));
+    },
+    errors: { store_unwritable: posts },
+  },
+  {
     when: "the store is closed",
     options: {},
     before: ({ assembly }) => assembly.close(),
@@ -456,6 +468,18 @@ test("if the store is closed, a done job can neither be read nor removed", async
   await server.assembly.close();
   for (const method of ["GET", "DELETE"])
     contract.hold(`${method} /jobs/{id}`, await server.ask({ method, path: `/jobs/${id}` }), "internal");
+});
+
+test("a request whose stored answer is lost is not carried out again", async (context) => {
+  const server = await serve(context);
+  const { store } = server.assembly.parts;
+  for (const operation of posts) {
+    const ask = () =>
+      server.ask(requestOf(operation, { headers: { "idempotency-key": operation.replace(" ", "-") } }));
+    assert.ok((await ask()).status < 300);
+    await store.write((await store.keys("answer/")).map((key) => [key, null]));
+    contract.hold(operation, await ask(), "record_damaged");
+  }
 });
 
 test("a job that was interrupted too often fails with job_interrupted", async (context) => {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { ClassicLevel } from "classic-level";
 import { asNobody } from "../../ops/as-nobody.js";
 import { temporaryFolder } from "../jobs/fixture.js";
+import { writeOldStore } from "./fixture.js";
 import { Store } from "./store.js";
 
 async function all(store: Store, prefix: string): Promise<[string, unknown][]> {
@@ -122,11 +123,9 @@ for (const [what, damage] of [
   ["gone", (file: string) => rmSync(file)],
 ] as const) {
   for (const kind of ["CURRENT", "MANIFEST"]) {
-    test(`a store whose ${kind} is ${what} is refused in one line`, async (context) => {
+    test(`an earlier version's store whose ${kind} is ${what} is refused in one line`, async (context) => {
       const folder = temporaryFolder(context);
-      const store = await Store.open(folder);
-      await store.write([["n", "1"]]);
-      await store.close();
+      await writeOldStore(folder, { n: "1" });
       const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith(kind))!;
       damage(join(folder, "jobs", name));
       await assert.rejects(Store.open(folder), (error: Error) => {
@@ -137,6 +136,36 @@ for (const [what, damage] of [
     });
   }
 }
+
+for (const kind of ["CURRENT", "MANIFEST"])
+  test(`a damaged ${kind} of the lock costs no record`, async (context) => {
+    const folder = temporaryFolder(context);
+    const store = await Store.open(folder);
+    await store.write([["n", "1"]]);
+    await store.close();
+    const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith(kind))!;
+    writeFileSync(join(folder, "jobs", name), "something else entirely");
+    const again = await Store.open(folder);
+    assert.equal(await again.get("n"), 1);
+    await assert.rejects(Store.open(folder), /another server uses it/);
+    await again.close();
+  });
+
+test("an earlier version's records are taken over once", async (context) => {
+  const folder = temporaryFolder(context);
+  const texts = Object.fromEntries(Array.from({ length: 1200 }, (_, n) => [`n/${n}`, String(n)]));
+  await writeOldStore(folder, texts);
+  const store = await Store.open(folder);
+  assert.equal((await all(store, "n/")).length, 1200);
+  await store.write([["n/7", null]]);
+  await store.close();
+  const again = await Store.open(folder);
+  assert.equal((await all(again, "n/")).length, 1199);
+  await again.close();
+  const level = new ClassicLevel(join(folder, "jobs"));
+  assert.deepEqual(await level.iterator().all(), [["format", "jai-server jobs 2"]]);
+  await level.close();
+});
 
 test("a folder with other files is refused, and they are left as they are", async (context) => {
   const folder = temporaryFolder(context);

@@ -1,91 +1,165 @@
-import { accessSync, constants, readdirSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
-import { ClassicLevel } from "classic-level";
+import type { Log } from "../log.js";
+import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
+import { FolderLock } from "./lock.js";
+import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
+import { type ClockMark, SteadyClock } from "./steady-clock.js";
+import { RecordDamaged, StoreError, StoreUnwritable } from "./store-error.js";
+import type { Tasks } from "./store-thread.js";
+import { Thread } from "./thread.js";
 
-/** The data folder can't be used. The message is one line that can be shown to the user alone. */
-export class StoreError extends Error {
-  override name = "StoreError";
+export type { Write };
+export { RecordDamaged, StoreError };
+
+/** The database's name in its folder. */
+export const DATABASE = "jobs.sqlite";
+const CLOCK = "clock";
+/** Keys of the store's own rows. */
+export const OWN_KEYS = [CLOCK, "probe", SUSPECT];
+const PAGE_ROWS = 500;
+/** Pauses between two tries to write again, in milliseconds. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5000;
+/** Rows whose second copies are read at once, and the pause between two times, in milliseconds. */
+const SCRUB_ROWS = 100;
+const SCRUB_PAUSE_MS = 50;
+/** Lost records that the log names one by one. */
+const MOST_NAMED = 1000;
+
+export interface StoreOptions {
+  /** The file never grows beyond. Default: 1 GiB */
+  maxBytes?: number;
+  log?: Pick<Log, "error" | "warn" | "info">;
 }
 
-/** One change: a text to store under a key, or null to delete the key. */
-export type Write = readonly [key: string, text: string | null];
+const silent = { error: () => {}, warn: () => {}, info: () => {} };
 
-const FORMAT_KEY = "format";
-const FORMAT = "jai-server jobs 1";
+interface Group {
+  writes: readonly Write[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
 
 /**
- * JSON texts by key, on disk. Why LevelDB, not a memory-mapped store: its checksums turn a damaged file into an error,
- * where a mapped one could kill the process with a bus error; its lock keeps a second process out; and one binary works
- * with every version of Node.
+ * JSON texts by key, in an SQLite file that is not trusted: each text is stored twice with a checksum, a text that is not
+ * what was written is never returned, and after a failed write nothing is accepted until one has been read back.
  */
 export class Store {
-  readonly #level: ClassicLevel<string, string>;
-  #pending: { writes: readonly Write[]; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  readonly #location: string;
+  readonly #maxBytes: number;
+  readonly #log: NonNullable<StoreOptions["log"]>;
+  readonly #onWritable: (() => void)[] = [];
+  readonly #named = new Set<string>();
+  #clock = new SteadyClock(null);
+  #lock: FolderLock;
+  #thread: Thread;
+  #pending: Group[] = [];
   #writing: Promise<void> | null = null;
+  /** Why the last write failed, if none has succeeded since. */
+  #failure: string | null = null;
+  #probing: NodeJS.Timeout | null = null;
+  #scrubbing: NodeJS.Timeout | null = null;
   #closed = false;
 
-  private constructor(level: ClassicLevel<string, string>) {
-    this.#level = level;
+  private constructor(location: string, lock: FolderLock, options: StoreOptions) {
+    this.#location = location;
+    this.#lock = lock;
+    this.#maxBytes = options.maxBytes ?? 1024 ** 3;
+    this.#log = options.log ?? silent;
+    this.#thread = this.#startThread();
   }
 
   /** Opens the store in a folder; makes both if they are missing. @throws StoreError */
-  static async open(folder: string): Promise<Store> {
+  static async open(folder: string, options: StoreOptions = {}): Promise<Store> {
     const location = join(folder, "jobs");
     const refuse = (reason: string) => new StoreError(`cannot keep jobs in ${folder}: ${reason}`);
-    let isEmpty: boolean;
     try {
       makeFolder(location);
       accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
-      isEmpty = readdirSync(location).length === 0;
     } catch (error) {
       throw refuse(`${reasonOf(error as NodeJS.ErrnoException)}; JAI_DATA_DIR names another folder`);
     }
-    const level = new ClassicLevel<string, string>(location, { createIfMissing: isEmpty });
-    const damaged = (cause: unknown) => refuse(`${location} is damaged or not a store (${firstLine(cause)})`);
-    try {
-      await level.open();
-    } catch (error) {
-      const cause = (error as Error).cause as { code?: string } | undefined;
-      if (cause?.code !== "LEVEL_LOCKED") throw damaged(cause ?? error);
+    const lock = await FolderLock.take(location, join(location, DATABASE)).catch((error: Error) => {
       throw refuse(
-        "another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)",
+        error.message === "another server uses it"
+          ? `${error.message}; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`
+          : `${location} is damaged or not a store (${error.message})`,
       );
-    }
+    });
+    const store = new Store(location, lock, options);
     try {
-      // No keys at all: a new store, or a first start that was killed right here.
-      const isNew = (await level.keys({ limit: 1 }).all()).length === 0;
-      if (isNew) await level.put(FORMAT_KEY, FORMAT, { sync: true });
-      const format = await level.get(FORMAT_KEY);
-      if (format !== FORMAT) throw new Error(`expected ${FORMAT}, got ${format ?? "no format"}`);
+      await store.#open();
+      store.#scrubAfter(0, 0);
+      return store;
     } catch (error) {
-      await level.close();
-      throw damaged(error);
+      await store.#thread.end();
+      await lock.end();
+      throw refuse(firstLine(error));
     }
-    return new Store(level);
   }
 
+  /** Whether the last write succeeded. If not, new work must be refused: what it promises could be lost. */
+  get isWritable(): boolean {
+    return this.#failure === null;
+  }
+
+  /** By this clock records expire: milliseconds since 1970, without the jumps of the system's clock. */
+  get now(): () => number {
+    return this.#clock.now;
+  }
+
+  /** Calls back when the disk takes writes again. */
+  onWritable(callback: () => void): void {
+    this.#onWritable.push(callback);
+  }
+
+  /** @throws RecordDamaged */
   async get<T>(key: string): Promise<T | undefined> {
-    const text = await this.#level.get(key);
-    return text === undefined ? undefined : (JSON.parse(text) as T);
+    const found = await this.#ask("get", key);
+    const text = this.#textOf(found);
+    if (found.damaged !== null) throw new RecordDamaged(`the stored record ${key} is damaged`);
+    return text === null ? undefined : (JSON.parse(text) as T);
   }
 
-  /** All values whose keys begin with `prefix`, in the order of their keys. @throws StoreError for a damaged file */
+  /** All values whose keys begin with `prefix`, in the order of their keys, without those that are damaged. */
   async *entries<T>(prefix: string): AsyncGenerator<[key: string, value: T]> {
-    try {
-      for await (const [key, text] of this.#level.iterator({ gte: prefix, lt: `${prefix}\uffff` }))
-        yield [key, JSON.parse(text) as T];
-    } catch (error) {
-      throw new StoreError(`${this.#level.location} is damaged (${firstLine(error)})`);
+    let after = "";
+    for (;;) {
+      const page = await this.#ask("page", prefix, after, PAGE_ROWS);
+      for (const found of page) {
+        const text = this.#textOf(found);
+        if (text !== null) yield [found.row!.key, JSON.parse(text) as T];
+      }
+      if (page.length < PAGE_ROWS) return;
+      const last = page.at(-1)!;
+      after = last.row?.key ?? last.damaged!;
     }
+  }
+
+  /** All keys with a prefix, in their order. @throws StoreError */
+  keys(prefix: string): Promise<string[]> {
+    return this.#ask("keys", prefix);
+  }
+
+  /** Keys of records that a damaged file has lost, until they are written or deleted with `forgetLost`. */
+  async lost(prefix: string): Promise<string[]> {
+    return (await this.keys(LOST + prefix)).map((key) => key.slice(LOST.length));
+  }
+
+  /** The write after which a lost record is not named any more. */
+  forgetLost(key: string): Write {
+    return [LOST + key, null];
   }
 
   /**
-   * Resolves when all changes are on disk; if it rejects, none is. Calls take effect in order. Those that come while
+   * Resolves when all changes are on disk; if it rejects, none counts. Calls take effect in order. Those that come while
    * the disk is busy are written together.
    */
   write(writes: readonly Write[]): Promise<void> {
     if (this.#closed) return Promise.reject(new StoreError("the store is closed"));
+    if (this.#failure !== null) return Promise.reject(new StoreUnwritable(this.#failure));
     return new Promise((resolve, reject) => {
       this.#pending.push({ writes, resolve, reject });
       this.#writing ??= this.#writeAll();
@@ -94,31 +168,169 @@ export class Store {
 
   /** Closes the store after all pending writes. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
+    if (this.#probing !== null) clearTimeout(this.#probing);
+    if (this.#scrubbing !== null) clearTimeout(this.#scrubbing);
     await this.#writing;
-    await this.#level.close();
+    await this.#thread.ask("close").catch(() => {});
+    await this.#thread.end();
+    await this.#lock.end();
+  }
+
+  async #open(): Promise<void> {
+    const wasMade = this.#lock.isMade;
+    const { missing, isOld } = this.#lock;
+    if (missing !== null)
+      this.#log.warn(`${this.#location} cannot be locked against a second server (${missing})`);
+    const size = statSync(join(this.#location, DATABASE), { throwIfNoEntry: false })?.size ?? 0;
+    if (wasMade && size === 0)
+      this.#log.error(`${join(this.#location, DATABASE)} is empty or gone: whatever was kept there is lost`);
+    const salvage = await this.#thread.ask("open");
+    if (salvage !== null) this.#tell(salvage);
+    if (isOld) await this.#takeOver();
+    if (!wasMade) await this.#lock.finish();
+    const mark = await this.get<ClockMark>(CLOCK).catch(() => undefined);
+    this.#clock = new SteadyClock(mark ?? null);
+  }
+
+  /** Copies the texts of an earlier version, once. If this is interrupted, the next start begins it again. */
+  async #takeOver(): Promise<void> {
+    let count = 0;
+    let batch: Write[] = [];
+    for await (const write of this.#lock.oldTexts()) {
+      batch.push(write);
+      count++;
+      if (batch.length < PAGE_ROWS) continue;
+      await this.#thread.ask("write", batch);
+      batch = [];
+    }
+    await this.#thread.ask("write", batch);
+    this.#log.info(
+      `the ${count} records of an earlier version were taken over into ${join(this.#location, DATABASE)}`,
+    );
+  }
+
+  #tell({ reason, aside, saved, lost, unnamed }: Salvage): void {
+    this.#log.error(
+      `the store was damaged (${reason}): ${saved} records are kept, ${lostInWords(lost, unnamed)}; ` +
+        `the damaged file is now ${aside}, and jai data export reads what is left in it`,
+    );
+    for (const key of lost.slice(0, MOST_NAMED)) this.#log.error(`lost from the store: ${key}`);
+    if (lost.length > MOST_NAMED)
+      this.#log.error(`lost from the store: ${lost.length - MOST_NAMED} more; jai data check names them`);
+  }
+
+  #startThread(): Thread {
+    return new Thread({ path: join(this.#location, DATABASE), maxBytes: this.#maxBytes });
+  }
+
+  async #ask<Name extends "get" | "keys" | "page">(
+    task: Name,
+    ...values: Parameters<Tasks[Name]>
+  ): Promise<ReturnType<Tasks[Name]>> {
+    try {
+      return await this.#thread.ask(task, ...values);
+    } catch (error) {
+      throw new StoreError(`the store cannot be read (${firstLine(error)})`);
+    }
+  }
+
+  #textOf({ row, damaged, healed }: Found): string | null {
+    const key = damaged ?? row?.key ?? "";
+    if ((damaged !== null || healed) && !this.#named.has(key)) {
+      this.#named.add(key);
+      if (damaged !== null)
+        this.#log.error(`the stored record ${key} is damaged, and so is its copy: it is lost`);
+      else this.#log.warn(`the stored record ${key} is damaged; its copy is used`);
+    }
+    return row?.text ?? null;
   }
 
   async #writeAll(): Promise<void> {
-    // Wait, so that other writes of this turn of the event loop join the batch.
+    // Wait, so that other writes of this turn of the event loop join the group.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending;
       this.#pending = [];
-      const operations = group.flatMap(({ writes }) =>
-        writes.map(([key, value]) =>
-          value === null ? { type: "del" as const, key } : { type: "put" as const, key, value },
-        ),
-      );
       try {
-        await this.#level.batch(operations, { sync: true });
+        if (this.#failure !== null) throw new Error(this.#failure);
+        await this.#thread.ask("write", [
+          ...group.flatMap(({ writes }) => writes),
+          [CLOCK, JSON.stringify(this.#clock.mark())],
+        ]);
         for (const { resolve } of group) resolve();
       } catch (error) {
-        for (const { reject } of group) reject(error);
+        this.#failed(firstLine(error));
+        for (const { reject } of group) reject(new StoreUnwritable(this.#failure!));
       }
     }
     this.#writing = null;
   }
+
+  #failed(reason: string): void {
+    if (this.#failure !== null) return;
+    this.#failure = reason;
+    this.#log.error(
+      `the store cannot be written (${reason}): no jobs and no requests with an Idempotency-Key are accepted until it can`,
+    );
+    this.#probeAfter(FIRST_PAUSE_MS);
+  }
+
+  /** After the start, reads the second copies little by little: the start itself reads only the first ones. */
+  #scrubAfter(id: number, healedBefore: number): void {
+    if (this.#closed) return;
+    this.#scrubbing = setTimeout(async () => {
+      try {
+        const { next, healed } = await this.#thread.ask("scrub", id, SCRUB_ROWS);
+        if (next !== null) return this.#scrubAfter(next, healedBefore + healed);
+        const sum = healedBefore + healed;
+        if (sum > 0)
+          this.#log.warn(`the store: second copies of ${sum} records were damaged, and were made anew`);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#log.warn(`the store is damaged (${firstLine(error)}); the next start repairs it`);
+        await this.write([[SUSPECT, "true"]]).catch(() => {});
+      }
+    }, SCRUB_PAUSE_MS).unref();
+  }
+
+  #probeAfter(ms: number): void {
+    if (this.#closed) return;
+    this.#probing = setTimeout(() => {
+      this.#probing = null;
+      void this.#probe(Math.min(ms * 2, LONGEST_PAUSE_MS));
+    }, ms).unref();
+  }
+
+  async #probe(nextPause: number): Promise<void> {
+    try {
+      await this.#lockAgain();
+      const aside = await this.#thread.ask("probe", `${process.pid} ${Date.now()}`);
+      if (aside !== null) this.#log.error(`a file that was put in the store's place is now ${aside}`);
+    } catch {
+      return this.#probeAfter(nextPause);
+    }
+    if (this.#closed) return;
+    this.#failure = null;
+    this.#log.warn("the store can be written again");
+    for (const callback of this.#onWritable) callback();
+  }
+
+  /** Takes the lock in a folder that was made anew, and starts a thread that has died. @throws if it can't */
+  async #lockAgain(): Promise<void> {
+    makeFolder(this.#location);
+    if (!this.#lock.isAt(this.#location)) {
+      await this.#lock.end();
+      this.#lock = await FolderLock.take(this.#location, join(this.#location, DATABASE));
+      if (this.#lock.isOld) throw new Error("a store of an earlier version was put there");
+      await this.#lock.finish();
+    }
+    if (!this.#thread.hasEnded) return;
+    this.#thread = this.#startThread();
+    const salvage = await this.#thread.ask("open");
+    if (salvage !== null) this.#tell(salvage);
+  }
 }
 
-const firstLine = (error: unknown) => String((error as Error).message).split("\n", 1)[0];
+const firstLine = (error: unknown) => String((error as Error).message).split("\n", 1)[0]!;

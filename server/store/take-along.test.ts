@@ -15,6 +15,7 @@ import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../jobs/fixture.js";
 import type { Log } from "../log.js";
+import { writeOldStore } from "./fixture.js";
 import { Store } from "./store.js";
 import { takeAlong } from "./take-along.js";
 
@@ -83,6 +84,14 @@ test("jobs are moved once, and other files in the old folder stay", async (t) =>
   await assertMoved(there);
   await there.take();
   assert.equal(there.lines.length, 1);
+});
+
+test("the records of 0.1.0 are there after the move", async (t) => {
+  const there = await places(t);
+  rmSync(there.old, { recursive: true });
+  await writeOldStore(there.old, { text: '"old"' });
+  await there.take();
+  await assertMoved(there);
 });
 
 test("without jobs in the old folder nothing is made or logged", async (t) => {

@@ -18,7 +18,8 @@ import { basename, dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import type { Log } from "../log.js";
 import { makeFolder, reasonOf } from "./folder.js";
-import { StoreError } from "./store.js";
+import { remainsOf } from "./salvage.js";
+import { DATABASE, OWN_KEYS, StoreError } from "./store.js";
 
 /** Name of a file in a finished copy, which holds the path of the original as long as that is still to be removed. */
 const ORIGIN = "copied-from";
@@ -112,7 +113,9 @@ function copy(claimed: string, to: string): void {
   try {
     rmSync(incoming, { recursive: true, force: true });
     makeFolder(incoming);
-    for (const name of readdirSync(claimed)) copyFileSync(join(claimed, name), join(incoming, name));
+    const isFile = (name: string) => statSync(join(claimed, name)).isFile();
+    for (const name of readdirSync(claimed).filter(isFile))
+      copyFileSync(join(claimed, name), join(incoming, name));
     writeFileSync(join(incoming, ORIGIN), claimed);
     for (const name of readdirSync(incoming)) flush(join(incoming, name));
     renameSync(incoming, to);
@@ -146,6 +149,7 @@ function flush(path: string): void {
 /** Whether a folder has no store, or an empty one. @throws StoreError while a server uses it */
 async function isFree(to: string): Promise<boolean> {
   if (!holdsStore(to)) return !existsSync(to) || readdirSync(to).length === 0;
+  if (existsSync(join(to, DATABASE)) && !isEmpty(join(to, DATABASE))) return false;
   let level: ClassicLevel;
   try {
     level = await openLevel(to);
@@ -158,6 +162,14 @@ async function isFree(to: string): Promise<boolean> {
   } finally {
     await level.close();
   }
+}
+
+/** Whether a database has no record of a client. A damaged one counts as not empty. */
+function isEmpty(database: string): boolean {
+  const { rows, lost, unnamed } = remainsOf(database);
+  if (lost.length > 0 || unnamed !== 0) return false;
+  for (const { key } of rows()) if (!OWN_KEYS.includes(key)) return false;
+  return true;
 }
 
 /** Path of the lock. A crash may leave the folder behind; the next turn removes it. */

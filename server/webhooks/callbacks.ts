@@ -13,8 +13,10 @@ export interface CallbacksOptions {
   /** Sends a callback; resolves to the answer's status. */
   send: (request: CallbackRequest) => Promise<number>;
   log: Pick<Log, "info" | "warn">;
-  /** Milliseconds since 1970. */
+  /** Milliseconds by a clock that does not jump, and that goes on after a restart. */
   now?: () => number;
+  /** Milliseconds since 1970, for the signature. Default: `now` */
+  wall?: () => number;
   /** Calls back once after `ms` milliseconds. */
   after?: (ms: number, callback: () => void) => void;
   /** A random number from 0 to 1. */
@@ -38,6 +40,7 @@ const GONE = 410;
 export class Callbacks {
   readonly #options: CallbacksOptions;
   readonly #now: () => number;
+  readonly #wall: () => number;
   readonly #after: NonNullable<CallbacksOptions["after"]>;
   readonly #random: () => number;
   /** Jobs whose callback is due. */
@@ -46,6 +49,7 @@ export class Callbacks {
   constructor(options: CallbacksOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#wall = options.wall ?? options.now ?? Date.now;
     this.#after = options.after ?? ((ms, callback) => void setTimeout(callback, ms).unref());
     this.#random = options.random ?? Math.random;
     options.jobs.onEnd((job) => this.#wait(job));
@@ -93,7 +97,7 @@ export class Callbacks {
     const { document, send, secrets } = this.#options;
     try {
       const body = JSON.stringify(await document(job));
-      const seconds = Math.floor(this.#now() / 1000);
+      const seconds = Math.floor(this.#wall() / 1000);
       // The same id at each attempt, so that the receiver can recognize a repeated message.
       return await send({ url, body, headers: signedHeaders(secrets, { id: job.id, seconds, body }) });
     } catch (error) {

@@ -1,0 +1,130 @@
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { Database, flush, putInPlace, TALLY } from "./database.js";
+import { rawRows } from "./raw-rows.js";
+import { type Row, readRow } from "./record.js";
+
+/** What a salvage of a damaged database came to. */
+export interface Salvage {
+  /** Why it was needed. */
+  reason: string;
+  /** Where the damaged file is now. */
+  aside: string;
+  saved: number;
+  /** Keys of records that can't be read any more. */
+  lost: string[];
+  /** Records that are lost though no key of theirs is left; null if nobody can tell how many. */
+  unnamed: number | null;
+}
+
+/** Key of a row that asks the next start to read the second copies too. */
+export const SUSPECT = "suspect";
+
+/** Rows under this prefix name lost records, until those who miss them have taken note. */
+export const LOST = "lost/";
+
+/** How many records are lost: `3 are lost, and 2 more whose names are lost too`. */
+export function lostInWords(lost: readonly string[], unnamed: number | null): string {
+  if (unnamed === null) return `${lost.length} are lost, and nobody can tell how many more`;
+  return `${lost.length} are lost${unnamed > 0 ? `, and ${unnamed} more whose names are lost too` : ""}`;
+}
+
+/** What can be read of a database, without changing it. */
+export interface Remains {
+  /** Genuine rows; a key may come more than once, with several versions. */
+  rows: () => Generator<Row>;
+  /** Keys of which no genuine row is left. */
+  lost: string[];
+  unnamed: number | null;
+}
+
+/** Keys as this server makes them: what else looks like one is a damaged one. */
+const KEY = /^[a-z]+(\/[\w.:/-]+)?$/;
+
+export function remainsOf(path: string): Remains {
+  const named = new Set<string>();
+  const genuine = new Set<string>();
+  let tally = { version: -1, rows: 0 };
+  for (const { kind, blobs } of rawRows(path)) {
+    const [key, stamp, text] = blobs;
+    const row = kind === "table" ? readRow(key, stamp, text) : null;
+    if (row !== null) {
+      genuine.add(row.key);
+      if (row.key === TALLY && row.version > tally.version)
+        tally = { version: row.version, ...(JSON.parse(row.text) as { rows: number }) };
+    } else if (key !== undefined && KEY.test(key.toString())) named.add(key.toString());
+  }
+  const lost = [...named].filter((key) => !genuine.has(key)).sort();
+  // The tally itself may be lost.
+  const unnamed = tally.version < 0 ? null : Math.max(tally.rows - genuine.size - lost.length, 0);
+  const rows = function* () {
+    for (const { kind, blobs } of rawRows(path)) {
+      const row = kind === "table" ? readRow(blobs[0], blobs[1], blobs[2]) : null;
+      if (row !== null && row.key !== TALLY && row.key !== SUSPECT) yield row;
+    }
+  };
+  return { rows, lost, unnamed };
+}
+
+/**
+ * Opens the database; a damaged one is moved aside, and a new one is made of what can be read of it. At any moment one
+ * of the two files is complete: the next start finishes what a crash interrupted.
+ */
+export function openSound(path: string, maxBytes: number): { database: Database; salvage: Salvage | null } {
+  const incoming = incomingOf(path);
+  // The damaged file was moved aside a moment before a crash; this one was complete by then.
+  if (!existsSync(path) && existsSync(incoming)) putInPlace(incoming, path);
+  let reason: string | null;
+  let database: Database | null = null;
+  try {
+    database = new Database(path, maxBytes);
+    reason = database.check(database.get(SUSPECT).row !== null);
+  } catch (error) {
+    if (!isDamage(error as NodeJS.ErrnoException)) throw error;
+    reason = (error as Error).message;
+  }
+  if (reason === null) return { database: database!, salvage: null };
+  database?.close();
+  const salvage = salvageOf(path, reason, maxBytes);
+  return { database: reopened(path, maxBytes), salvage };
+}
+
+function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
+  const incoming = incomingOf(path);
+  for (const end of ["", "-journal", ".lock"]) rmSync(incoming + end, { recursive: true, force: true });
+  const { rows, lost, unnamed } = remainsOf(path);
+  // Both files are there for a while, and the bound is on each.
+  const fresh = new Database(incoming, maxBytes);
+  let saved: number;
+  try {
+    fresh.together((write) => {
+      for (const row of rows()) fresh.adopt(row);
+      for (const key of lost) write(LOST + key, JSON.stringify({ at: Date.now() }));
+    });
+    saved = fresh.keys("").filter((key) => key !== TALLY && !key.startsWith(LOST)).length;
+  } finally {
+    fresh.close();
+  }
+  flush(incoming);
+  const aside = `${path}.damaged-${Date.now()}`;
+  renameSync(path, aside);
+  putInPlace(incoming, path);
+  rmSync(`${incoming}-journal`, { force: true });
+  return { reason, aside, saved, lost, unnamed };
+}
+
+function reopened(path: string, maxBytes: number): Database {
+  const database = new Database(path, maxBytes);
+  const reason = database.check(database.get(SUSPECT).row !== null);
+  if (reason === null) return database;
+  database.close();
+  throw new Error(`what was just written is damaged again (${reason})`);
+}
+
+const incomingOf = (path: string) => `${path}.incoming`;
+
+/** Whether an error tells of the file's bytes, not of a disk that can't be read or written. */
+const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
+  error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
+
+/** SQLite's "database disk image is malformed" is about the file. */
+const withoutImage = (message: string) => message.replace("database disk image", "");

@@ -1,0 +1,14 @@
+/** The data folder can't be used. The message is one line that can be shown to the user alone. */
+export class StoreError extends Error {
+  override name = "StoreError";
+}
+
+/** The disk failed a write, and has taken none since. Nothing is promised until it does. */
+export class StoreUnwritable extends StoreError {
+  override name = "StoreUnwritable";
+}
+
+/** A record is not what was written, and has no other copy. It is never served. */
+export class RecordDamaged extends StoreError {
+  override name = "RecordDamaged";
+}
