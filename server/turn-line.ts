@@ -1,16 +1,28 @@
+/** One owner's items. */
+interface Own<T> {
+  items: Set<T>;
+  /** Stands before the first item. A new iterator would step over all that were deleted, each time. */
+  head: Iterator<T>;
+}
+
 /** A line in which owners take turns, such as callers or hosts; what one owner has in it is first come, first served. */
 export class TurnLine<T> {
   /** By owner, in the order of their turns; none is empty. */
-  readonly #waiting = new Map<string, Set<T>>();
+  readonly #waiting = new Map<string, Own<T>>();
 
   add(owner: string, item: T): void {
-    const own = this.#waiting.get(owner) ?? new Set();
-    this.#waiting.set(owner, own.add(item));
+    const known = this.#waiting.get(owner);
+    if (known !== undefined) {
+      known.items.add(item);
+      return;
+    }
+    const items = new Set([item]);
+    this.#waiting.set(owner, { items, head: items.values() });
   }
 
   delete(owner: string, item: T): void {
-    const own = this.#waiting.get(owner);
-    if (own?.delete(item) && own.size === 0) this.#waiting.delete(owner);
+    const items = this.#waiting.get(owner)?.items;
+    if (items?.delete(item) && items.size === 0) this.#waiting.delete(owner);
   }
 
   /**
@@ -20,10 +32,10 @@ export class TurnLine<T> {
   next(may: (owner: string) => boolean = () => true): T | undefined {
     for (const [owner, own] of this.#waiting) {
       if (!may(owner)) continue;
-      const item = own.values().next().value as T;
-      own.delete(item);
+      const item = own.head.next().value as T;
+      own.items.delete(item);
       this.#waiting.delete(owner);
-      if (own.size > 0) this.#waiting.set(owner, own);
+      if (own.items.size > 0) this.#waiting.set(owner, own);
       return item;
     }
     return undefined;

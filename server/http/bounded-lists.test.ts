@@ -19,3 +19,32 @@ for (const [what, path, body] of [
     assert.ok((await response.text()).length < 1000, "one error, not one for each entry");
   });
 }
+
+const bias = (count: number, value: unknown) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [at, value]));
+
+test("a huge map is refused with one error", async (context) => {
+  const { post } = await serveStandIn(context);
+  const response = await post("/generate", { prompt: "x", logit_bias: bias(55_000, "no!!") });
+  assert.equal(response.status, 422);
+  assert.ok((await response.text()).length < 1000, "one error, not one for each entry");
+});
+
+for (const [path, body] of [
+  ["/generate", {}],
+  ["/jobs", { endpoint: "/generate" }],
+] as const) {
+  test(`a list of errors of ${path} is cut, and its last entry says how many more there are`, async (context) => {
+    const { post } = await serveStandIn(context);
+    const response = await post(path, { ...body, prompt: "x", logit_bias: bias(1000, "no!!") });
+    assert.equal(response.status, 422);
+    const { detail } = (await response.json()) as { detail: { loc: string[]; msg: string; type: string }[] };
+    assert.equal(detail.length, 21);
+    assert.deepEqual(detail[0]!.loc, ["body", "logit_bias", 0]);
+    assert.deepEqual(detail[20], {
+      loc: ["body"],
+      msg: "Value error, there are 980 more errors, which are not listed",
+      type: "too_many_errors",
+    });
+  });
+}

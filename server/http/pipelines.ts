@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { Turns } from "../turns.js";
 
 /** The most unanswered requests of one connection. */
 const MOST = 32;
@@ -36,6 +37,8 @@ export function boundPipelines(
   { stallMs = STALL_MS }: PipelineOptions = {},
 ): RequestListener {
   const lines = new WeakMap<Socket, Line>();
+  // Requests behind others: a connection's flood must not take a turn of the event loop for itself.
+  const turns = new Turns();
   return (req, res) => {
     const { socket } = req;
     const line = lines.get(socket) ?? { waiting: [], begun: new Set(), excess: 0 };
@@ -48,6 +51,7 @@ export function boundPipelines(
   function advance(socket: Socket, line: Line): void {
     while (line.waiting.length > 0 && !socket.destroyed && unread(socket, line) < UNREAD_BYTES) {
       const { req, res } = line.waiting.shift()!;
+      const isFirst = line.begun.size === 0;
       line.begun.add(res);
       closeIfStalled(res, stallMs);
       res.once("close", () => {
@@ -55,7 +59,8 @@ export function boundPipelines(
         if (line.excess > 0 && line.begun.size + line.waiting.length === 0) socket.destroySoon();
         else advance(socket, line);
       });
-      handler(req, res);
+      if (isFirst) handler(req, res);
+      else void turns.take(() => socket.destroyed || handler(req, res));
     }
   }
 }

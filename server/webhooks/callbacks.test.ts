@@ -155,3 +155,19 @@ test("no callbacks are sent for a removed job", async (context) => {
   await turn();
   assert.equal(requests.length, 1);
 });
+
+test("many callbacks that are due at once are each sent once, within the caps, and no host waits for another", async (context) => {
+  const { end, requests, waiting } = await start(context);
+  for (let n = 0; n < 300; n++) await end(`https://slow.example/${n}`);
+  for (let n = 0; n < 30; n++) await end(`https://host-${n}.example/`);
+  // Four of the slow host, and as many of others as there may be requests.
+  assert.equal(requests.length, 16);
+  const others = () => waiting.filter(({ url }) => url.includes("host-"));
+  for (let n = 0; n < 30; n++) await others()[n]!.answer(200);
+  assert.equal(requests.filter(({ url }) => url.includes("host-")).length, 30);
+  assert.equal(requests.filter(({ url }) => url.includes("slow")).length, 4);
+  const slow = () => waiting.filter(({ url }) => url.includes("slow"));
+  for (let n = 0; n < 300; n++) await slow()[n]!.answer(200);
+  assert.equal(new Set(requests.map(({ url }) => url)).size, 330);
+  assert.equal(requests.length, 330);
+});
