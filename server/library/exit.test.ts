@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -22,10 +22,11 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-async function run(program: string) {
+async function run(program: string, environment: Readonly<Record<string, string>> = {}) {
   const source = `import { openModel } from ${JSON.stringify(new URL("./index.js", import.meta.url).href)};\n${program}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
   });
   const output = Promise.all([text(child.stdout), text(child.stderr)]);
   const [code, signal] = await once(child, "close");
@@ -51,6 +52,31 @@ test("closing a model while texts are generated lets the program go on", async (
     console.log("goes on");
   `);
   assert.deepEqual([code, signal, output], [0, null, "goes on\n"]);
+});
+
+test("a program waits for a text whose worker has died", async () => {
+  const death = join(folder, "death");
+  const source = `
+    import { writeFileSync, renameSync } from "node:fs";
+    const model = await openModel(${JSON.stringify(model)}, { workers: 1 });
+    const stream = model.stream({ prompt: "x", maxTokens: 300, ignoreEos: true, seed: 1 });
+    let tokens = 0;
+    for await (const piece of stream) {
+      if (tokens === 0) {
+        writeFileSync(${JSON.stringify(`${death}.new`)}, "exit");
+        renameSync(${JSON.stringify(`${death}.new`)}, ${JSON.stringify(death)});
+      }
+      tokens += piece.tokens;
+    }
+    console.log(tokens);
+    await model.close();
+  `;
+  const { code, signal, output } = await run(source, {
+    NODE_OPTIONS: `--import ${new URL("../fixtures/mortal.js", import.meta.url).href}`,
+    JAI_TEST_DEATH: death,
+  });
+  assert.deepEqual([code, signal, output], [0, null, "300\n"]);
+  assert.equal(existsSync(death), false);
 });
 
 test("a self-test that fails while other workers load only rejects; the program goes on", async () => {

@@ -298,6 +298,9 @@ export class Pool extends EventEmitter<PoolEvents> {
         underWay.begin();
       } else if (underWay.company !== null) isBlocked = true;
     }
+    // Piscina's threads don't keep the process alive while they load, but somebody waits for this one.
+    if (this.#waiting.size > 0) this.#looking.ref();
+    else this.#looking.unref();
   }
 
   /** Ends workers that hang. @param elapsedMs since the last look */
