@@ -123,7 +123,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "models/import",
   ],
-  "server/cli": ["server", "server/library", "server/serve", "server/settings", "ops/bench"],
+  "server/cli": ["server", "server/library", "server/serve", "server/settings", "server/store", "ops/bench"],
 };
 
 const root = resolve(".");

@@ -28,6 +28,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     },
   },
   chat: { summary: "talk to a running server", load: () => import("./cli/chat.js") },
+  data: { summary: "check, repair or export stored jobs", load: () => import("./cli/data.js") },
   bench: {
     summary: "measure tokens per second",
     load: () => {

@@ -198,6 +198,7 @@ test("/ and /health report the state", async (context) => {
     reasons: ["device cpu: a test"],
     self_test: { verdict: "passed", message: "self-test passed" },
     queue: { waiting: 0, running: 0, limit: 4 },
+    store: { writable: true },
     worker_states: { loaded: 1, stalled: 0, deaths: 0 },
     reruns: { tasks: 0, failed: 0 },
     memory: { rss: 3e8, budget: 1e9 },

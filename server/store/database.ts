@@ -123,10 +123,10 @@ export class Database {
   /** Up to `limit` rows whose keys begin with `prefix` and come after `after`, in the order of their keys. */
   page(prefix: string, after: string, limit: number): Found[] {
     const end = Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]);
-    const select = `SELECT ${READ} FROM entries WHERE key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ?`;
-    return this.#all(select, [Buffer.from(prefix), Buffer.from(after), end, limit]).map((found) =>
-      this.#genuine(found, null),
-    );
+    // One lower bound: SQLite would look one of two up in the index, and walk from there to the other.
+    const [bound, from] = after === "" ? [">=", prefix] : [">", after];
+    const select = `SELECT ${READ} FROM entries WHERE key ${bound} ? AND key < ? ORDER BY key LIMIT ?`;
+    return this.#all(select, [Buffer.from(from), end, limit]).map((found) => this.#genuine(found, null));
   }
 
   #genuine({ id, key, stamp, text }: Record<string, unknown>, expected: string | null): Found {

@@ -69,7 +69,11 @@ export function remainsOf(path: string): Remains {
  * Opens the database; a damaged one is moved aside, and a new one is made of what can be read of it. At any moment one
  * of the two files is complete: the next start finishes what a crash interrupted.
  */
-export function openSound(path: string, maxBytes: number): { database: Database; salvage: Salvage | null } {
+export function openSound(
+  path: string,
+  maxBytes: number,
+  isWhole = false,
+): { database: Database; salvage: Salvage | null } {
   const incoming = incomingOf(path);
   // The damaged file was moved aside a moment before a crash; this one was complete by then.
   if (!existsSync(path) && existsSync(incoming)) putInPlace(incoming, path);
@@ -77,7 +81,7 @@ export function openSound(path: string, maxBytes: number): { database: Database;
   let database: Database | null = null;
   try {
     database = new Database(path, maxBytes);
-    reason = database.check(database.get(SUSPECT).row !== null);
+    reason = database.check(isWhole || database.get(SUSPECT).row !== null);
   } catch (error) {
     if (!isDamage(error as NodeJS.ErrnoException)) throw error;
     reason = (error as Error).message;
@@ -100,7 +104,7 @@ function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
       for (const row of rows()) fresh.adopt(row);
       for (const key of lost) write(LOST + key, JSON.stringify({ at: Date.now() }));
     });
-    saved = fresh.keys("").filter((key) => key !== TALLY && !key.startsWith(LOST)).length;
+    saved = fresh.keys("").filter((key) => key.includes("/") && !key.startsWith(LOST)).length;
   } finally {
     fresh.close();
   }
