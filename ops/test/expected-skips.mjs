@@ -19,6 +19,7 @@ const lacks = {
   "needs ../shared": () => !existsSync(join(root, "../shared")),
   "needs systemd-analyze 250": () => systemdVersion() < 250,
   "needs systemd-analyze": () => !isThere("systemd-analyze"),
+  "needs systemd-notify": () => !isThere("systemd-notify"),
   "needs a package of Node": () => {
     const { optionalDependencies } = JSON.parse(readFileSync(join(root, "ops/nodes/package.json"), "utf8"));
     return !Object.keys(optionalDependencies).some((name) =>

@@ -20,7 +20,8 @@ after(() => {
 
 const has = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
 const skip =
-  !(has("systemd-notify", "--version") && has("python3", "--version")) && "needs systemd-notify and python3";
+  (!has("systemd-notify", "--version") && "needs systemd-notify") ||
+  (!has("python3", "--version") && "needs python3");
 
 const quiet = (lines: string[] = []): Log => {
   const note = (line: string) => void lines.push(line);
@@ -103,7 +104,7 @@ test("without NOTIFY_SOCKET nobody is told anything, and another process's watch
 });
 
 test("a systemd-notify that is missing or fails is told once", {
-  skip: process.platform === "win32" && "needs a shell script",
+  skip: process.platform === "win32" && "needs POSIX's shell",
 }, async () => {
   const bin = mkdtempSync(join(folder, "bin-"));
   writeFileSync(join(bin, "systemd-notify"), "#!/bin/sh\nexit 1\n");

@@ -21,7 +21,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const skip = process.platform === "win32" && "needs a named pipe";
+const skip = process.platform === "win32" && "needs POSIX's named pipes";
 
 const REQUESTS = { plain: 30, streams: 6, keyed: 4, jobs: 4 };
 
