@@ -79,15 +79,32 @@ test("a request that takes too long to arrive: 408", async (context) => {
   assert.match(answer, /\r\n\r\n\{"detail":"The request took too long to arrive"\}$/);
 });
 
-test("no error is written into a response that is half sent", async (context) => {
+test("no error is written into a response that is half sent: it follows the whole one", async (context) => {
   const answer = await exchange(
     context,
     "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n",
     {},
     (_req, res) => {
       res.write("half");
+      setImmediate(() => res.end("whole"));
     },
-  ).catch(() => "");
+  );
+  assert.match(answer, /\r\n4\r\nhalf\r\n5\r\nwhole\r\n0\r\n\r\nHTTP\/1\.1 400 /);
+});
+
+test("requests before one that can't be read are answered first, in their order", async (context) => {
+  let count = 0;
+  const one = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  const answer = await exchange(context, `${one}${one}hello\r\n\r\n`, {}, (_req, res) => {
+    const text = `answer ${++count}`;
+    setTimeout(() => res.end(text), 20 / count);
+  });
+  assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*answer 1HTTP\/1\.1 200 [\s\S]*answer 2HTTP\/1\.1 400 /);
+});
+
+test("nothing is written into the response of a request whose body can't be read, once it is half sent", async (context) => {
+  const bytes = `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`;
+  const answer = await exchange(context, bytes, {}, (_req, res) => void res.write("half")).catch(() => "");
   assert.doesNotMatch(answer, /400|detail/);
 });
 

@@ -2,6 +2,8 @@ import { createServer, type Server, type ServerOptions } from "node:http";
 import type { Express } from "express";
 import { readDocument } from "../http/document.js";
 import { answerHalfClosed } from "../http/half-close.js";
+import { closeLingering } from "../http/lingering-close.js";
+import { toOriginForm } from "../http/origin-form.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { Dispatcher } from "../jobs/dispatcher.js";
@@ -88,6 +90,8 @@ export class Assembly {
   createHttpServer(options: ServerOptions = {}): Server {
     // `requireOneHost` refuses a request without a Host header, in the API's own form.
     const server = createServer({ requireHostHeader: false, ...options });
+    closeLingering(server);
+    toOriginForm(server);
     answerProtocolErrors(server);
     answerHalfClosed(server);
     return server;
