@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type ServerOptions } from "node:htt
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
+import { answerHalfClosed } from "./half-close.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
 
 /** Sends raw bytes to a server with these options, and reads until it closes the connection. */
@@ -106,6 +107,30 @@ test("nothing is written into the response of a request whose body can't be read
   const bytes = `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`;
   const answer = await exchange(context, bytes, {}, (_req, res) => void res.write("half")).catch(() => "");
   assert.doesNotMatch(answer, /400|detail/);
+});
+
+test("a body that can't be read or ends early is refused, also if its headers ask for an upgrade", async (context) => {
+  const upgrade = "Connection: Upgrade\r\nUpgrade: h2c\r\n";
+  for (const lines of ["Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "Content-Length: 9\r\n\r\nearly"]) {
+    const server = createServer((req) => req.resume());
+    answerProtocolErrors(server);
+    answerHalfClosed(server);
+    server.listen(0, "127.0.0.1");
+    context.after(() => server.close());
+    await once(server, "listening");
+    const socket = connect({
+      port: (server.address() as AddressInfo).port,
+      host: "127.0.0.1",
+      allowHalfOpen: true,
+    });
+    socket.end(`${post}${upgrade}${lines}`);
+    assert.match(await text(socket), /^HTTP\/1\.1 400 /);
+  }
+});
+
+test("CONNECT is refused, and the connection is not reset", async (context) => {
+  const bytes = `CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n${"x".repeat(500_000)}`;
+  assert.match(await exchange(context, bytes), /^HTTP\/1\.1 400 /);
 });
 
 test("the expectation 100-continue is met", async (context) => {

@@ -19,12 +19,23 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 export function answerProtocolErrors(server: Server): void {
   // More bytes of a request that can't be read only raise its error again.
   const failed = new WeakSet<Duplex>();
+  const fail = (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (failed.has(socket)) return;
+    failed.add(socket);
+    answerError(error, socket);
+  };
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy(error);
-    else if (!failed.has(socket)) {
-      failed.add(socket);
-      answerError(error, socket);
-    }
+    if (error.code === "ECONNRESET") socket.destroy(error);
+    else fail(error, socket);
+  });
+  const latest = new WeakMap<Socket, IncomingMessage>();
+  server.on("request", (req) => latest.set(req.socket, req));
+  server.on("connection", (socket) => {
+    socket.once("end", () => {
+      // Node tells of a request that ends early, unless its headers ask for an upgrade.
+      if (latest.get(socket)?.complete === false && responseOf(socket) !== null)
+        fail(new Error("aborted"), socket);
+    });
   });
   // Without a listener Node resets the connection.
   server.on("connect", (_req, socket) => refuse(socket, "malformed_request"));
@@ -38,6 +49,8 @@ export function answerProtocolErrors(server: Server): void {
 }
 
 function answerError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // The connection is being closed already, after its last answer.
+  if (socket.writableEnded) return;
   const response = responseOf(socket);
   if (response?.req.complete) {
     // The error is in a later request on the connection: those before it get their answers first.

@@ -48,7 +48,12 @@ const start = (environment: Record<string, string>) =>
     ...environment,
   });
 
-const pathOf = (target: string) => target.replace(/^[a-z]+:\/\/[^/?#]*/i, "").split(/[?#]/, 1)[0]!;
+/** The path of a target in any form. */
+function pathOf(target: string): string {
+  const [, rest = target] = /^https?:\/\/[^/?#]+(.*)$/i.exec(target) ?? [];
+  const [path] = rest.split(/[?#]/, 1) as [string];
+  return path === "" && rest !== target ? "/" : path;
+}
 
 /** The operation that a request is for, if there is one. */
 function operationOf({ method, target }: Meant): string | null {
