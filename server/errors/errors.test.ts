@@ -12,11 +12,13 @@ const document = readDocument({ maxTokens: 1, maxPromptChars: 1 });
 
 const statusesOfNoOperation: Record<string, number> = {
   NotFound: 404,
+  Malformed: 400,
   MethodNotAllowed: 405,
   RequestTimeout: 408,
   ExpectationFailed: 417,
   Misdirected: 421,
   HeadersTooLarge: 431,
+  OpenAiMalformed: 400,
   OpenAiMethodNotAllowed: 405,
   OpenAiRequestTimeout: 408,
   OpenAiExpectationFailed: 417,

@@ -72,11 +72,13 @@ describe("openapi.yaml", () => {
     // These responses belong to no operation: Node or the server as a whole sends them.
     const everywhere = [
       "NotFound",
+      "Malformed",
       "MethodNotAllowed",
       "RequestTimeout",
       "ExpectationFailed",
       "Misdirected",
       "HeadersTooLarge",
+      "OpenAiMalformed",
       "OpenAiMethodNotAllowed",
       "OpenAiRequestTimeout",
       "OpenAiExpectationFailed",

@@ -103,12 +103,14 @@ test("a server answers to the name that it listens on", async (context) => {
   assert.deepEqual([await status(" box.LAN:8000"), await status(" box.lan.evil")], [200, 421]);
 });
 
-test("a host in the target counts as well", async (context) => {
+test("a host in the target takes the header's place", async (context) => {
   const { status } = await serve(context, { allowedHosts: "none" });
   assert.equal(await status(" localhost", "http://127.0.0.1:8000/health"), 200);
   assert.equal(await status(" localhost", "http://evil.example/health"), 421);
-  assert.equal(await status(" evil.example", "http://localhost/health"), 421);
+  assert.equal(await status(" evil.example", "http://localhost/health"), 200);
   assert.equal(await status(" localhost", "http://localhost@evil.example/health"), 421);
+  assert.equal(await status(" localhost", "http://localhost?a=/health"), 200);
+  assert.equal(await status(" localhost", "http:///health"), 400);
 });
 
 test("without a Host header: 400 in HTTP/1.1, 421 in HTTP/1.0", async (context) => {

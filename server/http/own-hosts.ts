@@ -29,16 +29,10 @@ export function requireOwnHost({
     return takesAddresses || address === "::1" || address.startsWith("127.") || address === local;
   };
   return (req, _res, next) => {
-    if (!hostsOf(req).every((name) => name !== null && isOwn(name, req)))
-      throw new PublicError("misdirected");
+    const name = nameOf(req.headers.host ?? "");
+    if (name === null || !isOwn(name, req)) throw new PublicError("misdirected");
     next();
   };
-}
-
-/** The hosts that a request names: in its `Host` header and, in the form that proxies get, in its target. */
-function hostsOf({ headers, url = "" }: IncomingMessage): (string | null)[] {
-  const [, authority] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(url) ?? [];
-  return [headers.host ?? "", ...(authority === undefined ? [] : [authority])].map(nameOf);
 }
 
 /** The host of `host:port` in lower case, without a dot at its end; null if it is none, or has a user name. */

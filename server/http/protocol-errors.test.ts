@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type ServerOptions } from "node:htt
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
+import { answerHalfClosed } from "./half-close.js";
 import { answerProtocolErrors } from "./protocol-errors.js";
 
 /** Sends raw bytes to a server with these options, and reads until it closes the connection. */
@@ -79,16 +80,57 @@ test("a request that takes too long to arrive: 408", async (context) => {
   assert.match(answer, /\r\n\r\n\{"detail":"The request took too long to arrive"\}$/);
 });
 
-test("no error is written into a response that is half sent", async (context) => {
+test("no error is written into a response that is half sent: it follows the whole one", async (context) => {
   const answer = await exchange(
     context,
     "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello\r\n\r\n",
     {},
     (_req, res) => {
       res.write("half");
+      setImmediate(() => res.end("whole"));
     },
-  ).catch(() => "");
+  );
+  assert.match(answer, /\r\n4\r\nhalf\r\n5\r\nwhole\r\n0\r\n\r\nHTTP\/1\.1 400 /);
+});
+
+test("requests before one that can't be read are answered first, in their order", async (context) => {
+  let count = 0;
+  const one = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  const answer = await exchange(context, `${one}${one}hello\r\n\r\n`, {}, (_req, res) => {
+    const text = `answer ${++count}`;
+    setTimeout(() => res.end(text), 20 / count);
+  });
+  assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*answer 1HTTP\/1\.1 200 [\s\S]*answer 2HTTP\/1\.1 400 /);
+});
+
+test("nothing is written into the response of a request whose body can't be read, once it is half sent", async (context) => {
+  const bytes = `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`;
+  const answer = await exchange(context, bytes, {}, (_req, res) => void res.write("half")).catch(() => "");
   assert.doesNotMatch(answer, /400|detail/);
+});
+
+test("a body that can't be read or ends early is refused, also if its headers ask for an upgrade", async (context) => {
+  const upgrade = "Connection: Upgrade\r\nUpgrade: h2c\r\n";
+  for (const lines of ["Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "Content-Length: 9\r\n\r\nearly"]) {
+    const server = createServer((req) => req.resume());
+    answerProtocolErrors(server);
+    answerHalfClosed(server);
+    server.listen(0, "127.0.0.1");
+    context.after(() => server.close());
+    await once(server, "listening");
+    const socket = connect({
+      port: (server.address() as AddressInfo).port,
+      host: "127.0.0.1",
+      allowHalfOpen: true,
+    });
+    socket.end(`${post}${upgrade}${lines}`);
+    assert.match(await text(socket), /^HTTP\/1\.1 400 /);
+  }
+});
+
+test("CONNECT is refused, and the connection is not reset", async (context) => {
+  const bytes = `CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n${"x".repeat(500_000)}`;
+  assert.match(await exchange(context, bytes), /^HTTP\/1\.1 400 /);
 });
 
 test("the expectation 100-continue is met", async (context) => {

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type ErrorCode, PublicError } from "../errors/errors.js";
 import { worded } from "../errors/openai-error.js";
+import { linger } from "./lingering-close.js";
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -15,18 +17,28 @@ const codes: Readonly<Record<string, ErrorCode>> = {
  * be read, the path is unknown, and the answer has FastAPI's form, not OpenAI's.
  */
 export function answerProtocolErrors(server: Server): void {
+  // More bytes of a request that can't be read only raise its error again.
+  const failed = new WeakSet<Duplex>();
+  const fail = (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (failed.has(socket)) return;
+    failed.add(socket);
+    answerError(error, socket);
+  };
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    // An earlier error is already ending this socket; more bytes of the same request only raise it again.
-    if (socket.writableEnded) return;
-    const response = responseOf(socket);
-    // Part of another answer is out: nothing else may be written into it.
-    if (!socket.writable || error.code === "ECONNRESET" || response?.headersSent) {
-      socket.destroy(error);
-      return;
-    }
-    const answer = rawAnswer(codes[error.code ?? ""] ?? "malformed_request", response);
-    socket.end(answer, () => socket.destroy());
+    if (error.code === "ECONNRESET") socket.destroy(error);
+    else fail(error, socket);
   });
+  const latest = new WeakMap<Socket, IncomingMessage>();
+  server.on("request", (req) => latest.set(req.socket, req));
+  server.on("connection", (socket) => {
+    socket.once("end", () => {
+      // Node tells of a request that ends early, unless its headers ask for an upgrade.
+      if (latest.get(socket)?.complete === false && responseOf(socket) !== null)
+        fail(new Error("aborted"), socket);
+    });
+  });
+  // Without a listener Node resets the connection.
+  server.on("connect", (_req, socket) => refuse(socket, "malformed_request"));
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
     const { status, body } = worded(new PublicError("expectation_failed"), pathOf(req));
     // The client may or may not send the body now, so the next request's start can't be known: close.
@@ -36,7 +48,32 @@ export function answerProtocolErrors(server: Server): void {
   });
 }
 
-/** The response to the request whose body is being read, if any. Node's own handler reads the same property. */
+function answerError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // The connection is being closed already, after its last answer.
+  if (socket.writableEnded) return;
+  const response = responseOf(socket);
+  if (response?.req.complete) {
+    // The error is in a later request on the connection: those before it get their answers first.
+    response.once("finish", () => answerError(error, socket));
+    return;
+  }
+  // Part of the request's own answer is out: nothing else may be written into it.
+  if (!socket.writable || response?.headersSent) socket.destroy(error);
+  else refuse(socket, codeOf(error, response), response);
+}
+
+function refuse(socket: Duplex, code: ErrorCode, response: ServerResponse | null = null): void {
+  socket.write(rawAnswer(code, response));
+  linger(socket as Socket);
+}
+
+function codeOf({ code = "" }: NodeJS.ErrnoException, response: ServerResponse | null): ErrorCode {
+  const known = codes[code] ?? "malformed_request";
+  // Only a POST takes a body.
+  return known === "body_too_large" && response?.req.method !== "POST" ? "malformed_request" : known;
+}
+
+/** The response to the first request that is not answered yet, if any. Node's own handler reads the same property. */
 function responseOf(socket: Duplex & { _httpMessage?: ServerResponse | null }): ServerResponse | null {
   return socket._httpMessage ?? null;
 }

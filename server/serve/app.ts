@@ -15,6 +15,7 @@ import { requireOwnHost } from "../http/own-hosts.js";
 import { expressPath, knownPaths } from "../http/paths.js";
 import { giveRequestId } from "../http/request-id.js";
 import { securityHeaders } from "../http/security-headers.js";
+import { ignoreConditions } from "../http/unconditional.js";
 import { authenticate, countRefusals } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Operation } from "../requests/operation.js";
@@ -37,6 +38,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.enable("case sensitive routing");
   app.use(giveRequestId());
   app.use(securityHeaders());
+  app.use(ignoreConditions(pageAssets));
   app.use(requireOneHost());
   if (!callers.keyed) app.use(requireOwnHost(config));
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));

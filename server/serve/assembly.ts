@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { readDocument } from "../http/document.js";
 import { answerHalfClosed } from "../http/half-close.js";
+import { closeLingering } from "../http/lingering-close.js";
+import { toOriginForm } from "../http/origin-form.js";
 import { boundPipelines } from "../http/pipelines.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
 import { Idempotency } from "../idempotency/idempotency.js";
@@ -95,6 +97,8 @@ export class Assembly {
     // `requireOneHost` refuses a request without a Host header, in the API's own form.
     const server = createServer({ requireHostHeader: false, ...options });
     server.maxConnections = MOST_CONNECTIONS;
+    closeLingering(server);
+    toOriginForm(server);
     answerProtocolErrors(server);
     answerHalfClosed(server);
     return server;

@@ -18,6 +18,7 @@ import type { Lease } from "../keys/caller.js";
 import { Callers } from "../keys/callers.js";
 import { GenerationFailed, WorkerLost } from "../pool/pool.js";
 import { hashKey, type Limits } from "../settings/key.js";
+import { converse, responsesOf } from "./fixtures/raw-connection.js";
 
 const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
 
@@ -423,6 +424,8 @@ const others: [
     const headers = { "idempotency-key": String(text.length) };
     return [operation, { method, path, headers, body: text }, code];
   }),
+  [null, { path: "/%" }, "malformed_url"],
+  [null, { path: "/v1/%" }, "malformed_url"],
   [null, { path: "/nothing" }, "not_found"],
   [null, { path: "/v1/nothing" }, "not_found"],
   ...["/generate", "/v1/completions"].map((path): (typeof others)[number] => [
@@ -543,6 +546,16 @@ test("answers that belong to no operation have an X-Request-Id too", async (cont
   }
   const socket = connect(port, "127.0.0.1").end("hello\r\n\r\n");
   assert.match(await text(socket), /^HTTP\/1\.1 400 .*\r\nX-Request-Id: [0-9a-f-]{36}\r\n/s);
+});
+
+test("a request that is not valid HTTP has one answer, whatever its path and method", async (context) => {
+  const { port } = await serve(context);
+  for (const path of ["/health", "/nothing", "/v1/models"]) {
+    const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\n\r\n`);
+    const [answer] = responsesOf(await converse(port, { bytes }), ["GET"]);
+    assert.equal(answer!.status, 400);
+    contract.hold(null, { ...answer!, path }, "malformed_request");
+  }
 });
 
 test("a server without keys refuses a host that is not its own, on every operation", async (context) => {
