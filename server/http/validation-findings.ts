@@ -6,8 +6,11 @@ import { type Document, parametersOf, requestSchema, resolve, type Schema } from
 /** An error of express-openapi-validator. */
 interface ValidationError {
   status?: number;
-  /** `errorCode` is ajv's keyword with a suffix: `minimum.openapi.validation`. */
-  errors?: { path: string; message: string; errorCode: string }[];
+  /**
+   * `errorCode` is ajv's keyword with a suffix: `minimum.openapi.validation`. A parameter with characters that must be
+   * encoded has none.
+   */
+  errors?: { path: string; message: string; errorCode?: string }[];
 }
 
 /** What was found wrong with a request. */
@@ -29,7 +32,7 @@ interface MatchedRequest extends Request {
 export function validationFindings(thrown: unknown, req: Request, document: Document): Findings | null {
   const { status, errors } = (thrown ?? {}) as ValidationError;
   if (status !== 400 || !Array.isArray(errors)) return null;
-  const list = errors.slice(0, MOST_LISTED).map(({ path, message, errorCode }) => {
+  const list = errors.slice(0, MOST_LISTED).map(({ path, message, errorCode = "" }) => {
     const keyword = errorCode.split(".", 1)[0]!;
     return { path, keyword, expected: schemaAt(path, req, document)?.[keyword as keyof Schema], message };
   });
