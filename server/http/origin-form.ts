@@ -7,7 +7,9 @@ import type { Server } from "node:http";
  */
 export function toOriginForm(server: Server): void {
   server.on("request", (req) => {
-    const { url = "" } = req;
+    // A fragment is no part of a target, but Node lets it pass, and readers of the URL differ on it.
+    const [url = ""] = req.url!.split("#", 1);
+    req.url = url;
     if (url.startsWith("/") || url === "*") return;
     const [, authority, rest = ""] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? [];
     // This path can't be decoded, so it is refused as malformed.

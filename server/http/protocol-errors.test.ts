@@ -128,6 +128,25 @@ test("a body that can't be read or ends early is refused, also if its headers as
   }
 });
 
+test("100 Continue is not written into an earlier answer, nor CONNECT's refusal, nor after the last answer", async (context) => {
+  const one = "GET / HTTP/1.1\r\nHost: x\r\n";
+  const later =
+    (close: boolean): RequestListener =>
+    (_req, res) => {
+      if (close) res.setHeader("Connection", "close");
+      setImmediate(() => res.end(Buffer.from("an answer")));
+    };
+  const connecting = "CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n";
+  const answers = "HTTP/1.1 200 [^{]*an answer";
+  for (const [bytes, close, expected] of [
+    // Node closes the connection of a request whose expectation was not met.
+    [`${one}\r\n${one}Expect: 100-continue\r\n\r\n`, false, `^${answers}${answers}$`],
+    [`${one}\r\n${connecting}`, false, `^${answers}HTTP/1.1 400 [^{]*{[^{]*}$`],
+    [`${one}\r\n${connecting}`, true, `^${answers}$`],
+  ] as const)
+    assert.match(await exchange(context, bytes, {}, later(close)), new RegExp(expected));
+});
+
 test("CONNECT is refused, and the connection is not reset", async (context) => {
   const bytes = `CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n${"x".repeat(500_000)}`;
   assert.match(await exchange(context, bytes), /^HTTP\/1\.1 400 /);

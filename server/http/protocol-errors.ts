@@ -37,8 +37,18 @@ export function answerProtocolErrors(server: Server): void {
         fail(new Error("aborted"), socket);
     });
   });
-  // Without a listener Node resets the connection.
-  server.on("connect", (_req, socket) => refuse(socket, "malformed_request"));
+  // Without a listener Node resets the connection. It has taken its own listeners off the socket by now.
+  server.on("connect", (_req, socket) =>
+    fail(
+      new Error("CONNECT"),
+      socket.on("error", () => {}),
+    ),
+  );
+  server.on("checkContinue", (req: IncomingMessage, res: ServerResponse) => {
+    // Behind another answer, Node would write it between the head and the body of this one. It may be left out.
+    if (responseOf(req.socket) === res) res.writeContinue();
+    server.emit("request", req, res);
+  });
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
     const { status, body } = worded(new PublicError("expectation_failed"), pathOf(req));
     // The client may or may not send the body now, so the next request's start can't be known: close.
@@ -96,10 +106,11 @@ function rawAnswer(code: ErrorCode, response: ServerResponse | null): string {
     "Content-Length": Buffer.byteLength(text),
     Connection: "close",
   };
+  const isHead = response?.req.method === "HEAD";
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     ...Object.entries(lines).map(([name, value]) => `${name}: ${value}`),
     "",
-    text,
+    isHead ? "" : text,
   ].join("\r\n");
 }

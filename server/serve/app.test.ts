@@ -173,6 +173,18 @@ test("a path with a trailing slash redirects, and a client that follows is answe
   assert.equal((await fetch(`${url}//evil.example/`, { redirect: "manual" })).status, 404);
 });
 
+test("a fragment in the target is ignored", async (context) => {
+  const { port } = await serveStandIn(context);
+  const body = '{"prompt":"x"}';
+  const socket = connect(port, "127.0.0.1");
+  socket.write(
+    `POST /generate#x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
+  socket.destroy();
+});
+
 test("HEAD answers like GET without a body, OPTIONS lists the methods, a query is ignored", async (context) => {
   const { url } = await serveStandIn(context);
   const head = await fetch(`${url}/health`, { method: "HEAD" });
