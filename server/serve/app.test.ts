@@ -194,6 +194,7 @@ test("/ and /health report the state", async (context) => {
     reasons: ["device cpu: a test"],
     self_test: { verdict: "passed", message: "self-test passed" },
     queue: { waiting: 0, running: 0, limit: 4 },
+    store: { writable: true },
   });
   const answer = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
