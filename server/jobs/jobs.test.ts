@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { jobRequest, openJobs, TestClock, temporaryFolder } from "./fixture.js";
 import { recordOf } from "./job.js";
@@ -195,3 +197,75 @@ test("a body of more levels than can be written is a 422", async (context) => {
   const body = JSON.parse(`{"deep":${"[".repeat(100_000)}${"]".repeat(100_000)}}`) as object;
   await assert.rejects(jobs.accept(jobRequest({ body })), { name: "PublicError", status: 422 });
 });
+
+test("a lost body fails its job, a lost result the job that was done, and both are named", async (context) => {
+  const folder = temporaryFolder(context);
+  const first = await openJobs(context, folder);
+  const [done, waiting, whole] = [
+    await first.jobs.accept(jobRequest()),
+    await first.jobs.accept(jobRequest()),
+    await first.jobs.accept(jobRequest()),
+  ];
+  first.jobs.next();
+  await first.jobs.finish(done, text);
+  await first.store.write([
+    [`body/${waiting.id}`, null],
+    [`result/${done.id}`, null],
+    ["body/nobody", "{}"],
+  ]);
+  await first.close();
+  const { jobs, errors, store } = await openJobs(context, folder);
+  for (const { id } of [done, waiting]) {
+    const { state, failure } = jobs.find("anna", id)!;
+    assert.deepEqual([state, failure?.code], ["failed", "record_damaged"]);
+    assert.ok(errors.some((line) => line.includes(id)));
+  }
+  assert.ok(errors.some((line) => line.includes("job nobody is lost")));
+  assert.equal(await store.get("body/nobody"), undefined);
+  assert.equal(jobs.next()?.id, whole.id);
+  assert.equal(jobs.next(), undefined);
+});
+
+test("while the disk takes no writes jobs are refused, and then what has happened meanwhile is written", async (context) => {
+  const root = temporaryFolder(context);
+  const folder = join(root, "data");
+  const { jobs, store, close } = await openJobs(context, folder);
+  const job = await jobs.accept(jobRequest());
+  jobs.next();
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "in its place");
+  await jobs.finish(job, text);
+  assert.deepEqual(await jobs.resultOf(job), text);
+  await assert.rejects(jobs.accept(jobRequest()), { name: "PublicError", code: "store_unwritable" });
+  const alive = setInterval(() => {}, 1000);
+  const writable = new Promise<void>((resolve) => store.onWritable(resolve));
+  rmSync(folder);
+  await writable;
+  clearInterval(alive);
+  const next = await jobs.accept(jobRequest());
+  await close();
+  const again = (await openJobs(context, folder)).jobs;
+  assert.deepEqual(await again.resultOf(again.find("anna", job.id)!), text);
+  assert.equal(again.find("anna", next.id)?.state, "queued");
+});
+
+for (const hours of [25, -25]) {
+  test(`a jump of the system's clock by ${hours} h removes no job, and keeps none for ever`, async (context) => {
+    const wall = new TestClock();
+    const steady = new TestClock();
+    const { jobs } = await openJobs(context, temporaryFolder(context), {
+      now: wall.now,
+      steady: steady.now,
+      ttlMs: 60_000,
+    });
+    const job = await jobs.accept(jobRequest());
+    jobs.next();
+    await jobs.finish(job, text);
+    wall.advance(hours * 3_600_000);
+    steady.advance(59_999);
+    await jobs.sweep();
+    assert.equal(jobs.find("anna", job.id), job);
+    steady.advance(1);
+    assert.equal(jobs.find("anna", job.id), undefined);
+  });
+}
