@@ -44,8 +44,11 @@ export interface RuntimeOptions {
   log: Log;
 }
 
-/** Path of a thread's entry. */
-const entry = (name: string) => fileURLToPath(new URL(`../../workers/${name}.js`, import.meta.url));
+const entries = {
+  compile: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
+  generate: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
+  read: fileURLToPath(new URL("../../workers/read.js", import.meta.url)),
+};
 
 interface RuntimeEvents {
   /** A slot may have become free, and the queue has already used it if it could. */
@@ -80,8 +83,8 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#log = log;
     this.#memory = new MemoryGauge(memory, log);
     this.#contextStride = resolveStride(config, model);
-    this.forms = new Forms({ filename: entry("compile"), modelDir: model.dir });
-    this.texts = new Texts({ filename: entry("read"), modelDir: model.dir, model });
+    this.forms = new Forms({ filename: entries.compile, modelDir: model.dir });
+    this.texts = new Texts({ filename: entries.read, modelDir: model.dir, model });
     this.queue = new Queue<Task, Outcome>({
       ...queueBounds(config, plan, model, keyed),
       slots: plan.concurrency,
@@ -135,7 +138,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   async load(): Promise<void> {
     const { model, plan, queue } = this;
     const pool = new Pool({
-      filename: entry("generate"),
+      filename: entries.generate,
       setup: {
         modelDir: model.dir,
         device: plan.device,
