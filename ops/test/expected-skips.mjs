@@ -1,6 +1,7 @@
 // Decides which skipped tests are expected on this machine. In CI, any other skip is a failure.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -10,6 +11,17 @@ const isThere = (command) => spawnSync(command, ["--version"]).error?.code !== "
 function systemdVersion() {
   const { stdout } = spawnSync("systemd-analyze", ["--version"], { encoding: "utf8" });
   return Number(/^systemd (\d+)/.exec(stdout ?? "")?.[1] ?? 0);
+}
+
+function canMount() {
+  const folder = mkdtempSync(join(tmpdir(), "jai-mount-"));
+  try {
+    const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", folder]);
+    if (status === 0) spawnSync("umount", [folder]);
+    return status === 0;
+  } finally {
+    rmdirSync(folder);
+  }
 }
 
 /** Beginnings of skip reasons, each with a check that this machine really lacks the thing. */
@@ -26,6 +38,8 @@ const lacks = {
       name.endsWith(`-${process.platform}-${process.arch}`),
     );
   },
+  "needs root on Linux, to mount": () =>
+    process.platform !== "linux" || process.getuid() !== 0 || !canMount(),
   "needs python3": () => !isThere("python3"),
 };
 

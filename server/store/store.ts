@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.js";
 import type { Found, Write } from "./database.js";
@@ -19,6 +19,8 @@ const CLOCK = "clock";
 /** Keys of the store's own rows. */
 export const OWN_KEYS = [CLOCK, "probe", SUSPECT];
 const PAGE_ROWS = 500;
+/** With fewer free blocks, a transaction's journal may have no room. */
+const LEAST_FREE_BLOCKS = 16;
 /** Pauses between two tries to write again, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
@@ -268,8 +270,9 @@ export class Store {
     this.#writing = null;
   }
 
-  #failed(reason: string): void {
+  #failed(said: string): void {
     if (this.#failure !== null) return;
+    const reason = isFull(this.#location) ? `no space is left on the disk: ${said}` : said;
     this.#failure = reason;
     this.#log.error(
       `the store cannot be written (${reason}): no jobs and no requests with an Idempotency-Key are accepted until it can`,
@@ -330,6 +333,15 @@ export class Store {
     this.#thread = this.#startThread();
     const salvage = await this.#thread.ask("open");
     if (salvage !== null) this.#tell(salvage);
+  }
+}
+
+/** SQLite says only "disk I/O error" of a full disk. */
+function isFull(folder: string): boolean {
+  try {
+    return statfsSync(folder).bavail < LEAST_FREE_BLOCKS;
+  } catch {
+    return false;
   }
 }
 
