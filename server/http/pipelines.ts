@@ -41,6 +41,8 @@ export function boundPipelines(
   const turns = new Turns();
   return (req, res) => {
     const { socket } = req;
+    // It was cut off, and Node still parses what it had received.
+    if (socket.destroyed) return;
     const line = lines.get(socket) ?? { waiting: [], begun: new Set(), excess: 0 };
     lines.set(socket, line);
     if (line.waiting.length + line.begun.size >= MOST || line.excess > 0) return refuse(socket, line);
