@@ -160,8 +160,8 @@ test("many callbacks that are due at once are each sent once, within the caps, a
   const { end, requests, waiting } = await start(context);
   for (let n = 0; n < 300; n++) await end(`https://slow.example/${n}`);
   for (let n = 0; n < 30; n++) await end(`https://host-${n}.example/`);
-  // Four of the slow host, and as many of others as there may be requests.
-  assert.equal(requests.length, 16);
+  // Four to the slow host, and eight to others: nobody knows yet which of a caller's receivers answer.
+  assert.equal(requests.length, 12);
   const others = () => waiting.filter(({ url }) => url.includes("host-"));
   for (let n = 0; n < 30; n++) await others()[n]!.answer(200);
   assert.equal(requests.filter(({ url }) => url.includes("host-")).length, 30);
