@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener, type ServerOptions } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { answerHalfClosed } from "./half-close.js";
@@ -145,6 +146,16 @@ test("100 Continue is not written into an earlier answer, nor CONNECT's refusal,
     [`${one}\r\n${connecting}`, true, `^${answers}$`],
   ] as const)
     assert.match(await exchange(context, bytes, {}, later(close)), new RegExp(expected));
+});
+
+test("a long answer before CONNECT is sent to its end", async (context) => {
+  const bytes = "GET / HTTP/1.1\r\nHost: x\r\n\r\nCONNECT x HTTP/1.1\r\nHost: x\r\n\r\n";
+  const piece = Buffer.alloc(1_000_000, "x");
+  const answer = await exchange(context, bytes, {}, (_req, res) => {
+    Readable.from([piece, piece, piece, piece]).pipe(res);
+  });
+  assert.ok(answer.length > 4_000_000);
+  assert.match(answer.slice(-1000), /HTTP\/1\.1 400 /);
 });
 
 test("CONNECT is refused, and the connection is not reset", async (context) => {

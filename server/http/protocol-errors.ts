@@ -37,13 +37,12 @@ export function answerProtocolErrors(server: Server): void {
         fail(new Error("aborted"), socket);
     });
   });
-  // Without a listener Node resets the connection. It has taken its own listeners off the socket by now.
-  server.on("connect", (_req, socket) =>
-    fail(
-      new Error("CONNECT"),
-      socket.on("error", () => {}),
-    ),
-  );
+  // Without a listener Node resets the connection. It has taken its own listeners off the socket by now, of which the
+  // answers to earlier requests still need "drain".
+  server.on("connect", (_req, socket) => {
+    socket.on("error", () => {}).on("drain", () => responseOf(socket)?.emit("drain"));
+    fail(new Error("CONNECT"), socket);
+  });
   server.on("checkContinue", (req: IncomingMessage, res: ServerResponse) => {
     // Behind another answer, Node would write it between the head and the body of this one. It may be left out.
     if (responseOf(req.socket) === res) res.writeContinue();
