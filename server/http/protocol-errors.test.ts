@@ -158,6 +158,13 @@ test("a long answer before CONNECT is sent to its end", async (context) => {
   assert.match(answer.slice(-1000), /HTTP\/1\.1 400 /);
 });
 
+test("an answer that came before the body's error is sent to its end", async (context) => {
+  const bytes = `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\n${"x".repeat(100_000)}`;
+  const answer = await exchange(context, bytes, {}, (_req, res) => res.end(Buffer.alloc(4_000_000, "x")));
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.ok(answer.length > 4_000_000);
+});
+
 test("CONNECT is refused, and the connection is not reset", async (context) => {
   const bytes = `CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n${"x".repeat(500_000)}`;
   assert.match(await exchange(context, bytes), /^HTTP\/1\.1 400 /);

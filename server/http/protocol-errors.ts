@@ -66,8 +66,9 @@ function answerError(error: NodeJS.ErrnoException, socket: Duplex): void {
     response.once("finish", () => answerError(error, socket));
     return;
   }
-  // Part of the request's own answer is out: nothing else may be written into it.
-  if (!socket.writable || response?.headersSent) socket.destroy(error);
+  // Part of the request's own answer is out: nothing else may be written into it. If it has been written, it is sent.
+  if (response?.writableEnded) response.once("finish", () => linger(socket as Socket));
+  else if (!socket.writable || response?.headersSent) socket.destroy(error);
   else refuse(socket, codeOf(error, response), response);
 }
 

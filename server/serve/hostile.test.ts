@@ -174,7 +174,11 @@ for (const [who, key] of [
     process.stdout.write(
       `# ${who}, seed ${SEED}: ${sent} requests on ${index} connections; ${counts.join(", ")}\n`,
     );
-    if (failures.length > 0) assert.fail(`${failures.join("\n\n")}\n\n${server.output.slice(-3000)}`);
+    if (failures.length > 0) {
+      // If it has crashed, its last words come first.
+      const { code, signal, output } = await server.stop();
+      assert.fail(`${failures.join("\n\n")}\n\nthe end (${code}, ${signal}): ${output.slice(-3000)}`);
+    }
     assert.equal((await ask("/generate", greedy)).generated, generated);
     const exit = await server.stop();
     assert.deepEqual([exit.code, exit.output], [0, exit.output.replace(/^.* - ERROR - .*$/gm, "")]);
