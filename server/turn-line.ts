@@ -6,11 +6,11 @@ interface Own<T> {
 }
 
 /** A line in which owners take turns, such as callers or hosts; what one owner has in it is first come, first served. */
-export class TurnLine<T> {
+export class TurnLine<T, Owner = string> {
   /** By owner, in the order of their turns; none is empty. */
-  readonly #waiting = new Map<string, Own<T>>();
+  readonly #waiting = new Map<Owner, Own<T>>();
 
-  add(owner: string, item: T): void {
+  add(owner: Owner, item: T): void {
     const known = this.#waiting.get(owner);
     if (known !== undefined) {
       known.items.add(item);
@@ -20,7 +20,7 @@ export class TurnLine<T> {
     this.#waiting.set(owner, { items, head: items.values() });
   }
 
-  delete(owner: string, item: T): void {
+  delete(owner: Owner, item: T): void {
     const items = this.#waiting.get(owner)?.items;
     if (items?.delete(item) && items.size === 0) this.#waiting.delete(owner);
   }
@@ -29,7 +29,7 @@ export class TurnLine<T> {
    * Takes the next of the owner whose turn it is. The owner's turn after that comes when all others have had one. It takes
    * as long as there are owners that may not.
    */
-  next(may: (owner: string) => boolean = () => true): T | undefined {
+  next(may: (owner: Owner) => boolean = () => true): T | undefined {
     for (const [owner, own] of this.#waiting) {
       if (!may(owner)) continue;
       const item = own.head.next().value as T;

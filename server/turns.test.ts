@@ -48,3 +48,33 @@ test("an error is thrown to the caller, and the failed work's time counts too", 
   await assert.rejects(fails, /wrong/);
   await later;
 });
+
+test("what a piece of work leaves to promises is done, and counts, before the next begins", async () => {
+  const turns = new Turns();
+  const order: string[] = [];
+  const tick = () => {
+    order.push("loop");
+    if (order.length < 9) setImmediate(tick);
+  };
+  setImmediate(tick);
+  const blocks = turns.take(() => spend(15));
+  const works = ["first", "second"].map((name) =>
+    turns.take(async () => {
+      order.push(name);
+      await null;
+      spend(15);
+      order.push(`rest of ${name}`);
+    }),
+  );
+  await Promise.all([blocks, ...works]);
+  assert.deepEqual(order.slice(0, 6), ["loop", "first", "rest of first", "loop", "second", "rest of second"]);
+});
+
+test("owners take turns", async () => {
+  const turns = new Turns();
+  const order: string[] = [];
+  const blocks = turns.take(() => spend(15));
+  const works = ["a", "a", "a", "b", "b", "c"].map((owner) => turns.take(() => order.push(owner), owner));
+  await Promise.all([blocks, ...works]);
+  assert.deepEqual(order, ["a", "b", "c", "a", "b", "a"]);
+});

@@ -1,34 +1,65 @@
+import { TurnLine } from "./turn-line.js";
+
 /** Milliseconds of work per turn of the event loop; about one step of the engine. */
 const BUDGET = 10;
+/** More pieces of work than usually fit into one turn. */
+const MOST_PIECES = 64;
 
 /**
- * Spreads work over turns of the event loop. Once a turn's budget is spent, further work waits for a later turn, so
- * that streams wait for at most one piece of work.
+ * Spreads work over turns of the event loop. Once a turn's budget is spent, further work waits for a later turn, so that
+ * streams wait for at most one piece of work. Time counts from a turn's first work on, whatever it is spent for.
  */
 export class Turns {
-  #spent = 0;
-  #next: Promise<void> | null = null;
+  readonly #waiting = new TurnLine<() => void, unknown>();
+  #waitingCount = 0;
+  /** Callbacks that each begin one waiting piece of work. */
+  #coming = 0;
+  /** When this turn's first work began. */
+  #began: number | null = null;
 
-  /** Runs `work` at once if this turn has budget left, else in a later turn; first come, first served. */
-  async take<T>(work: () => T): Promise<T> {
-    while (this.#spent > BUDGET) await this.#turn();
-    const start = performance.now();
-    try {
-      return work();
-    } finally {
-      this.#spent += performance.now() - start;
-      void this.#turn();
-    }
+  /**
+   * Runs `work` at once if this turn has budget left and nothing waits, else in a later turn.
+   * @param owner whose work it is: owners take turns, and the work of one is first come, first served
+   */
+  take<T>(work: () => T, owner: unknown = null): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = () => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.#waitingCount === 0 && this.#hasTime()) return run();
+      this.#waiting.add(owner, run);
+      this.#waitingCount++;
+      this.#goOn();
+    });
   }
 
-  #turn(): Promise<void> {
-    this.#next ??= new Promise((resolve) => {
+  #hasTime(): boolean {
+    const now = performance.now();
+    if (this.#began === null) {
+      this.#began = now;
       setImmediate(() => {
-        this.#spent = 0;
-        this.#next = null;
-        resolve();
+        this.#began = null;
       });
-    });
-    return this.#next;
+    }
+    return now - this.#began < BUDGET;
+  }
+
+  /** A callback for each piece: what one leaves to promises runs, and counts, before the next one begins. */
+  #goOn(): void {
+    while (this.#coming < Math.min(this.#waitingCount, MOST_PIECES)) {
+      this.#coming++;
+      setImmediate(() => {
+        this.#coming--;
+        if (this.#waitingCount > 0 && this.#hasTime()) {
+          this.#waitingCount--;
+          this.#waiting.next()!();
+        }
+        this.#goOn();
+      });
+    }
   }
 }

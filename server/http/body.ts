@@ -5,6 +5,7 @@ import { type ErrorCode, invalidBody, PublicError } from "../errors/errors.js";
 import { jsonErrorAt } from "../json-error.js";
 import { Turns } from "../turns.js";
 import type { BodyBudget } from "./body-budget.js";
+import { hasTooManyParts, MOST_PARTS } from "./json-parts.js";
 
 const decoder = new TextDecoder();
 
@@ -72,6 +73,7 @@ function parse(chunks: readonly Buffer[]): { body?: unknown; error?: PublicError
   if (chunks.length === 0) return { error: noBody() };
   const bytes = Buffer.concat(chunks);
   if (!isUtf8(bytes)) return { error: new PublicError("unreadable_body") };
+  if (hasTooManyParts(bytes)) return { error: tooManyParts() };
   const text = decoder.decode(bytes);
   try {
     return { body: JSON.parse(text) };
@@ -101,6 +103,11 @@ function refuse(headers: IncomingHttpHeaders, maxBodyBytes: number, typed: boole
   }
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") return "unsupported_encoding";
   return Number(length ?? 0) > maxBodyBytes ? "body_too_large" : null;
+}
+
+function tooManyParts(): PublicError {
+  const msg = `Value error, expected at most ${MOST_PARTS} objects and lists`;
+  return invalidBody({ loc: ["body"], msg, type: "value_error" });
 }
 
 function invalidJson(text: string): PublicError {

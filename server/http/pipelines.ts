@@ -4,8 +4,6 @@ import { Turns } from "../turns.js";
 
 /** The most unanswered requests of one connection. */
 const MOST = 32;
-/** A connection that sends this many more is cut off. */
-const FLOOD = 128;
 /** A connection's next request waits while this many bytes of its answers are not taken. */
 const UNREAD_BYTES = 64 * 1024;
 /** A connection that takes nothing of an answer for so many milliseconds is closed. */
@@ -18,8 +16,8 @@ interface Line {
   waiting: { req: IncomingMessage; res: ServerResponse }[];
   /** Begun, and not yet taken by the client to the last byte. */
   begun: Set<ServerResponse>;
-  /** Requests beyond MOST: they are not answered, and the connection closes after those before them. */
-  excess: number;
+  /** It has sent a request beyond MOST: that is not answered, and the connection closes after those before it. */
+  isFull: boolean;
 }
 
 export interface PipelineOptions {
@@ -37,15 +35,15 @@ export function boundPipelines(
   { stallMs = STALL_MS }: PipelineOptions = {},
 ): RequestListener {
   const lines = new WeakMap<Socket, Line>();
-  // Requests behind others: a connection's flood must not take a turn of the event loop for itself.
+  // Connections take turns: the flood of one doesn't keep the first request of another waiting.
   const turns = new Turns();
   return (req, res) => {
     const { socket } = req;
-    // It was cut off, and Node still parses what it had received.
+    // Node still parses what it had received.
     if (socket.destroyed) return;
-    const line = lines.get(socket) ?? { waiting: [], begun: new Set(), excess: 0 };
+    const line = lines.get(socket) ?? { waiting: [], begun: new Set(), isFull: false };
     lines.set(socket, line);
-    if (line.waiting.length + line.begun.size >= MOST || line.excess > 0) return refuse(socket, line);
+    if (line.isFull || line.waiting.length + line.begun.size >= MOST) return refuse(socket, line);
     line.waiting.push({ req, res });
     advance(socket, line);
   };
@@ -53,27 +51,37 @@ export function boundPipelines(
   function advance(socket: Socket, line: Line): void {
     while (line.waiting.length > 0 && !socket.destroyed && unread(socket, line) < UNREAD_BYTES) {
       const { req, res } = line.waiting.shift()!;
-      const isFirst = line.begun.size === 0;
       line.begun.add(res);
       closeIfStalled(res, stallMs);
       res.once("close", () => {
         line.begun.delete(res);
-        if (line.excess > 0 && line.begun.size + line.waiting.length === 0) socket.destroySoon();
+        if (line.isFull && line.begun.size + line.waiting.length === 0) socket.destroySoon();
         else advance(socket, line);
       });
-      if (isFirst) handler(req, res);
-      else void turns.take(() => socket.destroyed || handler(req, res));
+      void turns.take(() => socket.destroyed || handler(req, res), socket);
     }
   }
 }
 
-/** Stops reading the connection. */
 function refuse(socket: Socket, line: Line): void {
+  line.isFull = true;
   const last = line.waiting.at(-1)?.res ?? [...line.begun].at(-1);
   if (last && !last.headersSent) last.shouldKeepAlive = false;
   socket.pause();
-  // What is left of the received bytes would still be read, and a few bytes become some kilobytes of objects.
-  if (++line.excess > FLOOD) socket.destroy();
+  stopParsing(socket);
+}
+
+/** Means to Node's parser that what follows is not HTTP. */
+const NOT_HTTP = 2;
+
+/**
+ * Drops what was received but not parsed. Node reads 64 KB at a time, which may be a thousand requests: to parse them all,
+ * and to abort them when the connection closes, takes up to 30 ms for each connection. There is no documented way; without
+ * this property the rest is parsed, and not answered.
+ */
+function stopParsing(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming?: () => number } };
+  if (parser?.onIncoming) parser.onIncoming = () => NOT_HTTP;
 }
 
 /** Bytes of answers that the client has not taken. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type RequestHandler, Router } from "express";
+import type { IRouter, RequestHandler } from "express";
 import swaggerUi from "swagger-ui-express";
 import type { Document } from "../http/document.js";
 import { packageRoot } from "../settings/config.js";
@@ -61,22 +61,20 @@ export const openPages: readonly string[] = [
   ...pageAssets,
 ];
 
-export function docsRoutes(document: Document): Router {
+export function docsRoutes(app: IRouter, document: Document): void {
   const swaggerPage = swaggerUi
     .generateHTML(document, swaggerOptions)
     // Swagger UI's links assume that the page is at /docs/, but it is at /docs.
     .replaceAll('="./', '="docs/');
-  const router = Router();
-  router.get("/openapi.json", page("json", JSON.stringify(document)));
-  router.get("/docs", ownContentOnly, page("html", swaggerPage));
-  router.get("/docs/swagger-ui-init.js", page("application/javascript", swaggerInit()));
-  router.use("/docs", swaggerUi.serve);
-  router.get("/redoc", ownContentOnly, page("html", redocPage));
-  router.get(redocAsset, (_req, res) => {
+  app.get("/openapi.json", page("json", JSON.stringify(document)));
+  app.get("/docs", ownContentOnly, page("html", swaggerPage));
+  app.get("/docs/swagger-ui-init.js", page("application/javascript", swaggerInit()));
+  app.use("/docs", swaggerUi.serve);
+  app.get("/redoc", ownContentOnly, page("html", redocPage));
+  app.get(redocAsset, (_req, res) => {
     redoc ??= readRedoc();
     res.set("Cache-Control", "public, max-age=86400").type("js").send(redoc);
   });
-  return router;
 }
 
 /** A page that is rendered once: all answers share its bytes, however many clients do not read them. */

@@ -1,4 +1,4 @@
-import { type Request, type RequestHandler, type Response, Router } from "express";
+import type { IRouter, Request, RequestHandler, Response } from "express";
 import type { Forms } from "../forms/forms.js";
 import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
@@ -29,11 +29,9 @@ interface AnswerParts extends Omit<GenerateParts, "operations"> {
 }
 
 /** Routes of all generating operations. The answer comes when the text is complete, or as a stream. */
-export function generateRoutes({ operations, ...others }: GenerateParts): Router {
-  const router = Router();
+export function generateRoutes(app: IRouter, { operations, ...others }: GenerateParts): void {
   const parts = { ...others, preparing: new Turns() };
-  for (const operation of operations) router.post(operation.path, answer(operation, parts));
-  return router;
+  for (const operation of operations) app.post(operation.path, answer(operation, parts));
 }
 
 function answer(operation: Operation, parts: AnswerParts): RequestHandler {

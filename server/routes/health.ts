@@ -1,4 +1,4 @@
-import { Router } from "express";
+import type { IRouter } from "express";
 import type { ModelConfig } from "../../models/config.js";
 import type { SelfTestResult } from "../../models/self-test.js";
 import { PublicError } from "../errors/errors.js";
@@ -54,24 +54,23 @@ const STATUSES: Readonly<Record<Obstacle, string>> = {
   not_ready: "unhealthy",
 };
 
-export function healthRoutes(parts: HealthParts): Router {
+export function healthRoutes(app: IRouter, parts: HealthParts): void {
   const { model, plan, queue, selfTest, vitals, store, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const startedAt = performance.now();
-  const router = Router();
-  router.get("/", (_req, res) => {
+  app.get("/", (_req, res) => {
     res.json({ status: "ok", message: "jai-server is running" });
   });
-  router.get("/live", (_req, res) => {
+  app.get("/live", (_req, res) => {
     res.json({ status: "live" });
   });
-  router.get("/ready", (_req, res) => {
+  app.get("/ready", (_req, res) => {
     const obstacle = obstacleOf(queue, vitals());
     if (obstacle !== null)
       throw new PublicError(obstacle, { retryAfter: queue.retryAfter({ caller: "", priority: 0 }) });
     res.json({ status: "ready" });
   });
-  router.get("/health", (_req, res) => {
+  app.get("/health", (_req, res) => {
     const { device, concurrency, workers, threads, reasons } = plan;
     const { state, capacity, waiting, running, limit } = queue;
     const now = vitals();
@@ -94,7 +93,6 @@ export function healthRoutes(parts: HealthParts): Router {
       uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
     });
   });
-  return router;
 }
 
 function statusOf({ queue, plan }: HealthParts, vitals: Vitals): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Request, type RequestHandler, type Response, Router } from "express";
+import type { IRouter, Request, RequestHandler, Response } from "express";
 import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
 import type { Forms } from "../forms/forms.js";
 import type { BodySchemas } from "../http/body-schemas.js";
@@ -61,16 +61,14 @@ interface JobQuery {
   limit?: number;
 }
 
-export function jobRoutes(parts: JobRoutesParts): Router {
-  const router = Router();
-  router.post("/jobs", accept(parts));
-  router.get("/jobs", list(parts));
-  router.get("/jobs/:id", async (req, res) => {
+export function jobRoutes(app: IRouter, parts: JobRoutesParts): void {
+  app.post("/jobs", accept(parts));
+  app.get("/jobs", list(parts));
+  app.get("/jobs/:id", async (req, res) => {
     res.json((await parts.documents.whole(find(parts, req, res))) ?? notFound());
   });
-  router.delete("/jobs/:id", cancel(parts));
-  router.get("/jobs/:id/events", stream(parts));
-  return router;
+  app.delete("/jobs/:id", cancel(parts));
+  app.get("/jobs/:id/events", stream(parts));
 }
 
 /** A job's operation and the body for it. */

@@ -1,10 +1,9 @@
-import { Router } from "express";
+import type { IRouter } from "express";
 import type { ModelFolder } from "../../models/folder.js";
 import { checkModel } from "../requests/openai/request.js";
 
 /** The served model, in OpenAI's list of models. */
-export function modelRoutes({ config }: Pick<ModelFolder, "config">): Router {
-  const router = Router();
+export function modelRoutes(app: IRouter, { config }: Pick<ModelFolder, "config">): void {
   const model = {
     id: config.name,
     object: "model",
@@ -13,12 +12,11 @@ export function modelRoutes({ config }: Pick<ModelFolder, "config">): Router {
     owned_by: "jai-server",
     max_model_len: config.n_positions,
   };
-  router.get("/v1/models", (_req, res) => {
+  app.get("/v1/models", (_req, res) => {
     res.json({ object: "list", data: [model] });
   });
-  router.get("/v1/models/:model", (req, res) => {
+  app.get("/v1/models/:model", (req, res) => {
     checkModel(req.params.model, config.name);
     res.json(model);
   });
-  return router;
 }

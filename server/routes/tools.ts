@@ -1,5 +1,5 @@
 import { toUSVString } from "node:util";
-import { type Request, Router } from "express";
+import type { IRouter, Request } from "express";
 import { invalidField } from "../errors/errors.js";
 import { callerOf } from "../keys/authenticate.js";
 import { Cancelled } from "../queue/refusal.js";
@@ -35,8 +35,7 @@ export interface ToolParts {
  * Routes that tokenize, detokenize and render conversations. They generate nothing and take no place in the queue, but
  * one among the tools.
  */
-export function toolRoutes({ model, config: limits, texts }: ToolParts): Router {
-  const router = Router();
+export function toolRoutes(app: IRouter, { model, config: limits, texts }: ToolParts): void {
   const { tokenizer, config } = model;
   const measured = (tokens: readonly number[]) => ({
     tokens,
@@ -58,7 +57,7 @@ export function toolRoutes({ model, config: limits, texts }: ToolParts): Router 
     return toUSVString(prompt!);
   };
   const post = (path: string, answer: (body: object, reader: Reader) => Promise<object>) =>
-    router.post(path, async (req, res) => {
+    app.post(path, async (req, res) => {
       const body = req.body as { model?: string | null };
       checkModel(body.model, config.name);
       const answered = await texts.withPlace(() =>
@@ -82,7 +81,6 @@ export function toolRoutes({ model, config: limits, texts }: ToolParts): Router 
     const [tokens] = (await reader.encode([prompt])) as [number[]];
     return { prompt, ...measured(tokens) };
   });
-  return router;
 }
 
 /** Aborts the work's signal when the client leaves. */

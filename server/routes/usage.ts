@@ -1,12 +1,11 @@
-import { Router } from "express";
+import type { IRouter } from "express";
 import { callerOf } from "../keys/authenticate.js";
 import type { Allowance } from "../keys/caller.js";
 import type { Counts } from "../keys/ledger.js";
 
 /** Usage and limits of the calling key. */
-export function usageRoutes(): Router {
-  const router = Router();
-  router.get("/v1/usage", (_req, res) => {
+export function usageRoutes(app: IRouter): void {
+  app.get("/v1/usage", (_req, res) => {
     const { name, priority, ledger, allowances } = callerOf(res);
     const { requestsPerMinute, tokensPerMinute, tokensPerDay, concurrentRequests } = allowances;
     res.json({
@@ -24,7 +23,6 @@ export function usageRoutes(): Router {
       },
     });
   });
-  return router;
 }
 
 function countsBody({ requests, refused, promptTokens, completionTokens }: Counts) {

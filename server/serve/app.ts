@@ -1,4 +1,4 @@
-import express, { type Express, Router } from "express";
+import express, { type Express, type RequestHandler } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
@@ -17,7 +17,6 @@ import { giveRequestId } from "../http/request-id.js";
 import { securityHeaders } from "../http/security-headers.js";
 import { ignoreConditions } from "../http/unconditional.js";
 import { authenticate, countRefusals } from "../keys/authenticate.js";
-import type { Log } from "../log.js";
 import type { Operation } from "../requests/operation.js";
 import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
 import { generateRoutes } from "../routes/generate.js";
@@ -46,16 +45,19 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(knownPaths(document, pageAssets));
   const budget = parts.bodies ?? bodyBudget(config);
   app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed, budget }));
-  app.use(misspelledFields(document, operations, log));
-  app.use(requestValidation(document, parts.validateResponses ?? false));
+  const fieldsOf = knownFields(document, operations);
+  for (const path of Object.keys(document.paths))
+    app.post(expressPath(path), warnOfMisspelledFields(fieldsOf(path), log), prepareBody(document, path));
+  app.use(validator(document, parts.validateResponses ?? false));
   app.post(/.*/, idempotency.handle());
-  app.use(generateRoutes(parts));
-  app.use(jobRoutes({ ...parts, bodies: new BodySchemas(document) }));
-  app.use(modelRoutes(model));
-  app.use(toolRoutes(parts));
-  app.use(healthRoutes({ ...parts, version: document.info.version }));
-  app.use(usageRoutes());
-  app.use(docsRoutes(document));
+  // All on one router: Express leaves a router in which nothing ends the request a turn of the event loop later.
+  generateRoutes(app, parts);
+  jobRoutes(app, { ...parts, bodies: new BodySchemas(document) });
+  modelRoutes(app, model);
+  toolRoutes(app, parts);
+  healthRoutes(app, { ...parts, version: document.info.version });
+  usageRoutes(app);
+  docsRoutes(app, document);
   app.use(() => {
     throw new PublicError("not_found");
   });
@@ -71,35 +73,28 @@ const HELD_BYTES = 32 * 1024 * 1024;
 const bodyBudget = ({ maxBodyBytes }: AssemblyParts["config"]) =>
   new BodyBudget(Math.max(HELD_BYTES, 2 * maxBodyBytes));
 
-/** Logs warnings for misspelled fields. A job also knows the fields of the operations. */
-function misspelledFields(document: Document, operations: readonly Operation[], log: Log): Router {
-  const router = Router({ caseSensitive: true });
+/** The fields that a body of each path may have. A job's may have those of the operations too. */
+function knownFields(document: Document, operations: readonly Operation[]): (path: string) => string[] {
   const fieldsOf = (path: string) => Object.keys(bodyProperties(document, path));
   const ofOperations = operations.flatMap(({ path }) => fieldsOf(path));
-  for (const path of Object.keys(document.paths)) {
-    const fields = [...fieldsOf(path), ...(path === "/jobs" ? ofOperations : [])];
-    router.post(expressPath(path), warnOfMisspelledFields(fields, log));
-  }
-  return router;
+  return (path) => [...fieldsOf(path), ...(path === "/jobs" ? ofOperations : [])];
 }
 
-/** Validates requests against openapi.yaml and fills in the defaults. */
-function requestValidation(document: Document, validateResponses: boolean): Router {
-  const router = Router({ caseSensitive: true });
-  for (const path of Object.keys(document.paths)) {
-    const checks = [takesNumbersAsTexts(document, path), listBounds(document, path)];
-    router.post(expressPath(path), (req, _res, next) => {
-      for (const check of checks) check(req.body);
-      next();
-    });
-  }
-  router.use(validator(document, validateResponses));
-  return router;
+/** What must be done to a body before the validator sees it. */
+function prepareBody(document: Document, path: string): RequestHandler {
+  const checks = [takesNumbersAsTexts(document, path), listBounds(document, path)];
+  return (req, _res, next) => {
+    for (const check of checks) check(req.body);
+    next();
+  };
 }
 
 type Validator = ReturnType<typeof OpenApiValidator.middleware>;
 
-/** Compiling openapi.yaml takes 0.2 s, so it is done once per document, however many apps serve it. */
+/**
+ * Validates requests against openapi.yaml, and fills in the defaults. Compiling takes 0.2 s, so it is done once per
+ * document, however many apps serve it.
+ */
 const validators = new WeakMap<Document, Map<boolean, Validator>>();
 
 function validator(document: Document, validateResponses: boolean): Validator {

@@ -85,11 +85,17 @@ export class Assembly {
     }
   }
 
-  /** Loads the routes, which takes as long as loading a small model. */
-  async loadApp(): Promise<RequestListener> {
-    const { createApp } = await import("./app.js");
-    const { config, document = readDocument(config) } = this.parts;
-    return boundPipelines(createApp({ ...this.parts, document }));
+  /** Loads the routes, which takes as long as loading a small model. Until then requests wait. */
+  loadApp(): { answer: RequestListener; loaded: Promise<unknown> } {
+    let app: RequestListener | null = null;
+    const loaded = this.#createApp().then((created) => {
+      app = created;
+    });
+    // Once the app is loaded, no promise may stand before it: pipelines are bounded while Node still parses.
+    const answer = boundPipelines((req, res) =>
+      app ? app(req, res) : void loaded.then(() => app!(req, res)),
+    );
+    return { answer, loaded };
   }
 
   /** An HTTP server without a request handler. It answers invalid HTTP with the API's own errors. */
@@ -102,6 +108,12 @@ export class Assembly {
     answerProtocolErrors(server);
     answerHalfClosed(server);
     return server;
+  }
+
+  async #createApp(): Promise<RequestListener> {
+    const { createApp } = await import("./app.js");
+    const { config, document = readDocument(config) } = this.parts;
+    return createApp({ ...this.parts, document });
   }
 
   /** Starts waiting jobs. Call it whenever a slot may have become free. */

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, before, describe, it, type TestContext, test } from "node:test";
 import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
+import type { ServerSentEvent } from "../../ops/server-sent-events.js";
 
 const folder = mkdtempSync(join(tmpdir(), "jai-deaths-"));
 const model = join(folder, "model");
@@ -33,18 +34,24 @@ interface Health {
 
 let servers = 0;
 
-async function serve(context: TestContext) {
+async function serve(context: TestContext, environment: Record<string, string> = {}) {
   const death = join(folder, `death-${servers++}`);
   const server = await ServerProcess.ready(model, {
     JAI_WORKERS: "2",
     JAI_CONCURRENCY: "64",
     NODE_OPTIONS: `--import ${mortal}`,
     JAI_TEST_DEATH: death,
+    ...environment,
   });
   context.after(() => server.kill("SIGKILL"));
   const health = async () => JSON.parse((await server.request("GET", "/health")).text) as Health;
   const until = async (condition: (health: Health) => boolean) => {
-    while (!condition(await health())) await new Promise((resolve) => setTimeout(resolve, 10));
+    const isFine = async () => {
+      const { status, text } = await server.request("GET", "/health");
+      return status === 200 && condition(JSON.parse(text) as Health);
+    };
+    // A request may be cut off with the process.
+    while (!(await isFine().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 10));
   };
   const kill = (kind: string) => {
     writeFileSync(`${death}.new`, kind);
@@ -124,8 +131,91 @@ async function load(server: ServerProcess, key: string, onStreaming = () => {}) 
   return { texts, longestPause };
 }
 
+/**
+ * All the load at once, by clients that know that a server may crash: those with a key, and those who wait for jobs, try
+ * again until they are answered.
+ * @param onStreaming called when all streams have begun and all jobs are accepted
+ * @returns every text, as far as it came; null for none
+ */
+async function loadUnsure(server: ServerProcess, key: string, onStreaming: () => void) {
+  let cut = 0;
+  let refused = 0;
+  let awaited = REQUESTS.streams + REQUESTS.jobs;
+  const begun = () => {
+    if (--awaited === 0) onStreaming();
+  };
+  const patiently = async (ask: () => Promise<{ status: number; text: string }>) => {
+    for (;;) {
+      const answer = await ask().catch(() => null);
+      if (answer !== null && answer.status !== 503) return JSON.parse(answer.text);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const one = async (index: number): Promise<string | null> => {
+    const body = bodyOf(index);
+    let before = REQUESTS.plain;
+    if (index < before) {
+      const answer = await server.request("POST", "/generate", body).catch(() => void cut++);
+      if (!answer) return null;
+      if (answer.status !== 503) return JSON.parse(answer.text).generated;
+      refused++;
+      return null;
+    }
+    before += REQUESTS.streams;
+    if (index < before) {
+      let text = "";
+      const read = ({ event, data }: ServerSentEvent) => {
+        if (event === "message" && text === "") begun();
+        if (event === "message") text += JSON.parse(data).text;
+      };
+      await server.stream("/generate", body, read).catch(() => cut++);
+      return text;
+    }
+    before += REQUESTS.keyed;
+    if (index < before) return (await patiently(() => askWithKey(server, body, `${key}-${index}`))).generated;
+    const { id } = await patiently(() => server.request("POST", "/jobs", body));
+    begun();
+    for (;;) {
+      const job = await patiently(() => server.request("GET", `/jobs/${id}`));
+      if (job.state === "done") return job.result.generated;
+      assert.ok(["queued", "running"].includes(job.state), JSON.stringify(job));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const count = Object.values(REQUESTS).reduce((sum, some) => sum + some);
+  const texts = await Promise.all(Array.from({ length: count }, (_, index) => one(index)));
+  return { texts, cut, refused };
+}
+
 for (const kind of ["exit", "throw", "rejection", "memory"])
   test(`a worker's death (${kind}) is no more than a pause`, (context) => dies(context, kind));
+
+for (const kind of ["abort", "segv"])
+  test(`a crash of the whole process (${kind}) ends no job and no keyed request`, {
+    skip,
+  }, async (context) => {
+    const { server, until, kill } = await serve(context, { JAI_RESTART: "on" });
+    const undisturbed = (await load(server, "a")).texts;
+    let recovered = Promise.resolve(0);
+    const { texts, cut, refused } = await loadUnsure(server, "b", () => {
+      const killedAt = performance.now();
+      kill(kind);
+      recovered = until(({ worker_states: { deaths, loaded } }) => deaths === 0 && loaded === 2).then(
+        () => performance.now() - killedAt,
+      );
+    });
+    const { plain, streams } = REQUESTS;
+    for (const [index, text] of texts.entries())
+      if (index < plain + streams) assert.ok(text === null || undisturbed[index]!.startsWith(text));
+      else assert.equal(text, undisturbed[index]);
+    // Nobody is left to answer on the connections of a process that has crashed.
+    assert.ok(cut > 0 && cut + refused <= plain + streams);
+    context.diagnostic(
+      `of ${plain} requests and ${streams} streams ${cut} were cut off and ${refused} refused; all workers were back ` +
+        `after ${Math.round(await recovered)} ms`,
+    );
+    assert.equal((await server.stop()).code, 0);
+  });
 
 // They wait for a hung worker most of the time.
 describe("a worker that hangs", { concurrency: true }, () => {

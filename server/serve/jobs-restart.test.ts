@@ -24,6 +24,7 @@ interface Job {
   state: string;
   attempts: number;
   ended_at: string | null;
+  error?: object | null;
   result?: { generated: string; seed: number; id: string; usage: { prompt_tokens_details: object } };
   callback?: { state: string };
 }
@@ -118,7 +119,8 @@ function clientOf(server: ServerProcess) {
 }
 
 /** The reproducible part of a result: all but its id and the cached tokens. */
-function promised({ result }: Job) {
+function promised({ state, result, error }: Job) {
+  assert.equal(state, "done", JSON.stringify(error));
   const { id: _id, usage, ...rest } = result!;
   return { ...rest, usage: { ...usage, prompt_tokens_details: {} } };
 }

@@ -4,6 +4,8 @@ import type { Log } from "../log.js";
 const READ_MS = 10_000;
 /** After a warning another comes only when the memory was below this share of the budget meanwhile. */
 const RELIEF = 0.9;
+/** How old a reading may be, in milliseconds. One takes up to 0.3 ms, and /health may be asked a thousand times a second. */
+const FRESH_MS = 250;
 
 /** Holds the memory of the whole process, weights and caches included, against a budget; warns in the log. */
 export class MemoryGauge {
@@ -14,7 +16,7 @@ export class MemoryGauge {
   #isOver = false;
 
   /** @param budget in bytes */
-  constructor(budget: number, log: Log, rss = () => process.memoryUsage.rss()) {
+  constructor(budget: number, log: Log, rss = freshEnough(() => process.memoryUsage.rss())) {
     this.#budget = budget;
     this.#log = log;
     this.#rss = rss;
@@ -40,6 +42,17 @@ export class MemoryGauge {
   close(): void {
     clearInterval(this.#reading);
   }
+}
+
+/** Reads again only when the last value is too old. */
+function freshEnough(read: () => number): () => number {
+  let value = 0;
+  let readAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - readAt > FRESH_MS) [value, readAt] = [read(), now];
+    return value;
+  };
 }
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;

@@ -138,9 +138,9 @@ export class JaiServer {
     const loaded = runtime.load();
     const app = assembly.loadApp();
     // Still in the turn of the event loop in which the server began to listen, so no request can have been missed.
-    this.#http.on("request", (req, res) => void app.then((answer) => answer(req, res)));
+    this.#http.on("request", app.answer);
     runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
-    await Promise.all([loaded, app]);
+    await Promise.all([loaded, app.loaded]);
     runtime.queue.open();
     assembly.dispatch();
     log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
