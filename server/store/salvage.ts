@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { Database, flush, putInPlace, TALLY } from "./database.js";
+import { Database, flush, isDamage, putInPlace, TALLY } from "./database.js";
 import { rawRows } from "./raw-rows.js";
 import { type Row, readRow } from "./record.js";
 
@@ -104,7 +104,7 @@ function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
       for (const row of rows()) fresh.adopt(row);
       for (const key of lost) write(LOST + key, JSON.stringify({ at: Date.now() }));
     });
-    saved = fresh.keys("").filter((key) => key.includes("/") && !key.startsWith(LOST)).length;
+    saved = fresh.count((key) => key.includes("/") && !key.startsWith(LOST));
   } finally {
     fresh.close();
   }
@@ -125,10 +125,3 @@ function reopened(path: string, maxBytes: number): Database {
 }
 
 const incomingOf = (path: string) => `${path}.incoming`;
-
-/** Whether an error tells of the file's bytes, not of a disk that can't be read or written. */
-const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
-  error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
-
-/** SQLite's "database disk image is malformed" is about the file. */
-const withoutImage = (message: string) => message.replace("database disk image", "");
