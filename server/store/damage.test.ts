@@ -160,6 +160,26 @@ test("a pointer between pages that is wrong is found at the start", async (conte
   await store.close();
 });
 
+test("of the files that repairs move aside the newest two are kept, and the log names what is removed", async (context) => {
+  const folder = await filled(context);
+  const made: string[] = [];
+  for (let round = 0; round < 4; round++) {
+    // The second page is a map that only a vacuum reads; the third begins a tree.
+    damage(folder, (bytes) => bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES));
+    const { store, lines } = await watched(folder);
+    made.push(/the damaged file is now ([^,]+),/.exec(lines.join("\n"))![1]!);
+    const removed = lines.flatMap((line) => /^removed (.*) \(\d+ bytes\)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(removed, round < 2 ? [] : [made[round - 2]]);
+    await holdAll(store);
+    await store.close();
+  }
+  const { aside } = await inspect(folder);
+  assert.deepEqual(
+    aside.map(({ path }) => path),
+    [made[3], made[2]],
+  );
+});
+
 test("records that a start has read are told once, then as they are", async (context) => {
   const folder = await filled(context);
   const { store } = await watched(folder);

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type { Database as Connection, Statement } from "node-sqlite3-wasm";
+import { moveAside } from "./aside.js";
 import { makeFolder } from "./folder.js";
 import { PAGE_BYTES } from "./raw-rows.js";
 import { type Row, readRow, stampOf } from "./record.js";
@@ -422,8 +423,7 @@ export class Database {
     this.#connection!.run("VACUUM INTO ?", [incoming]);
     flush(incoming);
     this.#disconnect();
-    const aside = existsSync(path) ? `${path}.replaced-${Date.now()}` : null;
-    if (aside !== null) renameSync(path, aside);
+    const aside = existsSync(path) ? moveAside(path, "replaced") : null;
     putInPlace(incoming, path);
     this.#connect();
     return aside;

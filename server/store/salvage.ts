@@ -1,4 +1,5 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
+import { type Aside, moveAside, removeOldAside } from "./aside.js";
 import { Database, flush, isDamage, putInPlace, TALLY } from "./database.js";
 import { rawRows } from "./raw-rows.js";
 import { type Row, readRow } from "./record.js";
@@ -14,6 +15,8 @@ export interface Salvage {
   lost: string[];
   /** Records that are lost though no key of theirs is left; null if nobody can tell how many. */
   unnamed: number | null;
+  /** Older files that were moved aside, and are removed now: the newest two are kept. */
+  removed: Aside[];
 }
 
 /** Key of a row that asks the next start to read the second copies too. */
@@ -89,10 +92,11 @@ export function openSound(
   if (reason === null) return { database: database!, salvage: null };
   database?.close();
   const salvage = salvageOf(path, reason, maxBytes);
-  return { database: reopened(path, maxBytes), salvage };
+  database = reopened(path, maxBytes);
+  return { database, salvage: { ...salvage, removed: removeOldAside(path, salvage.aside) } };
 }
 
-function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
+function salvageOf(path: string, reason: string, maxBytes: number): Omit<Salvage, "removed"> {
   const incoming = incomingOf(path);
   for (const end of ["", "-journal", ".lock"]) rmSync(incoming + end, { recursive: true, force: true });
   const { rows, lost, unnamed } = remainsOf(path);
@@ -109,8 +113,7 @@ function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
     fresh.close();
   }
   flush(incoming);
-  const aside = `${path}.damaged-${Date.now()}`;
-  renameSync(path, aside);
+  const aside = moveAside(path, "damaged");
   putInPlace(incoming, path);
   rmSync(`${incoming}-journal`, { force: true });
   return { reason, aside, saved, lost, unnamed };

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { type Aside, removeOldAside } from "./aside.js";
 import { type Database, type Found, isDamage, type Scrubbed, type Write } from "./database.js";
 import { openSound, type Salvage } from "./salvage.js";
 
@@ -18,7 +19,7 @@ export interface Tasks {
   heal: (key: string) => Omit<Scrubbed, "next">;
   write: (writes: readonly Write[]) => void;
   /** Throws until the disk takes writes again; a file that turned out damaged is repaired first, as at a start. */
-  probe: (token: string) => { aside: string | null; salvage: Salvage | null };
+  probe: (token: string) => { aside: string | null; removed: Aside[]; salvage: Salvage | null };
   close: () => void;
 }
 
@@ -77,7 +78,8 @@ const tasks: Tasks = {
   },
   probe: (token) => {
     const salvage = isSuspect ? repaired() : null;
-    return { aside: database().probe(token), salvage };
+    const aside = database().probe(token);
+    return { aside, removed: aside === null ? [] : removeOldAside(path, aside), salvage };
   },
   close: () => opened?.close(),
 };

@@ -1,6 +1,7 @@
 import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.js";
+import type { Aside } from "./aside.js";
 import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
@@ -222,7 +223,7 @@ export class Store {
     );
   }
 
-  #tell({ reason, aside, saved, lost, unnamed }: Salvage): void {
+  #tell({ reason, aside, saved, lost, unnamed, removed }: Salvage): void {
     this.#log.error(
       `the store was damaged (${reason}): ${saved} records are kept, ${lostInWords(lost, unnamed)}; ` +
         `the damaged file is now ${aside}, and jai data export reads what is left in it`,
@@ -230,6 +231,14 @@ export class Store {
     for (const key of lost.slice(0, MOST_NAMED)) this.#log.error(`lost from the store: ${key}`);
     if (lost.length > MOST_NAMED)
       this.#log.error(`lost from the store: ${lost.length - MOST_NAMED} more; jai data check names them`);
+    this.#tellRemoved(removed);
+  }
+
+  #tellRemoved(removed: readonly Aside[]): void {
+    for (const { path, bytes } of removed)
+      this.#log.warn(
+        `removed ${path} (${bytes} bytes): of the files that were moved aside the newest two are kept`,
+      );
   }
 
   #startThread(): Thread {
@@ -318,9 +327,10 @@ export class Store {
   async #probe(nextPause: number): Promise<void> {
     try {
       await this.#lockAgain();
-      const { aside, salvage } = await this.#thread.ask("probe", `${process.pid} ${Date.now()}`);
+      const { aside, removed, salvage } = await this.#thread.ask("probe", `${process.pid} ${Date.now()}`);
       if (salvage !== null) this.#tell(salvage);
       if (aside !== null) this.#log.error(`a file that was put in the store's place is now ${aside}`);
+      this.#tellRemoved(removed);
     } catch {
       return this.#probeAfter(nextPause);
     }
