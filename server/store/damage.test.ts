@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../jobs/fixture.js";
 import { inspect } from "./inspect.js";
 import { PAGE_BYTES } from "./raw-rows.js";
-import { Store } from "./store.js";
+import { Store, type Write } from "./store.js";
 
 const COUNT = 300;
 const name = (n: number) => `body/job-${String(n).padStart(4, "0")}`;
@@ -40,11 +40,11 @@ async function watched(folder: string): Promise<Watched> {
 async function filled(context: TestContext): Promise<string> {
   const folder = temporaryFolder(context);
   const { store } = await watched(folder);
-  for (let n = 0; n < COUNT; n++)
-    await store.write([
-      [`job/${n}`, String(n)],
-      [name(n), JSON.stringify(textOf(n))],
-    ]);
+  const writes = Array.from({ length: COUNT }, (_, n): Write[] => [
+    [`job/${n}`, String(n)],
+    [name(n), JSON.stringify(textOf(n))],
+  ]);
+  await store.write(writes.flat());
   await store.close();
   return folder;
 }
