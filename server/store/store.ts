@@ -7,7 +7,7 @@ import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
 import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
 import { type ClockMark, SteadyClock } from "./steady-clock.js";
-import { RecordDamaged, StoreError, StoreUnwritable } from "./store-error.js";
+import { RecordDamaged, StoreError, StoreUnreadable, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
 
@@ -201,9 +201,19 @@ export class Store {
     const salvage = await this.#thread.ask("open");
     if (salvage !== null) this.#tell(salvage);
     if (isOld) await this.#takeOver();
-    if (!wasMade) await this.#lock.finish();
+    if (!wasMade) await this.#finishLock(isOld || size === 0);
     const mark = await this.get<ClockMark>(CLOCK).catch(() => undefined);
     this.#clock = new SteadyClock(mark ?? null);
+  }
+
+  async #finishLock(isNeeded: boolean): Promise<void> {
+    try {
+      await this.#lock.finish();
+    } catch (error) {
+      if (isNeeded) throw error;
+      // The lock is held, and the records are in the SQLite file: a start on a full disk goes on.
+      this.#log.warn(`${this.#location}: the lock cannot be written (${firstLine(error)})`);
+    }
   }
 
   /** Copies the texts of an earlier version, once. If this is interrupted, the next start begins it again. */
@@ -252,7 +262,7 @@ export class Store {
     try {
       return await this.#thread.ask(task, ...values);
     } catch (error) {
-      throw new StoreError(`the store cannot be read (${firstLine(error)})`);
+      throw new StoreUnreadable(`the store cannot be read (${firstLine(error)})`);
     }
   }
 
