@@ -52,8 +52,10 @@ async function folderOf({ "data-dir": dir, port }: { "data-dir"?: string; port?:
 }
 
 async function check(folder: string): Promise<void> {
-  const { file, counts, damage, lost, unnamed } = await inspect(folder);
+  const { file, counts, damage, lost, unnamed, aside } = await inspect(folder);
   say(`${file}: ${inWords(counts)}`);
+  for (const { path, bytes } of aside)
+    say(`moved aside before: ${path} (${bytes} bytes); jai data export --file reads it`);
   if (damage === null) return void say("no damage was found: every record is what was written");
   say(`the file is damaged: ${damage}`);
   say(`of its records ${lostInWords(lost, unnamed)}`);
@@ -66,10 +68,12 @@ async function check(folder: string): Promise<void> {
 async function mend(folder: string): Promise<void> {
   const salvage = await repair(folder);
   if (salvage === null) return void say("no damage was found: nothing was changed");
-  const { reason, saved, lost, unnamed, aside } = salvage;
+  const { reason, saved, lost, unnamed, aside, removed } = salvage;
   say(`the file was damaged (${reason}): ${saved} records are kept, ${lostInWords(lost, unnamed)}`);
   for (const key of lost) say(`  lost: ${key}`);
   say(`the damaged file is now ${aside}`);
+  for (const { path } of removed)
+    say(`removed ${path}: of the files that were moved aside the newest two are kept`);
 }
 
 function write(file: string): void {

@@ -10,6 +10,7 @@ import type { Queue } from "../queue/queue.js";
 import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
+import { StoreUnreadable } from "../store/store-error.js";
 import type { Texts } from "../texts/texts.js";
 import { isRunning, type Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
@@ -214,9 +215,11 @@ function isOwnLimit(thrown: unknown): thrown is PublicError {
 
 /**
  * Whether the job may simply be tried again: there was no place in the queue, or no slot in time, its caller's limit was
- * reached, or a drain cancelled it.
+ * reached, a drain cancelled it, or the disk can't be read for the moment.
  */
 function isPassing(thrown: unknown): boolean {
   const isLate = thrown instanceof DeadlineExceeded && thrown.deadline === "queue";
-  return isLate || [QueueRefusal, LimitReached, Cancelled].some((kind) => thrown instanceof kind);
+  return (
+    isLate || [QueueRefusal, LimitReached, Cancelled, StoreUnreadable].some((kind) => thrown instanceof kind)
+  );
 }

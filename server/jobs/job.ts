@@ -74,8 +74,14 @@ export const isActive = ({ state }: Pick<JobRecord, "state">) => state === "queu
 /** Whether it runs and has not ended; an end that is not on disk yet counts. */
 export const isRunning = ({ state, ending }: Job) => state === "running" && ending === null;
 
+/** Makes a job of the record itself: a copy of each of 100,000 would take most of a start's time. */
 export function newJob(record: JobRecord): Job {
-  return { ...record, sequences: [], unsaved: null, ending: null, watchers: new Set() };
+  return Object.assign(record, {
+    sequences: [],
+    unsaved: null,
+    ending: null,
+    watchers: new Set<() => void>(),
+  });
 }
 
 export function recordOf({

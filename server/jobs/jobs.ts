@@ -341,18 +341,16 @@ export class Jobs {
 
   /** After a damage of the store: fails jobs whose body or result is lost, and names those that are lost themselves. */
   async #missWhatIsLost(): Promise<void> {
-    const left = new Set([...(await this.#store.keys("body/")), ...(await this.#store.keys("result/"))]);
-    const ends: Promise<void>[] = [];
-    for (const job of this.#byId.values()) {
+    const left = new Set(await this.#store.keys("body/"));
+    for (const key of await this.#store.keys("result/")) left.add(key);
+    const misses = (job: Job) => {
       const hasBody = left.delete(bodyKey(job));
       const hasResult = left.delete(resultKey(job));
-      if (isActive(job) && !hasBody) {
-        this.#log.error(`job ${job.id} failed: its body is lost from the store`);
-        this.line.remove(job);
-        ends.push(this.#end(job, { state: "failed", failure: damaged() }));
-      } else if (job.state === "done" && !hasResult) this.#spoil(job);
-    }
-    await Promise.all(ends);
+      return isActive(job) ? !hasBody : job.state === "done" && !hasResult;
+    };
+    await inSlices(this.#byId.values(), misses, async (jobs) => {
+      await Promise.all(jobs.map((job) => (isActive(job) ? this.#failWithoutBody(job) : this.#spoil(job))));
+    });
     const lost = [];
     for (const prefix of [RECORDS, "body/", "result/"]) lost.push(...(await this.#store.lost(prefix)));
     for (const key of left)
@@ -364,6 +362,12 @@ export class Jobs {
       ...lost.map((key) => this.#store.forgetLost(key)),
     ];
     if (writes.length > 0) await this.#store.write(writes);
+  }
+
+  #failWithoutBody(job: Job): Promise<void> {
+    this.#log.error(`job ${job.id} failed: its body is lost from the store`);
+    this.line.remove(job);
+    return this.#end(job, { state: "failed", failure: damaged() });
   }
 
   /** A job that is done has lost its result. */

@@ -3,26 +3,24 @@
  * as lost. JAI_TEST_ATTACKS sets the number of each, JAI_TEST_SEED the seed. Full and read-only disks need root on Linux.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { uniform } from "../../workers/engine/sampling/philox.js";
+import { memoryDisk, NEEDS_ROOT } from "../fixtures/small-disk.js";
 import { temporaryFolder } from "../jobs/fixture.js";
 import { RecordDamaged, Store, type Write } from "./store.js";
 
@@ -243,28 +241,10 @@ for (const [what, swap] of Object.entries(swaps))
     await again.store.close();
   });
 
-/** A small disk of its own, or null where it can't be made. */
-function smallDisk(context: TestContext, megabytes: number): string | null {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return null;
-  const folder = mkdtempSync(join(tmpdir(), "jai-disk-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "none", folder], { stdio: "ignore" });
-  } catch {
-    rmdirSync(folder);
-    return null;
-  }
-  context.after(() => {
-    execFileSync("umount", ["-l", folder]);
-    rmdirSync(folder);
-  });
-  return folder;
-}
-
-const needsRoot = "needs root on Linux, to mount a small disk";
-
 test("a disk that is full at any moment loses nothing that was acknowledged", async (context) => {
-  const disk = smallDisk(context, 4);
-  if (disk === null) return context.skip(needsRoot);
+  const small = memoryDisk(context, 4);
+  if (small === null) return context.skip(NEEDS_ROOT);
+  const disk = small.path;
   const roll = dice(8);
   let folder = join(disk, "data");
   let texts = new Map<string, string>();
@@ -294,10 +274,7 @@ test("a disk that is full at any moment loses nothing that was acknowledged", as
     const from = roll(20);
     for (let n = 0; n < from; n++) await write(n);
     // Leave a random rest, so that the disk gets full within a transaction.
-    const free = Number(
-      execFileSync("df", ["--output=avail", "-B1", disk], { encoding: "utf8" }).split("\n")[1],
-    );
-    writeFileSync(filler, Buffer.alloc(Math.max(free - roll(8) * 4096, 0)));
+    small.fill(filler, roll(8) * 4096);
     await Promise.all(Array.from({ length: 20 }, (_, n) => write(100 + n)));
     if (!all.store.isWritable) fullRounds++;
     const again = all.store.isWritable ? null : recovered(all.store);
@@ -325,10 +302,10 @@ test("a disk that is full at any moment loses nothing that was acknowledged", as
 });
 
 test("a disk that becomes read-only is told, and used again when it can be written", async (context) => {
-  const disk = smallDisk(context, 8);
-  if (disk === null) return context.skip(needsRoot);
-  const remount = (how: string) => execFileSync("mount", ["-o", `remount,${how}`, disk], { stdio: "ignore" });
-  const folder = join(disk, "data");
+  const disk = memoryDisk(context, 8);
+  if (disk === null) return context.skip(NEEDS_ROOT);
+  const { remount } = disk;
+  const folder = join(disk.path, "data");
   const texts = await filled(folder, dice(9));
   const all = await opened(folder);
   // A file that is open for writing keeps the disk from becoming read-only, unless the error comes from below.

@@ -2,9 +2,12 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type { Database as Connection, Statement } from "node-sqlite3-wasm";
+import { moveAside } from "./aside.js";
 import { makeFolder } from "./folder.js";
 import { PAGE_BYTES } from "./raw-rows.js";
 import { type Row, readRow, stampOf } from "./record.js";
+import { isComplete, LARGE_IDS, Tally } from "./tally.js";
+import { treeDamage } from "./trees.js";
 
 // The package is CommonJS with exports that Node's import can't see.
 const sqlite = createRequire(import.meta.url)("node-sqlite3-wasm") as typeof import("node-sqlite3-wasm");
@@ -19,8 +22,10 @@ const SCHEMA = {
   entries: `CREATE TABLE entries${COLUMNS}`,
 };
 
-/** Key of a row that every transaction rewrites, so that a loss can at least be counted. */
+/** Key of a row that every transaction rewrites, so that a loss is noticed, and can at least be counted. */
 export const TALLY = "tally";
+/** Records of these kinds are read when they are needed, all others at the start. */
+const LARGE = ["body/", "result/", "answer/"];
 /** The journal is cut to this size after a transaction that needed more. */
 const JOURNAL_BYTES = 1024 * 1024;
 /** Below, not even the store's own rows would fit. */
@@ -29,6 +34,8 @@ const LEAST_PAGES = 64;
 const SPARE_PAGES = 1024;
 const GIVE_BACK_PAGES = 512;
 
+/** `idOf` and `keys` must not touch the rows themselves: those can be damaged. */
+const BY_KEY = "entries INDEXED BY by_key";
 const READ = "id, CAST(key AS BLOB) AS key, CAST(stamp AS BLOB) AS stamp, CAST(text AS BLOB) AS text";
 
 /** What a read found. */
@@ -40,6 +47,28 @@ export interface Found {
   /** Whether the row came from its second copy. */
   healed: boolean;
 }
+
+/** What a look at both copies of some records has found. */
+export interface Scrubbed {
+  /** The key to go on after, or null at the end. */
+  next: string | null;
+  /** How many copies were made anew. */
+  healed: number;
+  /** Keys of records whose both copies are damaged. */
+  damaged: string[];
+}
+
+/** The file's own bytes are wrong. */
+export class Damaged extends Error {
+  override name = "Damaged";
+}
+
+/** Whether an error tells of the file's bytes, not of a disk that can't be read or written. */
+export const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
+  error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
+
+/** SQLite's "database disk image is malformed" is about the file. */
+const withoutImage = (message: string) => message.replace("database disk image", "");
 
 /** The path names another file than the one that is open, or none. */
 export class Replaced extends Error {
@@ -58,7 +87,12 @@ export class Database {
   #statements = new Map<string, Statement>();
   #identity = "";
   #version = 0;
-  #rows = 0;
+  #tally = new Tally();
+  /** The next ids of small and of large rows; null until the first is needed. */
+  #nextIds: { small: number; large: number } | null = null;
+  /** Rows and keys that the check has read, by kind, until they are asked for or something is written. */
+  #freshRows = new Map<string, Row[]>();
+  #freshKeys = new Map<string, string[]>();
 
   /** Makes the file if there is none. @throws if it can't be opened; `check` says whether it is sound */
   constructor(
@@ -71,16 +105,13 @@ export class Database {
   }
 
   /**
-   * Why the file can't be trusted as it is, or null.
-   * @param isWhole whether the second copies are read too, which takes twice as long
+   * Why the file can't be trusted as it is, or null. A start reads the small rows, the index and the inner pages of the
+   * trees; a large row is verified when it is read, and its second copy is found by its id.
+   * @param isWhole whether every row and every second copy is read, which takes several times as long
    */
   check(isWhole: boolean): string | null {
-    const { entries, copies, by_key } = Object.fromEntries(
-      this.#all("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").map(({ name, sql }) => [
-        name,
-        sql,
-      ]),
-    );
+    const schema = this.#all("SELECT name, sql, rootpage FROM sqlite_schema WHERE sql IS NOT NULL");
+    const { entries, copies, by_key } = Object.fromEntries(schema.map(({ name, sql }) => [name, sql]));
     const isOurs = entries === SCHEMA.entries && copies === SCHEMA.copies && by_key === SCHEMA.by_key;
     if (!isOurs) return "it has not the tables of a store";
     for (const [pragma, expected] of [
@@ -90,53 +121,124 @@ export class Database {
       const got = Object.values(this.#all(`PRAGMA ${pragma}`)[0]!)[0];
       if (got !== expected) return `expected ${pragma} ${expected}, got ${got}`;
     }
-    const [first] = this.#all(`PRAGMA integrity_check(${isWhole ? "1" : "entries"})`);
-    if (first?.integrity_check !== "ok") return String(first?.integrity_check).split("\n").at(-1)!;
-    return this.#checkRows(isWhole);
+    const wrong = treeDamage(
+      this.path,
+      schema.map(({ rootpage }) => rootpage as number),
+    );
+    if (wrong !== null) return wrong;
+    const stored = this.get(TALLY).row;
+    return isWhole || !isComplete(stored?.text ?? null) ? this.#checkAll() : this.#checkSmall();
   }
 
-  /** The newest version, and how many rows there should be, as far as the file tells. */
-  #checkRows(isWhole: boolean): string | null {
-    let rows = 0;
-    let tallied: number | null = null;
-    for (const table of isWhole ? (["entries", "copies"] as const) : (["entries"] as const))
-      for (const { key, stamp, text } of this.#iterate(`SELECT ${READ} FROM ${table} NOT INDEXED`)) {
-        const row = readRow(key, stamp, text);
-        if (row === null) return `a record in ${table} is not what was written`;
-        this.#version = Math.max(this.#version, row.version);
-        if (table === "copies") rows--;
-        else if (row.key === TALLY) tallied = (JSON.parse(row.text) as { rows: number }).rows;
-        if (table === "entries") this.#rows = ++rows;
-      }
-    if (isWhole && rows !== 0) return "records have no second copy";
-    // The tally counts itself.
-    return (tallied ?? 0) === this.#rows ? null : `expected ${tallied ?? 0} records, got ${this.#rows}`;
+  #checkAll(): string | null {
+    const [first] = this.#all("PRAGMA integrity_check(1)");
+    if (first?.integrity_check !== "ok") return String(first?.integrity_check).split("\n").at(-1)!;
+    const tally = new Tally();
+    const select = `SELECT ${READ} FROM entries NOT INDEXED`;
+    const wrong = this.#checkRows(select, (key, id) => tally.add(key, id));
+    if (wrong !== null) return wrong;
+    let copies = 0;
+    for (const { key, stamp, text } of this.#iterate(`SELECT ${READ} FROM copies NOT INDEXED`)) {
+      if (readRow(key, stamp, text) === null) return "a record in copies is not what was written";
+      copies++;
+    }
+    if (copies !== tally.rows) return "records have no second copy";
+    return this.#adoptTally(tally);
+  }
+
+  #checkSmall(): string | null {
+    const tally = new Tally();
+    const small = `SELECT ${READ} FROM entries NOT INDEXED WHERE id < ${LARGE_IDS}`;
+    const wrong = this.#checkRows(small, (key, id) => tally.addSmall(key, id));
+    if (wrong !== null) return wrong;
+    let last: Buffer | null = null;
+    for (const { id, key } of this.#iterate(
+      `SELECT id, CAST(key AS BLOB) AS key FROM ${BY_KEY} ORDER BY key`,
+    )) {
+      const bytes = Buffer.from(key as Uint8Array);
+      if (last !== null && last.compare(bytes) >= 0) return "the index is not in order";
+      tally.addToIndex(bytes, id as number);
+      last = bytes;
+      const text = bytes.toString();
+      keep(this.#freshKeys, kindOf(text), text);
+    }
+    return this.#adoptTally(tally);
+  }
+
+  /** Verifies rows and keeps the small ones for those who ask for them after the start. */
+  #checkRows(select: string, count: (key: Uint8Array, id: number) => void): string | null {
+    this.#forgetFresh();
+    for (const { id, key, stamp, text } of this.#iterate(select)) {
+      const row = readRow(key, stamp, text);
+      if (row === null) return "a record in entries is not what was written";
+      this.#version = Math.max(this.#version, row.version);
+      count(key as Uint8Array, id as number);
+      if (!LARGE.includes(kindOf(row.key))) keep(this.#freshRows, kindOf(row.key), row);
+    }
+    for (const rows of this.#freshRows.values()) rows.sort((one, other) => (one.key < other.key ? -1 : 1));
+    return null;
+  }
+
+  #adoptTally(tally: Tally): string | null {
+    this.#tally = tally;
+    return tally.differenceFrom(this.get(TALLY).row?.text ?? null);
   }
 
   get(key: string): Found {
-    const bytes = Buffer.from(key);
-    const [found] = this.#all(`SELECT ${READ} FROM entries WHERE key = ?`, [bytes]);
-    if (found === undefined) return { row: null, damaged: null, healed: false };
-    return this.#genuine(found, key);
+    const id = this.#idOf(Buffer.from(key));
+    return id === null ? { row: null, damaged: null, healed: false } : this.#genuine(id, key);
   }
 
   /** Up to `limit` rows whose keys begin with `prefix` and come after `after`, in the order of their keys. */
   page(prefix: string, after: string, limit: number): Found[] {
+    return (
+      shifted(this.#freshRows, prefix, limit, ({ key }) => key > after)?.map((row) => ({
+        row,
+        damaged: null,
+        healed: false,
+      })) ?? this.#keysAfter(prefix, after, limit).map(([key, id]) => this.#genuine(id, key))
+    );
+  }
+
+  #forgetFresh(): void {
+    this.#freshRows.clear();
+    this.#freshKeys.clear();
+  }
+
+  /** Keys and ids as the index has them. */
+  #keysAfter(prefix: string, after: string, limit: number): [key: string, id: number][] {
     const end = Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]);
     // One lower bound: SQLite would look one of two up in the index, and walk from there to the other.
     const [bound, from] = after === "" ? [">=", prefix] : [">", after];
-    const select = `SELECT ${READ} FROM entries WHERE key ${bound} ? AND key < ? ORDER BY key LIMIT ?`;
-    return this.#all(select, [Buffer.from(from), end, limit]).map((found) => this.#genuine(found, null));
+    const select = `SELECT id, CAST(key AS BLOB) AS key FROM ${BY_KEY} WHERE key ${bound} ? AND key < ? ORDER BY key LIMIT ?`;
+    return this.#all(select, [Buffer.from(from), end, limit]).map(({ id, key }) => [
+      Buffer.from(key as Uint8Array).toString(),
+      id as number,
+    ]);
   }
 
-  #genuine({ id, key, stamp, text }: Record<string, unknown>, expected: string | null): Found {
-    const row = readRow(key, stamp, text);
-    const fits = (one: Row | null) => one !== null && (expected === null || one.key === expected);
-    if (fits(row)) return { row, damaged: null, healed: false };
-    const [copy] = this.#all(`SELECT ${READ} FROM copies WHERE id = ?`, [id as number]);
-    const second = copy === undefined ? null : readRow(copy.key, copy.stamp, copy.text);
-    if (fits(second)) return { row: second, damaged: null, healed: true };
-    return { row: null, damaged: expected ?? Buffer.from(key as Uint8Array).toString(), healed: false };
+  #idOf(key: Uint8Array): number | null {
+    const [found] = this.#all(`SELECT id FROM ${BY_KEY} WHERE key = ?`, [key]);
+    return (found?.id as number | undefined) ?? null;
+  }
+
+  #genuine(id: number, key: string): Found {
+    for (const table of ["entries", "copies"] as const) {
+      const row = this.#rowIn(table, id);
+      if (row?.key === key) return { row, damaged: null, healed: table === "copies" };
+    }
+    return { row: null, damaged: key, healed: false };
+  }
+
+  /** A genuine row, or null. A damaged tree must not hide the other copy, so it counts as a damaged row. */
+  #rowIn(table: "entries" | "copies", id: number): Row | null {
+    try {
+      const [found] = this.#all(`SELECT ${READ} FROM ${table} WHERE id = ?`, [id]);
+      return found === undefined ? null : readRow(found.key, found.stamp, found.text);
+    } catch (error) {
+      if (isDamage(error as NodeJS.ErrnoException)) return null;
+      throw error;
+    }
   }
 
   /**
@@ -144,21 +246,21 @@ export class Database {
    * that nobody will find again
    */
   write(writes: readonly Write[]): void {
-    const rows = this.#rows;
+    const tally = this.#tally.copy();
+    this.#forgetFresh();
     this.#run("BEGIN IMMEDIATE");
     try {
       this.#version++;
       for (const [key, text] of writes) this.#writeOne(key, text);
-      this.#writeOne(TALLY, this.#tally());
+      this.#writeTally();
       if (writes.some(([, text]) => text === null)) this.#giveBack();
       this.#run("COMMIT");
     } catch (error) {
-      this.#rows = rows;
+      this.#tally = tally;
       this.#rollBack();
       throw error;
     }
-    if (identityOf(this.path) !== this.#identity)
-      throw new Replaced(`${this.path} was removed or replaced while it was in use`);
+    if (!this.isInPlace) throw new Replaced(`${this.path} was removed or replaced while it was in use`);
   }
 
   /**
@@ -168,7 +270,7 @@ export class Database {
    */
   probe(token: string): string | null {
     if (this.#connection === null) this.#connect();
-    const aside = identityOf(this.path) === this.#identity ? null : this.#writeAgain();
+    const aside = this.isInPlace ? null : this.#writeAgain();
     this.write([["probe", JSON.stringify(token)]]);
     this.#disconnect();
     this.#connect();
@@ -177,32 +279,52 @@ export class Database {
     return aside;
   }
 
-  /**
-   * Makes second copies anew that have gone bad, `limit` rows at a time.
-   * @returns the id to go on after, or null at the end; and how many were made anew
-   */
-  scrub(after: number, limit: number): { next: number | null; healed: number } {
-    const select = `SELECT ${READ} FROM entries WHERE id > ? ORDER BY id LIMIT ?`;
-    const rows = this.#all(select, [after, limit]);
-    const healed: Write[] = [];
-    for (const { id, key, stamp, text } of rows) {
-      const row = readRow(key, stamp, text);
-      const [copy] = this.#all(`SELECT ${READ} FROM copies WHERE id = ?`, [id as number]);
-      const second = copy === undefined ? null : readRow(copy.key, copy.stamp, copy.text);
-      if (row !== null && second?.version !== row.version) healed.push([row.key, row.text]);
-      if (row === null && second !== null) healed.push([second.key, second.text]);
-    }
-    if (healed.length > 0) this.write(healed);
-    return { next: rows.length < limit ? null : (rows.at(-1)!.id as number), healed: healed.length };
+  /** Whether the path still names the open file. */
+  get isInPlace(): boolean {
+    return identityOf(this.path) === this.#identity;
   }
 
-  /** Every key, for what is not found by its prefix. */
-  keys(prefix: string): string[] {
-    const end = Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]);
-    const select = "SELECT CAST(key AS BLOB) AS key FROM entries WHERE key >= ? AND key < ? ORDER BY key";
-    return this.#all(select, [Buffer.from(prefix), end]).map(({ key }) =>
-      Buffer.from(key as Uint8Array).toString(),
+  /** Reads both copies of the next `limit` records, and makes those anew that have gone bad. */
+  scrub(after: string, limit: number): Scrubbed {
+    const keys = this.#keysAfter("", after, limit);
+    const next = keys.length < limit ? null : keys.at(-1)![0];
+    return { next, ...this.heal(keys.map(([key]) => key)) };
+  }
+
+  /** Makes copies anew that have gone bad. @returns those that were, and the keys whose both copies are */
+  heal(keys: readonly string[]): Omit<Scrubbed, "next"> {
+    const healed: Write[] = [];
+    const damaged: string[] = [];
+    for (const key of keys) {
+      const id = this.#idOf(Buffer.from(key));
+      if (id === null) continue;
+      const copies = (["entries", "copies"] as const).map((table) => this.#rowIn(table, id));
+      const [newest] = copies
+        .filter((row) => row?.key === key)
+        .sort((one, other) => other!.version - one!.version);
+      if (newest === undefined) damaged.push(key);
+      else if (copies.some((row) => row?.version !== newest!.version)) healed.push([key, newest!.text]);
+    }
+    if (healed.length > 0) this.write(healed);
+    for (const [key] of healed)
+      if (this.get(key).healed) throw new Damaged(`the record ${key} cannot be written over`);
+    return { healed: healed.length, damaged };
+  }
+
+  /** Up to `limit` keys that begin with `prefix` and come after `after`, in their order. */
+  keys(prefix: string, after: string, limit: number): string[] {
+    return (
+      shifted(this.#freshKeys, prefix, limit, (key) => key > after) ??
+      this.#keysAfter(prefix, after, limit).map(([key]) => key)
     );
+  }
+
+  /** How many keys pass a test. */
+  count(passes: (key: string) => boolean): number {
+    let count = 0;
+    for (const { key } of this.#iterate(`SELECT CAST(key AS BLOB) AS key FROM ${BY_KEY}`))
+      if (passes(Buffer.from(key as Uint8Array).toString())) count++;
+    return count;
   }
 
   /** Adds a row as it was read elsewhere, unless a newer one of its key is there. Only within `together`. */
@@ -219,7 +341,7 @@ export class Database {
     try {
       work((key, text) => this.#writeOne(key, text));
       this.#version++;
-      this.#writeOne(TALLY, this.#tally());
+      this.#writeTally();
       this.#run("COMMIT");
     } catch (error) {
       this.#rollBack();
@@ -231,46 +353,59 @@ export class Database {
     this.#disconnect();
   }
 
-  #tally(): string {
-    const isFirst = this.#all("SELECT id FROM entries WHERE key = ?", [Buffer.from(TALLY)]).length === 0;
-    return JSON.stringify({ rows: this.#rows + (isFirst ? 1 : 0) });
+  #writeTally(): void {
+    const key = Buffer.from(TALLY);
+    const id = this.#idOf(key) ?? this.#newId(TALLY);
+    const counted = this.#tally.copy();
+    if (this.#idOf(key) === null) counted.add(key, id);
+    this.#writeOne(TALLY, counted.toString(), this.#version, id);
   }
 
-  #writeOne(key: string, text: string | null, version = this.#version): void {
+  #newId(key: string): number {
+    const largest = (below: number) =>
+      this.#all("SELECT max(id) AS id FROM entries WHERE id < ?", [below])[0]!.id as number | null;
+    this.#nextIds ??= {
+      small: (largest(LARGE_IDS) ?? 0) + 1,
+      large: Math.max((largest(Number.MAX_SAFE_INTEGER) ?? 0) + 1, LARGE_IDS),
+    };
+    return LARGE.some((prefix) => key.startsWith(prefix)) ? this.#nextIds.large++ : this.#nextIds.small++;
+  }
+
+  #writeOne(key: string, text: string | null, version = this.#version, newId?: number): void {
     const keyBytes = Buffer.from(key);
+    const known = this.#idOf(keyBytes);
     if (text === null) {
-      const [gone] = this.#all("DELETE FROM entries WHERE key = ? RETURNING id", [keyBytes]);
-      if (gone === undefined) return;
-      this.#run("DELETE FROM copies WHERE id = ?", [gone.id as number]);
-      this.#rows--;
+      if (known !== null) this.#delete(keyBytes, known);
       return;
     }
     const textBytes = Buffer.from(text);
     const stamp = stampOf(keyBytes, version, textBytes);
-    const [known] = this.#all("SELECT id FROM entries WHERE key = ?", [keyBytes]);
-    if (known === undefined) {
-      const [made] = this.#all("INSERT INTO entries(key, stamp, text) VALUES (?, ?, ?) RETURNING id", [
+    const id = known ?? newId ?? this.#newId(key);
+    if (known === null) {
+      this.#run("INSERT INTO entries(id, key, stamp, text) VALUES (?, ?, ?, ?)", [
+        id,
         keyBytes,
         stamp,
         textBytes,
       ]);
-      this.#run("INSERT OR REPLACE INTO copies(id, key, stamp, text) VALUES (?, ?, ?, ?)", [
-        made!.id as number,
-        keyBytes,
-        stamp,
-        textBytes,
-      ]);
-      this.#rows++;
-      return;
+      this.#tally.add(keyBytes, id);
+    } else {
+      const update = "UPDATE entries SET stamp = ?, text = ? WHERE id = ? RETURNING id";
+      if (this.#all(update, [stamp, textBytes, id]).length === 0) throw misplaced(key);
     }
-    const id = known.id as number;
-    this.#run("UPDATE entries SET stamp = ?, text = ? WHERE id = ?", [stamp, textBytes, id]);
     this.#run("INSERT OR REPLACE INTO copies(id, key, stamp, text) VALUES (?, ?, ?, ?)", [
       id,
       keyBytes,
       stamp,
       textBytes,
     ]);
+  }
+
+  #delete(key: Uint8Array, id: number): void {
+    if (this.#all("DELETE FROM entries WHERE id = ? RETURNING id", [id]).length === 0)
+      throw misplaced(`${Buffer.from(key)}`);
+    this.#run("DELETE FROM copies WHERE id = ?", [id]);
+    this.#tally.remove(key, id);
   }
 
   #giveBack(): void {
@@ -288,8 +423,7 @@ export class Database {
     this.#connection!.run("VACUUM INTO ?", [incoming]);
     flush(incoming);
     this.#disconnect();
-    const aside = existsSync(path) ? `${path}.replaced-${Date.now()}` : null;
-    if (aside !== null) renameSync(path, aside);
+    const aside = existsSync(path) ? moveAside(path, "replaced") : null;
     putInPlace(incoming, path);
     this.#connect();
     return aside;
@@ -368,6 +502,32 @@ export class Database {
     }
   }
 }
+
+/** `job/` of `job/7`; empty for the store's own rows. */
+const kindOf = (key: string) => key.slice(0, key.indexOf("/") + 1);
+
+function keep<T>(lists: Map<string, T[]>, kind: string, one: T): void {
+  const known = lists.get(kind);
+  if (known === undefined) lists.set(kind, [one]);
+  else known.push(one);
+}
+
+/** Takes up to `limit` of a kind off its list; null if there is none, or what comes next has been taken before. */
+function shifted<T>(
+  lists: Map<string, T[]>,
+  kind: string,
+  limit: number,
+  isNext: (one: T) => boolean,
+): T[] | null {
+  const list = lists.get(kind);
+  if (list === undefined || !isNext(list[0]!)) return null;
+  const page = list.slice(0, limit);
+  if (page.length < list.length) lists.set(kind, list.slice(limit));
+  else lists.delete(kind);
+  return page;
+}
+
+const misplaced = (key: string) => new Damaged(`the record ${key} is not where the index says`);
 
 function finish(statement: Statement): void {
   try {

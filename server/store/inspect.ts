@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { type Aside, asideOf } from "./aside.js";
 import { Database } from "./database.js";
 import { FolderLock } from "./lock.js";
 import { LOST, openSound, remainsOf, type Salvage } from "./salvage.js";
@@ -16,6 +17,8 @@ export interface Inspection {
   /** Keys of records that can't be read, and how many more there are; null if nobody can tell. */
   lost: string[];
   unnamed: number | null;
+  /** Files that repairs have moved aside. */
+  aside: Aside[];
 }
 
 /** Records are never small enough in number to need more than the setting allows: a repair must not fail for its bound. */
@@ -52,6 +55,7 @@ export function inspect(folder: string): Promise<Inspection> {
       damage,
       lost: damage === null ? [] : lost,
       unnamed: damage === null ? 0 : unnamed,
+      aside: asideOf(file),
     };
   });
 }

@@ -44,7 +44,8 @@ export class FolderLock {
     }
     try {
       const made = await open(location);
-      await made.finish();
+      // On a full disk the lock is held all the same.
+      await made.finish().catch(() => {});
       return made;
     } catch (error) {
       if (error instanceof Locked) throw error;

@@ -100,7 +100,7 @@ function blobsOf(payload: Buffer): Buffer[] {
 const INTEGER_BYTES = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0];
 
 /** SQLite's variable-length integer, and where it ends. Nine-byte ones occur in damaged cells only. */
-function varint(bytes: Buffer, start: number): [value: number, end: number] {
+export function varint(bytes: Buffer, start: number): [value: number, end: number] {
   let value = 0;
   for (let at = start; at < start + 8; at++) {
     const byte = bytes.readUInt8(at);

@@ -1,5 +1,6 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { Database, flush, putInPlace, TALLY } from "./database.js";
+import { existsSync, rmSync } from "node:fs";
+import { type Aside, moveAside, removeOldAside } from "./aside.js";
+import { Database, flush, isDamage, putInPlace, TALLY } from "./database.js";
 import { rawRows } from "./raw-rows.js";
 import { type Row, readRow } from "./record.js";
 
@@ -14,6 +15,8 @@ export interface Salvage {
   lost: string[];
   /** Records that are lost though no key of theirs is left; null if nobody can tell how many. */
   unnamed: number | null;
+  /** Older files that were moved aside, and are removed now: the newest two are kept. */
+  removed: Aside[];
 }
 
 /** Key of a row that asks the next start to read the second copies too. */
@@ -89,10 +92,11 @@ export function openSound(
   if (reason === null) return { database: database!, salvage: null };
   database?.close();
   const salvage = salvageOf(path, reason, maxBytes);
-  return { database: reopened(path, maxBytes), salvage };
+  database = reopened(path, maxBytes);
+  return { database, salvage: { ...salvage, removed: removeOldAside(path, salvage.aside) } };
 }
 
-function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
+function salvageOf(path: string, reason: string, maxBytes: number): Omit<Salvage, "removed"> {
   const incoming = incomingOf(path);
   for (const end of ["", "-journal", ".lock"]) rmSync(incoming + end, { recursive: true, force: true });
   const { rows, lost, unnamed } = remainsOf(path);
@@ -104,13 +108,12 @@ function salvageOf(path: string, reason: string, maxBytes: number): Salvage {
       for (const row of rows()) fresh.adopt(row);
       for (const key of lost) write(LOST + key, JSON.stringify({ at: Date.now() }));
     });
-    saved = fresh.keys("").filter((key) => key.includes("/") && !key.startsWith(LOST)).length;
+    saved = fresh.count((key) => key.includes("/") && !key.startsWith(LOST));
   } finally {
     fresh.close();
   }
   flush(incoming);
-  const aside = `${path}.damaged-${Date.now()}`;
-  renameSync(path, aside);
+  const aside = moveAside(path, "damaged");
   putInPlace(incoming, path);
   rmSync(`${incoming}-journal`, { force: true });
   return { reason, aside, saved, lost, unnamed };
@@ -125,10 +128,3 @@ function reopened(path: string, maxBytes: number): Database {
 }
 
 const incomingOf = (path: string) => `${path}.incoming`;
-
-/** Whether an error tells of the file's bytes, not of a disk that can't be read or written. */
-const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
-  error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
-
-/** SQLite's "database disk image is malformed" is about the file. */
-const withoutImage = (message: string) => message.replace("database disk image", "");

@@ -8,6 +8,11 @@ export class StoreUnwritable extends StoreError {
   override name = "StoreUnwritable";
 }
 
+/** The disk can't be read for the moment, as while a failed write can't be undone. What was kept may be there later. */
+export class StoreUnreadable extends StoreError {
+  override name = "StoreUnreadable";
+}
+
 /** A record is not what was written, and has no other copy. It is never served. */
 export class RecordDamaged extends StoreError {
   override name = "RecordDamaged";

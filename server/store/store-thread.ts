@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import type { Database, Found, Write } from "./database.js";
+import { type Aside, removeOldAside } from "./aside.js";
+import { type Database, type Found, isDamage, type Scrubbed, type Write } from "./database.js";
 import { openSound, type Salvage } from "./salvage.js";
 
 /** What the thread is started with. */
@@ -13,10 +14,12 @@ export interface Tasks {
   open: () => Salvage | null;
   get: (key: string) => Found;
   page: (prefix: string, after: string, limit: number) => Found[];
-  keys: (prefix: string) => string[];
-  scrub: (after: number, limit: number) => { next: number | null; healed: number };
+  keys: (prefix: string, after: string, limit: number) => string[];
+  scrub: (after: string, limit: number) => Scrubbed;
+  heal: (key: string) => Omit<Scrubbed, "next">;
   write: (writes: readonly Write[]) => void;
-  probe: (token: string) => string | null;
+  /** Throws until the disk takes writes again; a file that turned out damaged is repaired first, as at a start. */
+  probe: (token: string) => { aside: string | null; removed: Aside[]; salvage: Salvage | null };
   close: () => void;
 }
 
@@ -38,10 +41,20 @@ export interface Reply {
  */
 const { path, maxBytes } = workerData as ThreadOptions;
 let opened: Database | null = null;
+/** Whether a write has failed for the file's own bytes. */
+let isSuspect = false;
 
 function database(): Database {
   if (opened === null) throw new Error("expected an open database");
   return opened;
+}
+
+function repaired(): Salvage | null {
+  opened?.close();
+  const { database, salvage } = openSound(path, maxBytes, true);
+  opened = database;
+  isSuspect = false;
+  return salvage;
 }
 
 const tasks: Tasks = {
@@ -52,10 +65,22 @@ const tasks: Tasks = {
   },
   get: (key) => database().get(key),
   page: (prefix, after, limit) => database().page(prefix, after, limit),
-  keys: (prefix) => database().keys(prefix),
+  keys: (prefix, after, limit) => database().keys(prefix, after, limit),
   scrub: (after, limit) => database().scrub(after, limit),
-  write: (writes) => database().write(writes),
-  probe: (token) => database().probe(token),
+  heal: (key) => database().heal([key]),
+  write: (writes) => {
+    try {
+      database().write(writes);
+    } catch (error) {
+      isSuspect ||= isDamage(error as NodeJS.ErrnoException) && database().isInPlace;
+      throw error;
+    }
+  },
+  probe: (token) => {
+    const salvage = isSuspect ? repaired() : null;
+    const aside = database().probe(token);
+    return { aside, removed: aside === null ? [] : removeOldAside(path, aside), salvage };
+  },
   close: () => opened?.close(),
 };
 

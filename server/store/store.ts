@@ -1,12 +1,13 @@
 import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.js";
+import type { Aside } from "./aside.js";
 import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
 import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
 import { type ClockMark, SteadyClock } from "./steady-clock.js";
-import { RecordDamaged, StoreError, StoreUnwritable } from "./store-error.js";
+import { RecordDamaged, StoreError, StoreUnreadable, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
 
@@ -19,12 +20,13 @@ const CLOCK = "clock";
 /** Keys of the store's own rows. */
 export const OWN_KEYS = [CLOCK, "probe", SUSPECT];
 const PAGE_ROWS = 500;
+const PAGE_KEYS = 2000;
 /** With fewer free blocks, a transaction's journal may have no room. */
 const LEAST_FREE_BLOCKS = 16;
 /** Pauses between two tries to write again, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
-/** Rows whose second copies are read at once, and the pause between two times, in milliseconds. */
+/** Records whose two copies are read at once, and the pause between two times, in milliseconds. */
 const SCRUB_ROWS = 100;
 const SCRUB_PAUSE_MS = 50;
 /** Lost records that the log names one by one. */
@@ -93,7 +95,7 @@ export class Store {
     const store = new Store(location, lock, options);
     try {
       await store.#open();
-      store.#scrubAfter(0, 0);
+      store.#scrubAfter("", 0);
       return store;
     } catch (error) {
       await store.#thread.end();
@@ -121,28 +123,36 @@ export class Store {
   async get<T>(key: string): Promise<T | undefined> {
     const found = await this.#ask("get", key);
     const text = this.#textOf(found);
+    // If this fails, the scrub of the next start tries again.
+    if (found.healed && !this.#closed) void this.#thread.ask("heal", key).catch(() => {});
     if (found.damaged !== null) throw new RecordDamaged(`the stored record ${key} is damaged`);
     return text === null ? undefined : (JSON.parse(text) as T);
   }
 
   /** All values whose keys begin with `prefix`, in the order of their keys, without those that are damaged. */
   async *entries<T>(prefix: string): AsyncGenerator<[key: string, value: T]> {
-    let after = "";
-    for (;;) {
-      const page = await this.#ask("page", prefix, after, PAGE_ROWS);
+    const pageAfter = (key: string) => this.#ask("page", prefix, key, PAGE_ROWS);
+    for (let next: Promise<Found[]> | null = pageAfter(""); next !== null; ) {
+      const page: Found[] = await next;
+      const last = page.at(-1);
+      // The store's thread reads on while this page is used.
+      next = page.length < PAGE_ROWS ? null : pageAfter(last!.row?.key ?? last!.damaged!);
+      next?.catch(() => {});
       for (const found of page) {
         const text = this.#textOf(found);
         if (text !== null) yield [found.row!.key, JSON.parse(text) as T];
       }
-      if (page.length < PAGE_ROWS) return;
-      const last = page.at(-1)!;
-      after = last.row?.key ?? last.damaged!;
     }
   }
 
   /** All keys with a prefix, in their order. @throws StoreError */
-  keys(prefix: string): Promise<string[]> {
-    return this.#ask("keys", prefix);
+  async keys(prefix: string): Promise<string[]> {
+    const keys: string[] = [];
+    for (;;) {
+      const page = await this.#ask("keys", prefix, keys.at(-1) ?? "", PAGE_KEYS);
+      for (const key of page) keys.push(key);
+      if (page.length < PAGE_KEYS) return keys;
+    }
   }
 
   /** Keys of records that a damaged file has lost, until they are written or deleted with `forgetLost`. */
@@ -191,9 +201,19 @@ export class Store {
     const salvage = await this.#thread.ask("open");
     if (salvage !== null) this.#tell(salvage);
     if (isOld) await this.#takeOver();
-    if (!wasMade) await this.#lock.finish();
+    if (!wasMade) await this.#finishLock(isOld || size === 0);
     const mark = await this.get<ClockMark>(CLOCK).catch(() => undefined);
     this.#clock = new SteadyClock(mark ?? null);
+  }
+
+  async #finishLock(isNeeded: boolean): Promise<void> {
+    try {
+      await this.#lock.finish();
+    } catch (error) {
+      if (isNeeded) throw error;
+      // The lock is held, and the records are in the SQLite file: a start on a full disk goes on.
+      this.#log.warn(`${this.#location}: the lock cannot be written (${firstLine(error)})`);
+    }
   }
 
   /** Copies the texts of an earlier version, once. If this is interrupted, the next start begins it again. */
@@ -213,7 +233,7 @@ export class Store {
     );
   }
 
-  #tell({ reason, aside, saved, lost, unnamed }: Salvage): void {
+  #tell({ reason, aside, saved, lost, unnamed, removed }: Salvage): void {
     this.#log.error(
       `the store was damaged (${reason}): ${saved} records are kept, ${lostInWords(lost, unnamed)}; ` +
         `the damaged file is now ${aside}, and jai data export reads what is left in it`,
@@ -221,6 +241,14 @@ export class Store {
     for (const key of lost.slice(0, MOST_NAMED)) this.#log.error(`lost from the store: ${key}`);
     if (lost.length > MOST_NAMED)
       this.#log.error(`lost from the store: ${lost.length - MOST_NAMED} more; jai data check names them`);
+    this.#tellRemoved(removed);
+  }
+
+  #tellRemoved(removed: readonly Aside[]): void {
+    for (const { path, bytes } of removed)
+      this.#log.warn(
+        `removed ${path} (${bytes} bytes): of the files that were moved aside the newest two are kept`,
+      );
   }
 
   #startThread(): Thread {
@@ -234,7 +262,7 @@ export class Store {
     try {
       return await this.#thread.ask(task, ...values);
     } catch (error) {
-      throw new StoreError(`the store cannot be read (${firstLine(error)})`);
+      throw new StoreUnreadable(`the store cannot be read (${firstLine(error)})`);
     }
   }
 
@@ -280,16 +308,16 @@ export class Store {
     this.#probeAfter(FIRST_PAUSE_MS);
   }
 
-  /** After the start, reads the second copies little by little: the start itself reads only the first ones. */
-  #scrubAfter(id: number, healedBefore: number): void {
+  /** After the start, reads both copies of everything little by little: the start itself reads only small records. */
+  #scrubAfter(key: string, healedBefore: number): void {
     if (this.#closed) return;
     this.#scrubbing = setTimeout(async () => {
       try {
-        const { next, healed } = await this.#thread.ask("scrub", id, SCRUB_ROWS);
+        const { next, healed, damaged } = await this.#thread.ask("scrub", key, SCRUB_ROWS);
+        for (const key of damaged) this.#textOf({ row: null, damaged: key, healed: false });
         if (next !== null) return this.#scrubAfter(next, healedBefore + healed);
         const sum = healedBefore + healed;
-        if (sum > 0)
-          this.#log.warn(`the store: second copies of ${sum} records were damaged, and were made anew`);
+        if (sum > 0) this.#log.warn(`the store: of ${sum} records one copy was damaged, and was made anew`);
       } catch (error) {
         if (this.#closed) return;
         this.#log.warn(`the store is damaged (${firstLine(error)}); the next start repairs it`);
@@ -309,8 +337,10 @@ export class Store {
   async #probe(nextPause: number): Promise<void> {
     try {
       await this.#lockAgain();
-      const aside = await this.#thread.ask("probe", `${process.pid} ${Date.now()}`);
+      const { aside, removed, salvage } = await this.#thread.ask("probe", `${process.pid} ${Date.now()}`);
+      if (salvage !== null) this.#tell(salvage);
       if (aside !== null) this.#log.error(`a file that was put in the store's place is now ${aside}`);
+      this.#tellRemoved(removed);
     } catch {
       return this.#probeAfter(nextPause);
     }

@@ -1,0 +1,99 @@
+/** The ids from here on are those of large records, which a start does not read. */
+export const LARGE_IDS = 2 ** 40;
+
+/** A number of rows, and the exclusive or of a hash of each: it tells whether two sets of rows are the same. */
+class Sum {
+  rows = 0;
+  #one = 0;
+  #two = 0;
+
+  change(by: 1 | -1, key: Uint8Array, id: number): void {
+    this.rows += by;
+    this.#one ^= mixed(0x9e3779b9, key, id);
+    this.#two ^= mixed(0x85ebca6b, key, id);
+  }
+
+  toString(): string {
+    return [this.#one, this.#two].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
+  }
+
+  copy(): Sum {
+    const copy = new Sum();
+    copy.rows = this.rows;
+    copy.#one = this.#one;
+    copy.#two = this.#two;
+    return copy;
+  }
+}
+
+/**
+ * What the database should hold: how many rows, with which keys and ids. So a start finds out that the index names every
+ * row, and no other, without reading the rows.
+ */
+export class Tally {
+  readonly #all: Sum;
+  /** The rows that a start reads. */
+  readonly #small: Sum;
+
+  constructor(all = new Sum(), small = new Sum()) {
+    this.#all = all;
+    this.#small = small;
+  }
+
+  get rows(): number {
+    return this.#all.rows;
+  }
+
+  add(key: Uint8Array, id: number): void {
+    this.addToIndex(key, id);
+    if (id < LARGE_IDS) this.addSmall(key, id);
+  }
+
+  remove(key: Uint8Array, id: number): void {
+    this.#all.change(-1, key, id);
+    if (id < LARGE_IDS) this.#small.change(-1, key, id);
+  }
+
+  addToIndex(key: Uint8Array, id: number): void {
+    this.#all.change(1, key, id);
+  }
+
+  addSmall(key: Uint8Array, id: number): void {
+    this.#small.change(1, key, id);
+  }
+
+  copy(): Tally {
+    return new Tally(this.#all.copy(), this.#small.copy());
+  }
+
+  /** As it is stored. */
+  toString(): string {
+    const [all, small] = [this.#all, this.#small];
+    return JSON.stringify({ rows: all.rows, digest: `${all}`, small: small.rows, smallDigest: `${small}` });
+  }
+
+  /** Why the rows that were found are not those that were tallied, or null. A file of an earlier version tallied less. */
+  differenceFrom(stored: string | null): string | null {
+    const told = (stored === null ? { rows: 0 } : JSON.parse(stored)) as { rows: number; digest?: string };
+    if (told.rows !== this.rows) return `expected ${told.rows} records, got ${this.rows}`;
+    if (!isComplete(stored) || stored === this.toString()) return null;
+    return "the records that the file names are not those that were written";
+  }
+}
+
+/** Whether a stored tally tells of keys, too. */
+export function isComplete(stored: string | null): boolean {
+  return stored?.includes("smallDigest") ?? false;
+}
+
+/** 32 bits of a key and an id (the mixing steps of MurmurHash3). */
+function mixed(seed: number, key: Uint8Array, id: number): number {
+  let hash = seed;
+  for (const byte of key) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (const part of [id | 0, Math.floor(id / 2 ** 32)]) {
+    hash = Math.imul(hash ^ part, 0xcc9e2d51);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

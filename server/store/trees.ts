@@ -1,0 +1,72 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { PAGE_BYTES, varint } from "./raw-rows.js";
+
+const TABLE_INNER = 0x05;
+const INDEX_INNER = 0x02;
+/** No tree of 2^32 pages is deeper. */
+const DEEPEST = 20;
+
+/**
+ * Why the inner pages of a database's trees can't be right, or null. They are few, and SQLite trusts them: a wrong pointer
+ * would make it write into another tree's page. Leaves are not read.
+ * @param roots the first page of each tree
+ */
+export function treeDamage(path: string, roots: readonly number[]): string | null {
+  const file = openSync(path, "r");
+  try {
+    const count = Math.floor(fstatSync(file).size / PAGE_BYTES);
+    const seen = new Set<number>();
+    const pageAt = (number: number): Buffer => {
+      if (number < 2 || number > count) throw new RangeError(`page ${number} is outside of the file`);
+      const page = Buffer.alloc(PAGE_BYTES);
+      readSync(file, page, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES);
+      return page;
+    };
+    for (const root of roots) walk(root, depthOf(root, pageAt), pageAt, seen, count);
+    return null;
+  } catch (error) {
+    if (error instanceof RangeError) return `an inner page is damaged (${error.message})`;
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+type PageAt = (number: number) => Buffer;
+
+/** How many levels of inner pages a tree has: the same on each way down. */
+function depthOf(root: number, pageAt: PageAt): number {
+  let depth = 0;
+  for (let page = pageAt(root); isInner(page); page = pageAt(childrenOf(page)[0]!))
+    if (++depth > DEEPEST) throw new RangeError(`page ${root} leads to itself`);
+  return depth;
+}
+
+function walk(number: number, depth: number, pageAt: PageAt, seen: Set<number>, count: number): void {
+  if (seen.has(number)) throw new RangeError(`page ${number} is used twice`);
+  if (number < 2 || number > count) throw new RangeError(`page ${number} is outside of the file`);
+  seen.add(number);
+  if (depth === 0) return;
+  const page = pageAt(number);
+  if (!isInner(page)) throw new RangeError(`page ${number} is no inner page`);
+  for (const child of childrenOf(page)) walk(child, depth - 1, pageAt, seen, count);
+}
+
+const isInner = (page: Buffer) => page[0] === TABLE_INNER || page[0] === INDEX_INNER;
+
+/** @throws RangeError if the page's own order is wrong */
+function childrenOf(page: Buffer): number[] {
+  const cells = page.readUInt16BE(3);
+  if (cells > PAGE_BYTES / 4) throw new RangeError(`${cells} entries in a page`);
+  const children: number[] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < cells; index++) {
+    const at = page.readUInt16BE(12 + 2 * index);
+    children.push(page.readUInt32BE(at));
+    if (page[0] !== TABLE_INNER) continue;
+    const [id] = varint(page, at + 4);
+    if (id <= last) throw new RangeError(`id ${id} comes after ${last}`);
+    last = id;
+  }
+  return [...children, page.readUInt32BE(8)];
+}
