@@ -26,6 +26,11 @@ export class Callers {
     return this.#entries !== null;
   }
 
+  /** Whether there is more than one caller, so that each may have only a share of what all need. */
+  get several(): boolean {
+    return this.#byName.size > 1;
+  }
+
   /** Replaces all keys. A name that stays keeps its usage, even if its key is new. */
   replace(keys: readonly Key[]): void {
     const before = this.#byName;

@@ -76,7 +76,8 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
     ...{ name: "test", hash: hashKey(KEY), priority: 0 },
     limits: { ...ample, ...limits },
   });
-  const callers = new Callers([keyWith({})]);
+  const other = { ...keyWith({}), name: "other", hash: hashKey("another-key-of-the-test") };
+  const callers = new Callers([keyWith({}), other]);
   // No validation in the server: `contract` checks the raw answers.
   const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
   const server = await serveStandIn(context, parts);
@@ -90,7 +91,7 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
       path: asked.path.replace(JOB, job.id),
       headers: { authorization: `Bearer ${KEY}`, ...asked.headers },
     });
-  const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits)]);
+  const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits), other]);
   return { ...server, caller: callers.named("test")!, setLimits, ask };
 }
 
@@ -269,6 +270,12 @@ const situations: Situation[] = [
     when: "the tools have no room",
     options: { texts: localTexts(usualModel, { places: 0 }) },
     errors: { overloaded: tools },
+  },
+  {
+    when: "the caller's share of the tools is taken",
+    options: { texts: localTexts(usualModel, { places: 2, several: () => true }) },
+    before: ({ assembly }) => void assembly.parts.texts.withPlace("test", () => new Promise(() => {})),
+    errors: { caller_texts_full: tools },
   },
   {
     when: "bodies fill the memory that they may",
