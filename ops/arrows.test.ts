@@ -88,6 +88,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/queue",
     "server/requests",
     "server/settings",
+    "server/store",
     "server/streams",
     "server/texts",
     "server/webhooks",

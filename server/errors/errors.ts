@@ -36,6 +36,8 @@ export const errors = {
   concurrency_limited: { status: 429, detail: "This key already runs as many requests at once as it may" },
   headers_too_large: { status: 431, detail: "The headers are larger than this server takes" },
   caller_queue_full: { status: 429, detail: "This caller's share of the queue is full" },
+  caller_jobs_full: { status: 429, detail: "This caller's share of the waiting jobs is taken" },
+  caller_store_full: { status: 429, detail: "This caller's share of the store of jobs and answers is full" },
   caller_texts_full: { status: 429, detail: "This caller's share of the tokenizing is taken" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },

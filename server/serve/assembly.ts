@@ -53,8 +53,9 @@ export class Assembly {
     const store = await Store.open(dataDir, { maxBytes: config.dataBytes, log });
     try {
       const ttlMs = config.jobTtl * 1000;
-      const space = new Space(config.dataBytes * SHARE_OF_TEXTS);
-      const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
+      const several = () => callers.several;
+      const space = new Space(config.dataBytes * SHARE_OF_TEXTS, several);
+      const jobs = await Jobs.open({ store, space, limit: config.jobLimit, several, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
       const dispatcher = new Dispatcher({ jobs, operations, queue, forms, texts, callers, log });
@@ -71,6 +72,7 @@ export class Assembly {
       const made = {
         operations,
         store,
+        space,
         jobs,
         standings,
         dispatcher,

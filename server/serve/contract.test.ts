@@ -302,6 +302,20 @@ const situations: Situation[] = [
     errors: { jobs_full: jobs, deadline_exceeded: generating, not_ready: ready },
   },
   {
+    when: "the caller's share of the waiting jobs is taken",
+    options: { config: { jobLimit: 2 }, queue: { capacity: () => 0 } },
+    before: async (server) => void (await newJob(server)),
+    only: jobs,
+    errors: { caller_jobs_full: jobs },
+  },
+  {
+    when: "the caller's share of the store is full",
+    options: {},
+    headers: { "idempotency-key": "another" },
+    before: ({ assembly: { parts } }) => parts.space.take("test", parts.space.limit / 2),
+    errors: { caller_store_full: posts },
+  },
+  {
     when: "the store is full",
     options: { config: { dataBytes: 1 } },
     headers: { "idempotency-key": "another" },

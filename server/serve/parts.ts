@@ -14,6 +14,7 @@ import type { OpenAiModel } from "../requests/openai/request.js";
 import type { Operation } from "../requests/operation.js";
 import type { HealthParts } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
+import type { Space } from "../store/space.js";
 import type { Store } from "../store/store.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import type { Texts } from "../texts/texts.js";
@@ -61,6 +62,7 @@ export interface AssemblyBase {
 export interface AssemblyParts extends AssemblyBase {
   operations: readonly Operation[];
   store: Store;
+  space: Space;
   jobs: Jobs;
   standings: JobStandings;
   dispatcher: Dispatcher;
