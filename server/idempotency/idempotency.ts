@@ -4,7 +4,7 @@ import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
 import { inSlices } from "../slices.js";
-import { type Space, sizeOf } from "../store/space.js";
+import { NOBODY, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { RecordDamaged } from "../store/store-error.js";
 import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
@@ -45,8 +45,6 @@ interface FirstRequest {
 
 const RECORDS = "key/";
 const ANSWERS = "answer/";
-/** Has the bytes of answers whose caller is not known: no caller's name is empty. */
-const NOBODY = "";
 const answerKey = (id: string) => ANSWERS + id;
 
 /** Statuses below 500 that a retry may change. Such answers aren't kept. */

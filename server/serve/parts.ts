@@ -7,6 +7,7 @@ import type { JobDocuments } from "../jobs/job-documents.js";
 import type { JobStandings } from "../jobs/job-standings.js";
 import type { Jobs } from "../jobs/jobs.js";
 import type { Callers } from "../keys/callers.js";
+import type { UsageRecords } from "../keys/usage-records.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
@@ -63,6 +64,7 @@ export interface AssemblyParts extends AssemblyBase {
   operations: readonly Operation[];
   store: Store;
   space: Space;
+  usage: UsageRecords;
   jobs: Jobs;
   standings: JobStandings;
   dispatcher: Dispatcher;

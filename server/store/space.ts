@@ -3,6 +3,9 @@ import { shareOf, Tally } from "../shares.js";
 /** Why nothing new is accepted: the store is full, or the caller's share of it. */
 export type Fullness = "store_full" | "caller_store_full";
 
+/** Has the bytes that are no caller's: no caller's name is empty. */
+export const NOBODY = "";
+
 /** For so long, in milliseconds, a caller's next expiry is not looked up again. */
 const FRESH_MS = 1000;
 
