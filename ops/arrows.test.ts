@@ -43,7 +43,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "models/tokenizer",
     "workers",
   ],
-  "server/keys": ["server", "server/errors", "server/queue", "server/settings"],
+  "server/keys": ["server", "server/errors", "server/queue", "server/settings", "server/store"],
   "server/streams": ["server/errors", "server/pool", "server/queue", "workers"],
   "server/http": ["server", "server/errors", "server/settings", "server/streams"],
   "server/requests": [
@@ -88,6 +88,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/queue",
     "server/requests",
     "server/settings",
+    "server/store",
     "server/streams",
     "server/texts",
     "server/webhooks",

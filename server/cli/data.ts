@@ -95,4 +95,5 @@ const names: Readonly<Record<string, readonly [one: string, many: string]>> = {
   result: ["result", "results"],
   key: ["Idempotency-Key", "Idempotency-Keys"],
   answer: ["stored response", "stored responses"],
+  usage: ["usage of a caller", "usages of callers"],
 };

@@ -13,12 +13,16 @@ interface ServeOptions {
   folder?: string;
   clock?: TestClock;
   maxBytes?: number;
+  several?: () => boolean;
 }
 
 /** A server whose operation notes each run; the test answers it. */
-async function serve(context: TestContext, { folder, clock = new TestClock(), maxBytes }: ServeOptions = {}) {
+async function serve(
+  context: TestContext,
+  { folder, clock = new TestClock(), maxBytes, several }: ServeOptions = {},
+) {
   const store = await Store.open(folder ?? temporaryFolder(context));
-  const space = new Space(maxBytes ?? 1e9);
+  const space = new Space(maxBytes ?? 1e9, several, clock.now);
   const errors: string[] = [];
   const idempotency = await Idempotency.open({
     store,
@@ -311,4 +315,31 @@ test("a full store refuses only requests with a new key, before they run", async
   await until(() => runs.length === 2);
   runs[1]!.res.json({});
   assert.equal((await without).status, 200);
+});
+
+test("one caller's answers fill its share alone, also after a restart; its next request is told when one expires", async (context) => {
+  const folder = temporaryFolder(context);
+  const clock = new TestClock();
+  const options = { folder, clock, maxBytes: 4000, several: () => true };
+  const first = await serve(context, options);
+  const asking = first.post("key");
+  await first.until(() => first.runs.length === 1);
+  first.runs[0]!.res.json({ text: "x".repeat(2000) });
+  await asking;
+  await first.close();
+  clock.advance(20_000);
+  const { post, runs, until, space, idempotency } = await serve(context, options);
+  assert.equal((await post("other")).status, 429);
+  assert.equal(space.retryAfter("anna"), 40);
+  assert.equal((await post("key")).status, 200);
+  const bens = post("other", undefined, { caller: "ben" });
+  await until(() => runs.length === 1);
+  runs[0]!.res.json({});
+  assert.equal((await bens).status, 200);
+  clock.advance(40_000);
+  await idempotency.sweep();
+  const again = post("other");
+  await until(() => runs.length === 2);
+  runs[1]!.res.json({});
+  assert.equal((await again).status, 200);
 });

@@ -4,7 +4,7 @@ import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
 import { inSlices } from "../slices.js";
-import { type Space, sizeOf } from "../store/space.js";
+import { NOBODY, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { RecordDamaged } from "../store/store-error.js";
 import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
@@ -25,6 +25,8 @@ export interface IdempotencyOptions {
 interface KeyRecord {
   /** Null if the record was lost from a damaged store. */
   fingerprint: string | null;
+  /** Null if it was lost, or written by an earlier version. */
+  caller: string | null;
   createdAt: number;
   bytes: number;
 }
@@ -66,21 +68,28 @@ export class Idempotency {
     this.#options = options;
     this.#now = options.now ?? options.store.now;
     options.store.onWritable(() => void this.#saveOwed());
+    options.space.addExpiries((caller) => this.#firstExpiry(caller));
   }
 
   /** Reads the store. @throws StoreError */
   static async open(options: IdempotencyOptions): Promise<Idempotency> {
     const idempotency = new Idempotency(options);
     for await (const [key, record] of options.store.entries<KeyRecord>(RECORDS)) {
+      record.caller ??= null;
       idempotency.#records.set(key.slice(RECORDS.length), record);
-      options.space.take(record.bytes);
+      options.space.take(record.caller ?? NOBODY, record.bytes);
     }
     // Nobody knows whether these requests were carried out, so they must not be carried out again.
     const answers = (await options.store.keys(ANSWERS)).map((key) => RECORDS + key.slice(ANSWERS.length));
     for (const key of [...(await options.store.lost(RECORDS)), ...answers]) {
       const id = key.slice(RECORDS.length);
       if (idempotency.#records.has(id)) continue;
-      idempotency.#records.set(id, { fingerprint: null, createdAt: idempotency.#now(), bytes: 0 });
+      idempotency.#records.set(id, {
+        fingerprint: null,
+        caller: null,
+        createdAt: idempotency.#now(),
+        bytes: 0,
+      });
     }
     return idempotency;
   }
@@ -90,7 +99,8 @@ export class Idempotency {
     return async (req, res, next) => {
       const given = req.get("Idempotency-Key");
       if (given === undefined) return next();
-      const id = digest(this.#options.callerOf(res), unquoted(given));
+      const caller = this.#options.callerOf(res);
+      const id = digest(caller, unquoted(given));
       const fingerprint = digest(req.path, bodyText(req.body));
       for (;;) {
         const known = this.#firsts.get(id) ?? this.#unexpired(id);
@@ -107,11 +117,18 @@ export class Idempotency {
         await known.settled;
         if (req.socket.destroyed) return;
       }
-      if (this.#options.space.full) throw new PublicError("store_full");
-      if (!this.#options.store.isWritable) throw new PublicError("store_unwritable");
+      this.#checkRoom(caller);
       this.#begin(res, id, fingerprint);
       next();
     };
+  }
+
+  #checkRoom(caller: string): void {
+    const { space, store } = this.#options;
+    const fullness = space.fullness(caller);
+    if (fullness === "store_full") throw new PublicError(fullness);
+    if (fullness !== null) throw new PublicError(fullness, { retryAfter: space.retryAfter(caller) });
+    if (!store.isWritable) throw new PublicError("store_unwritable");
   }
 
   /** Belongs after the routes: keeps a stream that fails midway from being replayed, though its status is 200. */
@@ -140,7 +157,9 @@ export class Idempotency {
     if (known === undefined) return [];
     const { id, first } = known;
     const text = JSON.stringify(answer);
-    first.record = { fingerprint: first.fingerprint, createdAt: this.#now(), bytes: sizeOf(text) };
+    const { fingerprint } = first;
+    const caller = this.#options.callerOf(res);
+    first.record = { fingerprint, caller, createdAt: this.#now(), bytes: sizeOf(text) };
     return [
       [RECORDS + id, JSON.stringify(first.record)],
       [answerKey(id), text],
@@ -157,7 +176,7 @@ export class Idempotency {
         for (const [id, record] of expired) {
           this.#records.delete(id);
           this.#owed.delete(id);
-          this.#options.space.give(record.bytes);
+          this.#options.space.give(record.caller ?? NOBODY, record.bytes);
           writes.push([RECORDS + id, null], [answerKey(id), null]);
           if (record.fingerprint === null) writes.push(this.#options.store.forgetLost(RECORDS + id));
         }
@@ -196,6 +215,14 @@ export class Idempotency {
   #unexpired(id: string): KeyRecord | undefined {
     const record = this.#records.get(id);
     return record === undefined || this.#isExpired(record) ? undefined : record;
+  }
+
+  /** Milliseconds until the first of a caller's answers expires. */
+  #firstExpiry(caller: string): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const record of this.#records.values())
+      if (record.caller === caller) first = Math.min(first, record.createdAt);
+    return first + this.#options.ttlMs - this.#now();
   }
 
   #isExpired({ createdAt }: KeyRecord): boolean {
@@ -248,8 +275,8 @@ export class Idempotency {
       }
     }
     const expired = this.#records.get(id);
-    if (expired !== undefined) space.give(expired.bytes);
-    space.take(first.record!.bytes);
+    if (expired !== undefined) space.give(expired.caller ?? NOBODY, expired.bytes);
+    space.take(first.record!.caller!, first.record!.bytes);
     this.#records.set(id, first.record!);
   }
 }

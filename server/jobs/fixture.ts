@@ -52,7 +52,7 @@ export async function openJobs(
   options: Partial<JobsOptions> & { maxBytes?: number } = {},
 ): Promise<OpenJobs & { close: () => Promise<void> }> {
   const store = await Store.open(folder);
-  const space = new Space(options.maxBytes ?? 1e9);
+  const space = new Space(options.maxBytes ?? 1e9, options.several);
   const errors: string[] = [];
   const log = { error: (message: string) => void errors.push(message) };
   const jobs = await Jobs.open({ store, space, limit: 1000, ttlMs: 60_000, log, ...options });

@@ -49,6 +49,16 @@ test("jobs wait for the slots that waiting requests leave", () => {
   assert.ok(standings.retryAfter() >= 4, "two requests for each slot, of two seconds each");
 });
 
+test("a caller whose share is taken is told when the next of its own jobs starts", () => {
+  const { line, standings, enter } = hold(3);
+  assert.equal(standings.retryAfterOf("anna"), 1);
+  for (let n = 0; n < 4; n++) enter(`request ${n}`);
+  const ben = newcomer({ caller: "ben", priority: -5 });
+  line.add(ben);
+  assert.equal(standings.retryAfterOf("ben"), Math.ceil(standings.of(ben).waitMs! / 1000));
+  assert.ok(standings.retryAfterOf("ben") > standings.retryAfterOf("anna"));
+});
+
 test("nothing is foretold while the model is loading", () => {
   const clock = new VirtualClock();
   const start = () => assert.fail();

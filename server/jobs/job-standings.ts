@@ -5,6 +5,8 @@ import type { Place, WaitingLine } from "./waiting-line.js";
 
 /** Up to so many waiting jobs, standings are computed anew whenever somebody asks. */
 const FEW = 256;
+/** The longest Retry-After: an hour. */
+const LONGEST_RETRY_S = 3600;
 /** The most of the time that computing standings may take; those of a longer line are used for longer. */
 const SHARE = 0.05;
 
@@ -44,6 +46,18 @@ export class JobStandings {
   /** Until a slot is free for the next job, in whole seconds, at least 1. */
   retryAfter(): number {
     return Math.max(Math.ceil(this.#queue.behindWaiting().nextFree / 1000), 1);
+  }
+
+  /** Until the next of a caller's jobs starts, in whole seconds, at least 1; of one far back, about. */
+  retryAfterOf(caller: string): number {
+    const schedule = this.#queue.behindWaiting();
+    let waitMs = 0;
+    let seen = 0;
+    for (const place of this.#line.order()) {
+      waitMs = schedule.next(place.extent);
+      if (place.caller === caller || ++seen === FEW) break;
+    }
+    return Math.min(Math.max(Math.ceil(waitMs / 1000), 1), LONGEST_RETRY_S);
   }
 
   #computeAll(): void {

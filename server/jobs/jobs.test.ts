@@ -88,6 +88,68 @@ test("more jobs than may wait are refused, also when they come at once", async (
   await jobs.accept(jobRequest());
 });
 
+test("one caller of several has half of the places of waiting jobs, also after a restart", async (context) => {
+  const folder = temporaryFolder(context);
+  const options = { limit: 4, several: () => true };
+  const first = await openJobs(context, folder, options);
+  const full = { name: "JobsFull", reason: "caller_jobs_full" };
+  const accepting = Array.from({ length: 3 }, () => first.jobs.accept(jobRequest()));
+  const [one, , refused] = await Promise.allSettled(accepting);
+  assert.equal((refused as PromiseRejectedResult).reason.reason, full.reason);
+  await assert.rejects(
+    first.jobs.whileArriving("anna", async () => {}),
+    full,
+  );
+  await first.close();
+  const { jobs } = await openJobs(context, folder, options);
+  await assert.rejects(jobs.accept(jobRequest()), full);
+  const bens = await jobs.accept(jobRequest({ caller: "ben" }));
+  await jobs.cancel(jobs.find("anna", (one as PromiseFulfilledResult<{ id: string }>).value.id)!);
+  await jobs.accept(jobRequest());
+  // What runs has left its place, and what was interrupted has it again.
+  const running = jobs.next(() => true)!;
+  assert.equal(running.caller, "anna");
+  await jobs.accept(jobRequest());
+  jobs.putBack(running);
+  await assert.rejects(jobs.accept(jobRequest({ caller: "ben" })), { reason: "jobs_full" });
+  await jobs.cancel(running);
+  await jobs.cancel(bens);
+  await assert.rejects(jobs.accept(jobRequest()), full);
+});
+
+test("one caller of several has half of the store, also after a restart, and is told when a job expires", async (context) => {
+  const clock = new TestClock();
+  const folder = temporaryFolder(context);
+  const options = { maxBytes: 8000, several: () => true, now: clock.now, ttlMs: 100_000 };
+  const first = await openJobs(context, folder, options);
+  const large = { body: { prompt: "x".repeat(3500) } };
+  const full = { name: "JobsFull", reason: "caller_store_full" };
+  // Both come at once: the first one's bytes count before it is on disk.
+  const [job] = await Promise.allSettled([
+    first.jobs.accept(jobRequest(large)),
+    assert.rejects(first.jobs.accept(jobRequest(large)), full),
+  ]);
+  assert.equal(job.status, "fulfilled");
+  await first.close();
+  const { jobs, space } = await openJobs(context, folder, options);
+  await assert.rejects(jobs.accept(jobRequest()), full);
+  await jobs.accept(jobRequest({ caller: "ben" }));
+  const [stored] = jobs.list("anna", { limit: 1 }).jobs;
+  await jobs.cancel(stored!);
+  clock.advance(40_000);
+  assert.equal(space.retryAfter("anna"), 60);
+  clock.advance(60_000);
+  await jobs.sweep();
+  await jobs.accept(jobRequest());
+});
+
+test("a job that the disk did not take holds no bytes", async (context) => {
+  const { jobs, space, store } = await openJobs(context, temporaryFolder(context));
+  await store.close();
+  await assert.rejects(jobs.accept(jobRequest()));
+  assert.equal(space.used, 0);
+});
+
 test("a full store takes nothing in until something has gone", async (context) => {
   const clock = new TestClock();
   const { jobs, space } = await openJobs(context, temporaryFolder(context), {

@@ -1,8 +1,9 @@
 import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
+import { shareOf, Tally } from "../shares.js";
 import { inSlices } from "../slices.js";
-import { type Space, sizeOf } from "../store/space.js";
+import { type Fullness, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { RecordDamaged, StoreUnwritable } from "../store/store-error.js";
 import {
@@ -23,6 +24,8 @@ export interface JobsOptions {
   space: Space;
   /** How many jobs may wait. */
   limit: number;
+  /** Whether there are several callers: half of the waiting jobs may then be one's. Default: no. */
+  several?: (() => boolean) | undefined;
   /** For how long a job is kept after its end, in milliseconds. */
   ttlMs: number;
   log: Pick<Log, "error">;
@@ -54,10 +57,10 @@ export interface JobFilter {
   limit: number;
 }
 
-/** A job is refused: too many wait, or the store is full. */
+/** A job is refused: too many wait, or the store is full; of all callers, or of its own. */
 export class JobsFull extends Error {
   override name = "JobsFull";
-  constructor(readonly reason: "jobs_full" | "store_full") {
+  constructor(readonly reason: "jobs_full" | "caller_jobs_full" | Fullness) {
     super(reason);
   }
 }
@@ -77,6 +80,7 @@ export class Jobs {
   readonly #store: Store;
   readonly #space: Space;
   readonly #limit: number;
+  readonly #several: () => boolean;
   readonly #ttlMs: number;
   readonly #log: Pick<Log, "error">;
   readonly #now: () => number;
@@ -89,28 +93,33 @@ export class Jobs {
   /** Jobs whose last change the disk did not take, with what belongs to it. */
   readonly #owed = new Map<Job, readonly Write[]>();
   #lastOrder = 0;
-  /** How many jobs are being checked or written; they are in no list yet, and count for the limit. */
-  #arriving = 0;
+  /** Jobs that are being checked or written; they are in no list yet, and count for the limit. */
+  readonly #arriving = new Tally();
 
-  private constructor({ store, space, limit, ttlMs, log, now = Date.now, steady }: JobsOptions) {
+  private constructor(options: JobsOptions) {
+    const { store, space, limit, several = () => false, ttlMs, log, now = Date.now, steady } = options;
     this.#store = store;
     this.#space = space;
     this.#limit = limit;
+    this.#several = several;
     this.#ttlMs = ttlMs;
     this.#log = log;
     this.#now = now;
     this.#steady = steady ?? (now === Date.now ? store.now : now);
     store.onWritable(() => void this.#saveOwed());
+    space.addExpiries((caller) => this.#firstExpiry(caller));
   }
 
   /** Reads the store. Jobs that ran when the last process ended wait again, before all others. @throws StoreError */
   static async open(options: JobsOptions): Promise<Jobs> {
     const jobs = new Jobs(options);
+    const { store, space } = options;
     const begun: Job[] = [];
     const waiting: Job[] = [];
-    for await (const [, record] of options.store.entries<JobRecord>(RECORDS)) {
+    for await (const [, record] of store.entries<JobRecord>(RECORDS)) {
       const job = newJob(record);
       jobs.#lastOrder = job.order;
+      space.take(job.caller, job.bytes);
       jobs.#know(job);
       if (job.state === "running") begun.push(job);
       else if (job.state === "queued") waiting.push(job);
@@ -140,14 +149,14 @@ export class Jobs {
     this.#onEnd.push(callback);
   }
 
-  /** Holds a place for a job while its body is checked. @throws JobsFull */
-  async whileArriving<T>(check: () => Promise<T>): Promise<T> {
-    this.#checkRoom();
-    this.#arriving++;
+  /** Holds a place for a caller's job while its body is checked. @throws JobsFull */
+  async whileArriving<T>(caller: string, check: () => Promise<T>): Promise<T> {
+    this.#checkRoom(caller);
+    this.#arriving.take(caller);
     try {
       return await check();
     } finally {
-      this.#arriving--;
+      this.#arriving.give(caller);
     }
   }
 
@@ -156,8 +165,8 @@ export class Jobs {
    * @throws JobsFull
    */
   async accept(request: JobRequest, along: (job: Job) => readonly Write[] = () => []): Promise<Job> {
-    this.#checkRoom();
     const { id, caller, endpoint, priority, maxTokens, callbackUrl } = request;
+    this.#checkRoom(caller);
     const now = this.#now();
     const body = bodyText(request.body);
     const job = newJob({
@@ -177,13 +186,16 @@ export class Jobs {
       callback:
         callbackUrl === null ? null : { url: callbackUrl, state: "waiting", attempts: 0, since: 0, due: 0 },
     });
-    this.#arriving++;
+    // Counted before it is written: many jobs may come at once.
+    this.#arriving.take(caller);
+    this.#space.take(caller, job.bytes);
     try {
       await this.#store.write([this.#recordWrite(recordOf(job)), [bodyKey(job), body], ...along(job)]);
     } catch (error) {
+      this.#space.give(caller, job.bytes);
       throw error instanceof StoreUnwritable ? unwritable(error) : error;
     } finally {
-      this.#arriving--;
+      this.#arriving.give(caller);
     }
     this.#know(job);
     this.line.add(job);
@@ -265,7 +277,7 @@ export class Jobs {
   finish(job: Job, result: JobResult): Promise<void> {
     if (!isRunning(job)) return Promise.resolve();
     const text = JSON.stringify(result);
-    this.#space.take(Buffer.byteLength(text));
+    this.#space.take(job.caller, Buffer.byteLength(text));
     const bytes = job.bytes + Buffer.byteLength(text);
     return this.#end(job, { state: "done", bytes }, { result, writes: [[resultKey(job), text]] });
   }
@@ -300,17 +312,31 @@ export class Jobs {
     if (this.#byId.get(job.id) === job) this.#changed(job);
   }
 
-  #checkRoom(): void {
-    if (this.line.size + this.#arriving >= this.#limit) throw new JobsFull("jobs_full");
-    if (this.#space.full) throw new JobsFull("store_full");
+  #checkRoom(caller: string): void {
+    if (this.line.size + this.#arriving.sum >= this.#limit) throw new JobsFull("jobs_full");
+    const own = this.line.sizeOf(caller) + this.#arriving.of(caller);
+    if (own >= shareOf(this.#limit, this.#several())) throw new JobsFull("caller_jobs_full");
+    const fullness = this.#space.fullness(caller);
+    if (fullness !== null) throw new JobsFull(fullness);
     if (!this.#store.isWritable) throw unwritable();
+  }
+
+  /** Milliseconds until the first of a caller's jobs expires. One that has not ended counts as if it ended now. */
+  #firstExpiry(caller: string): number {
+    const now = this.#steady();
+    const own = this.#byCaller.get(caller) ?? [];
+    return own.reduce(
+      (first, { endedBySteady, endedAt }) =>
+        Math.min(first, (endedBySteady ?? endedAt ?? now) + this.#ttlMs - now),
+      Number.POSITIVE_INFINITY,
+    );
   }
 
   async #forgetAll(jobs: readonly Job[]): Promise<void> {
     const known = jobs.filter((job) => this.#byId.get(job.id) === job);
     for (const job of known) {
       this.#byId.delete(job.id);
-      this.#space.give(job.bytes);
+      this.#space.give(job.caller, job.bytes);
       // Otherwise a callback that is being sent would write the record again.
       job.callback = null;
     }
@@ -393,7 +419,6 @@ export class Jobs {
     const own = this.#byCaller.get(job.caller);
     if (own === undefined) this.#byCaller.set(job.caller, [job]);
     else own.push(job);
-    this.#space.take(job.bytes);
   }
 
   #end(

@@ -1,6 +1,7 @@
 import { type Candidate, type FlowKey, Lanes } from "../queue/lanes.js";
 import type { Node } from "../queue/line.js";
 import type { Extent } from "../queue/ticket.js";
+import { Tally } from "../shares.js";
 import type { Job } from "./job.js";
 
 /** A waiting job's place. */
@@ -17,6 +18,8 @@ export interface Place extends Candidate {
 export class WaitingLine {
   readonly #lanes: Lanes<Place>;
   readonly #nodes = new Map<Job, Node<Place>>();
+  /** How many jobs each caller has in it. */
+  readonly #tally = new Tally();
   /** Interrupted jobs, in the order of their acceptance. */
   #interrupted: Place[] = [];
 
@@ -26,27 +29,32 @@ export class WaitingLine {
   }
 
   get size(): number {
-    return this.#interrupted.length + this.#lanes.size;
+    return this.#tally.sum;
+  }
+
+  /** How many of a caller's jobs wait. */
+  sizeOf(caller: string): number {
+    return this.#tally.of(caller);
   }
 
   add(job: Job): void {
+    this.#tally.take(job.caller);
     this.#nodes.set(job, this.#lanes.push(placeOf(job)));
   }
 
   /** Takes the job that is to start now, of those whose caller `mayStart`. */
   shift(mayStart: (caller: string) => boolean = () => true): Job | undefined {
-    const first = this.#interrupted.find(({ caller }) => mayStart(caller));
-    if (first !== undefined) {
-      this.#interrupted.splice(this.#interrupted.indexOf(first), 1);
-      return first.job;
-    }
-    const job = this.#lanes.shift(mayStart)?.job;
-    if (job !== undefined) this.#nodes.delete(job);
-    return job;
+    const first = this.#interrupted.findIndex(({ caller }) => mayStart(caller));
+    const place = first >= 0 ? this.#interrupted.splice(first, 1)[0] : this.#lanes.shift(mayStart);
+    if (place == null) return undefined;
+    this.#nodes.delete(place.job);
+    this.#tally.give(place.caller);
+    return place.job;
   }
 
   /** Puts an interrupted job back. */
   putBack(job: Job): void {
+    this.#tally.take(job.caller);
     // From the end: a start puts thousands back, in their order.
     let index = this.#interrupted.length;
     while (index > 0 && this.#interrupted[index - 1]!.job.order > job.order) index--;
@@ -54,11 +62,12 @@ export class WaitingLine {
   }
 
   remove(job: Job): void {
+    const { size } = this;
     this.#interrupted = this.#interrupted.filter((place) => place.job !== job);
     const node = this.#nodes.get(job);
-    if (node === undefined) return;
-    this.#lanes.remove(node);
+    if (node !== undefined) this.#lanes.remove(node);
     this.#nodes.delete(job);
+    if (this.#interrupted.length + this.#lanes.size < size) this.#tally.give(job.caller);
   }
 
   /**

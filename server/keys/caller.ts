@@ -2,6 +2,7 @@ import { type ErrorCode, errors, PublicError } from "../errors/errors.js";
 import type { Key, Limits } from "../settings/key.js";
 import { Ledger } from "./ledger.js";
 import { DayQuota, MinuteQuota, type Now, type Quota, SLACK } from "./quota.js";
+import type { SavedUsage } from "./saved-usage.js";
 
 /** The caller's key has reached a limit. A later try may pass. */
 export class LimitReached extends PublicError {
@@ -75,6 +76,26 @@ export class Caller {
     this.#tokensPerMinute = this.#minuteQuota(tokensPerMinute, this.#tokensPerMinute);
     this.#tokensPerDay =
       tokensPerDay === null ? null : new DayQuota(tokensPerDay, this.clock, () => this.ledger.tokensToday);
+  }
+
+  /** What a later process needs to go on. */
+  get usage(): SavedUsage {
+    const { since, total, days } = this.ledger;
+    return {
+      since: since.getTime(),
+      total,
+      days,
+      requestsPerMinute: this.#requestsPerMinute?.saved ?? null,
+      tokensPerMinute: this.#tokensPerMinute?.saved ?? null,
+    };
+  }
+
+  /** Goes on with what an earlier process counted. Call it before the caller does anything. */
+  recall(usage: SavedUsage): void {
+    this.ledger.recall(usage);
+    const { requestsPerMinute, tokensPerMinute } = usage;
+    if (requestsPerMinute !== null) this.#requestsPerMinute?.recall(requestsPerMinute);
+    if (tokensPerMinute !== null) this.#tokensPerMinute?.recall(tokensPerMinute);
   }
 
   /** Counts an arriving request. @throws LimitReached 429 */

@@ -3,6 +3,7 @@ import { PRIORITIES } from "../queue/lanes.js";
 import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Caller } from "./caller.js";
 import type { Now } from "./quota.js";
+import type { SavedUsage } from "./saved-usage.js";
 
 /** All callers. */
 export class Callers {
@@ -11,6 +12,8 @@ export class Callers {
   /** Null if no keys are set: everybody gets in. An empty list lets nobody in. */
   #entries: { hash: Buffer; caller: Caller }[] | null = null;
   #byName = new Map<string, Caller>();
+  /** Those of all names that had a key, now or before: a key that comes back goes on with its counts. */
+  readonly #known = new Map<string, Caller>();
 
   constructor(
     keys: readonly Key[] | null,
@@ -26,15 +29,40 @@ export class Callers {
     return this.#entries !== null;
   }
 
-  /** Replaces all keys. A name that stays keeps its usage, even if its key is new. */
+  /** Whether there is more than one caller, so that each may have only a share of what all need. */
+  get several(): boolean {
+    return this.#byName.size > 1;
+  }
+
+  /** Replaces all keys. A name that stays or comes back keeps its usage, even if its key is new. */
   replace(keys: readonly Key[]): void {
-    const before = this.#byName;
     this.#entries = keys.map(({ hash, ...key }) => {
-      const caller = before.get(key.name) ?? new Caller(key, this.clock);
+      const caller = this.#known.get(key.name) ?? new Caller(key, this.clock);
       caller.revise(key);
+      this.#known.set(key.name, caller);
       return { hash, caller };
     });
     this.#byName = new Map(this.#entries.map(({ caller }) => [caller.name, caller]));
+  }
+
+  /** Goes on with what an earlier process counted for a name. Call it before any caller does anything. */
+  recall(name: string, usage: SavedUsage): void {
+    const isAnonymous = this.#entries === null && name === this.anonymous.name;
+    const known = isAnonymous ? this.anonymous : this.#known.get(name);
+    const caller = known ?? new Caller({ name, priority: 0, limits: unlimited }, this.clock);
+    if (known === undefined) this.#known.set(name, caller);
+    caller.recall(usage);
+  }
+
+  /** Every caller whose usage is kept, those without a key too. */
+  *known(): Generator<Caller> {
+    if (this.#entries === null) yield this.anonymous;
+    yield* this.#known.values();
+  }
+
+  /** Drops the usage of a caller that has no key any more. */
+  forget(name: string): void {
+    if (this.named(name) === null) this.#known.delete(name);
   }
 
   /** The caller with this key, or null. The time depends only on the text's length. */

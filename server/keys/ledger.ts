@@ -1,29 +1,44 @@
 import type { Now } from "./quota.js";
-
-/** Usage. `refused` counts the requests that a limit of the key refused; `requests` includes them. */
-export interface Counts {
-  requests: number;
-  refused: number;
-  promptTokens: number;
-  completionTokens: number;
-}
+import type { Counts, SavedUsage } from "./saved-usage.js";
 
 /** How many days are kept. */
-const DAYS = 31;
+export const DAYS = 31;
+
+/** The day (UTC) of a time in milliseconds since 1970: `2026-01-31`. */
+export const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 const nothing = (): Counts => ({ requests: 0, refused: 0, promptTokens: 0, completionTokens: 0 });
 
-/** A caller's usage since the process started, in total and for each of the last days (UTC). Kept only in memory. */
+/** A caller's usage, in total and for each of the last days (UTC). */
 export class Ledger {
-  readonly since: Date;
   readonly total = nothing();
+  #since: Date;
+  #changes = 0;
   #days = new Map<string, Counts>();
 
   constructor(private readonly clock: Now) {
-    this.since = new Date(clock());
+    this.#since = new Date(clock());
+  }
+
+  /** Start of the counts. */
+  get since(): Date {
+    return this.#since;
+  }
+
+  /** How many times anything was added. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Goes on with what an earlier process counted. Call it before anything is added. */
+  recall({ since, total, days }: Pick<SavedUsage, "since" | "total" | "days">): void {
+    this.#since = new Date(since);
+    Object.assign(this.total, total);
+    this.#days = new Map(days.slice(0, DAYS));
   }
 
   add(counts: Partial<Counts>): void {
+    this.#changes++;
     const today = this.#today();
     for (const [name, amount] of Object.entries(counts) as [keyof Counts, number][]) {
       this.total[name] += amount;
@@ -41,6 +56,11 @@ export class Ledger {
     return [...this.#days].sort(([a], [b]) => (a < b ? 1 : -1));
   }
 
+  /** The last day with any usage, or the day on which the counts began. */
+  get lastDay(): string {
+    return this.days[0]?.[0] ?? dateOf(this.#since.getTime());
+  }
+
   #today(): Counts {
     const date = this.#date();
     let counts = this.#days.get(date);
@@ -53,6 +73,6 @@ export class Ledger {
   }
 
   #date(): string {
-    return new Date(this.clock()).toISOString().slice(0, 10);
+    return dateOf(this.clock());
   }
 }

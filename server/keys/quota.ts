@@ -1,3 +1,5 @@
+import type { SavedBucket } from "./saved-usage.js";
+
 /** Milliseconds since 1970. */
 export type Now = () => number;
 
@@ -41,6 +43,17 @@ export class MinuteQuota implements Quota {
     this.#at = now;
     this.#used = Math.max(0, this.#used - (elapsed * this.limit) / MINUTE);
     return this.#used;
+  }
+
+  /** Its state now, for `recall`. */
+  get saved(): SavedBucket {
+    return { used: this.used, at: this.#at };
+  }
+
+  /** Goes on from an earlier state: what was used flows back since then. */
+  recall({ used, at }: SavedBucket): void {
+    this.#used = used;
+    this.#at = at;
   }
 
   use(amount: number): void {

@@ -90,7 +90,7 @@ export async function openModel(dir: string, options: ModelOptions = {}): Promis
   if (typeof dir !== "string") throw new ConfigError(`dir: expected a folder's path, got ${shown(dir)}`);
   const { log, others } = takeLog(options);
   const config = { ...readOptions(others, { names, otherwise: unbounded }), model: resolve(dir) };
-  const runtime = await optionNames(Runtime.open({ config, keyed: false, log }));
+  const runtime = await optionNames(Runtime.open({ config, callers: new Callers(null), log }));
   describe(runtime, log);
   try {
     await runtime.load();

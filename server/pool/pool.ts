@@ -258,7 +258,8 @@ export class Pool extends EventEmitter<PoolEvents> {
     return {
       outcome,
       cancel: () => {
-        if (this.#waiting.has(underWay)) end(() => ({ type: "cancelled", completionTokens: 0 }));
+        if (this.#waiting.has(underWay))
+          end(() => ({ type: "cancelled", promptTokens: 0, completionTokens: 0 }));
         else port1.postMessage({ type: "cancel" } satisfies ToSequence);
       },
     };

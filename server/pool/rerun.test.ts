@@ -137,7 +137,7 @@ test("a task that is cancelled while its worker is replaced ends at once", async
   const culprit = reruns.run(task("crashOnce"));
   await once(pool, "lost");
   held.cancel();
-  assert.deepEqual(await held.outcome, { type: "cancelled", completionTokens: 0 });
+  assert.deepEqual(await held.outcome, { type: "cancelled", promptTokens: 0, completionTokens: 0 });
   await culprit.outcome;
 });
 
@@ -158,7 +158,7 @@ test("a task that was told to stop when its worker died is cancelled", async () 
   run.cancel();
   assert.equal(started[0]!.cancelled, true);
   started[0]!.lose({ tasks: 1 });
-  assert.deepEqual(await run.outcome, { type: "cancelled", completionTokens: 2 });
+  assert.deepEqual(await run.outcome, { type: "cancelled", promptTokens: 1, completionTokens: 2 });
   await settle();
   assert.equal(started.length, 1);
 });
@@ -200,7 +200,7 @@ test("a rerun that writes another text ends with the error, once its worker has 
     await settle();
     other(started[1]!);
     started[1]!.task.onText!("more", 1);
-    started[1]!.end({ type: "cancelled", completionTokens: 2 });
+    started[1]!.end({ type: "cancelled", promptTokens: 1, completionTokens: 2 });
     await assert.rejects(run.outcome, /other text/);
     assert.deepEqual(heard, ["ab"]);
   }

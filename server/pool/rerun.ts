@@ -112,6 +112,8 @@ export class Reruns extends EventEmitter<RerunEvents> {
   }
 }
 
+type Cancelled = Extract<Outcome, { type: "cancelled" }>;
+
 interface RunParts {
   pool: Pick<Pool, "run">;
   now: () => number;
@@ -180,7 +182,7 @@ class Run {
 
   settleCancelled(): void {
     if (this.#otherText !== null) this.fail(this.#otherText);
-    else this.#resolve({ type: "cancelled", completionTokens: this.#delivered.tokens });
+    else this.#resolve(this.#cancelled());
   }
 
   fail(error: Error): void {
@@ -209,9 +211,23 @@ class Run {
     else if (outcome.type === "finished")
       this.#resolve({ ...outcome, firstTokenMs: this.#firstTokenMs(outcome, startedAt) });
     else {
-      const completionTokens = Math.max(outcome.completionTokens, this.#delivered.tokens);
-      this.#resolve({ ...outcome, completionTokens });
+      const { promptTokens, completionTokens } = this.#cancelled();
+      this.#resolve({
+        type: "cancelled",
+        promptTokens: Math.max(outcome.promptTokens, promptTokens),
+        completionTokens: Math.max(outcome.completionTokens, completionTokens),
+      });
     }
+  }
+
+  /** As far as the runs that died are known: with text the whole prompt was read. */
+  #cancelled(): Cancelled {
+    const { tokens } = this.#delivered;
+    return {
+      type: "cancelled",
+      promptTokens: tokens > 0 ? this.#task.promptIds.length : 0,
+      completionTokens: tokens,
+    };
   }
 
   /** From the first run's start on, as the caller saw it. */

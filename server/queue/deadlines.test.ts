@@ -51,6 +51,33 @@ test("a deadline that passes before the submission takes the place back, and is 
   assert.deepEqual(started, []);
 });
 
+test("an outcome is told when the slot is free again, though a deadline has ended the request before", async () => {
+  const { clock, reserve, execution } = holdQueue();
+  const outcomes: [string, string | null][] = [];
+  const submit = (item: string, timeouts: object) =>
+    reserve({ timeouts }).submit([
+      {
+        ...{ item, extent: { promptTokens: 10, most: 100 } },
+        onOutcome: (outcome) => outcomes.push([item, outcome]),
+      },
+    ])[0]!;
+  const running = submit("a", { total: 5 });
+  const waiting = submit("b", { queue: 2 });
+  await clock.advance(2000);
+  await assert.rejects(waiting, exceeded("queue", 2));
+  assert.deepEqual(outcomes, [["b", null]]);
+  await clock.advance(3000);
+  await assert.rejects(running, exceeded("total", 5));
+  assert.equal(outcomes.length, 1);
+  execution("a").end("A");
+  await settled();
+  assert.deepEqual(outcomes[1], ["a", "A"]);
+  const failing = submit("c", {});
+  execution("c").fail(new Error("broken"));
+  await assert.rejects(failing, /broken/);
+  assert.deepEqual(outcomes[2], ["c", null]);
+});
+
 test("a running request's deadline is told at once, and its slot stays taken until the worker lets go", async () => {
   const { queue, clock, started, cancelled, enter, execution } = holdQueue();
   const { done } = enter("a", { timeouts: { total: 5 } });

@@ -214,7 +214,11 @@ export class Queue<T, R> {
     throw this.#refusal("queue_full", admission);
   }
 
-  #submit(admission: Admission<T, R>, items: Submission<T>[], onStanding?: OnStanding): Promise<Done<R>>[] {
+  #submit(
+    admission: Admission<T, R>,
+    items: Submission<T, R>[],
+    onStanding?: OnStanding,
+  ): Promise<Done<R>>[] {
     const { places, givenUp } = admission;
     if (givenUp === null && items.length !== places)
       throw new Error(`expected ${places} sequences, got ${items.length}`);
@@ -232,7 +236,10 @@ export class Queue<T, R> {
       promise.catch(() => {});
       return promise;
     });
-    if (givenUp !== null) return promises;
+    if (givenUp !== null) {
+      for (const { onOutcome } of items) onOutcome?.(null);
+      return promises;
+    }
     this.dispatch();
     if (entries.some(({ execution, ended }) => execution !== null || ended)) return promises;
     const standing = this.#forecasts.submitted(admission);
@@ -265,9 +272,14 @@ export class Queue<T, R> {
       return { queueMs: startedAt - admission.since, runMs: this.#clock.now() - startedAt };
     };
     entry.execution.outcome.then(
-      (outcome) => entry.resolve({ outcome, ...end(this.#options.written?.(outcome) ?? null) }),
+      (outcome) => {
+        const times = end(this.#options.written?.(outcome) ?? null);
+        entry.onOutcome(outcome);
+        entry.resolve({ outcome, ...times });
+      },
       (error: unknown) => {
         end(null);
+        entry.onOutcome(null);
         entry.reject(error);
       },
     );
@@ -295,6 +307,7 @@ export class Queue<T, R> {
   #giveUpWaiting(entry: Entry<T, R>, reason: Cancelled | DeadlineExceeded): void {
     this.#lanes.remove(entry.node!);
     entry.ended = true;
+    entry.onOutcome(null);
     entry.reject(reason);
     this.#leaveLine(entry.admission);
     this.#leave(entry.admission, 1);
@@ -328,13 +341,13 @@ export class Queue<T, R> {
 
 function entryOf<T, R>(
   admission: Admission<T, R>,
-  { item, extent }: Submission<T>,
+  { item, extent, onOutcome = () => {} }: Submission<T, R>,
   resolve: (done: Done<R>) => void,
   reject: (error: unknown) => void,
 ): Entry<T, R> {
   const { caller, priority } = admission;
   return {
-    ...{ admission, caller, priority, item, extent, resolve, reject },
+    ...{ admission, caller, priority, item, extent, resolve, reject, onOutcome },
     tokens: extent.promptTokens + extent.most,
     ...{ node: null, execution: null, startedAt: 0, written: null, ending: false, ended: false },
   };

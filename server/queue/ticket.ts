@@ -22,9 +22,14 @@ export interface Extent {
 }
 
 /** One sequence to generate. */
-export interface Submission<T> {
+export interface Submission<T, R> {
   item: T;
   extent: Extent;
+  /**
+   * Called once, when its slot is free again, though its promise may have been rejected before: with its outcome, or null if
+   * it never ran, or failed.
+   */
+  onOutcome?: (outcome: R | null) => void;
 }
 
 /** An item that has been started. */
@@ -75,7 +80,7 @@ export interface Ticket<T, R> {
    * deadline passes while it runs. A request that has to wait is told at once where it stands, and again when that has
    * changed, at most once a second, until its first sequence starts.
    */
-  submit(items: Submission<T>[], onStanding?: OnStanding): Promise<Done<R>>[];
+  submit(items: Submission<T, R>[], onStanding?: OnStanding): Promise<Done<R>>[];
   /**
    * Reports that tokens were written.
    * @param index of the sequence, in the order of the submission

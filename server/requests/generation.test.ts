@@ -42,6 +42,66 @@ test("a caller that leaves is charged the tokens written until then", async (con
   assert.deepEqual(used(), [3, 3]);
 });
 
+/** The stand-in has computed two tokens of each prompt when it is told to stop. */
+const inPrefill = { hold: true, cancelled: { promptTokens: 2, completionTokens: 0 } };
+
+test("a caller that leaves during the prefill is charged the tokens of the prompt that were computed", async (context) => {
+  const callers = new Callers(null);
+  const { url, jobs, until, queue } = await serveStandIn(context, { ...inPrefill, slots: 2, callers });
+  const leaving = [new AbortController(), new AbortController()] as const;
+  const ask = (n: number, { signal }: AbortController) =>
+    fetch(`${url}/generate`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "abcde", n }),
+      signal,
+    });
+  const first = assert.rejects(ask(2, leaving[0]));
+  await until(() => jobs.length === 2);
+  const second = assert.rejects(ask(1, leaving[1]));
+  while (queue.waiting < 1) await turn();
+  leaving[1].abort();
+  await second;
+  while (queue.waiting > 0) await turn();
+  leaving[0].abort();
+  await first;
+  while (queue.running + queue.waiting > 0) await turn();
+  const { promptTokens, completionTokens } = callers.anonymous.ledger.total;
+  // Two sequences read two tokens each of one prompt; the other request never ran.
+  assert.deepEqual([promptTokens, completionTokens], [4, 0]);
+  assert.equal(callers.anonymous.ledger.total.requests, 2);
+});
+
+test("one prompt is charged once at most, however many sequences have read it", async (context) => {
+  const callers = new Callers(null);
+  const { post, jobs, until, queue } = await serveStandIn(context, { ...inPrefill, callers });
+  const asked = post("/generate", { prompt: "abc", n: 2 });
+  await until(() => jobs.length === 2);
+  queue.clear();
+  assert.equal((await asked).status, 503);
+  assert.equal(callers.anonymous.ledger.total.promptTokens, 3);
+});
+
+test("a request that times out is charged what was computed until its worker let go of it", async (context) => {
+  for (const [cancelled, expected] of [
+    [inPrefill.cancelled, [2, 0]],
+    [{ completionTokens: 7 }, [5, 7]],
+  ] as const) {
+    const clock = new VirtualClock();
+    const callers = new Callers(null);
+    const options = { hold: true, slots: 1, cancelled, callers, queue: { clock } };
+    const { post, jobs, until, queue } = await serveStandIn(context, options);
+    const asked = post("/generate", { prompt: "abcde", timeout: { total: 3 } });
+    await until(() => jobs.length === 1);
+    const waiting = post("/generate", { prompt: "abcde", timeout: { queue: 2 } });
+    while (queue.waiting < 1) await turn();
+    await clock.advance(3000);
+    assert.deepEqual([(await asked).status, (await waiting).status], [504, 504]);
+    const { promptTokens, completionTokens } = callers.anonymous.ledger.total;
+    assert.deepEqual([promptTokens, completionTokens], expected);
+  }
+});
+
 test("a caller is charged the tokens that a failed text had streamed", async (context) => {
   const { post, jobs, until, used } = await serve(context);
   const asked = post("/generate", { prompt: "abc", stream: true });

@@ -8,6 +8,7 @@ import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
 import type { Texts } from "../texts/texts.js";
 import type { Draft, GenerationRequest, Prepared } from "./operation.js";
+import { Spent } from "./spent.js";
 
 /** Callbacks while a generation waits and runs. */
 export interface Listener {
@@ -114,13 +115,12 @@ export class Generation {
    */
   async run(listener: Listener = {}): Promise<Result> {
     const { onDelta } = listener;
-    const written = this.prepared.tasks.map(() => 0);
-    const read = new Set<number>();
+    const spent = new Spent(this.prepared.tasks);
+    let left = this.prepared.tasks.length;
     const items = this.prepared.tasks.map((draft, sequence) => {
       const task: Task = { ...draft, grammar: this.#form };
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
-        written[sequence]! += tokens;
-        read.add(sequence);
+        spent.wrote(sequence, tokens);
         this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
@@ -128,23 +128,18 @@ export class Generation {
       return {
         item: listens ? { ...task, onText } : task,
         extent: { promptTokens: task.promptIds.length, most: Math.max(task.maxTokens, 1) },
+        onOutcome: (outcome: Outcome | null) => {
+          if (outcome !== null) spent.ended(sequence, outcome);
+          // After an error or a timeout the sequences end later than this method, and what they used counts too.
+          if (--left === 0) this.#lease.settle(spent.tokens);
+        },
       };
     });
     const sequences = this.#ticket.submit(items, listener.onStanding);
     this.#submitted = true;
-    const ends = sequences.map(async (one, sequence) => {
-      const done = await one;
-      const { type, completionTokens } = done.outcome;
-      written[sequence] = completionTokens;
-      // A sequence may end without a token of its own: `max_tokens: 0` only scores the prompt.
-      if (type === "finished" || completionTokens > 0) read.add(sequence);
-      return done;
-    });
-    // After an error the cancelled sequences end later than this method, and their written tokens count too.
-    void Promise.allSettled(ends).then(() => this.#settle(written, read));
     try {
       const done = await Promise.all(
-        ends.map(async (one, sequence) => {
+        sequences.map(async (one, sequence) => {
           const { outcome, queueMs, runMs } = await one;
           if (outcome.type === "cancelled") throw new Cancelled();
           listener.onEnd?.(sequence, outcome);
@@ -173,18 +168,6 @@ export class Generation {
     const leaving = new AbortController();
     this.#ticket.onGivenUp((reason) => leaving.abort(reason));
     return leaving.signal;
-  }
-
-  /**
-   * Charges the caller. Each prompt counts once, however many sequences it has.
-   * @param read the sequences whose prompts were read
-   */
-  #settle(written: readonly number[], read: ReadonlySet<number>): void {
-    const { tasks } = this.prepared;
-    this.#lease.settle({
-      promptTokens: promptTokens(tasks.filter((_, i) => read.has(i))),
-      completionTokens: written.reduce((sum, tokens) => sum + tokens, 0),
-    });
   }
 }
 

@@ -20,6 +20,7 @@ import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { assertFits } from "../requests/generation.js";
 import type { GenerationRequest, Operation } from "../requests/operation.js";
 import { randomSeed } from "../requests/seed.js";
+import type { Space } from "../store/space.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import type { Texts } from "../texts/texts.js";
 import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-request.js";
@@ -27,6 +28,7 @@ import { checkCallbackUrl, type PrivateAddresses } from "../webhooks/callback-re
 export interface JobRoutesParts {
   operations: readonly Operation[];
   jobs: Jobs;
+  space: Pick<Space, "retryAfter">;
   documents: JobDocuments;
   standings: JobStandings;
   dispatcher: Dispatcher;
@@ -103,7 +105,7 @@ function checkCallback(url: string, addresses: PrivateAddresses | null): void {
 }
 
 function accept(parts: JobRoutesParts): RequestHandler {
-  const { jobs, documents, standings, idempotency, log } = parts;
+  const { jobs, documents, idempotency, log } = parts;
   return async (req, res) => {
     const caller = callerOf(res);
     const { operation, body, callbackUrl } = readCall(req.body as JobBody, parts);
@@ -112,7 +114,9 @@ function accept(parts: JobRoutesParts): RequestHandler {
     let answer: object | null = null;
     try {
       // `whileArriving` reserves room for the job before the prompt is tokenized.
-      const request = await jobs.whileArriving(() => check(operation.parse(body), id, req, parts, caller));
+      const request = await jobs.whileArriving(caller.name, () =>
+        check(operation.parse(body), id, req, parts, caller),
+      );
       // Check again: compiling the form may have taken a while.
       checkArrival(req, parts, caller);
       const accepted = {
@@ -131,14 +135,21 @@ function accept(parts: JobRoutesParts): RequestHandler {
       });
     } catch (error) {
       res.status(200).removeHeader("Location");
-      if (!(error instanceof JobsFull)) throw error;
-      // No Retry-After for a full store: nobody knows when something in it expires.
-      const isStore = error.reason === "store_full";
-      throw new PublicError(error.reason, isStore ? {} : { retryAfter: standings.retryAfter() });
+      throw error instanceof JobsFull ? refusal(error, caller.name, parts) : error;
     }
     log.info(`${id} - job accepted for ${operation.path}${quote(body, log)}`, { id, path: operation.path });
     res.json(answer);
   };
+}
+
+function refusal({ reason }: JobsFull, caller: string, { standings, space }: JobRoutesParts): PublicError {
+  // No Retry-After for a full store: nobody knows whose record expires next.
+  if (reason === "store_full") return new PublicError(reason);
+  if (reason === "jobs_full") return new PublicError(reason, { retryAfter: standings.retryAfter() });
+  const isStore = reason === "caller_store_full";
+  return new PublicError(reason, {
+    retryAfter: isStore ? space.retryAfter(caller) : standings.retryAfterOf(caller),
+  });
 }
 
 /** @throws PublicError if no job can be accepted now */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { read, tokenizer } from "../fixtures/byte-answers.js";
-import { serveStandIn } from "../fixtures/stand-in.js";
+import { localTexts } from "../fixtures/local-texts.js";
+import { namedCallers } from "../fixtures/named-callers.js";
+import { serveStandIn, usualModel } from "../fixtures/stand-in.js";
 
 const bytes = { model: { tokenizer } };
 const messages = [{ role: "user", content: "é" }];
@@ -81,4 +83,37 @@ test("render's errors have OpenAI's form", async (context) => {
   });
   assert.equal(response.status, 400);
   assert.match(((await response.json()) as { error: { message: string } }).error.message, /got system/);
+});
+
+test("a caller that floods the tools gets 429, and the other one its answers", async (context) => {
+  const ends: (() => void)[] = [];
+  const local = localTexts(usualModel, { places: 8, several: () => true });
+  const encode = async (texts: readonly string[]) => {
+    if (texts[0] === "slow") await new Promise<void>((resolve) => ends.push(resolve));
+    return [[1]];
+  };
+  const texts = { ...local, reader: () => ({ ...local.reader({ caller: "" }), encode }) };
+  const { url } = await serveStandIn(context, { callers: namedCallers(["anna", "ben"]), texts });
+  const ask = (key: string, prompt: string, path = "/tokenize") =>
+    fetch(url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": key },
+      body: JSON.stringify(
+        path === "/detokenize" ? { tokens: [65] } : path === "/tokenize" ? { prompt } : { messages },
+      ),
+    });
+  const flood = Array.from({ length: 20 }, () => ask("anna", "slow"));
+  const statuses: number[] = [];
+  for (const one of flood) void one.then(({ status }) => statuses.push(status));
+  while (statuses.length < 16 || ends.length < 4) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(statuses, Array(16).fill(429));
+  assert.equal((await ask("ben", "x")).status, 200);
+  assert.equal((await ask("ben", "x", "/v1/chat/completions/render")).status, 200);
+  const refused = await ask("anna", "x", "/detokenize");
+  assert.equal(refused.status, 429);
+  assert.match(refused.headers.get("retry-after")!, /^[1-9]/);
+  assert.deepEqual(await refused.json(), { detail: "This caller's share of the tokenizing is taken" });
+  for (const end of ends) end();
+  assert.equal((await Promise.all(flood)).filter(({ status }) => status === 200).length, 4);
+  assert.equal((await ask("anna", "x")).status, 200);
 });

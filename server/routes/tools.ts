@@ -60,8 +60,9 @@ export function toolRoutes(app: IRouter, { model, config: limits, texts }: ToolP
     app.post(path, async (req, res) => {
       const body = req.body as { model?: string | null };
       checkModel(body.model, config.name);
-      const answered = await texts.withPlace(() =>
-        whilePresent(req, (signal) => answer(body, texts.reader({ caller: callerOf(res).name, signal }))),
+      const caller = callerOf(res).name;
+      const answered = await texts.withPlace(caller, () =>
+        whilePresent(req, (signal) => answer(body, texts.reader({ caller, signal }))),
       );
       res.json(answered);
     });

@@ -1,7 +1,7 @@
 import type { IRouter } from "express";
 import { callerOf } from "../keys/authenticate.js";
 import type { Allowance } from "../keys/caller.js";
-import type { Counts } from "../keys/ledger.js";
+import type { Counts } from "../keys/saved-usage.js";
 
 /** Usage and limits of the calling key. */
 export function usageRoutes(app: IRouter): void {

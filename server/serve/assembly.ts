@@ -12,6 +12,7 @@ import { JobDocuments } from "../jobs/job-documents.js";
 import { JobStandings } from "../jobs/job-standings.js";
 import { Jobs } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
+import { UsageRecords } from "../keys/usage-records.js";
 import { generatingOperations } from "../requests/index.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
@@ -53,8 +54,9 @@ export class Assembly {
     const store = await Store.open(dataDir, { maxBytes: config.dataBytes, log });
     try {
       const ttlMs = config.jobTtl * 1000;
-      const space = new Space(config.dataBytes * SHARE_OF_TEXTS);
-      const jobs = await Jobs.open({ store, space, limit: config.jobLimit, ttlMs, log });
+      const several = () => callers.several;
+      const space = new Space(config.dataBytes * SHARE_OF_TEXTS, several);
+      const jobs = await Jobs.open({ store, space, limit: config.jobLimit, several, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
       const dispatcher = new Dispatcher({ jobs, operations, queue, forms, texts, callers, log });
@@ -67,10 +69,13 @@ export class Assembly {
         const document = (job: Job) => documents.forCallback(job);
         new Callbacks({ jobs, secrets, document, send, log, now: store.now, wall: Date.now });
       }
+      const usage = await UsageRecords.open({ store, space, callers, log });
       const callbackAddresses = secrets && addresses;
       const made = {
         operations,
         store,
+        space,
+        usage,
         jobs,
         standings,
         dispatcher,
@@ -124,6 +129,7 @@ export class Assembly {
   /** Closes the data folder. Unfinished jobs run again when it is opened the next time. */
   async close(): Promise<void> {
     clearInterval(this.#sweeping);
+    await this.parts.usage.close();
     await this.parts.store.close();
   }
 }

@@ -76,7 +76,8 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
     ...{ name: "test", hash: hashKey(KEY), priority: 0 },
     limits: { ...ample, ...limits },
   });
-  const callers = new Callers([keyWith({})]);
+  const other = { ...keyWith({}), name: "other", hash: hashKey("another-key-of-the-test") };
+  const callers = new Callers([keyWith({}), other]);
   // No validation in the server: `contract` checks the raw answers.
   const parts = { maxBodyBytes: 65_536, validateResponses: false, ...options, callers, loading: true };
   const server = await serveStandIn(context, parts);
@@ -90,7 +91,7 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
       path: asked.path.replace(JOB, job.id),
       headers: { authorization: `Bearer ${KEY}`, ...asked.headers },
     });
-  const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits)]);
+  const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits), other]);
   return { ...server, caller: callers.named("test")!, setLimits, ask };
 }
 
@@ -271,6 +272,12 @@ const situations: Situation[] = [
     errors: { overloaded: tools },
   },
   {
+    when: "the caller's share of the tools is taken",
+    options: { texts: localTexts(usualModel, { places: 2, several: () => true }) },
+    before: ({ assembly }) => void assembly.parts.texts.withPlace("test", () => new Promise(() => {})),
+    errors: { caller_texts_full: tools },
+  },
+  {
     when: "bodies fill the memory that they may",
     options: { bodies: new BodyBudget(1) },
     fields: { more: "x".repeat(20_000) },
@@ -293,6 +300,20 @@ const situations: Situation[] = [
     options: { config: { jobLimit: 1 }, queue: { capacity: () => 0, timeouts: { queue: 0.01 } } },
     before: async (server) => void (await newJob(server)),
     errors: { jobs_full: jobs, deadline_exceeded: generating, not_ready: ready },
+  },
+  {
+    when: "the caller's share of the waiting jobs is taken",
+    options: { config: { jobLimit: 2 }, queue: { capacity: () => 0 } },
+    before: async (server) => void (await newJob(server)),
+    only: jobs,
+    errors: { caller_jobs_full: jobs },
+  },
+  {
+    when: "the caller's share of the store is full",
+    options: {},
+    headers: { "idempotency-key": "another" },
+    before: ({ assembly: { parts } }) => parts.space.take("test", parts.space.limit / 2),
+    errors: { caller_store_full: posts },
   },
   {
     when: "the store is full",

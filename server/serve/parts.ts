@@ -7,6 +7,7 @@ import type { JobDocuments } from "../jobs/job-documents.js";
 import type { JobStandings } from "../jobs/job-standings.js";
 import type { Jobs } from "../jobs/jobs.js";
 import type { Callers } from "../keys/callers.js";
+import type { UsageRecords } from "../keys/usage-records.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
@@ -14,6 +15,7 @@ import type { OpenAiModel } from "../requests/openai/request.js";
 import type { Operation } from "../requests/operation.js";
 import type { HealthParts } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
+import type { Space } from "../store/space.js";
 import type { Store } from "../store/store.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import type { Texts } from "../texts/texts.js";
@@ -61,6 +63,8 @@ export interface AssemblyBase {
 export interface AssemblyParts extends AssemblyBase {
   operations: readonly Operation[];
   store: Store;
+  space: Space;
+  usage: UsageRecords;
   jobs: Jobs;
   standings: JobStandings;
   dispatcher: Dispatcher;

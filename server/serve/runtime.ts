@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
 import { Forms } from "../forms/forms.js";
+import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
 import { heapMegabytes, memoryBudget } from "../plan/memory.js";
@@ -39,8 +40,7 @@ export type RuntimeConfig = Pick<
 
 export interface RuntimeOptions {
   config: RuntimeConfig;
-  /** Whether keys are set, which tell callers apart. */
-  keyed: boolean;
+  callers: Pick<Callers, "keyed" | "several">;
   log: Log;
 }
 
@@ -75,7 +75,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     model: ModelFolder,
     plan: Plan,
     memory: number,
-    { config, keyed, log }: RuntimeOptions,
+    { config, callers, log }: RuntimeOptions,
   ) {
     super();
     this.model = model;
@@ -84,9 +84,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#memory = new MemoryGauge(memory, log);
     this.#contextStride = resolveStride(config, model);
     this.forms = new Forms({ filename: entries.compile, modelDir: model.dir });
-    this.texts = new Texts({ filename: entries.read, modelDir: model.dir, model });
+    const several = () => callers.several;
+    this.texts = new Texts({ filename: entries.read, modelDir: model.dir, model, several });
     this.queue = new Queue<Task, Outcome>({
-      ...queueBounds(config, plan, model, keyed),
+      ...queueBounds(config, plan, model, callers.keyed),
       slots: plan.concurrency,
       capacity: () => this.#pool?.capacity ?? 0,
       start: (task) => this.#run(task),

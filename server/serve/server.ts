@@ -61,7 +61,7 @@ export class JaiServer {
     const following = new AbortController();
     try {
       const callers = await openCallers(config, log, following.signal);
-      const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
+      const runtime = await Runtime.open({ config, callers, log });
       const data = await openDataFolder(config, log);
       const { model, plan, queue, forms, texts } = runtime;
       const selfTest = () => runtime.selfTest;

@@ -10,7 +10,7 @@ import { StoreError } from "./store-error.js";
 /** What a look at a data folder has found. */
 export interface Inspection {
   file: string;
-  /** Records that can be read, by what they are: `job`, `body`, `result`, `key`, `answer`. */
+  /** Records that can be read, by what they are: `job`, `body`, `result`, `key`, `answer`, `usage`. */
   counts: ReadonlyMap<string, number>;
   /** What is wrong with the file, or null. */
   damage: string | null;

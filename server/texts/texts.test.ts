@@ -100,19 +100,20 @@ test("what has no place in the queue takes one here", async (context) => {
   const { texts } = open(context, { places: 1 });
   let leave = () => {};
   const held = texts.withPlace(
+    "anna",
     () =>
       new Promise<void>((resolve) => {
         leave = resolve;
       }),
   );
-  const refused = texts.withPlace(async () => {});
+  const refused = texts.withPlace("ben", async () => {});
   await assert.rejects(
     refused,
     (error: PublicError) => error.code === "overloaded" && error.retryAfter === 1,
   );
   leave();
   await held;
-  assert.equal(await texts.withPlace(async () => 5), 5);
+  assert.equal(await texts.withPlace("ben", async () => 5), 5);
 });
 
 test("closing refuses those who wait", async (context) => {

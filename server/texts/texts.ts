@@ -7,6 +7,7 @@ import { PublicError } from "../errors/errors.js";
 import { Cancelled } from "../queue/refusal.js";
 import { LimitedThread, type LimitedThreadOptions, TooMuch } from "../threads/limited-thread.js";
 import { TurnLine } from "../turn-line.js";
+import { Places, type PlacesOptions } from "./places.js";
 
 /** Whose turn a piece of work takes, and when it is no longer wanted. */
 export interface Asker {
@@ -29,11 +30,12 @@ export interface Reader {
   spell(ids: readonly number[]): Promise<string[]>;
 }
 
-export interface TextsOptions extends LimitedThreadOptions {
+export interface TextsOptions extends LimitedThreadOptions, Partial<PlacesOptions> {
   model: Pick<ModelFolder, "tokenizer" | "chatTemplate">;
-  /** The most pieces of work of requests without a place in the queue. Default 64. */
-  places?: number;
 }
+
+/** The most pieces of work of requests without a place in the queue. */
+const PLACES = 64;
 
 type Answer = Exclude<FromReader, { type: "begun" }>;
 
@@ -59,28 +61,21 @@ const words = {
  */
 export class Texts {
   readonly #model: TextsOptions["model"];
-  readonly #places: number;
+  readonly #places: Places;
   readonly #thread: LimitedThread<ToReader, Answer>;
   readonly #waiting = new TurnLine<Waiting>();
-  #taken = 0;
   #busy = false;
   #closed = false;
 
-  constructor({ model, places = 64, ...options }: TextsOptions) {
+  constructor({ model, places = PLACES, several, ...options }: TextsOptions) {
     this.#model = model;
-    this.#places = places;
+    this.#places = new Places({ places, several });
     this.#thread = new LimitedThread(options, words);
   }
 
-  /** Runs `work` while it holds one of the places. @throws PublicError `overloaded` if none is free */
-  async withPlace<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#taken >= this.#places) throw new PublicError("overloaded", { retryAfter: 1 });
-    this.#taken++;
-    try {
-      return await work();
-    } finally {
-      this.#taken--;
-    }
+  /** Runs a caller's `work` while it holds one of the places. @throws PublicError if there is none for it */
+  withPlace<T>(caller: string, work: () => Promise<T>): Promise<T> {
+    return this.#places.hold(caller, work);
   }
 
   reader(asker: Asker): Reader {

@@ -38,8 +38,8 @@ describe("an engine whose sequences are cancelled", () => {
     decoding.sequence.cancelled = true;
     prefilling.sequence.cancelled = true;
     await engine.step();
-    assert.deepEqual(await decoding.outcome, { type: "cancelled", completionTokens: 1 });
-    assert.deepEqual(await prefilling.outcome, { type: "cancelled", completionTokens: 0 });
+    assert.deepEqual(await decoding.outcome, { type: "cancelled", promptTokens: 1, completionTokens: 1 });
+    assert.deepEqual(await prefilling.outcome, { type: "cancelled", promptTokens: 32, completionTokens: 0 });
     assert.equal(engine.size, 1);
     await engine.run();
     assert.equal((await waiting.outcome).type, "finished");
@@ -53,5 +53,31 @@ describe("an engine whose sequences are cancelled", () => {
     await engine.run();
     assert.equal((await outcome).type, "cancelled");
     assert.equal(session.steps.length, 0);
+  });
+
+  it("reports the prompt's tokens that were computed, and not those that came from the cache", async () => {
+    const cache = new KvCache(shape, 2);
+    const engine = new Engine(new CountingSession(), cache, vocab);
+    const prompt = count(1, context);
+    const first = ask(engine, { promptIds: prompt, maxTokens: 1 });
+    await engine.step();
+    const computed = cache.lengths[first.sequence.slot]!;
+    assert.ok(computed > 0 && computed < context, `${computed} rows`);
+    first.sequence.cancelled = true;
+    await engine.step();
+    assert.deepEqual(await first.outcome, {
+      type: "cancelled",
+      promptTokens: computed,
+      completionTokens: 0,
+    });
+    const second = ask(engine, { promptIds: prompt, maxTokens: 1 });
+    await engine.step();
+    const { cachedTokens } = second.sequence;
+    assert.equal(cachedTokens, computed);
+    const rows = cache.lengths[second.sequence.slot]!;
+    second.sequence.cancelled = true;
+    await engine.step();
+    const outcome = await second.outcome;
+    assert.ok(outcome.type === "cancelled" && outcome.promptTokens === rows - cachedTokens);
   });
 });

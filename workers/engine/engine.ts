@@ -76,11 +76,12 @@ export class Engine {
     this.#deliver(batch, rows);
   }
 
-  #deliver({ sequences }: Batch, { logits, maxima, counts }: Rows): void {
+  #deliver({ sequences, counts: fed }: Batch, { logits, maxima, counts }: Rows): void {
     const vocabulary = this.#vocabulary;
     const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
     let next = 0;
     for (const [i, sequence] of sequences.entries()) {
+      if (!sequence.started) sequence.computedTokens += fed[i]!;
       const rows = Array.from({ length: counts[i]! }, (): Row => {
         const row = next++;
         return {

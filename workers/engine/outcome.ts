@@ -26,8 +26,13 @@ export type Outcome =
        */
       promptLogprobs?: (TokenLogprob | null)[];
     }
-  /** With the number of tokens that it had written. */
-  | { type: "cancelled"; completionTokens: number }
+  | {
+      type: "cancelled";
+      /** Tokens of the prompt that were computed: all once it has been read, whatever came from the cache. */
+      promptTokens: number;
+      /** Tokens that it had written. */
+      completionTokens: number;
+    }
   /** `form`: the request is at fault, since its text can't be held to the form that it asks for. */
   | { type: "failed"; message: string; form: boolean };
 

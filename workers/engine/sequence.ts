@@ -64,6 +64,8 @@ export class Sequence {
   turn = -1;
   /** Tokens of the prompt whose rows were taken from the cache instead of computed; kept by the scheduler. */
   cachedTokens = 0;
+  /** Tokens of the prompt that were computed until it has been read; kept by the engine. */
+  computedTokens = 0;
   windowStart: number;
   readonly #options: SequenceOptions;
   readonly #created = performance.now();
@@ -181,7 +183,8 @@ export class Sequence {
   }
 
   cancel(): void {
-    this.#options.onEnd({ type: "cancelled", completionTokens: this.#generated });
+    const promptTokens = this.started ? this.#options.promptIds.length : this.computedTokens;
+    this.#options.onEnd({ type: "cancelled", promptTokens, completionTokens: this.#generated });
   }
 
   fail(error: unknown): void {

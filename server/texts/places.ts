@@ -1,0 +1,48 @@
+import { PublicError } from "../errors/errors.js";
+import { shareOf, Tally } from "../shares.js";
+
+/** How much a new hold counts in the mean. */
+const WEIGHT = 0.1;
+
+export interface PlacesOptions {
+  /** How many pieces of work may be under way. */
+  places: number;
+  /** Whether there are several callers: one may then take half of the places. Default: no. */
+  several?: (() => boolean) | undefined;
+}
+
+/** Places of work that has none in the queue. */
+export class Places {
+  readonly #places: number;
+  readonly #several: () => boolean;
+  readonly #taken = new Tally();
+  /** For how long a place is held, in milliseconds: a mean of the recent ones. */
+  #meanMs = 0;
+
+  constructor({ places, several = () => false }: PlacesOptions) {
+    this.#places = places;
+    this.#several = several;
+  }
+
+  /**
+   * Runs `work` while it holds a place.
+   * @throws PublicError `overloaded` if none is free, `caller_texts_full` if the caller's share is taken
+   */
+  async hold<T>(caller: string, work: () => Promise<T>): Promise<T> {
+    if (this.#taken.sum >= this.#places) throw new PublicError("overloaded", { retryAfter: 1 });
+    const own = this.#taken.of(caller);
+    if (own >= shareOf(this.#places, this.#several())) {
+      // Of so many one ends every so often.
+      const retryAfter = Math.max(Math.ceil(this.#meanMs / own / 1000), 1);
+      throw new PublicError("caller_texts_full", { retryAfter });
+    }
+    this.#taken.take(caller);
+    const begunAt = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#taken.give(caller);
+      this.#meanMs += WEIGHT * (performance.now() - begunAt - this.#meanMs);
+    }
+  }
+}
