@@ -89,14 +89,23 @@ running() {
   [ -n "$started" ] && [ "$(started_at "$pid")" = "$started" ]
 }
 
-# Prints the answer of /health; fails if there is none.
-health() {
+# Prints the answer to GET $1, as one line. Exit status: 0 for 2xx, 1 for another status, 2 without an answer.
+get() {
   node -e '
     const signal = AbortSignal.timeout(2000);
-    fetch(`${process.argv[1]}/health`, { signal })
-      .then((response) => response.text())
-      .then((text) => console.log(text.replace(/\s+/g, " ")), () => process.exit(1));
+    fetch(process.argv[1], { signal })
+      .then(async (response) => {
+        console.log((await response.text()).replace(/\s+/g, " ").trim());
+        process.exitCode = response.ok ? 0 : 1;
+      })
+      .catch(() => process.exit(2));
   ' "$1"
+}
+
+# Prints what is wrong if /ready answers anything but 200.
+not_ready() {
+  if answer=$(get "$1/ready"); then return 1; fi
+  echo "$1/ready ${answer:+answers }${answer:-does not answer}"
 }
 
 brief_pause() {
@@ -153,7 +162,7 @@ start() {
   fi
   new_url=$(base_url)
   # Otherwise its answers would be taken for those of our server, which is about to fail.
-  if health "$new_url" >/dev/null; then fail "something else answers at $new_url already"; fi
+  if get "$new_url/live" >/dev/null || [ $? -eq 1 ]; then fail "something else answers at $new_url already"; fi
   # The npm package has no sources; it is already built.
   if [ -f "$root/ops/prepare.mjs" ]; then node "$root/ops/prepare.mjs" || exit 1; fi
 
@@ -169,7 +178,7 @@ start() {
   drop_lock
 
   end=$(($(date +%s) + START_SECONDS))
-  until health "$new_url" 2>/dev/null | grep -q '"model_loaded": *true'; do
+  while why=$(not_ready "$new_url"); do
     if [ -z "$started" ] || [ "$(started_at "$pid")" != "$started" ]; then
       # Another start may have written a new pid file.
       if try_lock && ! running; then rm -f "$pid_file"; fi
@@ -177,7 +186,7 @@ start() {
       tail -n 20 "$log_file" >&2
       exit 1
     fi
-    [ "$(date +%s)" -le "$end" ] || fail "not ready after $START_SECONDS s; see $log_file"
+    [ "$(date +%s)" -le "$end" ] || fail "not ready after $START_SECONDS s: $why; see $log_file"
     brief_pause
   done
   echo "jai-server runs (pid $pid, $new_url)"
@@ -215,7 +224,7 @@ status() {
     exit 3
   fi
   echo "jai-server runs (pid $pid, $url)"
-  health "$url" || echo "jai-server: no answer from $url/health" >&2
+  get "$url/health" || echo "jai-server: no answer from $url/health" >&2
 }
 
 logs() {

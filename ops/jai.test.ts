@@ -22,13 +22,24 @@ import { fileURLToPath } from "node:url";
 const script = fileURLToPath(new URL("../../ops/jai.sh", import.meta.url));
 const skip = process.platform === "win32" && "needs POSIX";
 
-/** Answers /health like the server, at first as loading. Ends 300 ms after SIGTERM, as if it had requests to finish. */
+/** Answers /health and /ready like the server, at first as loading. Ends 300 ms after SIGTERM, as if it had requests to finish. */
 const standIn = `
 import { createServer } from "node:http";
 console.log("started in " + process.cwd() + " with stride " + process.env.JAI_CONTEXT_STRIDE);
 if (process.env.JAI_LOG_LEVEL === "error") { console.error("JAI_LOG_LEVEL: the stand-in fails"); process.exit(1); }
 let asked = 0;
-const server = createServer((request, response) => response.end(JSON.stringify({ model_loaded: process.env.JAI_MODEL !== "large" && asked++ > 1 })));
+const server = createServer(({ url }, response) => {
+  const isReady = process.env.JAI_MODEL !== "large" && asked > 1;
+  if (url === "/health") response.end(JSON.stringify({ model_loaded: isReady }));
+  else if (url === "/ready") {
+    asked++;
+    response.statusCode = isReady ? 200 : 503;
+    response.end(JSON.stringify(isReady ? { status: "ready" } : { detail: "the model is loading" }));
+  } else {
+    response.statusCode = 404;
+    response.end();
+  }
+});
 server.listen(Number(process.env.JAI_PORT), process.env.JAI_HOST);
 process.on("SIGTERM", () => {
   console.log("draining");
@@ -133,6 +144,21 @@ test("restart replaces the server", { skip }, async (t) => {
   assert.equal(restarted.code, 0, restarted.stderr);
   assert.match(restarted.stdout, /has stopped\nprepared\njai-server runs/);
   assert.notEqual(await pid(), first);
+});
+
+test("a server that does not get ready is told with what /ready answers", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  const impatient = join(root, "ops/impatient.sh");
+  copyFileSync(script, impatient);
+  writeFileSync(impatient, readFileSync(script, "utf8").replace("START_SECONDS=600", "START_SECONDS=1"));
+  const { code, stderr } = await run(["start"], { script: impatient, env: { JAI_MODEL: "large" } });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /not ready after 1 s: http:\/\/\S+\/ready answers {"detail":"the model is loading"}; see .*jai-server\.log\n$/,
+  );
+  // It may get ready later.
+  assert.equal((await run(["status"])).code, 0);
 });
 
 test("stop ends a server that is still loading its model, and the start that waits for it", {
