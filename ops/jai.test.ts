@@ -146,6 +146,50 @@ test("restart replaces the server", { skip }, async (t) => {
   assert.notEqual(await pid(), first);
 });
 
+test("restart keeps the address that the start had from the environment, and wants its other settings again", {
+  skip,
+}, async (t) => {
+  const { run, root, env } = await install(t);
+  const address = { JAI_HOST: undefined, JAI_PORT: undefined };
+  const port = env.JAI_PORT;
+  writeFileSync(join(root, "ops/jai.env"), "JAI_PORT=1\n");
+  assert.equal((await run(["start"], { env: { JAI_CONTEXT_STRIDE: "7" } })).code, 0);
+
+  const refused = await run(["restart"], { env: address });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /the running server had JAI_CONTEXT_STRIDE from the environment of its start/);
+  assert.match((await run(["status"], { env: address })).stdout, new RegExp(`:${port}\\)`));
+
+  const stride = { JAI_CONTEXT_STRIDE: "8" };
+  for (let restarts = 0; restarts < 2; restarts++) {
+    const restarted = await run(["restart"], { env: { ...address, ...stride } });
+    assert.equal(restarted.code, 0, restarted.stderr);
+    assert.match(restarted.stdout, new RegExp(`keeps JAI_PORT=${port}, which its start had`));
+    assert.match(restarted.stdout, new RegExp(`runs \\(pid \\d+, http://127\\.0\\.0\\.1:${port}\\)\n$`));
+  }
+  assert.match((await run(["logs"])).stdout, /with stride 8\n/);
+
+  // What the environment or jai.env says now wins.
+  writeFileSync(join(root, "ops/jai.env"), "JAI_CONTEXT_STRIDE=9\n");
+  const moved = { ...address, JAI_PORT: String(await freePort()) };
+  const restarted = await run(["restart"], { env: moved });
+  assert.equal(restarted.code, 0, restarted.stderr);
+  assert.match(restarted.stdout, new RegExp(`:${moved.JAI_PORT}\\)\n$`));
+  assert.match((await run(["logs"])).stdout, /with stride 9\n/);
+  assert.match((await run(["stop"], { env: address })).stdout, /has stopped\n$/);
+});
+
+test("a port from jai.env is not kept: restart moves the server to the new one", { skip }, async (t) => {
+  const { run, root, env } = await install(t);
+  const ports = [env.JAI_PORT, String(await freePort())];
+  for (const port of ports) {
+    writeFileSync(join(root, "ops/jai.env"), `JAI_PORT=${port}\n`);
+    const restarted = await run(["restart"], { env: { JAI_PORT: undefined } });
+    assert.equal(restarted.code, 0, restarted.stderr);
+    assert.match(restarted.stdout, new RegExp(`:${port}\\)\n$`));
+  }
+});
+
 test("a server that does not get ready is told with what /ready answers", { skip }, async (t) => {
   const { run, root } = await install(t);
   const impatient = join(root, "ops/impatient.sh");
