@@ -32,6 +32,8 @@ export interface HealthParts {
   selfTest: () => SelfTestResult | null;
   vitals: () => Vitals;
   store: { isWritable: boolean };
+  /** When the server started, by `performance.now()`. */
+  startedAt: number;
   version: string;
 }
 
@@ -55,9 +57,8 @@ const STATUSES: Readonly<Record<Obstacle, string>> = {
 };
 
 export function healthRoutes(parts: HealthParts): Router {
-  const { model, plan, queue, selfTest, vitals, store, version } = parts;
+  const { model, plan, queue, selfTest, vitals, store, startedAt, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
-  const startedAt = performance.now();
   const router = Router();
   router.get("/", (_req, res) => {
     res.json({ status: "ok", message: "jai-server is running" });

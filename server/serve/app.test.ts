@@ -195,7 +195,8 @@ test("HEAD answers like GET without a body, OPTIONS lists the methods, a query i
 });
 
 test("/ and /health report the state", async (context) => {
-  const { url, post, queue, jobs, until } = await serveStandIn(context, { hold: true, slots: 1 });
+  const startedAt = performance.now() - 90_000;
+  const { url, post, queue, jobs, until } = await serveStandIn(context, { hold: true, slots: 1, startedAt });
   assert.deepEqual(await read(await fetch(`${url}/`)), { status: "ok", message: "jai-server is running" });
   const health = async () => await read(await fetch(`${url}/health`));
   const { uptime_seconds, version, ...rest } = await health();
@@ -215,6 +216,7 @@ test("/ and /health report the state", async (context) => {
     reruns: { tasks: 0, failed: 0 },
     memory: { rss: 3e8, budget: 1e9 },
   });
+  assert.ok(uptime_seconds >= 90 && uptime_seconds <= (performance.now() - startedAt) / 1000);
   const answer = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
   assert.deepEqual((await health()).queue, { waiting: 0, running: 1, limit: 4 });
