@@ -14,6 +14,8 @@ export interface Vitals {
     stalled: number;
     /** How many have died with work. */
     deaths: number;
+    /** How many starts of successors have failed, or taken too long. */
+    failed_starts: number;
   };
   /** Sequences that ran again after a worker's death, and those that were given up. */
   reruns: { tasks: number; failed: number };

@@ -44,6 +44,8 @@ export interface RuntimeOptions {
   log: Log;
 }
 
+const NO_WORKERS = { loaded: 0, stalled: 0, failedStarts: 0 };
+
 const entries = {
   compile: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
   generate: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
@@ -125,10 +127,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
   /** How the workers and the memory are. */
   get vitals(): Vitals {
-    const { loaded, stalled } = this.#pool?.workers ?? { loaded: 0, stalled: 0 };
+    const { loaded, stalled, failedStarts } = this.#pool?.workers ?? NO_WORKERS;
     const { deaths, reruns, failed } = this.#reruns?.counts ?? { deaths: 0, reruns: 0, failed: 0 };
     return {
-      workers: { loaded, stalled, deaths },
+      workers: { loaded, stalled, deaths, failed_starts: failedStarts },
       reruns: { tasks: reruns, failed },
       memory: this.#memory.read(),
     };
@@ -159,7 +161,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       this.emit("free");
     });
     pool.on("remark", (text) => this.#log.warn(text));
-    pool.on("hung", () => this.#log.error("a worker has work and makes no step: it is ended"));
+    pool.on("hung", (reason) => this.#log.error(`${reason}: it is ended`));
     pool.on("lost", () => this.#log.error("a worker died, and another starts"));
     pool.on("down", (reason) => {
       this.#log.error(`a worker cannot be replaced: ${reason}`);
