@@ -114,7 +114,7 @@ interface PoolEvents {
   capacity: [];
   /** A worker reports something that is not as planned. */
   remark: [text: string];
-  /** A worker died; its successor starts by itself. */
+  /** A worker died without having been replaced on purpose; its successor starts by itself. */
   lost: [];
   /** A worker hung, and was ended. `lost` follows, unless it was still loading. */
   hung: [reason: string];
@@ -149,6 +149,8 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
+  /** How many workers there are when all live. */
+  readonly size: number;
   readonly #concurrency: number;
   readonly #places: Places;
   readonly #watch: Watch;
@@ -169,6 +171,8 @@ export class Pool extends EventEmitter<PoolEvents> {
   /** Workers that live, but whose start has failed. */
   readonly #failed = new Set<number>();
   #failStart: (reason: string) => void = () => {};
+  /** The last worker that was ended to be replaced. */
+  #renewed: number | null = null;
   #closing = false;
 
   constructor(options: PoolOptions) {
@@ -176,6 +180,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const { filename, setup, context, concurrency = Number.POSITIVE_INFINITY, heapMegabytes } = options;
     const { patience = { ...PATIENCE, look: LOOK_MS }, loading } = options;
     const workers = setup.deviceIds.length;
+    this.size = workers;
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
     this.#places = new Places(workers);
@@ -244,6 +249,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       } catch (error) {
         reject(error as Error);
       }
+      this.#endDismissed();
       this.#offer();
     };
     const ended = (loss: string) =>
@@ -272,6 +278,25 @@ export class Pool extends EventEmitter<PoolEvents> {
         else port1.postMessage({ type: "cancel" } satisfies ToSequence);
       },
     };
+  }
+
+  /** Whether all workers have loaded the model, and none is being renewed. */
+  get isWhole(): boolean {
+    return this.#placement.workers === this.size && this.#placement.dismissed === null;
+  }
+
+  /** Replaces the oldest worker: it gets no more work, and is ended when it has none. Its memory ends with it. */
+  renew(): void {
+    if (!this.isWhole || this.#closing) return;
+    this.#placement.dismissOldest();
+    this.#endDismissed();
+  }
+
+  #endDismissed(): void {
+    const { dismissed } = this.#placement;
+    if (dismissed === null || this.#placement.hasWork(dismissed) || this.#closing) return;
+    this.#renewed = dismissed;
+    this.#giveUp(dismissed, "the worker is replaced");
   }
 
   /** Ends the workers after their current step, and with them all running tasks. */
@@ -401,7 +426,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       const wasLoaded = this.#freeDead(id);
       if (this.#closing) return;
       if (wasLoaded) {
-        this.emit("lost");
+        if (id !== this.#renewed) this.emit("lost");
         this.emit("capacity");
       } else {
         // Piscina emits the thread's own error, if any, right after this event, and that one should win.

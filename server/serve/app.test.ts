@@ -214,7 +214,7 @@ test("/ and /health report the state", async (context) => {
     store: { writable: true },
     worker_states: { loaded: 1, stalled: 0, deaths: 0, failed_starts: 0 },
     reruns: { tasks: 0, failed: 0 },
-    memory: { rss: 3e8, budget: 1e9 },
+    memory: { rss: 3e8, budget: 1e9, container_free: null, limited: false, replaced_workers: 0 },
   });
   assert.ok(uptime_seconds >= 90 && uptime_seconds <= (performance.now() - startedAt) / 1000);
   const answer = post("/generate", { prompt: "x" });

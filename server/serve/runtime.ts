@@ -5,7 +5,7 @@ import type { SelfTestResult } from "../../models/self-test.js";
 import { Forms } from "../forms/forms.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
-import { heapMegabytes, memoryBudget } from "../plan/memory.js";
+import { heapMegabytes, memoryBudget, within } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
 import { Reruns } from "../pool/rerun.js";
@@ -13,7 +13,7 @@ import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
 import { type Config, expectation } from "../settings/config.js";
 import { Texts } from "../texts/texts.js";
-import { MemoryGauge } from "./memory-gauge.js";
+import { MemoryGuard } from "./memory-guard.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
@@ -26,6 +26,7 @@ export type RuntimeConfig = Pick<
   | "workers"
   | "concurrency"
   | "threads"
+  | "memoryBytes"
   | "contextStride"
   | "maxPromptChars"
   | "queueLimit"
@@ -42,6 +43,8 @@ export interface RuntimeOptions {
   /** Whether keys are set, which tell callers apart. */
   keyed: boolean;
   log: Log;
+  /** Whether the process is there for this model, so that workers answer for its memory. Default: false. */
+  owns?: boolean;
 }
 
 const NO_WORKERS = { loaded: 0, stalled: 0, failedStarts: 0 };
@@ -68,7 +71,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly texts: Texts;
   readonly #log: Log;
   readonly #contextStride: number;
-  readonly #memory: MemoryGauge;
+  readonly #memory: MemoryGuard;
   #pool: Pool | null = null;
   #reruns: Reruns | null = null;
   #selfTest: SelfTestResult | null = null;
@@ -77,13 +80,13 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     model: ModelFolder,
     plan: Plan,
     memory: number,
-    { config, keyed, log }: RuntimeOptions,
+    { config, keyed, log, owns = false }: RuntimeOptions,
   ) {
     super();
     this.model = model;
     this.plan = plan;
     this.#log = log;
-    this.#memory = new MemoryGauge(memory, log);
+    this.#memory = new MemoryGuard({ budget: memory, log, workers: () => (owns ? this.#pool : null) });
     this.#contextStride = resolveStride(config, model);
     this.forms = new Forms({ filename: entries.compile, modelDir: model.dir });
     this.texts = new Texts({ filename: entries.read, modelDir: model.dir, model });
@@ -92,6 +95,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       slots: plan.concurrency,
       capacity: () => this.#pool?.capacity ?? 0,
       start: (task) => this.#run(task),
+      refuses: () => (this.#memory.isLimited ? "memory_limited" : null),
       written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
       timeouts: {
         queue: config.timeoutQueue || undefined,
@@ -110,14 +114,15 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   static async open(options: RuntimeOptions): Promise<Runtime> {
     const { config } = options;
     const model = readModelFolder(config.model);
-    const hardware = await probeHardware();
+    const hardware = within(await probeHardware(), config.memoryBytes);
     const size = {
       precision: model.config.precision,
       modelBytes: model.modelBytes,
       cacheBytesPerSlot: cacheBytesPerSlot(model.config),
     };
     const plan = planDevices(hardware, config, size);
-    return new Runtime(model, plan, memoryBudget(hardware, plan, size), options);
+    const budget = config.memoryBytes === "auto" ? memoryBudget(hardware, plan, size) : config.memoryBytes;
+    return new Runtime(model, plan, budget, options);
   }
 
   /** Result of the self-test on this machine; null until the model is loaded. */

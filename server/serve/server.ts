@@ -69,7 +69,7 @@ export class JaiServer {
     const following = new AbortController();
     try {
       const callers = await openCallers(config, log, following.signal);
-      const runtime = await Runtime.open({ config, keyed: callers.keyed, log });
+      const runtime = await Runtime.open({ config, keyed: callers.keyed, log, owns: true });
       const data = await openDataFolder(config, log);
       const { model, plan, queue, forms, texts } = runtime;
       const selfTest = () => runtime.selfTest;
@@ -97,7 +97,7 @@ export class JaiServer {
   get isWell(): boolean {
     const { queue, vitals } = this.#parts.runtime;
     const obstacle = obstacleOf(queue, vitals);
-    return obstacle === null || obstacle === "shutting_down";
+    return obstacle === null || obstacle === "shutting_down" || obstacle === "memory_limited";
   }
 
   /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */
