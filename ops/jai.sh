@@ -4,6 +4,9 @@
 # Settings come from the environment, or else from ops/jai.env (see ops/jai.env.example). A relative JAI_MODEL starts at
 # the package's folder. The process id and the log are in .run/ there.
 #
+# `restart` keeps JAI_HOST and JAI_PORT of the running server if its start had them from the environment. It wants its
+# other settings of that kind again, or else refuses: it would start another server than the one that it stops.
+#
 # The next version replaces an installed package. So for one in node_modules/, the current folder is used in place of the
 # package's: settings come from jai.env there, and .run/ is there.
 #
@@ -44,6 +47,15 @@ lock=$run_dir/lock
 START_SECONDS=600
 KILL_SECONDS=10
 
+# Names of the settings in the environment.
+settings_given() {
+  awk 'BEGIN { for (name in ENVIRON) if (name ~ /^JAI_[A-Z0-9_]+$/) printf "%s ", name }'
+}
+
+is_set() {
+  eval "[ -n \"\${$1+set}\" ]"
+}
+
 # Reads lines of NAME=VALUE, like systemd, without executing anything. Variables already in the environment win. Editors on
 # Windows may begin the file with a byte order mark and end lines with a carriage return.
 load_settings() {
@@ -65,7 +77,7 @@ load_settings() {
         value=${value%?}
         ;;
     esac
-    if eval "[ -z \"\${$name+set}\" ]"; then export "$name=$value"; fi
+    if ! is_set "$name"; then export "$name=$value"; fi
   done <<EOF
 $lines
 EOF
@@ -83,20 +95,56 @@ started_at() {
 
 # The pid file survives a crash or a reboot, after which its id may belong to another program.
 running() {
-  pid='' started='' url='' drain=''
+  pid='' started='' url='' drain='' had='' had_host='' had_port=''
   [ -f "$pid_file" ] || return 1
-  { read -r pid && read -r started && read -r url && { read -r drain || true; }; } <"$pid_file" || return 1
+  {
+    read -r pid && read -r started && read -r url &&
+      { { read -r drain && read -r had && read -r had_host && read -r had_port; } || true; }
+  } <"$pid_file" || return 1
+  case $had in *[!A-Z0-9_\ ]*) had='' ;; esac
   [ -n "$started" ] && [ "$(started_at "$pid")" = "$started" ]
 }
 
-# Prints the answer of /health; fails if there is none.
-health() {
+# Prints the answer to GET $1, as one line. Exit status: 0 for 2xx, 1 for another status, 2 without an answer.
+get() {
   node -e '
     const signal = AbortSignal.timeout(2000);
-    fetch(`${process.argv[1]}/health`, { signal })
-      .then((response) => response.text())
-      .then((text) => console.log(text.replace(/\s+/g, " ")), () => process.exit(1));
+    fetch(process.argv[1], { signal })
+      .then(async (response) => {
+        console.log((await response.text()).replace(/\s+/g, " ").trim());
+        process.exitCode = response.ok ? 0 : 1;
+      })
+      .catch(() => process.exit(2));
   ' "$1"
+}
+
+# Prints what is wrong if /ready answers anything but 200.
+not_ready() {
+  if answer=$(get "$1/ready"); then return 1; fi
+  echo "$1/ready ${answer:+answers }${answer:-does not answer}"
+}
+
+# Takes over the address of the running server, if it had that from the environment of its start.
+keep_address() {
+  for name in $had; do
+    case $name in
+      JAI_HOST) value=$had_host ;;
+      JAI_PORT) value=$had_port ;;
+      *) continue ;;
+    esac
+    if is_set "$name"; then continue; fi
+    export "$name=$value"
+    echo "jai-server keeps $name=$value, which its start had from the environment"
+  done
+}
+
+# Fails if the running server had settings from the environment of its start that nothing sets now. API keys may be
+# among them.
+miss_nothing() {
+  missing=''
+  for name in $had; do is_set "$name" || missing="$missing $name"; done
+  [ -z "$missing" ] ||
+    fail "the running server had$missing from the environment of its start: set it again, or stop and start"
 }
 
 brief_pause() {
@@ -153,7 +201,7 @@ start() {
   fi
   new_url=$(base_url)
   # Otherwise its answers would be taken for those of our server, which is about to fail.
-  if health "$new_url" >/dev/null; then fail "something else answers at $new_url already"; fi
+  if get "$new_url/live" >/dev/null || [ $? -eq 1 ]; then fail "something else answers at $new_url already"; fi
   # The npm package has no sources; it is already built.
   if [ -f "$root/ops/prepare.mjs" ]; then node "$root/ops/prepare.mjs" || exit 1; fi
 
@@ -163,13 +211,14 @@ start() {
   nohup node "$root/dist/server/cli.js" serve --restart "${JAI_RESTART:-on}" >"$log_file" 2>&1 </dev/null &
   pid=$!
   # The pid file has all that `stop` and `status` need, since the settings may have changed by then.
-  printf '%s\n%s\n%s\n%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" >"$pid_file"
+  printf '%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" "$given" "${JAI_HOST-}" \
+    "${JAI_PORT-}" >"$pid_file"
   # From here on `stop` can end the server, so release the lock: loading a model may take minutes.
   started=$(sed -n 2p "$pid_file")
   drop_lock
 
   end=$(($(date +%s) + START_SECONDS))
-  until health "$new_url" 2>/dev/null | grep -q '"model_loaded": *true'; do
+  while why=$(not_ready "$new_url"); do
     if [ -z "$started" ] || [ "$(started_at "$pid")" != "$started" ]; then
       # Another start may have written a new pid file.
       if try_lock && ! running; then rm -f "$pid_file"; fi
@@ -177,7 +226,7 @@ start() {
       tail -n 20 "$log_file" >&2
       exit 1
     fi
-    [ "$(date +%s)" -le "$end" ] || fail "not ready after $START_SECONDS s; see $log_file"
+    [ "$(date +%s)" -le "$end" ] || fail "not ready after $START_SECONDS s: $why; see $log_file"
     brief_pause
   done
   echo "jai-server runs (pid $pid, $new_url)"
@@ -215,7 +264,7 @@ status() {
     exit 3
   fi
   echo "jai-server runs (pid $pid, $url)"
-  health "$url" || echo "jai-server: no answer from $url/health" >&2
+  get "$url/health" || echo "jai-server: no answer from $url/health" >&2
 }
 
 logs() {
@@ -237,7 +286,11 @@ case $command in
   start | stop | restart)
     require_node
     # Read the settings before anything is stopped: if they are wrong, the running server goes on.
+    if [ "$command" != restart ] || ! running; then had=''; fi
+    keep_address
+    given=$(settings_given)
     if [ "$command" != stop ]; then load_settings; fi
+    miss_nothing
     take_lock
     case $command in
       start) start ;;

@@ -22,13 +22,24 @@ import { fileURLToPath } from "node:url";
 const script = fileURLToPath(new URL("../../ops/jai.sh", import.meta.url));
 const skip = process.platform === "win32" && "needs POSIX";
 
-/** Answers /health like the server, at first as loading. Ends 300 ms after SIGTERM, as if it had requests to finish. */
+/** Answers /health and /ready like the server, at first as loading. Ends 300 ms after SIGTERM, as if it had requests to finish. */
 const standIn = `
 import { createServer } from "node:http";
 console.log("started in " + process.cwd() + " with stride " + process.env.JAI_CONTEXT_STRIDE);
 if (process.env.JAI_LOG_LEVEL === "error") { console.error("JAI_LOG_LEVEL: the stand-in fails"); process.exit(1); }
 let asked = 0;
-const server = createServer((request, response) => response.end(JSON.stringify({ model_loaded: process.env.JAI_MODEL !== "large" && asked++ > 1 })));
+const server = createServer(({ url }, response) => {
+  const isReady = process.env.JAI_MODEL !== "large" && asked > 1;
+  if (url === "/health") response.end(JSON.stringify({ model_loaded: isReady }));
+  else if (url === "/ready") {
+    asked++;
+    response.statusCode = isReady ? 200 : 503;
+    response.end(JSON.stringify(isReady ? { status: "ready" } : { detail: "the model is loading" }));
+  } else {
+    response.statusCode = 404;
+    response.end();
+  }
+});
 server.listen(Number(process.env.JAI_PORT), process.env.JAI_HOST);
 process.on("SIGTERM", () => {
   console.log("draining");
@@ -133,6 +144,65 @@ test("restart replaces the server", { skip }, async (t) => {
   assert.equal(restarted.code, 0, restarted.stderr);
   assert.match(restarted.stdout, /has stopped\nprepared\njai-server runs/);
   assert.notEqual(await pid(), first);
+});
+
+test("restart keeps the address that the start had from the environment, and wants its other settings again", {
+  skip,
+}, async (t) => {
+  const { run, root, env } = await install(t);
+  const address = { JAI_HOST: undefined, JAI_PORT: undefined };
+  const port = env.JAI_PORT;
+  writeFileSync(join(root, "ops/jai.env"), "JAI_PORT=1\n");
+  assert.equal((await run(["start"], { env: { JAI_CONTEXT_STRIDE: "7" } })).code, 0);
+
+  const refused = await run(["restart"], { env: address });
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /the running server had JAI_CONTEXT_STRIDE from the environment of its start/);
+  assert.match((await run(["status"], { env: address })).stdout, new RegExp(`:${port}\\)`));
+
+  const stride = { JAI_CONTEXT_STRIDE: "8" };
+  for (let restarts = 0; restarts < 2; restarts++) {
+    const restarted = await run(["restart"], { env: { ...address, ...stride } });
+    assert.equal(restarted.code, 0, restarted.stderr);
+    assert.match(restarted.stdout, new RegExp(`keeps JAI_PORT=${port}, which its start had`));
+    assert.match(restarted.stdout, new RegExp(`runs \\(pid \\d+, http://127\\.0\\.0\\.1:${port}\\)\n$`));
+  }
+  assert.match((await run(["logs"])).stdout, /with stride 8\n/);
+
+  // What the environment or jai.env says now wins.
+  writeFileSync(join(root, "ops/jai.env"), "JAI_CONTEXT_STRIDE=9\n");
+  const moved = { ...address, JAI_PORT: String(await freePort()) };
+  const restarted = await run(["restart"], { env: moved });
+  assert.equal(restarted.code, 0, restarted.stderr);
+  assert.match(restarted.stdout, new RegExp(`:${moved.JAI_PORT}\\)\n$`));
+  assert.match((await run(["logs"])).stdout, /with stride 9\n/);
+  assert.match((await run(["stop"], { env: address })).stdout, /has stopped\n$/);
+});
+
+test("a port from jai.env is not kept: restart moves the server to the new one", { skip }, async (t) => {
+  const { run, root, env } = await install(t);
+  const ports = [env.JAI_PORT, String(await freePort())];
+  for (const port of ports) {
+    writeFileSync(join(root, "ops/jai.env"), `JAI_PORT=${port}\n`);
+    const restarted = await run(["restart"], { env: { JAI_PORT: undefined } });
+    assert.equal(restarted.code, 0, restarted.stderr);
+    assert.match(restarted.stdout, new RegExp(`:${port}\\)\n$`));
+  }
+});
+
+test("a server that does not get ready is told with what /ready answers", { skip }, async (t) => {
+  const { run, root } = await install(t);
+  const impatient = join(root, "ops/impatient.sh");
+  copyFileSync(script, impatient);
+  writeFileSync(impatient, readFileSync(script, "utf8").replace("START_SECONDS=600", "START_SECONDS=1"));
+  const { code, stderr } = await run(["start"], { script: impatient, env: { JAI_MODEL: "large" } });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /not ready after 1 s: http:\/\/\S+\/ready answers {"detail":"the model is loading"}; see .*jai-server\.log\n$/,
+  );
+  // It may get ready later.
+  assert.equal((await run(["status"])).code, 0);
 });
 
 test("stop ends a server that is still loading its model, and the start that waits for it", {

@@ -1,5 +1,6 @@
 // Runs before `npm start`, `npm test` and the package's other scripts. Installs the packages in the lock file and
-// compiles the sources, each only if it is missing or outdated. Plain Node, since nothing is installed yet.
+// compiles the sources, each only if it is missing or outdated, and one process at a time. Plain Node, since nothing is
+// installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -14,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { takeLock } from "./prepare-lock.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const path = (...parts) => join(root, ...parts);
@@ -53,9 +55,7 @@ function run(what, command, args, env = {}) {
   }
 }
 
-/** Does `work` unless the file `stamp` says that it was done for this `state`. Writes the stamp after success. */
-function ensure(stamp, state, work) {
-  if (read(stamp) === state) return;
+function assertWritable() {
   try {
     accessSync(root, constants.W_OK);
   } catch {
@@ -63,13 +63,9 @@ function ensure(stamp, state, work) {
     process.stderr.write("run `npm run build` there as a user who may\n");
     process.exit(1);
   }
-  rmSync(stamp, { force: true });
-  work();
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, state);
 }
 
-ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-lock.json"]), () => {
+function install() {
   // onnxruntime-node's install script would download CUDA libraries even without a GPU; `npm run setup:cuda` does that.
   run("installing dependencies", "npm", ["ci", "--no-audit", "--no-fund", "--include=dev"], {
     // `npm pack --dry-run` passes this variable on, and nothing would be installed.
@@ -79,11 +75,42 @@ ensure(path("node_modules/.jai-installed"), digest(["package.json", "package-loc
     // `npm start` with NODE_ENV=production still needs the compiler, a development dependency.
     NODE_ENV: "development",
   });
-});
+}
 
-const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
-ensure(path("dist/.built"), digest(["tsconfig.json", "package-lock.json", ...built]), () => {
+function compile() {
   // Start from scratch: the output of a deleted source file would still be found and run.
   rmSync(path("dist"), { recursive: true, force: true });
   run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
-});
+}
+
+/** What is done in order, each unless its file `stamp` says that it was done for this `state`. */
+const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
+const steps = [
+  {
+    stamp: path("node_modules/.jai-installed"),
+    state: digest(["package.json", "package-lock.json"]),
+    work: install,
+  },
+  {
+    stamp: path("dist/.built"),
+    state: digest(["tsconfig.json", "package-lock.json", ...built]),
+    work: compile,
+  },
+];
+const isDone = ({ stamp, state }) => read(stamp) === state;
+
+if (!steps.every(isDone)) {
+  assertWritable();
+  const release = await takeLock(root, () =>
+    process.stderr.write("jai-server: waiting for another command that prepares this folder\n"),
+  );
+  for (const step of steps) {
+    // The other command may have done it.
+    if (isDone(step)) continue;
+    rmSync(step.stamp, { force: true });
+    step.work();
+    mkdirSync(dirname(step.stamp), { recursive: true });
+    writeFileSync(step.stamp, step.state);
+  }
+  release();
+}

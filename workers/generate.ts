@@ -16,7 +16,7 @@ const setup = workerData as WorkerSetup;
 const loading = start();
 loading.then(
   ({ selfTest, remark }) => report({ type: "ready", threadId, selfTest, remark }),
-  (error: Error) => report({ type: "failed", message: error.message }),
+  (error: Error) => report({ type: "failed", threadId, message: error.message }),
 );
 
 const occupancy = Occupancy.over(setup.occupancy);

@@ -48,11 +48,15 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   const halt = Halt.over(setup.halt);
   const occupancy = Occupancy.over(setup.occupancy);
   const progress = Progress.over(setup.progress);
-  const open = (threads: number) =>
-    halt.inside(index, () => openSession(model.graphPath, shape, { device, deviceId, threads }));
+  const leave = () => leaveIfReplaced(setup, index);
+  const open = async (threads: number) => {
+    const options = { device, deviceId, threads };
+    const opened = await halt.inside(index, () => openSession(model.graphPath, shape, options), leave);
+    leave();
+    return opened;
+  };
   const haltable = (session: StepSession): StepSession => ({
     run: async (inputs) => {
-      const leave = () => leaveIfReplaced(setup, index);
       const outputs = await halt.inside(index, () => progress.run(index, () => session.run(inputs)), leave);
       leave();
       return outputs;

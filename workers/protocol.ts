@@ -45,7 +45,7 @@ export interface WorkerSetup {
 export type WorkerStatus =
   /** `remark`: something that is not as planned, for the log. */
   | { type: "ready"; threadId: number; selfTest: SelfTestResult; remark?: string | undefined }
-  | { type: "failed"; message: string };
+  | { type: "failed"; threadId: number; message: string };
 
 /**
  * New text of the sequences that stream, on the worker's own channel. The end of a text may come in the outcome alone,

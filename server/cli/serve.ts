@@ -22,7 +22,8 @@ export async function run(args: string[]): Promise<void> {
   if (config.restart === "on" && parent === null) return watch(args, config, log);
   for (const line of unknownSettings(process.env)) log.warn(line);
   const { JaiServer } = await import("../serve/server.js");
-  const server = await JaiServer.open(config, log);
+  // The process is the server's own, so its start is the server's.
+  const server = await JaiServer.open(config, log, 0);
   await server.listen(parent);
   server.closed.then(
     () => process.exit(0),

@@ -47,6 +47,7 @@ export const errors = {
   jobs_full: { status: 503, detail: "Too many jobs are waiting" },
   queue_full: { status: 503, detail: "The queue is full" },
   overloaded: { status: 503, detail: "The server has no room for this request at the moment" },
+  memory_limited: { status: 503, detail: "Memory is short: no new work is accepted just now" },
   model_loading: { status: 503, detail: "The model is loading" },
   not_ready: { status: 503, detail: "No worker can generate just now" },
   shutting_down: { status: 503, detail: "The server is shutting down" },

@@ -69,7 +69,7 @@ for (const [text, message] of [
   ['{"keys": [\n  {"name": "secret', "the file: expected JSON, got an error in line 2, column 12"],
   ["[]", "the file: expected an object, got a list"],
   ['{"keys": {"secret": 1}}', "keys: expected a list, got an object"],
-  ['{"secret": []}', "the file: expected no fields but keys, got another"],
+  ['{"secret": []}', "the file: expected no fields but keys, got another as number 1"],
   ["{}", "keys: expected a list, got nothing"],
   [[null], "keys[0]: expected an object, got null"],
   [["secret"], "keys[0]: expected an object, got a text"],
@@ -94,11 +94,11 @@ for (const [text, message] of [
   ],
   [
     [{ ...key, limits: { token_per_day: 1 } }],
-    "keys[0].limits: expected no fields but requests_per_minute, tokens_per_minute, tokens_per_day, concurrent_requests, got another",
+    "keys[0].limits: expected no fields but requests_per_minute, tokens_per_minute, tokens_per_day, concurrent_requests, got token_per_day (tokens_per_day?)",
   ],
   [
     [{ ...key, secret: 1 }],
-    "keys[0]: expected no fields but name, key, sha256, priority, limits, got another",
+    "keys[0]: expected no fields but name, key, sha256, priority, limits, got another as number 3",
   ],
   [[key, { name: "a", key: "x" }], "keys[1]: expected a unique name and key, got those of an earlier entry"],
   [[key, { name: "b", sha256 }], "keys[1]: expected a unique name and key, got those of an earlier entry"],

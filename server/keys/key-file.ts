@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { jsonErrorAt } from "../json-error.js";
+import { nearest } from "../nearest.js";
 import { PRIORITIES } from "../queue/lanes.js";
 import {
   firstRepeated,
@@ -14,6 +15,8 @@ import {
 } from "../settings/key.js";
 
 const MAX_BYTES = 1024 * 1024;
+/** A field's name with so many wrong letters at most is taken for a misspelled one. */
+const MOST_EDITS = 2;
 
 const fieldsOfLimits: Readonly<Record<string, keyof Limits>> = {
   requests_per_minute: "requestsPerMinute",
@@ -129,10 +132,16 @@ function parseLimits(where: string, given: unknown = {}): Limits {
 function fields(where: string, value: unknown, known: string[]): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw expected(where, "an object", kindOf(value));
-  // Don't quote the unknown field's name: it may be a key.
-  if (!Object.keys(value).every((name) => known.includes(name)))
-    throw expected(where, `no fields but ${known.join(", ")}`, "another");
+  const at = Object.keys(value).findIndex((name) => !known.includes(name));
+  if (at !== -1) throw expected(where, `no fields but ${known.join(", ")}`, unknownField(value, at, known));
   return value as Record<string, unknown>;
+}
+
+/** Names an unknown field only if it is nearly a known one: otherwise it may be a key. */
+function unknownField(value: object, at: number, known: string[]): string {
+  const name = Object.keys(value)[at]!;
+  const meant = nearest(name, known, MOST_EDITS);
+  return meant === null ? `another as number ${at + 1}` : `${name} (${meant}?)`;
 }
 
 /** Describes a value without quoting its text, which may be a key. */

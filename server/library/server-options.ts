@@ -16,6 +16,8 @@ export interface ServerOptions {
   concurrency?: number | "auto" | undefined;
   /** Native threads of each worker. Default `auto`. */
   threads?: number | "auto" | undefined;
+  /** Memory of the process, in bytes; beyond it workers are replaced. Default `auto`. */
+  memoryBytes?: number | "auto" | undefined;
   /** Requests that may wait for a free slot; beyond it 503. Default 256. */
   queueLimit?: number | undefined;
   /** How many of the waiting requests may be of one caller; beyond it 429. Default `auto`. */

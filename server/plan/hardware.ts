@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, freemem } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { dirname, join } from "node:path";
+import { cgroups, type ReadText, readText, roomIn } from "./cgroups.js";
 
 /** The part of the machine that this process may use. */
 export interface Hardware {
@@ -134,17 +135,6 @@ export function allowedCores(status: string | null): number | null {
     .reduce((sum, [first = 0, last = first]) => sum + last - first + 1, 0);
 }
 
-/** The text of a file, or null if it can't be read. */
-export type ReadText = (path: string) => string | null;
-
-const readText: ReadText = (path) => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
-};
-
 /**
  * The tightest limits of this process's control groups, version 1 or 2; infinite without limits. (Node 20 counts the
  * machine's cores, whatever a container's quota.)
@@ -152,34 +142,12 @@ const readText: ReadText = (path) => {
 export function cgroupLimits(read: ReadText): { cores: number; freeMemory: number } {
   let cores = Number.POSITIVE_INFINITY;
   let freeMemory = Number.POSITIVE_INFINITY;
-  const number = (path: string) => {
-    const text = read(path)?.trim();
-    return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
-  };
-  for (const line of (read("/proc/self/cgroup") ?? "").split("\n")) {
-    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    if (controllers === undefined || path === undefined) continue;
-    const mount = controllers === "" ? "/sys/fs/cgroup" : `/sys/fs/cgroup/${controllers}`;
-    const version1 = controllers !== "";
-    // Read every group up to the root: a container may see its own group as the root.
-    for (let group = posix.join("/", path); ; group = posix.dirname(group)) {
-      const file = (name: string) => posix.join(mount, group, name);
-      const [quota, period] = version1
-        ? [number(file("cpu.cfs_quota_us")), number(file("cpu.cfs_period_us"))]
-        : (read(file("cpu.max")) ?? "")
-            .split(" ")
-            .map((part) => (/^\d+\s*$/.test(part) ? Number(part) : null));
-      if (quota != null && period != null && period > 0) cores = Math.min(cores, quota / period);
-
-      const limit = number(file(version1 ? "memory.limit_in_bytes" : "memory.max"));
-      const used = number(file(version1 ? "memory.usage_in_bytes" : "memory.current"));
-      if (limit !== null && used !== null) {
-        // Cached files count as used, but the kernel drops them first.
-        const cached = /^(?:total_)?inactive_file (\d+)$/m.exec(read(file("memory.stat")) ?? "")?.[1];
-        freeMemory = Math.min(freeMemory, limit - used + Number(cached ?? 0));
-      }
-      if (group === "/") break;
-    }
+  for (const group of cgroups(read)) {
+    const [quota, period] = group.version1
+      ? [group.number("cpu.cfs_quota_us"), group.number("cpu.cfs_period_us")]
+      : (group.read("cpu.max") ?? "").split(" ").map((part) => (/^\d+\s*$/.test(part) ? Number(part) : null));
+    if (quota != null && period != null && period > 0) cores = Math.min(cores, quota / period);
+    freeMemory = Math.min(freeMemory, roomIn(group, ["inactive_file"])?.free ?? freeMemory);
   }
   return { cores, freeMemory };
 }

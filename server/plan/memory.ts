@@ -46,6 +46,12 @@ export function memoryBudget(
   return Math.round(Math.max(freeMemory * SHARE.system, needed));
 }
 
+/** The hardware of which a process may use so much memory, in bytes. */
+export function within(hardware: Hardware, budget: number | "auto"): Hardware {
+  if (budget === "auto") return hardware;
+  return { ...hardware, freeMemory: Math.min(hardware.freeMemory, budget / SHARE.system) };
+}
+
 /** Memory of a process without its caches. */
 function fixedBytes(device: Device, workers: number, modelBytes: number): number {
   // With several workers on a CPU, the first may have a second session, for a request that runs alone.

@@ -306,6 +306,44 @@ test("the pool is down when a successor keeps dying while it loads, even if anot
   assert.equal(told, 1);
 });
 
+test("a worker is renewed once it has no work, the oldest first, and nobody is told of a death", async (context) => {
+  const pool = createPool(context, { workers: 2, slots: 2 });
+  await pool.ready;
+  // Nothing else keeps the process alive while a successor loads.
+  const timer = setInterval(() => {}, 1000);
+  context.after(() => clearInterval(timer));
+  pool.on("lost", () => assert.fail("expected no death"));
+  const held = [pool.run(task("hold-1")), pool.run(task("hold-2"))];
+  pool.renew();
+  assert.equal(pool.isWhole, false);
+  assert.equal(pool.capacity, 3);
+  // All that comes goes to the other worker.
+  const others = new Set<string | false>();
+  for (let n = 0; n < 4; n++) others.add(await threadOf(pool.run(task("finish"))));
+  assert.equal(others.size, 1);
+  assert.equal(pool.workers.loaded, 2);
+  // A second call does nothing while one is being renewed.
+  pool.renew();
+  for (const one of held) one.cancel();
+  for (const one of held) assert.equal((await one.outcome).type, "cancelled");
+  while (!pool.isWhole) await once(pool, "capacity");
+  assert.equal(pool.capacity, 4);
+  const [other] = others;
+  const both = [pool.run(task("finishLater-1")), pool.run(task("finishLater-2"))];
+  const now = await Promise.all(both.map(threadOf));
+  assert.ok(now.includes(other!));
+  assert.equal(new Set(now).size, 2);
+});
+
+test("the only worker is renewed, and what comes meanwhile waits", async (context) => {
+  const pool = createPool(context);
+  await pool.ready;
+  const first = await threadOf(pool.run(task("finish")));
+  pool.renew();
+  assert.equal(pool.capacity, 0);
+  assert.notEqual(await threadOf(pool.run(task("finish"))), first);
+});
+
 test("closing ends running tasks", async (context) => {
   const pool = createPool(context);
   await pool.ready;

@@ -17,8 +17,9 @@ import type {
 } from "../../workers/protocol.js";
 import { type Company, type Placed, Placement } from "./placement/placement.js";
 import { Places } from "./places.js";
+import { Starts } from "./starts.js";
 import { abandon } from "./threads.js";
-import { PATIENCE, type Patience, Watch } from "./watch.js";
+import { PATIENCE, type Patience, type Seen, Watch } from "./watch.js";
 
 /** Result of a task that did not fail. */
 export type Outcome = Finished | Extract<FromSequence, { type: "cancelled" }>;
@@ -91,6 +92,8 @@ export interface PoolOptions {
   heapMegabytes?: number;
   /** How long a worker with work may go without a step, and how often the pool looks, in milliseconds. */
   patience?: Patience & { look: number };
+  /** How long a worker may take to load the model, in milliseconds. */
+  loading?: Patience;
 }
 
 /** A task between `run` and its outcome. */
@@ -111,19 +114,17 @@ interface PoolEvents {
   capacity: [];
   /** A worker reports something that is not as planned. */
   remark: [text: string];
-  /** A worker died; its successor starts by itself. */
+  /** A worker died without having been replaced on purpose; its successor starts by itself. */
   lost: [];
-  /** A worker hung, and was ended. `lost` follows. */
-  hung: [];
+  /** A worker hung, and was ended. `lost` follows, unless it was still loading. */
+  hung: [reason: string];
   /**
-   * A worker's successor cannot start, and either no other worker is left or MOST_FAILURES attempts in a row failed
-   * (Piscina retries without a pause). Emitted once.
+   * A worker's successor cannot start, and either no other worker is left or several attempts in a row failed. Emitted
+   * once.
    */
   down: [reason: string];
 }
 
-/** After this many failed starts in a row, the cause is taken to be permanent. */
-const MOST_FAILURES = 5;
 /** Longest wait for a worker's current step. A step of a large model takes a second. */
 const LONGEST_STEP_MS = 5000;
 const HALT_POLL_MS = 2;
@@ -148,9 +149,12 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
+  /** How many workers there are when all live. */
+  readonly size: number;
   readonly #concurrency: number;
   readonly #places: Places;
   readonly #watch: Watch;
+  readonly #starts: Starts;
   readonly #looking: NodeJS.Timeout;
   /** Knows only workers that have loaded the model. */
   readonly #placement: Placement;
@@ -164,17 +168,24 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly #created = new Set<number>();
   readonly #loaded = new Map<number, () => void>();
+  /** Workers that live, but whose start has failed. */
+  readonly #failed = new Set<number>();
+  #failStart: (reason: string) => void = () => {};
+  /** The last worker that was ended to be replaced. */
+  #renewed: number | null = null;
   #closing = false;
 
   constructor(options: PoolOptions) {
     super();
     const { filename, setup, context, concurrency = Number.POSITIVE_INFINITY, heapMegabytes } = options;
-    const { patience = { ...PATIENCE, look: LOOK_MS } } = options;
+    const { patience = { ...PATIENCE, look: LOOK_MS }, loading } = options;
     const workers = setup.deviceIds.length;
+    this.size = workers;
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
     this.#places = new Places(workers);
     this.#watch = new Watch(patience.look, patience);
+    this.#starts = new Starts(patience.look, loading);
     process.once("exit", this.#leaveRuntime);
     this.#piscina = new Piscina({
       filename,
@@ -201,9 +212,13 @@ export class Pool extends EventEmitter<PoolEvents> {
     }, patience.look).unref();
   }
 
-  /** How many workers have loaded the model, and how many of them have work and have made no step for a while. */
-  get workers(): { loaded: number; stalled: number } {
-    return { loaded: this.#placement.workers, stalled: this.#watch.stalled };
+  /**
+   * How many workers have loaded the model, how many of them have work and have made no step for a while, and how many
+   * successors could not be started.
+   */
+  get workers(): { loaded: number; stalled: number; failedStarts: number } {
+    const { workers: loaded } = this.#placement;
+    return { loaded, stalled: this.#watch.stalled, failedStarts: this.#starts.failures };
   }
 
   /** Whether it ends its workers, so that no task can run any more. */
@@ -234,6 +249,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       } catch (error) {
         reject(error as Error);
       }
+      this.#endDismissed();
       this.#offer();
     };
     const ended = (loss: string) =>
@@ -263,6 +279,25 @@ export class Pool extends EventEmitter<PoolEvents> {
         else port1.postMessage({ type: "cancel" } satisfies ToSequence);
       },
     };
+  }
+
+  /** Whether all workers have loaded the model, and none is being renewed. */
+  get isWhole(): boolean {
+    return this.#placement.workers === this.size && this.#placement.dismissed === null;
+  }
+
+  /** Replaces the oldest worker: it gets no more work, and is ended when it has none. Its memory ends with it. */
+  renew(): void {
+    if (!this.isWhole || this.#closing) return;
+    this.#placement.dismissOldest();
+    this.#endDismissed();
+  }
+
+  #endDismissed(): void {
+    const { dismissed } = this.#placement;
+    if (dismissed === null || this.#placement.hasWork(dismissed) || this.#closing) return;
+    this.#renewed = dismissed;
+    this.#giveUp(dismissed, "the worker is replaced");
   }
 
   /** Ends the workers after their current step, and with them all running tasks. */
@@ -306,41 +341,62 @@ export class Pool extends EventEmitter<PoolEvents> {
 
   /** Ends workers that hang. @param elapsedMs since the last look */
   #look(elapsedMs: number): void {
-    const seen = this.#piscina.threads.flatMap(({ threadId }) => {
-      const place = this.#places.of(threadId);
-      return place < 0 || !this.#placement.has(threadId)
-        ? []
-        : [
-            {
-              worker: threadId,
-              hasWork: this.#placement.hasWork(threadId),
-              ...this.#places.pace(place),
-            },
-          ];
-    });
-    for (const worker of this.#watch.look(seen, elapsedMs)) {
-      const thread = this.#piscina.threads.find(({ threadId }) => threadId === worker)!;
-      this.emit("hung");
-      abandon(thread, this.#places.takeFrom(worker));
+    const loading: number[] = [];
+    const seen: Seen[] = [];
+    // A thread that has just exited has no id any more.
+    for (const { threadId: worker } of this.#piscina.threads.filter(({ threadId }) => threadId > 0)) {
+      const place = this.#places.of(worker);
+      if (!this.#placement.has(worker)) loading.push(worker);
+      else if (place >= 0)
+        seen.push({ worker, hasWork: this.#placement.hasWork(worker), ...this.#places.pace(place) });
     }
+    for (const worker of this.#watch.look(seen, elapsedMs)) {
+      this.emit("hung", "a worker has work and makes no step");
+      this.#giveUp(worker, "the worker made no step for too long");
+    }
+    const reason = `a worker had not loaded the model after ${this.#starts.limitMs / 1000} s`;
+    for (const worker of this.#starts.look(loading, elapsedMs)) {
+      this.emit("hung", reason);
+      this.#failed.add(worker);
+      this.#failStart(reason);
+      this.#giveUp(worker, reason);
+    }
+  }
+
+  /** Ends a worker, whatever it does; its successor starts at once. */
+  #giveUp(worker: number, reason: string): void {
+    const thread = this.#piscina.threads.find(({ threadId }) => threadId === worker);
+    if (thread === undefined) return;
+    // Piscina starts no successor, from then on, if a thread ends before it has imported its code and said so.
+    if (!this.#created.has(worker)) thread.emit("message", { _WORKER_READY: true });
+    abandon(thread, this.#places.takeFrom(worker), reason);
   }
 
   #start(workers: number): Promise<SelfTestResult> {
     const { promise, resolve, reject } = withResolvers<SelfTestResult>();
-    let started = false;
+    const starts = this.#starts;
     let down = false;
-    let failures = 0;
     const failed = (reason: string) => {
       if (this.#closing) return;
       reject(new Error(reason));
-      failures++;
-      if (!started || down || (this.#placement.workers > 0 && failures < MOST_FAILURES)) return;
+      starts.failed();
+      if (!starts.isComplete || down || !starts.isHopeless(this.#placement.workers > 0)) return;
       down = true;
       this.emit("down", reason);
     };
+    this.#failStart = failed;
     const onStatus = (status: WorkerStatus) => {
-      if (status.type === "failed") return failed(status.message);
-      failures = 0;
+      if (status.type === "failed") {
+        this.#failed.add(status.threadId);
+        failed(status.message);
+        // Its thread lives, and Piscina takes it for a worker.
+        setTimeout(
+          () => this.#closing || this.#giveUp(status.threadId, status.message),
+          starts.pauseMs,
+        ).unref();
+        return;
+      }
+      starts.succeeded();
       if (status.remark !== undefined) this.emit("remark", status.remark);
       const join = () => {
         // The order of the devices: the first worker has more to load, and is ready after others.
@@ -348,7 +404,7 @@ export class Pool extends EventEmitter<PoolEvents> {
         this.#offer();
         this.emit("capacity");
         if (this.#placement.workers < workers) return;
-        started = true;
+        starts.complete();
         resolve(status.selfTest);
       };
       if (this.#created.has(status.threadId)) join();
@@ -371,15 +427,16 @@ export class Pool extends EventEmitter<PoolEvents> {
       const wasLoaded = this.#freeDead(id);
       if (this.#closing) return;
       if (wasLoaded) {
-        this.emit("lost");
+        if (id !== this.#renewed) this.emit("lost");
         this.emit("capacity");
       } else {
         // Piscina emits the thread's own error, if any, right after this event, and that one should win.
-        queueMicrotask(() => failed("a worker ended before it had loaded the model"));
+        const isTold = this.#failed.delete(id);
+        queueMicrotask(() => isTold || failed("a worker ended before it had loaded the model"));
       }
     });
     this.#piscina.on("error", (error: Error) => {
-      if (!started) failed(error.message);
+      if (!starts.isComplete) failed(error.message);
     });
     // Piscina unrefs idle threads, and considers loading ones idle: keep the process alive until they are loaded.
     for (const thread of this.#piscina.threads) thread.ref();

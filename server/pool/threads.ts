@@ -6,10 +6,11 @@ const undead = new Set<Worker>();
 /**
  * Gives a hung thread up: its owner, Piscina, drops it at once, as if it had thrown, and starts another. An endless loop
  * ends with it. Native code does not: then the thread stays, with its memory, until that code returns.
+ * @param reason for the owner
  * @param isInRuntime whether it is inside the native runtime. There it must not be ended, or the whole process would end
  * when the run returns; it ends itself then.
  */
-export function abandon(thread: Worker, isInRuntime: boolean): void {
+export function abandon(thread: Worker, isInRuntime: boolean, reason: string): void {
   if (undead.size === 0) process.once("exit", exitWithoutUndead);
   undead.add(thread);
   thread.once("exit", () => {
@@ -19,7 +20,7 @@ export function abandon(thread: Worker, isInRuntime: boolean): void {
   if (isInRuntime) thread.terminate = () => Promise.resolve(0);
   // The process must not wait for it, but Piscina would let it.
   thread.ref = () => {};
-  thread.emit("error", new Error("the worker made no step for too long"));
+  thread.emit("error", new Error(reason));
   thread.unref();
 }
 

@@ -21,6 +21,12 @@ export interface Patience {
   runs: number;
 }
 
+/**
+ * The same for loading, which counts as one long step: the run is the first start. Whoever waits for a start gives up after
+ * the ten minutes too: `ops/jai.sh`, and systemd by `TimeoutStartSec`.
+ */
+export const LOADING: Patience = { least: 30_000, first: 600_000, most: 600_000, runs: 20 };
+
 export const PATIENCE: Patience = { least: 10_000, first: 60_000, most: 300_000, runs: 20 };
 
 /**
@@ -50,7 +56,7 @@ export class Watch {
     const known = new Set(seen.map(({ worker }) => worker));
     for (const worker of this.#quiet.keys()) if (!known.has(worker)) this.#quiet.delete(worker);
     for (const { worker, hasWork, steps, longestRunMs } of seen) {
-      const limit = this.#limit(longestRunMs);
+      const limit = this.limit(longestRunMs);
       const last = this.#quiet.get(worker);
       const isQuiet = hasWork && last?.steps === steps;
       const ms = isQuiet ? last.ms + Math.min(elapsedMs, this.#longestLookMs) : 0;
@@ -64,14 +70,15 @@ export class Watch {
     return hung;
   }
 
-  /** How many workers have been quiet for half their time. */
-  get stalled(): number {
-    return [...this.#quiet.values()].filter(({ ms, limit }) => ms >= limit / 2).length;
-  }
-
-  #limit(longestRunMs: number): number {
+  /** How long a worker may be quiet, in milliseconds. */
+  limit(longestRunMs: number): number {
     const { least, first, most, runs } = this.#patience;
     if (longestRunMs === 0) return first;
     return Math.min(Math.max(least, runs * longestRunMs), most);
+  }
+
+  /** How many workers have been quiet for half their time. */
+  get stalled(): number {
+    return [...this.#quiet.values()].filter(({ ms, limit }) => ms >= limit / 2).length;
   }
 }

@@ -21,6 +21,8 @@ export interface QueueOptions<T, R> {
   /** How many sequences can run at once just now; call `dispatch` when it grows. */
   capacity: () => number;
   start: (item: T) => Execution<R>;
+  /** Why nothing may be admitted just now, for a reason that is not the queue's own; null if it may. */
+  refuses?: (() => Refusal | null) | undefined;
   /** How many tokens a sequence wrote; null for one that was cancelled. Without it forecasts learn nothing from it. */
   written?: (outcome: R) => number | null;
   /** The longest timeouts that a request can have, and those of a request that asks for none. */
@@ -114,6 +116,8 @@ export class Queue<T, R> {
       throw new RangeError(`expected at least one sequence, got ${sequences}`);
     if (this.#state === "loading") throw this.#refusal("model_loading", request);
     if (this.#state === "draining") throw this.#refusal("shutting_down", request);
+    const reason = this.#options.refuses?.() ?? null;
+    if (reason !== null) throw this.#refusal(reason, request);
     const refusal = this.#bounds.take(caller, sequences, request.promptTokens);
     if (refusal !== null) throw this.#refusal(refusal, request);
     const timeouts = within(this.#options.timeouts ?? {}, request.timeouts);

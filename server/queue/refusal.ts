@@ -1,10 +1,15 @@
 import { PublicError } from "../errors/errors.js";
 
 /**
- * Why a request gets no place now: the model is loading, the server is shutting down, the queue is full, or its caller has
- * as many sequences in it as one caller may have.
+ * Why a request gets no place now: the model is loading, the server is shutting down, memory is short, the queue is full, or
+ * its caller has as many sequences in it as one caller may have.
  */
-export type Refusal = "model_loading" | "shutting_down" | "queue_full" | "caller_queue_full";
+export type Refusal =
+  | "model_loading"
+  | "shutting_down"
+  | "memory_limited"
+  | "queue_full"
+  | "caller_queue_full";
 
 /** There is no place for the request now, but there may be later. */
 export class QueueRefusal extends PublicError {

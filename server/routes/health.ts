@@ -14,11 +14,21 @@ export interface Vitals {
     stalled: number;
     /** How many have died with work. */
     deaths: number;
+    /** How many starts of successors have failed, or taken too long. */
+    failed_starts: number;
   };
   /** Sequences that ran again after a worker's death, and those that were given up. */
   reruns: { tasks: number; failed: number };
   /** Of the whole process, in bytes. */
-  memory: { rss: number; budget: number };
+  memory: {
+    rss: number;
+    budget: number;
+    /** Null without a limit. */
+    container_free: number | null;
+    /** Whether new work is refused. */
+    limited: boolean;
+    replaced_workers: number;
+  };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the type of queued items does not matter here
@@ -32,32 +42,35 @@ export interface HealthParts {
   selfTest: () => SelfTestResult | null;
   vitals: () => Vitals;
   store: { isWritable: boolean };
+  /** When the server started, by `performance.now()`. */
+  startedAt: number;
   version: string;
 }
 
 /** What keeps a server from generating. */
-type Obstacle = "model_loading" | "shutting_down" | "not_ready";
+type Obstacle = "model_loading" | "shutting_down" | "memory_limited" | "not_ready";
 
 /** @returns null if the server can generate */
 export function obstacleOf(
   { state, capacity }: Pick<AnyQueue, "state" | "capacity">,
-  { workers: { loaded, stalled } }: Vitals,
+  { workers: { loaded, stalled }, memory }: Vitals,
 ): Obstacle | null {
   if (state === "draining") return "shutting_down";
   if (state === "loading") return "model_loading";
-  return capacity === 0 || stalled >= loaded ? "not_ready" : null;
+  if (capacity === 0 || stalled >= loaded) return "not_ready";
+  return memory.limited ? "memory_limited" : null;
 }
 
 const STATUSES: Readonly<Record<Obstacle, string>> = {
   model_loading: "loading",
   shutting_down: "draining",
   not_ready: "unhealthy",
+  memory_limited: "degraded",
 };
 
 export function healthRoutes(app: IRouter, parts: HealthParts): void {
-  const { model, plan, queue, selfTest, vitals, store, version } = parts;
+  const { model, plan, queue, selfTest, vitals, store, startedAt, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
-  const startedAt = performance.now();
   app.get("/", (_req, res) => {
     res.json({ status: "ok", message: "jai-server is running" });
   });

@@ -195,7 +195,8 @@ test("HEAD answers like GET without a body, OPTIONS lists the methods, a query i
 });
 
 test("/ and /health report the state", async (context) => {
-  const { url, post, queue, jobs, until } = await serveStandIn(context, { hold: true, slots: 1 });
+  const startedAt = performance.now() - 90_000;
+  const { url, post, queue, jobs, until } = await serveStandIn(context, { hold: true, slots: 1, startedAt });
   assert.deepEqual(await read(await fetch(`${url}/`)), { status: "ok", message: "jai-server is running" });
   const health = async () => await read(await fetch(`${url}/health`));
   const { uptime_seconds, version, ...rest } = await health();
@@ -211,10 +212,11 @@ test("/ and /health report the state", async (context) => {
     self_test: { verdict: "passed", message: "self-test passed" },
     queue: { waiting: 0, running: 0, limit: 4 },
     store: { writable: true },
-    worker_states: { loaded: 1, stalled: 0, deaths: 0 },
+    worker_states: { loaded: 1, stalled: 0, deaths: 0, failed_starts: 0 },
     reruns: { tasks: 0, failed: 0 },
-    memory: { rss: 3e8, budget: 1e9 },
+    memory: { rss: 3e8, budget: 1e9, container_free: null, limited: false, replaced_workers: 0 },
   });
+  assert.ok(uptime_seconds >= 90 && uptime_seconds <= (performance.now() - startedAt) / 1000);
   const answer = post("/generate", { prompt: "x" });
   await until(() => jobs.length === 1);
   assert.deepEqual((await health()).queue, { waiting: 0, running: 1, limit: 4 });
@@ -225,7 +227,7 @@ test("/ and /health report the state", async (context) => {
 });
 
 test("/health and /ready tell the state that the workers are in; /live always answers", async (context) => {
-  const vitals = { workers: { loaded: 0, stalled: 0, deaths: 0 } };
+  const vitals = { workers: { loaded: 0, stalled: 0, deaths: 0, failed_starts: 0 } };
   let capacity = 4;
   const { url, queue } = await serveStandIn(context, {
     vitals,
@@ -242,13 +244,13 @@ test("/health and /ready tell the state that the workers are in; /live always an
   };
   assert.deepEqual(await state(), ["loading", 503, errors.model_loading.detail]);
   queue.open();
-  vitals.workers = { loaded: 2, stalled: 0, deaths: 0 };
+  vitals.workers = { loaded: 2, stalled: 0, deaths: 0, failed_starts: 0 };
   assert.deepEqual(await state(), ["healthy", 200]);
-  vitals.workers = { loaded: 2, stalled: 1, deaths: 0 };
+  vitals.workers = { loaded: 2, stalled: 1, deaths: 0, failed_starts: 0 };
   assert.deepEqual(await state(), ["degraded", 200]);
-  vitals.workers = { loaded: 2, stalled: 2, deaths: 0 };
+  vitals.workers = { loaded: 2, stalled: 2, deaths: 0, failed_starts: 0 };
   assert.deepEqual(await state(), ["unhealthy", 503, errors.not_ready.detail]);
-  vitals.workers = { loaded: 0, stalled: 0, deaths: 2 };
+  vitals.workers = { loaded: 0, stalled: 0, deaths: 2, failed_starts: 0 };
   capacity = 0;
   assert.deepEqual(await state(), ["unhealthy", 503, errors.not_ready.detail]);
   void queue.drain();

@@ -56,6 +56,7 @@ const posts = all.filter((operation) => operation.startsWith("POST"));
 const probes = ["GET /live", "GET /ready", "GET /health"];
 const open = ["GET /", ...probes, "GET /openapi.json", "GET /docs", "GET /redoc"];
 const ready = ["GET /ready"];
+const shortMemory = { rss: 9e8, budget: 1e9, container_free: 1e7, limited: true, replaced_workers: 0 };
 const keyed = all.filter((operation) => !open.includes(operation));
 
 const KEY = "a-key-of-the-test";
@@ -265,6 +266,11 @@ const situations: Situation[] = [
     options: { ...held, limit: 0 },
     before: occupy,
     errors: { queue_full: generating },
+  },
+  {
+    when: "memory is short",
+    options: { queue: { refuses: () => "memory_limited" }, vitals: { memory: shortMemory } },
+    errors: { memory_limited: [...generating, ...ready] },
   },
   {
     when: "the tools have no room",

@@ -238,7 +238,7 @@ test("a second server on the same data folder exits with an error, and the first
   assert.equal(code, 1);
   assert.equal(
     output.trim().split("\n").at(-1),
-    `cannot keep jobs in ${data}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
+    `cannot keep jobs in ${data}: another server uses it; name another folder (JAI_DATA_DIR) and port (JAI_PORT)`,
   );
   const { id } = await clientOf(first).create({ prompt: "x", max_tokens: 2 }, "one");
   await clientOf(first).follow(id, "");
@@ -336,7 +336,13 @@ test("two servers of one user have separate jobs, and each finds its own again",
   });
   const { code, output } = await third.exit;
   assert.equal(code, 1);
-  assert.match(output, new RegExp(`cannot keep jobs in .*/jai-server/${ports[0]}: another server uses it`));
+  assert.match(
+    output,
+    new RegExp(
+      `^port ${ports[0]} is another server's, which keeps jobs in .*/jai-server/${ports[0]}; JAI_PORT or`,
+      "m",
+    ),
+  );
 
   for (const server of servers) await server.stop();
   const again = await startAt(ports[1]!, state);

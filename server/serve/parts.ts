@@ -45,6 +45,7 @@ export interface AssemblyBase {
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
   vitals: HealthParts["vitals"];
+  startedAt: HealthParts["startedAt"];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   texts: Pick<Texts, "reader" | "withPlace">;

@@ -6,7 +6,7 @@ import { Forms } from "../forms/forms.js";
 import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
-import { heapMegabytes, memoryBudget } from "../plan/memory.js";
+import { heapMegabytes, memoryBudget, within } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
 import { Reruns } from "../pool/rerun.js";
@@ -14,7 +14,7 @@ import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
 import { type Config, expectation } from "../settings/config.js";
 import { Texts } from "../texts/texts.js";
-import { MemoryGauge } from "./memory-gauge.js";
+import { MemoryGuard } from "./memory-guard.js";
 import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
@@ -27,6 +27,7 @@ export type RuntimeConfig = Pick<
   | "workers"
   | "concurrency"
   | "threads"
+  | "memoryBytes"
   | "contextStride"
   | "maxPromptChars"
   | "queueLimit"
@@ -42,7 +43,11 @@ export interface RuntimeOptions {
   config: RuntimeConfig;
   callers: Pick<Callers, "keyed" | "several">;
   log: Log;
+  /** Whether the process is there for this model, so that workers answer for its memory. Default: false. */
+  owns?: boolean;
 }
+
+const NO_WORKERS = { loaded: 0, stalled: 0, failedStarts: 0 };
 
 const entries = {
   compile: fileURLToPath(new URL("../../workers/compile.js", import.meta.url)),
@@ -66,7 +71,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly texts: Texts;
   readonly #log: Log;
   readonly #contextStride: number;
-  readonly #memory: MemoryGauge;
+  readonly #memory: MemoryGuard;
   #pool: Pool | null = null;
   #reruns: Reruns | null = null;
   #selfTest: SelfTestResult | null = null;
@@ -75,13 +80,13 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     model: ModelFolder,
     plan: Plan,
     memory: number,
-    { config, callers, log }: RuntimeOptions,
+    { config, callers, log, owns = false }: RuntimeOptions,
   ) {
     super();
     this.model = model;
     this.plan = plan;
     this.#log = log;
-    this.#memory = new MemoryGauge(memory, log);
+    this.#memory = new MemoryGuard({ budget: memory, log, workers: () => (owns ? this.#pool : null) });
     this.#contextStride = resolveStride(config, model);
     this.forms = new Forms({ filename: entries.compile, modelDir: model.dir });
     const several = () => callers.several;
@@ -91,6 +96,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       slots: plan.concurrency,
       capacity: () => this.#pool?.capacity ?? 0,
       start: (task) => this.#run(task),
+      refuses: () => (this.#memory.isLimited ? "memory_limited" : null),
       written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
       timeouts: {
         queue: config.timeoutQueue || undefined,
@@ -109,14 +115,15 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   static async open(options: RuntimeOptions): Promise<Runtime> {
     const { config } = options;
     const model = readModelFolder(config.model);
-    const hardware = await probeHardware();
+    const hardware = within(await probeHardware(), config.memoryBytes);
     const size = {
       precision: model.config.precision,
       modelBytes: model.modelBytes,
       cacheBytesPerSlot: cacheBytesPerSlot(model.config),
     };
     const plan = planDevices(hardware, config, size);
-    return new Runtime(model, plan, memoryBudget(hardware, plan, size), options);
+    const budget = config.memoryBytes === "auto" ? memoryBudget(hardware, plan, size) : config.memoryBytes;
+    return new Runtime(model, plan, budget, options);
   }
 
   /** Result of the self-test on this machine; null until the model is loaded. */
@@ -126,10 +133,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
   /** How the workers and the memory are. */
   get vitals(): Vitals {
-    const { loaded, stalled } = this.#pool?.workers ?? { loaded: 0, stalled: 0 };
+    const { loaded, stalled, failedStarts } = this.#pool?.workers ?? NO_WORKERS;
     const { deaths, reruns, failed } = this.#reruns?.counts ?? { deaths: 0, reruns: 0, failed: 0 };
     return {
-      workers: { loaded, stalled, deaths },
+      workers: { loaded, stalled, deaths, failed_starts: failedStarts },
       reruns: { tasks: reruns, failed },
       memory: this.#memory.read(),
     };
@@ -160,7 +167,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       this.emit("free");
     });
     pool.on("remark", (text) => this.#log.warn(text));
-    pool.on("hung", () => this.#log.error("a worker has work and makes no step: it is ended"));
+    pool.on("hung", (reason) => this.#log.error(`${reason}: it is ended`));
     pool.on("lost", () => this.#log.error("a worker died, and another starts"));
     pool.on("down", (reason) => {
       this.#log.error(`a worker cannot be replaced: ${reason}`);

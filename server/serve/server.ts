@@ -6,6 +6,7 @@ import type { Log } from "../log.js";
 import { obstacleOf } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
+import { FolderInUse } from "../store/store-error.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import type { ParentLink } from "./parent-link.js";
@@ -21,6 +22,12 @@ interface Parts {
   /** Stops following the key file. */
   following: AbortController;
 }
+
+/** The folder of a port is in use, and so the port most likely is. */
+const portInUse = (port: number, folder: string) =>
+  new Error(
+    `port ${port} is another server's, which keeps jobs in ${folder}; JAI_PORT or --port names another port`,
+  );
 
 /**
  * The composition root: wires settings, parts and sockets. Call `open`, `listen`, `close`. It never ends the process
@@ -55,25 +62,28 @@ export class JaiServer {
 
   /**
    * Reads the keys and the model folder, makes the plan, opens the data folder. Starts no thread and no socket.
+   * @param startedAt for the uptime, by `performance.now()`. Default: now
    * @throws an error with a one-line message
    */
-  static async open(config: Config, log: Log): Promise<JaiServer> {
+  static async open(config: Config, log: Log, startedAt = performance.now()): Promise<JaiServer> {
     const following = new AbortController();
     try {
       const callers = await openCallers(config, log, following.signal);
-      const runtime = await Runtime.open({ config, callers, log });
+      const runtime = await Runtime.open({ config, callers, log, owns: true });
       const data = await openDataFolder(config, log);
       const { model, plan, queue, forms, texts } = runtime;
       const selfTest = () => runtime.selfTest;
       const vitals = () => runtime.vitals;
       const threads = { queue, forms, texts };
-      const base = { config, dataDir: data.path, model, plan, selfTest, vitals, ...threads, callers, log };
+      const known = { startedAt, selfTest, vitals };
+      const base = { config, dataDir: data.path, model, plan, ...known, ...threads, callers, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });
     } catch (error) {
       following.abort();
-      throw error;
+      const isOfPort = error instanceof FolderInUse && config.dataDir === "auto";
+      throw isOfPort ? portInUse(config.port, error.folder) : error;
     }
   }
 
@@ -87,7 +97,7 @@ export class JaiServer {
   get isWell(): boolean {
     const { queue, vitals } = this.#parts.runtime;
     const obstacle = obstacleOf(queue, vitals);
-    return obstacle === null || obstacle === "shutting_down";
+    return obstacle === null || obstacle === "shutting_down" || obstacle === "memory_limited";
   }
 
   /** Resolves when the model is loaded; rejects if it can't be loaded, and the caller must then close the server. */

@@ -124,6 +124,12 @@ export const settings = {
     default: "auto",
     description: "native threads per worker; auto: the cores, divided among the workers",
   }),
+  memoryBytes: autoOrInteger(1024 * 1024, 1024 ** 5, {
+    flag: "memory-bytes",
+    default: "auto",
+    description:
+      "memory of the process, in bytes; beyond it workers are replaced; auto: half of what is free, or what the workers need",
+  }),
   queueLimit: integer(0, 1_000_000, {
     flag: "queue-limit",
     default: 256,

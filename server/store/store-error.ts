@@ -3,6 +3,16 @@ export class StoreError extends Error {
   override name = "StoreError";
 }
 
+/** Another server uses the data folder. */
+export class FolderInUse extends StoreError {
+  override name = "FolderInUse";
+  constructor(readonly folder: string) {
+    super(
+      `cannot keep jobs in ${folder}: another server uses it; name another folder (JAI_DATA_DIR) and port (JAI_PORT)`,
+    );
+  }
+}
+
 /** The disk failed a write, and has taken none since. Nothing is promised until it does. */
 export class StoreUnwritable extends StoreError {
   override name = "StoreUnwritable";

@@ -72,8 +72,8 @@ test("a folder that another server uses is refused in one line", async (context)
   const folder = temporaryFolder(context);
   const store = await Store.open(folder);
   await assert.rejects(Store.open(folder), {
-    name: "StoreError",
-    message: `cannot keep jobs in ${folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
+    name: "FolderInUse",
+    message: `cannot keep jobs in ${folder}: another server uses it; name another folder (JAI_DATA_DIR) and port (JAI_PORT)`,
   });
   await store.close();
 });

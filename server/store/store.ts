@@ -7,7 +7,7 @@ import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
 import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
 import { type ClockMark, SteadyClock } from "./steady-clock.js";
-import { RecordDamaged, StoreError, StoreUnreadable, StoreUnwritable } from "./store-error.js";
+import { FolderInUse, RecordDamaged, StoreError, StoreUnreadable, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
 
@@ -86,11 +86,8 @@ export class Store {
       throw refuse(`${reasonOf(error as NodeJS.ErrnoException)}; JAI_DATA_DIR names another folder`);
     }
     const lock = await FolderLock.take(location, join(location, DATABASE)).catch((error: Error) => {
-      throw refuse(
-        error.message === "another server uses it"
-          ? `${error.message}; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`
-          : `${location} is damaged or not a store (${error.message})`,
-      );
+      if (error.message === "another server uses it") throw new FolderInUse(folder);
+      throw refuse(`${location} is damaged or not a store (${error.message})`);
     });
     const store = new Store(location, lock, options);
     try {

@@ -194,7 +194,7 @@ test("a second server on the same port fails while the first moves the jobs", as
   assert.equal(refused.length, 1);
   assert.equal(
     refused[0]!.reason.message,
-    `cannot keep jobs in ${there.folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
+    `cannot keep jobs in ${there.folder}: another server uses it; name another folder (JAI_DATA_DIR) and port (JAI_PORT)`,
   );
   await assertMoved(there);
 });

@@ -20,6 +20,7 @@ import type { Log } from "../log.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { remainsOf } from "./salvage.js";
 import { DATABASE, OWN_KEYS, StoreError } from "./store.js";
+import { FolderInUse } from "./store-error.js";
 
 /** Name of a file in a finished copy, which holds the path of the original as long as that is still to be removed. */
 const ORIGIN = "copied-from";
@@ -154,7 +155,7 @@ async function isFree(to: string): Promise<boolean> {
   try {
     level = await openLevel(to);
   } catch (error) {
-    if (isLocked(error)) throw inUse(dirname(to));
+    if (isLocked(error)) throw new FolderInUse(dirname(to));
     return false;
   }
   try {
@@ -185,7 +186,7 @@ async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
   try {
     level = await openLevel(path, true);
   } catch (error) {
-    if (isLocked(error)) throw inUse(folder);
+    if (isLocked(error)) throw new FolderInUse(folder);
     throw new StoreError(`cannot keep jobs in ${folder}: ${reasonOf(rootOf(error))}`);
   }
   const remove = () => rmSync(path, { recursive: true, force: true });
@@ -198,11 +199,6 @@ async function takeTurn(folder: string): Promise<{ end(): Promise<void> }> {
     },
   };
 }
-
-const inUse = (folder: string) =>
-  new StoreError(
-    `cannot keep jobs in ${folder}: another server uses it; name another port (JAI_PORT), which has its own folder, or a folder (JAI_DATA_DIR)`,
-  );
 
 async function openLevel(path: string, createIfMissing = false): Promise<ClassicLevel> {
   const level = new ClassicLevel(path, { createIfMissing });

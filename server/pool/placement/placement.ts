@@ -62,15 +62,28 @@ export class Placement {
   readonly #context: number;
   /** Workers that can take work, by thread id. */
   readonly #workers = new Map<number, Worker>();
+  /** The worker that gets no more work; null without one. */
+  #dismissed: number | null = null;
 
   constructor({ slots, context }: PlacementOptions) {
     this.#slots = slots;
     this.#context = context;
   }
 
-  /** How many sequences the workers can hold together. */
+  /** How many sequences the workers can hold together. A dismissed one holds what it has. */
   get capacity(): number {
-    return this.#workers.size * this.#slots;
+    const { size } = this.#workers;
+    if (this.#dismissed === null) return size * this.#slots;
+    return (size - 1) * this.#slots + this.#workers.get(this.#dismissed)!.sequences.size;
+  }
+
+  get dismissed(): number | null {
+    return this.#dismissed;
+  }
+
+  /** Gives no more work to the worker that is there the longest; thread ids grow. */
+  dismissOldest(): void {
+    if (this.#workers.size > 0) this.#dismissed = Math.min(...this.#workers.keys());
   }
 
   get workers(): number {
@@ -89,6 +102,7 @@ export class Placement {
   keep(living: ReadonlySet<number>): boolean {
     const dead = [...this.#workers.keys()].filter((worker) => !living.has(worker));
     for (const worker of dead) this.#workers.delete(worker);
+    if (this.#dismissed !== null && !living.has(this.#dismissed)) this.#dismissed = null;
     return dead.length > 0;
   }
 
@@ -103,7 +117,7 @@ export class Placement {
     const prompt = beginnings(window);
     let best: { worker: number; rank: number; unread: number; cost: number } | null = null;
     for (const [worker, { rank, sequences, recent }] of this.#workers) {
-      if (sequences.size >= this.#slots) continue;
+      if (sequences.size >= this.#slots || worker === this.#dismissed) continue;
       const [first] = sequences;
       if (first !== undefined && first.company !== company) continue;
       // The last token is never taken from the cache: its logits are needed.
