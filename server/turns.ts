@@ -41,11 +41,19 @@ export class Turns {
     const now = performance.now();
     if (this.#began === null) {
       this.#began = now;
-      setImmediate(() => {
-        this.#began = null;
-      });
+      setImmediate(() => this.#endTurn());
     }
     return now - this.#began < BUDGET;
+  }
+
+  /** After a turn that took too long, one without work lets in what has arrived meanwhile. */
+  #endTurn(): void {
+    const wasLong = performance.now() - this.#began! >= BUDGET;
+    const end = () => {
+      this.#began = null;
+    };
+    if (wasLong) setImmediate(end);
+    else end();
   }
 
   /** A callback for each piece: what one leaves to promises runs, and counts, before the next one begins. */
