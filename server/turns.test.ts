@@ -67,7 +67,11 @@ test("what a piece of work leaves to promises is done, and counts, before the ne
     }),
   );
   await Promise.all([blocks, ...works]);
-  assert.deepEqual(order.slice(0, 6), ["loop", "first", "rest of first", "loop", "second", "rest of second"]);
+  assert.deepEqual(
+    order.filter((step) => step !== "loop"),
+    ["first", "rest of first", "second", "rest of second"],
+  );
+  assert.equal(order[order.indexOf("second") - 1], "loop");
 });
 
 test("owners take turns", async () => {
