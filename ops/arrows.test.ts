@@ -30,7 +30,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "server/errors": [],
   "server/plan": ["server/settings", "models", "workers"],
   "server/queue": ["server/errors"],
-  "server/pool": ["server/errors", "models", "workers", "workers/engine", "workers/onnx"],
+  "server/pool": ["server", "server/errors", "models", "workers", "workers/engine", "workers/onnx"],
   "server/threads": ["server/queue"],
   "server/forms": ["server", "server/errors", "server/queue", "server/threads", "workers"],
   "server/texts": [

@@ -18,7 +18,7 @@ import type {
 import { type Company, type Placed, Placement } from "./placement/placement.js";
 import { Places } from "./places.js";
 import { Starts } from "./starts.js";
-import { abandon } from "./threads.js";
+import { abandon, farewell } from "./threads.js";
 import { PATIENCE, type Patience, type Seen, Watch } from "./watch.js";
 
 /** Result of a task that did not fail. */
@@ -311,6 +311,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     while (halt.isPending && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, HALT_POLL_MS));
     await this.#piscina.destroy();
+    await farewell();
     process.off("exit", this.#leaveRuntime);
   }
 

@@ -1,4 +1,11 @@
+import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
+import { settlesWithin } from "../settles-within.js";
+
+/** A thread that is ended while Node still prepares it can miss that, and run on. So it is told again. */
+const AGAIN_MS = 100;
+/** How long a pool that closes waits for its hung threads, in milliseconds. */
+const FAREWELL_MS = 1000;
 
 /** Threads that were ended, but still live: native code that never returns can't be interrupted. */
 const undead = new Set<Worker>();
@@ -18,10 +25,21 @@ export function abandon(thread: Worker, isInRuntime: boolean, reason: string): v
     if (undead.size === 0) process.off("exit", exitWithoutUndead);
   });
   if (isInRuntime) thread.terminate = () => Promise.resolve(0);
+  else {
+    const again = setInterval(() => void thread.terminate(), AGAIN_MS).unref();
+    thread.once("exit", () => clearInterval(again));
+  }
   // The process must not wait for it, but Piscina would let it.
   thread.ref = () => {};
   thread.emit("error", new Error(reason));
   thread.unref();
+}
+
+/** Resolves when all threads that were given up have ended, or when that takes too long. */
+export async function farewell(): Promise<void> {
+  if (undead.size === 0) return;
+  const ends = [...undead].map((thread) => once(thread, "exit"));
+  await settlesWithin(FAREWELL_MS, Promise.allSettled(ends));
 }
 
 /**

@@ -125,7 +125,7 @@ function promised({ state, result, error }: Job) {
   return { ...rest, usage: { ...usage, prompt_tokens_details: {} } };
 }
 
-test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their texts are those of an undisturbed server`, async () => {
+test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their texts are those of an undisturbed server`, async (context) => {
   const finals = new Map<string, number>();
   const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
   const receiver = createServer(async (req, res) => {
@@ -138,6 +138,10 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
   }).listen(0, "127.0.0.1");
   let told = () => {};
   await once(receiver, "listening");
+  context.after(() => {
+    receiver.closeAllConnections();
+    receiver.close();
+  });
   const callback_url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   const environment = {
     JAI_CALLBACK_SECRET: secret,
@@ -151,7 +155,8 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
   const ids = created.map(({ id }) => id);
   assert.equal(new Set(ids).size, COUNT);
   const cancelled = ids.filter((_, index) => index % 8 === 7);
-  await Promise.all(cancelled.map((id) => client.cancel(id)));
+  // On a slow disk some have ended by then.
+  const answers = await Promise.all(cancelled.map((id) => client.cancel(id)));
 
   // A long job, followed across the kills.
   const long = { prompt: "길게", max_tokens: 600, ignore_eos: true, seed: 5, priority: 10 };
@@ -205,10 +210,8 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
     "none was running when the server was killed",
   );
   assert.ok(count("failed") > 0);
-  for (const id of cancelled) {
-    const { state } = jobs[ids.indexOf(id)]!;
-    assert.ok(state === "cancelled" || state === "failed", state);
-  }
+  for (const { id, state } of answers) assert.equal(jobs[ids.indexOf(id)]!.state, state);
+  assert.ok(answers.some(({ state }) => state === "cancelled"));
   await new Promise<void>((resolve) => {
     told = () => {
       if (ids.every((id) => finals.has(id))) resolve();
@@ -216,7 +219,6 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
     told();
   });
   await server.stop();
-  receiver.close();
 
   const alone = await start("alone");
   const undisturbed = clientOf(alone);

@@ -13,9 +13,9 @@ import { Reruns } from "../pool/rerun.js";
 import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
 import { type Config, expectation } from "../settings/config.js";
+import { settlesWithin } from "../settles-within.js";
 import { Texts } from "../texts/texts.js";
 import { MemoryGuard } from "./memory-guard.js";
-import { settlesWithin } from "./settles-within.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
 export const LAST_MS = 2000;

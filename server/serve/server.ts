@@ -5,13 +5,13 @@ import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
 import { obstacleOf } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
+import { settlesWithin } from "../settles-within.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { FolderInUse } from "../store/store-error.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import type { ParentLink } from "./parent-link.js";
 import { describe, LAST_MS, Runtime } from "./runtime.js";
-import { settlesWithin } from "./settles-within.js";
 
 interface Parts {
   config: Config;
