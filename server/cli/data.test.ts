@@ -59,14 +59,14 @@ test("damage is named with status 1, repaired, and what was moved aside can be e
   assert.equal(status, 1);
   assert.equal(
     stdout,
-    `${file}: 1 job, 1 body of a job\nthe file is damaged: a record in entries is not what was written\nof its records 1 are lost\n  lost: body/two\n`,
+    `${file}: 1 job, 1 body of a job\nthe file is damaged: a record in entries is not what was written\nof its records 1 is lost\n  lost: body/two\n`,
   );
   assert.match(stderr, /^jai data repair keeps this file under another name .*\n$/);
   const repaired = jai("repair", "--data-dir", folder);
   assert.equal(repaired.status, 0);
   assert.match(
     repaired.stdout,
-    /2 records are kept, 1 are lost\n {2}lost: body\/two\nthe damaged file is now /,
+    /2 records are kept, 1 is lost\n {2}lost: body\/two\nthe damaged file is now /,
   );
   assert.equal(jai("check", "--data-dir", folder).status, 0);
   const aside = readdirSync(join(folder, "jobs")).find((name) => name.includes(".damaged-"))!;

@@ -26,9 +26,10 @@ export const SUSPECT = "suspect";
 export const LOST = "lost/";
 
 /** How many records are lost: `3 are lost, and 2 more whose names are lost too`. */
-export function lostInWords(lost: readonly string[], unnamed: number | null): string {
-  if (unnamed === null) return `${lost.length} are lost, and nobody can tell how many more`;
-  return `${lost.length} are lost${unnamed > 0 ? `, and ${unnamed} more whose names are lost too` : ""}`;
+export function lostInWords({ length: count }: readonly string[], unnamed: number | null): string {
+  const known = `${count} ${count === 1 ? "is" : "are"} lost`;
+  if (unnamed === null) return `${known}, and nobody can tell how many more`;
+  return unnamed > 0 ? `${known}, and ${unnamed} more whose names are lost too` : known;
 }
 
 /** What can be read of a database, without changing it. */
