@@ -4,8 +4,8 @@
 # Settings come from the environment, or else from ops/jai.env (see ops/jai.env.example). A relative JAI_MODEL starts at
 # the package's folder. The process id and the log are in .run/ there.
 #
-# `restart` keeps JAI_HOST and JAI_PORT of the running server if its start had them from the environment. It wants its
-# other settings of that kind again, or else refuses: it would start another server than the one that it stops.
+# `restart` keeps JAI_HOST and JAI_PORT if the running server's start had them from the environment. If the start had other
+# settings from there, such as API keys, they must be set again; otherwise `restart` refuses and stops nothing.
 #
 # The next version replaces an installed package. So for one in node_modules/, the current folder is used in place of the
 # package's: settings come from jai.env there, and .run/ is there.
@@ -118,7 +118,7 @@ get() {
   ' "$1"
 }
 
-# Prints what is wrong if /ready answers anything but 200.
+# Prints what is wrong, unless $1/ready answers 200: then fails.
 not_ready() {
   if answer=$(get "$1/ready"); then return 1; fi
   echo "$1/ready ${answer:+answers }${answer:-does not answer}"
@@ -138,8 +138,8 @@ keep_address() {
   done
 }
 
-# Fails if the running server had settings from the environment of its start that nothing sets now. API keys may be
-# among them.
+# Ends the script if the running server had settings from the environment of its start that nothing sets now: without its
+# API keys, for example, it would be open to everybody.
 miss_nothing() {
   missing=''
   for name in $had; do is_set "$name" || missing="$missing $name"; done

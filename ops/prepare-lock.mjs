@@ -1,4 +1,4 @@
-// Lets one process at a time prepare a folder: `npm ci` removes node_modules under the feet of a second one.
+// Lets one process at a time prepare a folder: `npm ci` would remove node_modules while another process installs there.
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Waits until no other process holds the lock, and takes it. Its holder listens on a socket, which the system closes with
- * the process, however that ends. Where there can be no such socket, there is no lock.
+ * Waits until no other process holds the lock, and takes it. The holder listens on a socket, which the system closes when the
+ * process ends, in whatever way. Where no such socket can be made, nothing is locked.
  * @param {string} folder
  * @param {() => void} onWait called if another process has it
- * @returns {Promise<() => void>} gives it back
+ * @returns {Promise<() => void>} a function that releases the lock
  */
 export async function takeLock(folder, onWait) {
   const name = `jai-server-prepare-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
@@ -30,7 +30,7 @@ export async function takeLock(folder, onWait) {
   }
 }
 
-/** Resolves when the holder is gone. To the error's code if there was none, else to "held". */
+/** Resolves when the holder is gone, to "held"; at once, to the error's code, if there is no holder. */
 function whileHeld(path, onWait) {
   return new Promise((resolve) => {
     let isHeld = false;

@@ -83,8 +83,8 @@ function compile() {
   run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
 }
 
-/** What is done in order, each unless its file `stamp` says that it was done for this `state`. */
 const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
+/** The steps in their order. A step is done unless the file `stamp` says that it was done for this `state`. */
 const steps = [
   {
     stamp: path("node_modules/.jai-installed"),

@@ -4,8 +4,8 @@
  */
 export const shareOf = (limit: number, several: boolean): number => (several ? Math.ceil(limit / 2) : limit);
 
-/** How much each caller holds, and all together. */
-export class Tally {
+/** How much each caller holds, and how much all hold together. */
+export class Holdings {
   readonly #held = new Map<string, number>();
   #sum = 0;
 

@@ -1,20 +1,21 @@
-import { TurnLine } from "./turn-line.js";
+import { RoundRobin } from "./round-robin.js";
 
 /** Milliseconds of work per turn of the event loop; about one step of the engine. */
 const BUDGET = 10;
-/** More pieces of work than usually fit into one turn. */
+/** How many callbacks may be scheduled at once: more than the pieces of work that usually fit into one turn. */
 const MOST_PIECES = 64;
 
 /**
  * Spreads work over turns of the event loop. Once a turn's budget is spent, further work waits for a later turn, so that
- * streams wait for at most one piece of work. Time counts from a turn's first work on, whatever it is spent for.
+ * streams wait for at most one piece of work. The time runs from the first piece of a turn on, and includes what other code
+ * takes between two pieces.
  */
 export class Turns {
-  readonly #waiting = new TurnLine<() => void, unknown>();
+  readonly #waiting = new RoundRobin<() => void, unknown>();
   #waitingCount = 0;
-  /** Callbacks that each begin one waiting piece of work. */
+  /** Scheduled callbacks. Each begins one waiting piece of work. */
   #coming = 0;
-  /** When this turn's first work began. */
+  /** When the first piece of this turn began; null before it. */
   #began: number | null = null;
 
   /**
@@ -46,7 +47,7 @@ export class Turns {
     return now - this.#began < BUDGET;
   }
 
-  /** After a turn that took too long, one without work lets in what has arrived meanwhile. */
+  /** After a turn that took too long, the next turn does no work: the event loop first reads what has arrived meanwhile. */
   #endTurn(): void {
     const wasLong = performance.now() - this.#began! >= BUDGET;
     const end = () => {
@@ -56,7 +57,10 @@ export class Turns {
     else end();
   }
 
-  /** A callback for each piece: what one leaves to promises runs, and counts, before the next one begins. */
+  /**
+   * Schedules a callback for each piece. Promise reactions run between two callbacks, so those of a piece run, and their time
+   * counts, before the next piece begins.
+   */
   #goOn(): void {
     while (this.#coming < Math.min(this.#waitingCount, MOST_PIECES)) {
       this.#coming++;

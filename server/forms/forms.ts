@@ -1,8 +1,8 @@
 import type { CompiledForm, FromCompiler, GrammarSource, ToCompiler } from "../../workers/protocol.js";
 import { invalidGrammar } from "../errors/errors.js";
 import { Cancelled } from "../queue/refusal.js";
+import { RoundRobin } from "../round-robin.js";
 import { LimitedThread, type LimitedThreadOptions, TooMuch } from "../threads/limited-thread.js";
-import { TurnLine } from "../turn-line.js";
 import { RecentForms, type RecentFormsOptions, type Verdict } from "./recent-forms.js";
 
 /** The thread's answer to a form: compiled or refused. */
@@ -32,7 +32,7 @@ interface Waiting {
 export class Forms {
   readonly #thread: LimitedThread<ToCompiler, Compiled>;
   readonly #recent: RecentForms;
-  readonly #waiting = new TurnLine<Waiting>();
+  readonly #waiting = new RoundRobin<Waiting>();
   #lastId = 0;
   #busy = false;
   #closed = false;

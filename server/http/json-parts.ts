@@ -1,13 +1,13 @@
 /**
- * The most objects and lists in a body. Each costs the parser as much time and memory as a hundred characters of a text,
- * and a megabyte has room for half a million. Real bodies have a few hundred, mostly of a JSON Schema.
+ * The most objects and lists in a body. Each costs the parser as much time and memory as a hundred characters of a string,
+ * and a megabyte has room for half a million. Real bodies have a few hundred at most, nearly all in a JSON schema.
  */
 export const MOST_PARTS = 20_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Whether a JSON text has more objects and lists than `most`. It reads 1 MB in a few milliseconds. */
+/** Whether a JSON text has more than `most` objects and lists. Takes a few milliseconds for 1 MB. */
 export function hasTooManyParts(json: Uint8Array, most = MOST_PARTS): boolean {
   let parts = 0;
   let isString = false;

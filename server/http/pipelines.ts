@@ -16,7 +16,7 @@ interface Line {
   waiting: { req: IncomingMessage; res: ServerResponse }[];
   /** Begun, and not yet taken by the client to the last byte. */
   begun: Set<ServerResponse>;
-  /** It has sent a request beyond MOST: that is not answered, and the connection closes after those before it. */
+  /** Whether a request beyond MOST has come. That one gets no answer; the connection closes after the answers before it. */
   isFull: boolean;
 }
 
@@ -35,11 +35,11 @@ export function boundPipelines(
   { stallMs = STALL_MS }: PipelineOptions = {},
 ): RequestListener {
   const lines = new WeakMap<Socket, Line>();
-  // Connections take turns: the flood of one doesn't keep the first request of another waiting.
+  // Connections take turns, so that a flood on one doesn't delay the first request of another.
   const turns = new Turns();
   return (req, res) => {
     const { socket } = req;
-    // Node still parses what it had received.
+    // Node still parses what it received before the connection was closed.
     if (socket.destroyed) return;
     const line = lines.get(socket) ?? { waiting: [], begun: new Set(), isFull: false };
     lines.set(socket, line);
@@ -75,9 +75,9 @@ function refuse(socket: Socket, line: Line): void {
 const NOT_HTTP = 2;
 
 /**
- * Drops what was received but not parsed. Node reads 64 KB at a time, which may be a thousand requests: to parse them all,
- * and to abort them when the connection closes, takes up to 30 ms for each connection. There is no documented way; without
- * this property the rest is parsed, and not answered.
+ * Drops what was received but not parsed. Node reads 64 KB at a time, which may hold a thousand requests. Parsing them, and
+ * aborting them when the connection closes, takes up to 30 ms for each connection. Node documents no way to stop its parser,
+ * so this uses an internal property. If a later version has no such property, the rest is parsed, but not answered.
  */
 function stopParsing(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming?: () => number } };

@@ -37,8 +37,8 @@ export function answerProtocolErrors(server: Server): void {
         fail(new Error("aborted"), socket);
     });
   });
-  // Without a listener Node resets the connection. It has taken its own listeners off the socket by now, of which the
-  // answers to earlier requests still need "drain".
+  // Without a listener Node resets the connection. By now Node has removed its own listeners from the socket. Answers to
+  // earlier requests still need the one for "drain".
   server.on("connect", (_req, socket) => {
     socket.on("error", () => {}).on("drain", () => responseOf(socket)?.emit("drain"));
     fail(new Error("CONNECT"), socket);
@@ -66,7 +66,8 @@ function answerError(error: NodeJS.ErrnoException, socket: Duplex): void {
     response.once("finish", () => answerError(error, socket));
     return;
   }
-  // Part of the request's own answer is out: nothing else may be written into it. If it has been written, it is sent.
+  // Part of the request's own answer may be out, and nothing else may be written into it. An answer that is complete is sent
+  // to its end; one that is not ends with the connection.
   if (response?.writableEnded) response.once("finish", () => linger(socket as Socket));
   else if (!socket.writable || response?.headersSent) socket.destroy(error);
   else refuse(socket, codeOf(error, response), response);

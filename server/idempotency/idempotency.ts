@@ -25,7 +25,7 @@ export interface IdempotencyOptions {
 interface KeyRecord {
   /** Null if the record was lost from a damaged store. */
   fingerprint: string | null;
-  /** Null if it was lost, or written by an earlier version. */
+  /** Null if the record was lost, or is an earlier version's. */
   caller: string | null;
   createdAt: number;
   bytes: number;

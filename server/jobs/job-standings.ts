@@ -48,7 +48,7 @@ export class JobStandings {
     return Math.max(Math.ceil(this.#queue.behindWaiting().nextFree / 1000), 1);
   }
 
-  /** Until the next of a caller's jobs starts, in whole seconds, at least 1; of one far back, about. */
+  /** Until the next of a caller's jobs starts, in whole seconds, at least 1. Too short for a job that is far back in the line. */
   retryAfterOf(caller: string): number {
     const schedule = this.#queue.behindWaiting();
     let waitMs = 0;

@@ -74,7 +74,7 @@ export const isActive = ({ state }: Pick<JobRecord, "state">) => state === "queu
 /** Whether it runs and has not ended; an end that is not on disk yet counts. */
 export const isRunning = ({ state, ending }: Job) => state === "running" && ending === null;
 
-/** Makes a job of the record itself: a copy of each of 100,000 would take most of a start's time. */
+/** Turns the record itself into a job: copying 100,000 records would take most of a start's time. */
 export function newJob(record: JobRecord): Job {
   return Object.assign(record, {
     sequences: [],

@@ -1,7 +1,7 @@
 import { PublicError } from "../errors/errors.js";
 import { bodyText } from "../http/body-text.js";
 import type { Log } from "../log.js";
-import { shareOf, Tally } from "../shares.js";
+import { Holdings, shareOf } from "../shares.js";
 import { inSlices } from "../slices.js";
 import { type Fullness, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
@@ -57,7 +57,7 @@ export interface JobFilter {
   limit: number;
 }
 
-/** A job is refused: too many wait, or the store is full; of all callers, or of its own. */
+/** A job is refused: too many jobs wait, the store is full, or the caller's share of either is taken. */
 export class JobsFull extends Error {
   override name = "JobsFull";
   constructor(readonly reason: "jobs_full" | "caller_jobs_full" | Fullness) {
@@ -94,7 +94,7 @@ export class Jobs {
   readonly #owed = new Map<Job, readonly Write[]>();
   #lastOrder = 0;
   /** Jobs that are being checked or written; they are in no list yet, and count for the limit. */
-  readonly #arriving = new Tally();
+  readonly #arriving = new Holdings();
 
   private constructor(options: JobsOptions) {
     const { store, space, limit, several = () => false, ttlMs, log, now = Date.now, steady } = options;
@@ -186,7 +186,7 @@ export class Jobs {
       callback:
         callbackUrl === null ? null : { url: callbackUrl, state: "waiting", attempts: 0, since: 0, due: 0 },
     });
-    // Counted before it is written: many jobs may come at once.
+    // Count it before it is written, or many that come at once would all find room.
     this.#arriving.take(caller);
     this.#space.take(caller, job.bytes);
     try {

@@ -1,7 +1,7 @@
 import { type Candidate, type FlowKey, Lanes } from "../queue/lanes.js";
 import type { Node } from "../queue/line.js";
 import type { Extent } from "../queue/ticket.js";
-import { Tally } from "../shares.js";
+import { Holdings } from "../shares.js";
 import type { Job } from "./job.js";
 
 /** A waiting job's place. */
@@ -18,8 +18,8 @@ export interface Place extends Candidate {
 export class WaitingLine {
   readonly #lanes: Lanes<Place>;
   readonly #nodes = new Map<Job, Node<Place>>();
-  /** How many jobs each caller has in it. */
-  readonly #tally = new Tally();
+  /** How many waiting jobs each caller has. */
+  readonly #counts = new Holdings();
   /** Interrupted jobs, in the order of their acceptance. */
   #interrupted: Place[] = [];
 
@@ -29,16 +29,16 @@ export class WaitingLine {
   }
 
   get size(): number {
-    return this.#tally.sum;
+    return this.#counts.sum;
   }
 
   /** How many of a caller's jobs wait. */
   sizeOf(caller: string): number {
-    return this.#tally.of(caller);
+    return this.#counts.of(caller);
   }
 
   add(job: Job): void {
-    this.#tally.take(job.caller);
+    this.#counts.take(job.caller);
     this.#nodes.set(job, this.#lanes.push(placeOf(job)));
   }
 
@@ -48,13 +48,13 @@ export class WaitingLine {
     const place = first >= 0 ? this.#interrupted.splice(first, 1)[0] : this.#lanes.shift(mayStart);
     if (place == null) return undefined;
     this.#nodes.delete(place.job);
-    this.#tally.give(place.caller);
+    this.#counts.give(place.caller);
     return place.job;
   }
 
   /** Puts an interrupted job back. */
   putBack(job: Job): void {
-    this.#tally.take(job.caller);
+    this.#counts.take(job.caller);
     // From the end: a start puts thousands back, in their order.
     let index = this.#interrupted.length;
     while (index > 0 && this.#interrupted[index - 1]!.job.order > job.order) index--;
@@ -67,7 +67,7 @@ export class WaitingLine {
     const node = this.#nodes.get(job);
     if (node !== undefined) this.#lanes.remove(node);
     this.#nodes.delete(job);
-    if (this.#interrupted.length + this.#lanes.size < size) this.#tally.give(job.caller);
+    if (this.#interrupted.length + this.#lanes.size < size) this.#counts.give(job.caller);
   }
 
   /**

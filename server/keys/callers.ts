@@ -12,7 +12,7 @@ export class Callers {
   /** Null if no keys are set: everybody gets in. An empty list lets nobody in. */
   #entries: { hash: Buffer; caller: Caller }[] | null = null;
   #byName = new Map<string, Caller>();
-  /** Those of all names that had a key, now or before: a key that comes back goes on with its counts. */
+  /** Callers of all names that have or had a key: a name that comes back goes on with its counts. */
   readonly #known = new Map<string, Caller>();
 
   constructor(
@@ -29,7 +29,7 @@ export class Callers {
     return this.#entries !== null;
   }
 
-  /** Whether there is more than one caller, so that each may have only a share of what all need. */
+  /** Whether there is more than one caller. Then each may have only a share of what all need. */
   get several(): boolean {
     return this.#byName.size > 1;
   }

@@ -15,7 +15,7 @@ import {
 } from "../settings/key.js";
 
 const MAX_BYTES = 1024 * 1024;
-/** A field's name with so many wrong letters at most is taken for a misspelled one. */
+/** An unknown field with at most so many wrong letters counts as a misspelled known one. */
 const MOST_EDITS = 2;
 
 const fieldsOfLimits: Readonly<Record<string, keyof Limits>> = {
@@ -137,7 +137,7 @@ function fields(where: string, value: unknown, known: string[]): Record<string, 
   return value as Record<string, unknown>;
 }
 
-/** Names an unknown field only if it is nearly a known one: otherwise it may be a key. */
+/** Quotes the name of an unknown field only if it is nearly a known one: any other name may be an API key. */
 function unknownField(value: object, at: number, known: string[]): string {
   const name = Object.keys(value)[at]!;
   const meant = nearest(name, known, MOST_EDITS);

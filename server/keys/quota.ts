@@ -50,7 +50,7 @@ export class MinuteQuota implements Quota {
     return { used: this.used, at: this.#at };
   }
 
-  /** Goes on from an earlier state: what was used flows back since then. */
+  /** Goes on from an earlier state. The limit has refilled since then. */
   recall({ used, at }: SavedBucket): void {
     this.#used = used;
     this.#at = at;

@@ -6,13 +6,13 @@ export interface Counts {
   completionTokens: number;
 }
 
-/** The state of a limit of a minute: what counted as used at a time, in milliseconds since 1970. */
+/** State of a limit per minute: the amount `used` at the time `at`, in milliseconds since 1970. */
 export interface SavedBucket {
   used: number;
   at: number;
 }
 
-/** What a caller's later process needs to go on counting. */
+/** What a later process needs to go on counting a caller's usage. */
 export interface SavedUsage {
   /** Milliseconds since 1970. */
   since: number;
@@ -44,7 +44,7 @@ function isSavedUsage(value: unknown): value is SavedUsage {
 const fieldsOf = (value: unknown) => (value ?? {}) as Record<string, unknown>;
 const isAmount = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value >= 0;
 const isDate = (value: unknown) => typeof value === "string" && /^\d{4}-\d\d-\d\d$/.test(value);
-/** Beyond, it would be no date. */
+/** Larger numbers are no valid `Date`. */
 const isTime = (value: unknown) => isAmount(value) && (value as number) <= 8.64e15;
 
 function isCounts(value: unknown): boolean {

@@ -16,22 +16,22 @@ export interface UsageRecordsOptions {
 }
 
 const PREFIX = "usage/";
-/** A write waits for the disk, so that all changes of so long are written together. A `kill -9` loses them at most. */
+/** Interval of the writes. Each waits for the disk, so an interval's changes go together. A `kill -9` loses one interval. */
 const SAVE_MS = 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Keeps the callers' usage in the store, a row for each name, so that no restart resets a quota. While the store can't be
- * written, counting goes on in memory.
+ * Keeps the callers' usage in the store, one record for each name, so that a restart resets no limit. While the store can't
+ * be written, counting goes on in memory.
  */
 export class UsageRecords {
   readonly #options: UsageRecordsOptions;
   readonly #now: () => number;
-  /** By name: the ledger's changes that are on disk, and the bytes of the row. */
+  /** By name: how many of the ledger's changes are on disk, and the bytes of the record. */
   readonly #saved = new Map<string, { changes: number; bytes: number }>();
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> | null = null;
-  /** The day of the last look for rows that are out of date. */
+  /** The day of the last search for outdated records. */
   #today = "";
 
   private constructor(options: UsageRecordsOptions) {
@@ -61,7 +61,7 @@ export class UsageRecords {
       ...[...lost].map((key) => [key, null] as const),
       ...named.map((key) => store.forgetLost(key)),
     ];
-    // If the disk does not take it, the next start says it again.
+    // If the disk does not take this, the next start warns again.
     if (writes.length > 0) await store.write(writes).catch(() => {});
     records.#timer = setInterval(() => void records.save(), SAVE_MS).unref();
     return records;
@@ -100,7 +100,7 @@ export class UsageRecords {
     try {
       await store.write(writes);
     } catch {
-      // The store has told of it, and the rows still count as changed.
+      // The store has logged it, and these still count as changed.
       this.#today = "";
       return;
     }
@@ -115,7 +115,7 @@ export class UsageRecords {
     }
   }
 
-  /** Once a day: callers without a key whose last day is older than what is kept. */
+  /** Once a day: callers without a key whose last day of usage is older than the days that are kept. */
   #outdated(): Caller[] {
     const { callers } = this.#options;
     const today = dateOf(this.#now());

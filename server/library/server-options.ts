@@ -16,7 +16,7 @@ export interface ServerOptions {
   concurrency?: number | "auto" | undefined;
   /** Native threads of each worker. Default `auto`. */
   threads?: number | "auto" | undefined;
-  /** Memory of the process, in bytes; beyond it workers are replaced. Default `auto`. */
+  /** Memory of the whole process, your program included, in bytes; beyond it workers are replaced. Default `auto`. */
   memoryBytes?: number | "auto" | undefined;
   /** Requests that may wait for a free slot; beyond it 503. Default 256. */
   queueLimit?: number | undefined;
@@ -42,9 +42,12 @@ export interface ServerOptions {
   contextStride?: number | "auto" | undefined;
   /** The folder for jobs and answers, used by this server only. Default `auto`, in the user's state directory. */
   dataDir?: string | undefined;
-  /** The most that the data folder may hold, in bytes; beyond it 507. Default 1 GiB. */
+  /**
+   * The most bytes of jobs and stored responses; beyond it 507. With several keys, one may have half; beyond that 429.
+   * Default 1 GiB.
+   */
   dataBytes?: number | undefined;
-  /** Jobs that may wait; beyond it 503. Default 10000. */
+  /** Jobs that may wait; beyond it 503. With several keys, one may have half of them; beyond that 429. Default 10000. */
   jobLimit?: number | undefined;
   /** How long an ended job or the answer to an Idempotency-Key is kept, in seconds. Default one day. */
   jobTtl?: number | undefined;

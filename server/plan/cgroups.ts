@@ -52,7 +52,7 @@ export interface Room {
 
 /**
  * A group's memory; null without a limit.
- * @param droppable counters of cached files, which count as used, but which the kernel drops first
+ * @param droppable counters of cached files in `memory.stat`. They count as used, but the kernel drops them first
  */
 export function roomIn({ version1, read, number }: Cgroup, droppable: readonly string[]): Room | null {
   const limit = number(version1 ? "memory.limit_in_bytes" : "memory.max");

@@ -46,7 +46,7 @@ export function memoryBudget(
   return Math.round(Math.max(freeMemory * SHARE.system, needed));
 }
 
-/** The hardware of which a process may use so much memory, in bytes. */
+/** The same hardware with so little free memory that a plan for it keeps within `budget`, in bytes. */
 export function within(hardware: Hardware, budget: number | "auto"): Hardware {
   if (budget === "auto") return hardware;
   return { ...hardware, freeMemory: Math.min(hardware.freeMemory, budget / SHARE.system) };

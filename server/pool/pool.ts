@@ -18,7 +18,7 @@ import type {
 import { type Company, type Placed, Placement } from "./placement/placement.js";
 import { Places } from "./places.js";
 import { Starts } from "./starts.js";
-import { abandon, farewell } from "./threads.js";
+import { abandon, untilEnded } from "./threads.js";
 import { PATIENCE, type Patience, type Seen, Watch } from "./watch.js";
 
 /** Result of a task that did not fail. */
@@ -114,7 +114,7 @@ interface PoolEvents {
   capacity: [];
   /** A worker reports something that is not as planned. */
   remark: [text: string];
-  /** A worker died without having been replaced on purpose; its successor starts by itself. */
+  /** A worker died, other than by `renew`; its successor starts by itself. */
   lost: [];
   /** A worker hung, and was ended. `lost` follows, unless it was still loading. */
   hung: [reason: string];
@@ -149,7 +149,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly ready: Promise<SelfTestResult>;
   readonly #piscina: Piscina;
-  /** How many workers there are when all live. */
+  /** How many workers there are when all are alive. */
   readonly size: number;
   readonly #concurrency: number;
   readonly #places: Places;
@@ -168,7 +168,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    */
   readonly #created = new Set<number>();
   readonly #loaded = new Map<number, () => void>();
-  /** Workers that live, but whose start has failed. */
+  /** Living workers whose start has failed. */
   readonly #failed = new Set<number>();
   #failStart: (reason: string) => void = () => {};
   /** The last worker that was ended to be replaced. */
@@ -286,7 +286,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     return this.#placement.workers === this.size && this.#placement.dismissed === null;
   }
 
-  /** Replaces the oldest worker: it gets no more work, and is ended when it has none. Its memory ends with it. */
+  /** Replaces the oldest worker: it gets no more work, and is ended once it has none left. That frees its memory. */
   renew(): void {
     if (!this.isWhole || this.#closing) return;
     this.#placement.dismissOldest();
@@ -311,7 +311,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     while (halt.isPending && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, HALT_POLL_MS));
     await this.#piscina.destroy();
-    await farewell();
+    await untilEnded();
     process.off("exit", this.#leaveRuntime);
   }
 
@@ -368,7 +368,7 @@ export class Pool extends EventEmitter<PoolEvents> {
   #giveUp(worker: number, reason: string): void {
     const thread = this.#piscina.threads.find(({ threadId }) => threadId === worker);
     if (thread === undefined) return;
-    // Piscina starts no successor, from then on, if a thread ends before it has imported its code and said so.
+    // If a thread ends before it has sent this message, Piscina never starts a successor again. So say it for the thread.
     if (!this.#created.has(worker)) thread.emit("message", { _WORKER_READY: true });
     abandon(thread, this.#places.takeFrom(worker), reason);
   }
@@ -390,7 +390,7 @@ export class Pool extends EventEmitter<PoolEvents> {
       if (status.type === "failed") {
         this.#failed.add(status.threadId);
         failed(status.message);
-        // Its thread lives, and Piscina takes it for a worker.
+        // Its thread lives on, so Piscina starts no successor before it is ended.
         setTimeout(
           () => this.#closing || this.#giveUp(status.threadId, status.message),
           starts.pauseMs,

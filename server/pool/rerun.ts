@@ -220,7 +220,7 @@ class Run {
     }
   }
 
-  /** As far as the runs that died are known: with text the whole prompt was read. */
+  /** What the runs that died have used, as far as it is known: a run that delivered text has read the whole prompt. */
   #cancelled(): Cancelled {
     const { tokens } = this.#delivered;
     return {

@@ -6,8 +6,8 @@ const MOST_FAILURES = 5;
 const FIRST_PAUSE_MS = 500;
 
 /**
- * The workers' starts: the first one of all together, then their successors'. Tells which take too long, and what to do
- * when one fails. It knows no threads and no timers.
+ * Keeps account of the workers' starts: the first one, of all workers together, then those of successors. Tells which take
+ * too long, and what to do when one fails. It knows no threads and no timers.
  */
 export class Starts {
   readonly #watch: Watch;

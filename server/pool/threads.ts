@@ -2,18 +2,18 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { settlesWithin } from "../settles-within.js";
 
-/** A thread that is ended while Node still prepares it can miss that, and run on. So it is told again. */
+/** Interval of calls to `terminate`: one that comes while Node still prepares the thread can be lost. */
 const AGAIN_MS = 100;
-/** How long a pool that closes waits for its hung threads, in milliseconds. */
-const FAREWELL_MS = 1000;
+/** How long a pool that closes waits for the threads that were given up, in milliseconds. */
+const LONGEST_WAIT_MS = 1000;
 
 /** Threads that were ended, but still live: native code that never returns can't be interrupted. */
 const undead = new Set<Worker>();
 
 /**
- * Gives a hung thread up: its owner, Piscina, drops it at once, as if it had thrown, and starts another. An endless loop
+ * Gives a thread up that hangs or is to be replaced: its owner, Piscina, drops it at once, as if it had thrown, and starts another. An endless loop
  * ends with it. Native code does not: then the thread stays, with its memory, until that code returns.
- * @param reason for the owner
+ * @param reason the error's message, for the owner
  * @param isInRuntime whether it is inside the native runtime. There it must not be ended, or the whole process would end
  * when the run returns; it ends itself then.
  */
@@ -36,10 +36,10 @@ export function abandon(thread: Worker, isInRuntime: boolean, reason: string): v
 }
 
 /** Resolves when all threads that were given up have ended, or when that takes too long. */
-export async function farewell(): Promise<void> {
+export async function untilEnded(): Promise<void> {
   if (undead.size === 0) return;
   const ends = [...undead].map((thread) => once(thread, "exit"));
-  await settlesWithin(FAREWELL_MS, Promise.allSettled(ends));
+  await settlesWithin(LONGEST_WAIT_MS, Promise.allSettled(ends));
 }
 
 /**

@@ -21,13 +21,13 @@ export interface Patience {
   runs: number;
 }
 
+export const PATIENCE: Patience = { least: 10_000, first: 60_000, most: 300_000, runs: 20 };
+
 /**
- * The same for loading, which counts as one long step: the run is the first start. Whoever waits for a start gives up after
- * the ten minutes too: `ops/jai.sh`, and systemd by `TimeoutStartSec`.
+ * Patience with workers that load the model. Loading counts as one step, and the first start stands for the longest run.
+ * `ops/jai.sh` (START_SECONDS) and systemd (`TimeoutStartSec`) wait for the same ten minutes.
  */
 export const LOADING: Patience = { least: 30_000, first: 600_000, most: 600_000, runs: 20 };
-
-export const PATIENCE: Patience = { least: 10_000, first: 60_000, most: 300_000, runs: 20 };
 
 /**
  * Tells which workers hang. A step is a run of the model or one sequence's token, so that long prompts and wide batches

@@ -21,7 +21,7 @@ export interface QueueOptions<T, R> {
   /** How many sequences can run at once just now; call `dispatch` when it grows. */
   capacity: () => number;
   start: (item: T) => Execution<R>;
-  /** Why nothing may be admitted just now, for a reason that is not the queue's own; null if it may. */
+  /** A reason outside of the queue why nothing may be admitted just now, or null. */
   refuses?: (() => Refusal | null) | undefined;
   /** How many tokens a sequence wrote; null for one that was cancelled. Without it forecasts learn nothing from it. */
   written?: (outcome: R) => number | null;

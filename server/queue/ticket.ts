@@ -26,8 +26,8 @@ export interface Submission<T, R> {
   item: T;
   extent: Extent;
   /**
-   * Called once, when its slot is free again, though its promise may have been rejected before: with its outcome, or null if
-   * it never ran, or failed.
+   * Called once, when the sequence has left its slot, with its outcome, or with null if it never ran or failed. Its promise
+   * may have been rejected earlier: a deadline rejects at once, while the sequence still runs.
    */
   onOutcome?: (outcome: R | null) => void;
 }

@@ -130,7 +130,7 @@ export class Generation {
         extent: { promptTokens: task.promptIds.length, most: Math.max(task.maxTokens, 1) },
         onOutcome: (outcome: Outcome | null) => {
           if (outcome !== null) spent.ended(sequence, outcome);
-          // After an error or a timeout the sequences end later than this method, and what they used counts too.
+          // After an error or a timeout the sequences end later than this method. What they use until then counts, too.
           if (--left === 0) this.#lease.settle(spent.tokens);
         },
       };

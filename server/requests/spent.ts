@@ -2,7 +2,7 @@ import type { TokensUsed } from "../keys/caller.js";
 import type { Outcome } from "../pool/pool.js";
 import type { Draft } from "./operation.js";
 
-/** What the sequences of a generation have used. */
+/** Counts the tokens that the sequences of a generation have used. */
 export class Spent {
   readonly #prompts: readonly Draft["promptIds"][];
   /** By sequence, how much of its prompt was read, and how many tokens it wrote. */

@@ -50,7 +50,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
     app.post(expressPath(path), warnOfMisspelledFields(fieldsOf(path), log), prepareBody(document, path));
   app.use(validator(document, parts.validateResponses ?? false));
   app.post(/.*/, idempotency.handle());
-  // All on one router: Express leaves a router in which nothing ends the request a turn of the event loop later.
+  // All on one router: a router that has no answer passes the request on only in the next turn of the event loop.
   generateRoutes(app, parts);
   jobRoutes(app, { ...parts, bodies: new BodySchemas(document) });
   modelRoutes(app, model);

@@ -96,7 +96,7 @@ export class Assembly {
     const loaded = this.#createApp().then((created) => {
       app = created;
     });
-    // Once the app is loaded, no promise may stand before it: pipelines are bounded while Node still parses.
+    // Once the app is loaded, call it without a promise: pipelines can be bounded only while Node still parses them.
     const answer = boundPipelines((req, res) =>
       app ? app(req, res) : void loaded.then(() => app!(req, res)),
     );

@@ -5,9 +5,9 @@ import { leastRoom, type Room } from "../plan/cgroups.js";
 const LOOK_MS = 1000;
 /** Memory that is short for so many looks in a row is not a peak. */
 const SUSTAINED = 10;
-/** After a warning another comes only when the memory was below this share of the budget meanwhile. */
+/** After a warning, the next one comes only if the memory has been below this share of the budget in between. */
 const RELIEF = 0.9;
-/** The part of a container's memory that stays free, within bounds: what running work may still take between two looks. */
+/** The part of a container's memory that is kept free, within bounds: running work may take that much between two looks. */
 const MARGIN = { share: 1 / 16, least: 16 * 2 ** 20, most: 512 * 2 ** 20 };
 
 /** The workers, whose memory is freed when they end. */
@@ -24,7 +24,7 @@ export interface MemoryGuardParts {
   /** In bytes. */
   budget: number;
   log: Log;
-  /** Null if only the log is to tell: the process is not the server's own. */
+  /** Null while there are none, or if they must not be replaced. Then the guard only logs. */
   workers: () => Renewable | null;
   /** In bytes, of the whole process. */
   rss?: () => number;
@@ -43,14 +43,14 @@ export interface MemoryGuardParts {
 export class MemoryGuard {
   readonly #parts: Required<MemoryGuardParts>;
   readonly #looking: NodeJS.Timeout;
-  /** Readings of the last look: to read anew for each request to /health would cost more than the rest of it. */
+  /** Readings of the last look. Reading them for each GET /health would take longer than the rest of it. */
   #rss: number;
   #room: Room | null;
   #isOver = false;
   #isLimited = false;
   /** Looks in a row at which memory was short. */
   #short = 0;
-  /** Workers replaced since memory was last not short. */
+  /** Workers replaced since memory became short. */
   #renewals = 0;
   #replaced = 0;
 

@@ -43,7 +43,7 @@ export interface RuntimeOptions {
   config: RuntimeConfig;
   callers: Pick<Callers, "keyed" | "several">;
   log: Log;
-  /** Whether the process is there for this model, so that workers answer for its memory. Default: false. */
+  /** Whether the process's memory is this model's, so that workers are replaced when it is short. Default: false. */
   owns?: boolean;
 }
 

@@ -23,7 +23,7 @@ interface Parts {
   following: AbortController;
 }
 
-/** The folder of a port is in use, and so the port most likely is. */
+/** The data folder of a port is in use. Most likely the port is, too. */
 const portInUse = (port: number, folder: string) =>
   new Error(
     `port ${port} is another server's, which keeps jobs in ${folder}; JAI_PORT or --port names another port`,

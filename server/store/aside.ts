@@ -13,7 +13,7 @@ export interface Aside {
   bytes: number;
 }
 
-/** Gives a file another name, which it keeps until newer ones take its turn. @returns the new path */
+/** Gives a file a new name in its folder. @returns the new path */
 export function moveAside(path: string, reason: Reason): string {
   let number = Date.now();
   // The clock may have been set back: never overwrite an older one.
@@ -23,7 +23,7 @@ export function moveAside(path: string, reason: Reason): string {
   return aside;
 }
 
-/** What was moved aside from a path, the newest first. */
+/** The files that were moved aside from a path, the newest first. */
 export function asideOf(path: string): Aside[] {
   const prefix = `${basename(path)}.`;
   const found: (Aside & { number: number })[] = [];
@@ -37,9 +37,10 @@ export function asideOf(path: string): Aside[] {
 }
 
 /**
- * Removes all but the newest files that were moved aside. Call it only when what is left in them is safe in the new file.
- * @param newest is kept whatever the clock says
- * @returns those that were removed
+ * Removes all but the newest of the files that were moved aside. Call it only once the new file holds all that could be
+ * read in them.
+ * @param newest the one that was moved last; its number may not be the largest, if the clock was set back
+ * @returns the removed ones
  */
 export function removeOldAside(path: string, newest: string): Aside[] {
   const others = asideOf(path).filter((aside) => aside.path !== newest);

@@ -22,7 +22,7 @@ const SCHEMA = {
   entries: `CREATE TABLE entries${COLUMNS}`,
 };
 
-/** Key of a row that every transaction rewrites, so that a loss is noticed, and can at least be counted. */
+/** Key of the row with the `Tally`. Every transaction rewrites it, so that lost rows are noticed and counted. */
 export const TALLY = "tally";
 /** Records of these kinds are read when they are needed, all others at the start. */
 const LARGE = ["body/", "result/", "answer/"];
@@ -34,7 +34,7 @@ const LEAST_PAGES = 64;
 const SPARE_PAGES = 1024;
 const GIVE_BACK_PAGES = 512;
 
-/** `idOf` and `keys` must not touch the rows themselves: those can be damaged. */
+/** Looks up keys and ids in the index alone: the rows themselves may be damaged. */
 const BY_KEY = "entries INDEXED BY by_key";
 const READ = "id, CAST(key AS BLOB) AS key, CAST(stamp AS BLOB) AS stamp, CAST(text AS BLOB) AS text";
 
@@ -48,13 +48,13 @@ export interface Found {
   healed: boolean;
 }
 
-/** What a look at both copies of some records has found. */
+/** What reading both copies of some records has found. */
 export interface Scrubbed {
   /** The key to go on after, or null at the end. */
   next: string | null;
-  /** How many copies were made anew. */
+  /** Records of which one copy was bad, and was written anew. */
   healed: number;
-  /** Keys of records whose both copies are damaged. */
+  /** Keys of records of which both copies are bad. */
   damaged: string[];
 }
 
@@ -63,7 +63,7 @@ export class Damaged extends Error {
   override name = "Damaged";
 }
 
-/** Whether an error tells of the file's bytes, not of a disk that can't be read or written. */
+/** Whether an error is about wrong bytes in the file, not about a disk that can't be read or written. */
 export const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
   error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
 
@@ -90,7 +90,7 @@ export class Database {
   #tally = new Tally();
   /** The next ids of small and of large rows; null until the first is needed. */
   #nextIds: { small: number; large: number } | null = null;
-  /** Rows and keys that the check has read, by kind, until they are asked for or something is written. */
+  /** Rows and keys that the check has read, by kind. They are dropped when they have been asked for, or at a write. */
   #freshRows = new Map<string, Row[]>();
   #freshKeys = new Map<string, string[]>();
 
@@ -165,7 +165,7 @@ export class Database {
     return this.#adoptTally(tally);
   }
 
-  /** Verifies rows and keeps the small ones for those who ask for them after the start. */
+  /** Verifies rows, and keeps the small ones: the start asks for them right afterwards. */
   #checkRows(select: string, count: (key: Uint8Array, id: number) => void): string | null {
     this.#forgetFresh();
     for (const { id, key, stamp, text } of this.#iterate(select)) {
@@ -230,7 +230,7 @@ export class Database {
     return { row: null, damaged: key, healed: false };
   }
 
-  /** A genuine row, or null. A damaged tree must not hide the other copy, so it counts as a damaged row. */
+  /** A row that is what was written, or null. An error of a damaged tree counts as a bad row: the other copy may be good. */
   #rowIn(table: "entries" | "copies", id: number): Row | null {
     try {
       const [found] = this.#all(`SELECT ${READ} FROM ${table} WHERE id = ?`, [id]);
@@ -284,14 +284,14 @@ export class Database {
     return identityOf(this.path) === this.#identity;
   }
 
-  /** Reads both copies of the next `limit` records, and makes those anew that have gone bad. */
+  /** Reads both copies of the next `limit` records, and writes bad ones anew. */
   scrub(after: string, limit: number): Scrubbed {
     const keys = this.#keysAfter("", after, limit);
     const next = keys.length < limit ? null : keys.at(-1)![0];
     return { next, ...this.heal(keys.map(([key]) => key)) };
   }
 
-  /** Makes copies anew that have gone bad. @returns those that were, and the keys whose both copies are */
+  /** Writes a bad copy anew from the good one. @returns how many records that were, and the keys without a good copy */
   heal(keys: readonly string[]): Omit<Scrubbed, "next"> {
     const healed: Write[] = [];
     const damaged: string[] = [];
@@ -512,7 +512,7 @@ function keep<T>(lists: Map<string, T[]>, kind: string, one: T): void {
   else known.push(one);
 }
 
-/** Takes up to `limit` of a kind off its list; null if there is none, or what comes next has been taken before. */
+/** Takes up to `limit` items off a kind's list; null if it has none, or if its first is not the one that is to come next. */
 function shifted<T>(
   lists: Map<string, T[]>,
   kind: string,

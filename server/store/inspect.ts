@@ -21,7 +21,7 @@ export interface Inspection {
   aside: Aside[];
 }
 
-/** Records are never small enough in number to need more than the setting allows: a repair must not fail for its bound. */
+/** No bound: a repair must not fail because the file is larger than the setting. */
 const ANY_SIZE = 2 ** 42;
 
 const isRecord = (key: string) => key.includes("/") && !key.startsWith(LOST) && !OWN_KEYS.includes(key);

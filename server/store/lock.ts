@@ -44,7 +44,7 @@ export class FolderLock {
     }
     try {
       const made = await open(location);
-      // On a full disk the lock is held all the same.
+      // A full disk takes no write, but the lock is held all the same.
       await made.finish().catch(() => {});
       return made;
     } catch (error) {

@@ -15,7 +15,7 @@ export interface Salvage {
   lost: string[];
   /** Records that are lost though no key of theirs is left; null if nobody can tell how many. */
   unnamed: number | null;
-  /** Older files that were moved aside, and are removed now: the newest two are kept. */
+  /** Files that earlier salvages moved aside, and this one removed: only the newest two are kept. */
   removed: Aside[];
 }
 

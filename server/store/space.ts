@@ -1,24 +1,24 @@
-import { shareOf, Tally } from "../shares.js";
+import { Holdings, shareOf } from "../shares.js";
 
 /** Why nothing new is accepted: the store is full, or the caller's share of it. */
 export type Fullness = "store_full" | "caller_store_full";
 
-/** Has the bytes that are no caller's: no caller's name is empty. */
+/** Stands for a caller where bytes belong to none. No caller has an empty name. */
 export const NOBODY = "";
 
-/** For so long, in milliseconds, a caller's next expiry is not looked up again. */
+/** For how long a caller's next expiry is remembered, at least, in milliseconds: finding it goes through all its records. */
 const FRESH_MS = 1000;
 
 /**
- * Counts the used bytes of the store, and whose they are. Existing records may outgrow the limit or their caller's share,
- * but nothing new is accepted then.
+ * Counts the used bytes of the store, for each caller and in sum. Records that exist may outgrow the limit or a share;
+ * then nothing new is accepted.
  */
 export class Space {
   readonly #several: () => boolean;
   readonly #now: () => number;
-  readonly #tally = new Tally();
+  readonly #held = new Holdings();
   readonly #expiries: ((caller: string) => number)[] = [];
-  /** By caller, when the first of its records expires, and until when that is not looked up again. */
+  /** By caller: when the first of its records expires, and until when that answer is used. */
   readonly #firsts = new Map<string, { at: number; freshUntil: number }>();
 
   /**
@@ -35,27 +35,27 @@ export class Space {
   }
 
   get used(): number {
-    return this.#tally.sum;
+    return this.#held.sum;
   }
 
   /** Why nothing new of a caller is accepted, or null. */
   fullness(caller: string): Fullness | null {
     if (this.used >= this.limit) return "store_full";
-    return this.#tally.of(caller) >= shareOf(this.limit, this.#several()) ? "caller_store_full" : null;
+    return this.#held.of(caller) >= shareOf(this.limit, this.#several()) ? "caller_store_full" : null;
   }
 
   take(caller: string, bytes: number): void {
-    this.#tally.take(caller, bytes);
+    this.#held.take(caller, bytes);
   }
 
   give(caller: string, bytes: number): void {
-    this.#tally.give(caller, bytes);
-    if (this.#tally.of(caller) === 0) this.#firsts.delete(caller);
+    this.#held.give(caller, bytes);
+    if (this.#held.of(caller) === 0) this.#firsts.delete(caller);
   }
 
   /**
-   * Adds records that expire.
-   * @param expiry milliseconds until the first of a caller's records expires; infinite if it has none
+   * Registers a kind of records, for `retryAfter`.
+   * @param expiry returns the milliseconds until the first of a caller's records expires; infinity if it has none
    */
   addExpiries(expiry: (caller: string) => number): void {
     this.#expiries.push(expiry);

@@ -18,7 +18,7 @@ export class StoreUnwritable extends StoreError {
   override name = "StoreUnwritable";
 }
 
-/** The disk can't be read for the moment, as while a failed write can't be undone. What was kept may be there later. */
+/** The disk can't be read for the moment, for example while a failed write can't be rolled back. A later read may succeed. */
 export class StoreUnreadable extends StoreError {
   override name = "StoreUnreadable";
 }

@@ -18,7 +18,7 @@ export interface Tasks {
   scrub: (after: string, limit: number) => Scrubbed;
   heal: (key: string) => Omit<Scrubbed, "next">;
   write: (writes: readonly Write[]) => void;
-  /** Throws until the disk takes writes again; a file that turned out damaged is repaired first, as at a start. */
+  /** Repairs the file first if a write found it damaged. Throws as long as the disk takes no writes. */
   probe: (token: string) => { aside: string | null; removed: Aside[]; salvage: Salvage | null };
   close: () => void;
 }
@@ -41,7 +41,7 @@ export interface Reply {
  */
 const { path, maxBytes } = workerData as ThreadOptions;
 let opened: Database | null = null;
-/** Whether a write has failed for the file's own bytes. */
+/** Whether a write failed because bytes in the file are wrong. */
 let isSuspect = false;
 
 function database(): Database {

@@ -26,7 +26,7 @@ const LEAST_FREE_BLOCKS = 16;
 /** Pauses between two tries to write again, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
-/** Records whose two copies are read at once, and the pause between two times, in milliseconds. */
+/** How many records the scrub reads at once, and the pause between two times, in milliseconds. */
 const SCRUB_ROWS = 100;
 const SCRUB_PAUSE_MS = 50;
 /** Lost records that the log names one by one. */
@@ -132,7 +132,7 @@ export class Store {
     for (let next: Promise<Found[]> | null = pageAfter(""); next !== null; ) {
       const page: Found[] = await next;
       const last = page.at(-1);
-      // The store's thread reads on while this page is used.
+      // Asked for already here: the store's thread reads it while this page is used.
       next = page.length < PAGE_ROWS ? null : pageAfter(last!.row?.key ?? last!.damaged!);
       next?.catch(() => {});
       for (const found of page) {
@@ -305,7 +305,7 @@ export class Store {
     this.#probeAfter(FIRST_PAUSE_MS);
   }
 
-  /** After the start, reads both copies of everything little by little: the start itself reads only small records. */
+  /** After the start, reads both copies of all records little by little: the start itself reads only small ones. */
   #scrubAfter(key: string, healedBefore: number): void {
     if (this.#closed) return;
     this.#scrubbing = setTimeout(async () => {

@@ -1,7 +1,7 @@
-/** The ids from here on are those of large records, which a start does not read. */
+/** Large records, which a start does not read, have ids from here on. */
 export const LARGE_IDS = 2 ** 40;
 
-/** A number of rows, and the exclusive or of a hash of each: it tells whether two sets of rows are the same. */
+/** A set's number of rows, and the exclusive or of their hashes: two sets with the same sum are the same, almost surely. */
 class Sum {
   rows = 0;
   #one = 0;
@@ -27,12 +27,12 @@ class Sum {
 }
 
 /**
- * What the database should hold: how many rows, with which keys and ids. So a start finds out that the index names every
- * row, and no other, without reading the rows.
+ * Says what the database should hold: how many rows, with which keys and ids. With it a start can tell that the index names
+ * every row and no other, without reading the rows.
  */
 export class Tally {
   readonly #all: Sum;
-  /** The rows that a start reads. */
+  /** Those that a start reads. */
   readonly #small: Sum;
 
   constructor(all = new Sum(), small = new Sum()) {
@@ -66,13 +66,13 @@ export class Tally {
     return new Tally(this.#all.copy(), this.#small.copy());
   }
 
-  /** As it is stored. */
+  /** The stored form. */
   toString(): string {
     const [all, small] = [this.#all, this.#small];
     return JSON.stringify({ rows: all.rows, digest: `${all}`, small: small.rows, smallDigest: `${small}` });
   }
 
-  /** Why the rows that were found are not those that were tallied, or null. A file of an earlier version tallied less. */
+  /** Why the rows that were found are not those that were written, or null. An earlier version stored only their number. */
   differenceFrom(stored: string | null): string | null {
     const told = (stored === null ? { rows: 0 } : JSON.parse(stored)) as { rows: number; digest?: string };
     if (told.rows !== this.rows) return `expected ${told.rows} records, got ${this.rows}`;
@@ -81,7 +81,7 @@ export class Tally {
   }
 }
 
-/** Whether a stored tally tells of keys, too. */
+/** Whether a stored tally covers keys and ids, not only the number of rows. */
 export function isComplete(stored: string | null): boolean {
   return stored?.includes("smallDigest") ?? false;
 }

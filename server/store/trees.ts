@@ -7,8 +7,8 @@ const INDEX_INNER = 0x02;
 const DEEPEST = 20;
 
 /**
- * Why the inner pages of a database's trees can't be right, or null. They are few, and SQLite trusts them: a wrong pointer
- * would make it write into another tree's page. Leaves are not read.
+ * Why the inner pages of a database's B-trees can't be right, or null. They are few, and SQLite trusts them: through a wrong
+ * pointer it would write into a page of another tree. Leaves are not read.
  * @param roots the first page of each tree
  */
 export function treeDamage(path: string, roots: readonly number[]): string | null {
@@ -34,7 +34,7 @@ export function treeDamage(path: string, roots: readonly number[]): string | nul
 
 type PageAt = (number: number) => Buffer;
 
-/** How many levels of inner pages a tree has: the same on each way down. */
+/** How many levels of inner pages a tree has. It is the same on every path to a leaf. */
 function depthOf(root: number, pageAt: PageAt): number {
   let depth = 0;
   for (let page = pageAt(root); isInner(page); page = pageAt(childrenOf(page)[0]!))

@@ -5,9 +5,9 @@ import { spellings } from "../../models/tokenizer/spellings.js";
 import type { FromReader, ToReader } from "../../workers/protocol.js";
 import { PublicError } from "../errors/errors.js";
 import { Cancelled } from "../queue/refusal.js";
+import { RoundRobin } from "../round-robin.js";
 import { LimitedThread, type LimitedThreadOptions, TooMuch } from "../threads/limited-thread.js";
-import { TurnLine } from "../turn-line.js";
-import { Places, type PlacesOptions } from "./places.js";
+import { ToolPlaces, type ToolPlacesOptions } from "./tool-places.js";
 
 /** Whose turn a piece of work takes, and when it is no longer wanted. */
 export interface Asker {
@@ -30,11 +30,11 @@ export interface Reader {
   spell(ids: readonly number[]): Promise<string[]>;
 }
 
-export interface TextsOptions extends LimitedThreadOptions, Partial<PlacesOptions> {
+export interface TextsOptions extends LimitedThreadOptions, Partial<ToolPlacesOptions> {
   model: Pick<ModelFolder, "tokenizer" | "chatTemplate">;
 }
 
-/** The most pieces of work of requests without a place in the queue. */
+/** How many requests that have no place in the queue may be under way. */
 const PLACES = 64;
 
 type Answer = Exclude<FromReader, { type: "begun" }>;
@@ -61,15 +61,15 @@ const words = {
  */
 export class Texts {
   readonly #model: TextsOptions["model"];
-  readonly #places: Places;
+  readonly #places: ToolPlaces;
   readonly #thread: LimitedThread<ToReader, Answer>;
-  readonly #waiting = new TurnLine<Waiting>();
+  readonly #waiting = new RoundRobin<Waiting>();
   #busy = false;
   #closed = false;
 
   constructor({ model, places = PLACES, several, ...options }: TextsOptions) {
     this.#model = model;
-    this.#places = new Places({ places, several });
+    this.#places = new ToolPlaces({ places, several });
     this.#thread = new LimitedThread(options, words);
   }
 

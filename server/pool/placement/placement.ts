@@ -70,7 +70,7 @@ export class Placement {
     this.#context = context;
   }
 
-  /** How many sequences the workers can hold together. A dismissed one holds what it has. */
+  /** How many sequences the workers can hold together. A dismissed worker counts with those that it still has. */
   get capacity(): number {
     const { size } = this.#workers;
     if (this.#dismissed === null) return size * this.#slots;
@@ -81,7 +81,7 @@ export class Placement {
     return this.#dismissed;
   }
 
-  /** Gives no more work to the worker that is there the longest; thread ids grow. */
+  /** Gives no more work to the oldest worker, which is the one with the lowest thread id. */
   dismissOldest(): void {
     if (this.#workers.size > 0) this.#dismissed = Math.min(...this.#workers.keys());
   }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { TurnLine } from "./turn-line.js";
+import { RoundRobin } from "./round-robin.js";
 
-function lineOf(...items: string[]): TurnLine<string> {
-  const line = new TurnLine<string>();
+function lineOf(...items: string[]): RoundRobin<string> {
+  const line = new RoundRobin<string>();
   for (const item of items) line.add(item[0]!, item);
   return line;
 }

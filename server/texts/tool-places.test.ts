@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PublicError } from "../errors/errors.js";
-import { Places } from "./places.js";
+import { ToolPlaces } from "./tool-places.js";
 
 /** Holds a place until it is let go. */
-function hold(places: Places, caller: string) {
+function hold(places: ToolPlaces, caller: string) {
   let letGo = () => {};
   const held = places.hold(
     caller,
@@ -25,7 +25,7 @@ function hold(places: Places, caller: string) {
 const refused = (code: string) => (error: PublicError) => error.code === code && error.retryAfter! >= 1;
 
 test("one caller of several may hold half of the places, and gets them again when they are free", async () => {
-  const places = new Places({ places: 4, several: () => true });
+  const places = new ToolPlaces({ places: 4, several: () => true });
   const annas = [hold(places, "anna"), hold(places, "anna")];
   await assert.rejects(hold(places, "anna").held, refused("caller_texts_full"));
   const bens = [hold(places, "ben"), hold(places, "ben")];
@@ -37,7 +37,7 @@ test("one caller of several may hold half of the places, and gets them again whe
 
 test("a lone caller may hold all of them, until there is another", async () => {
   let several = false;
-  const places = new Places({ places: 4, several: () => several });
+  const places = new ToolPlaces({ places: 4, several: () => several });
   const annas = ["anna", "anna", "anna"].map((caller) => hold(places, caller));
   several = true;
   await assert.rejects(hold(places, "anna").held, refused("caller_texts_full"));
@@ -46,7 +46,7 @@ test("a lone caller may hold all of them, until there is another", async () => {
 });
 
 test("work that fails gives its place back", async () => {
-  const places = new Places({ places: 1 });
+  const places = new ToolPlaces({ places: 1 });
   await assert.rejects(
     places.hold("anna", () => Promise.reject(new Error("broken"))),
     /broken/,

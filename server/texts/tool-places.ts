@@ -1,25 +1,25 @@
 import { PublicError } from "../errors/errors.js";
-import { shareOf, Tally } from "../shares.js";
+import { Holdings, shareOf } from "../shares.js";
 
-/** How much a new hold counts in the mean. */
+/** Weight of the newest time in the mean. */
 const WEIGHT = 0.1;
 
-export interface PlacesOptions {
-  /** How many pieces of work may be under way. */
+export interface ToolPlacesOptions {
+  /** How many requests may be under way. */
   places: number;
   /** Whether there are several callers: one may then take half of the places. Default: no. */
   several?: (() => boolean) | undefined;
 }
 
-/** Places of work that has none in the queue. */
-export class Places {
+/** Places of the tools: requests that tokenize or render, and so have no place in the queue. */
+export class ToolPlaces {
   readonly #places: number;
   readonly #several: () => boolean;
-  readonly #taken = new Tally();
-  /** For how long a place is held, in milliseconds: a mean of the recent ones. */
+  readonly #taken = new Holdings();
+  /** For how long a place is held, in milliseconds: a moving mean. */
   #meanMs = 0;
 
-  constructor({ places, several = () => false }: PlacesOptions) {
+  constructor({ places, several = () => false }: ToolPlacesOptions) {
     this.#places = places;
     this.#several = several;
   }
@@ -32,7 +32,7 @@ export class Places {
     if (this.#taken.sum >= this.#places) throw new PublicError("overloaded", { retryAfter: 1 });
     const own = this.#taken.of(caller);
     if (own >= shareOf(this.#places, this.#several())) {
-      // Of so many one ends every so often.
+      // Each place is held for the mean time, so the first of so many is free after this part of it.
       const retryAfter = Math.max(Math.ceil(this.#meanMs / own / 1000), 1);
       throw new PublicError("caller_texts_full", { retryAfter });
     }

@@ -5,8 +5,8 @@ interface Own<T> {
   head: Iterator<T>;
 }
 
-/** A line in which owners take turns, such as callers or hosts; what one owner has in it is first come, first served. */
-export class TurnLine<T, Owner = string> {
+/** A line in which owners (callers, connections) take turns. The items of one owner are first come, first served. */
+export class RoundRobin<T, Owner = string> {
   /** By owner, in the order of their turns; none is empty. */
   readonly #waiting = new Map<Owner, Own<T>>();
 
@@ -26,8 +26,8 @@ export class TurnLine<T, Owner = string> {
   }
 
   /**
-   * Takes the next of the owner whose turn it is. The owner's turn after that comes when all others have had one. It takes
-   * as long as there are owners that may not.
+   * Takes the next item of the owner whose turn it is. That owner's next turn comes after all others have had theirs. The time
+   * grows with the number of owners that may not have a turn.
    */
   next(may: (owner: Owner) => boolean = () => true): T | undefined {
     for (const [owner, own] of this.#waiting) {
