@@ -43,6 +43,9 @@ export function* cgroups(read: ReadText): Generator<Cgroup> {
   }
 }
 
+/** Version 1 says a number of about 2^63 where there is no limit. */
+const UNLIMITED = 2 ** 60;
+
 /** Memory of a control group, in bytes. */
 export interface Room {
   limit: number;
@@ -57,7 +60,7 @@ export interface Room {
 export function roomIn({ version1, read, number }: Cgroup, droppable: readonly string[]): Room | null {
   const limit = number(version1 ? "memory.limit_in_bytes" : "memory.max");
   const used = number(version1 ? "memory.usage_in_bytes" : "memory.current");
-  if (limit === null || used === null) return null;
+  if (limit === null || limit > UNLIMITED || used === null) return null;
   const stat = read("memory.stat") ?? "";
   const cached = droppable.map((name) =>
     Number(new RegExp(`^(?:total_)?${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0),
