@@ -90,7 +90,9 @@ export function* textsOf(file: string): Generator<[key: string, text: string]> {
 async function alone<T>(folder: string, work: (file: string) => T): Promise<T> {
   const file = fileIn(folder);
   if (!existsSync(file)) throw new StoreError(`there are no jobs in ${folder}: expected ${file}`);
-  const lock = await FolderLock.take(join(folder, "jobs"), file);
+  const lock = await FolderLock.take(join(folder, "jobs"), file).catch((error: Error) => {
+    throw new StoreError(`${folder} cannot be looked into: ${error.message}`);
+  });
   try {
     return work(file);
   } finally {
