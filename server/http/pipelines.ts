@@ -41,12 +41,21 @@ export function boundPipelines(
     const { socket } = req;
     // Node still parses what it had received.
     if (socket.destroyed) return;
-    const line = lines.get(socket) ?? { waiting: [], begun: new Set(), isFull: false };
-    lines.set(socket, line);
+    const line = lines.get(socket) ?? open(socket);
     if (line.isFull || line.waiting.length + line.begun.size >= MOST) return refuse(socket, line);
     line.waiting.push({ req, res });
     advance(socket, line);
   };
+
+  function open(socket: Socket): Line {
+    const line: Line = { waiting: [], begun: new Set(), isFull: false };
+    lines.set(socket, line);
+    // Node tells only the first response. The others would keep what they hold for ever.
+    socket.once("close", () => {
+      for (const res of line.begun) if (res.socket !== socket) res.destroy().emit("close");
+    });
+    return line;
+  }
 
   function advance(socket: Socket, line: Line): void {
     while (line.waiting.length > 0 && !socket.destroyed && unread(socket, line) < UNREAD_BYTES) {
