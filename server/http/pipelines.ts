@@ -89,8 +89,13 @@ const NOT_HTTP = 2;
  * this property the rest is parsed, and not answered.
  */
 function stopParsing(socket: Socket): void {
-  const { parser } = socket as { parser?: { onIncoming?: () => number } };
-  if (parser?.onIncoming) parser.onIncoming = () => NOT_HTTP;
+  const { parser } = socket as { parser?: { onIncoming?: (req: { upgrade: boolean }) => number } };
+  if (!parser?.onIncoming) return;
+  parser.onIncoming = (req) => {
+    // Node 22 destroys the socket of an upgrade that nobody takes, with all answers that are still to come.
+    req.upgrade = false;
+    return NOT_HTTP;
+  };
 }
 
 /** Bytes of answers that the client has not taken. */
