@@ -57,3 +57,17 @@ test("a request gives its body's room back when it is answered, refused or left"
   socket.destroy();
   while (bodies.bytes > 0) await new Promise((resolve) => setImmediate(resolve));
 });
+
+test("a pipelined request gives its body's room back when its client leaves before its turn to be answered", async (context) => {
+  const bodies = new BodyBudget(1000 * KB);
+  const { jobs, until, port } = await serveStandIn(context, { bodies, hold: true, slots: 2 });
+  const body = JSON.stringify({ prompt: "x", more: "x".repeat(50 * KB) });
+  const post = `POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = connect(port, "127.0.0.1");
+  socket.write(post + post);
+  await until(() => jobs.length === 2);
+  socket.destroy();
+  await until(() => jobs.every(({ cancelled }) => cancelled));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(bodies.bytes, 0);
+});

@@ -40,10 +40,6 @@ export function readBody(
     const overloaded = () => end(new PublicError("overloaded", { retryAfter: 1 }));
     const share = budget.open(overloaded);
     res.once("close", () => share.release());
-    // A pipelined request's response gets "close" only when its turn to be answered has come.
-    req.once("close", () => {
-      if (!req.complete) share.release();
-    });
     // After a refusal the rest is still read, and dropped: many clients read no answer before they have sent all.
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;

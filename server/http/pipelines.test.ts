@@ -90,6 +90,16 @@ test("requests beyond the most are not even parsed", async (context) => {
   assert.equal(parsed, 34);
 });
 
+test("an upgrade beyond the most requests takes no answer from those before it", async (context) => {
+  const { open, asked } = await serve(context, () => {});
+  const socket = open();
+  socket.write(`${get(33)}GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`);
+  const answers = text(socket);
+  while (asked.length < 32) await turn();
+  for (const { res } of asked) res.end("x");
+  assert.equal((await answers).split("HTTP/1.1 200 OK").length, 33);
+});
+
 test("the next request begins when the answers before it are read", async (context) => {
   const page = Buffer.alloc(8 * 1024 * 1024);
   const { open, asked } = await serve(context, (res) => res.end(page));

@@ -41,12 +41,21 @@ export function boundPipelines(
     const { socket } = req;
     // Node still parses what it received before the connection was closed.
     if (socket.destroyed) return;
-    const line = lines.get(socket) ?? { waiting: [], begun: new Set(), isFull: false };
-    lines.set(socket, line);
+    const line = lines.get(socket) ?? open(socket);
     if (line.isFull || line.waiting.length + line.begun.size >= MOST) return refuse(socket, line);
     line.waiting.push({ req, res });
     advance(socket, line);
   };
+
+  function open(socket: Socket): Line {
+    const line: Line = { waiting: [], begun: new Set(), isFull: false };
+    lines.set(socket, line);
+    // Node tells only the first response. The others would keep what they hold for ever.
+    socket.once("close", () => {
+      for (const res of line.begun) if (res.socket !== socket) res.destroy().emit("close");
+    });
+    return line;
+  }
 
   function advance(socket: Socket, line: Line): void {
     while (line.waiting.length > 0 && !socket.destroyed && unread(socket, line) < UNREAD_BYTES) {
@@ -80,8 +89,13 @@ const NOT_HTTP = 2;
  * so this uses an internal property. If a later version has no such property, the rest is parsed, but not answered.
  */
 function stopParsing(socket: Socket): void {
-  const { parser } = socket as { parser?: { onIncoming?: () => number } };
-  if (parser?.onIncoming) parser.onIncoming = () => NOT_HTTP;
+  const { parser } = socket as { parser?: { onIncoming?: (req: { upgrade: boolean }) => number } };
+  if (!parser?.onIncoming) return;
+  parser.onIncoming = (req) => {
+    // Node 22 destroys the socket of an upgrade that nobody takes, with all answers that are still to come.
+    req.upgrade = false;
+    return NOT_HTTP;
+  };
 }
 
 /** Bytes of answers that the client has not taken. */

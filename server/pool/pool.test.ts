@@ -306,6 +306,20 @@ test("the pool is down when a successor keeps dying while it loads, even if anot
   assert.equal(told, 1);
 });
 
+test("a successor that dies while its code is imported is followed by another", async (context) => {
+  const pool = createPool(context, { workers: 2 });
+  await pool.ready;
+  // Nothing else keeps the process alive while a successor loads.
+  const timer = setInterval(() => {}, 1000);
+  context.after(() => clearInterval(timer));
+  process.env.SCRIPTED_WORKER_START = "exit";
+  context.after(() => delete process.env.SCRIPTED_WORKER_START);
+  await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
+  while (pool.workers.failedStarts === 0) await new Promise((resolve) => setImmediate(resolve));
+  delete process.env.SCRIPTED_WORKER_START;
+  while (pool.workers.loaded < 2) await once(pool, "capacity");
+});
+
 test("a worker is renewed once it has no work, the oldest first, and nobody is told of a death", async (context) => {
   const pool = createPool(context, { workers: 2, slots: 2 });
   await pool.ready;

@@ -162,12 +162,6 @@ export class Pool extends EventEmitter<PoolEvents> {
   readonly #underWay = new Map<string, UnderWay>();
   /** Those of them that no worker could take yet, in the order of their coming. */
   readonly #waiting = new Set<UnderWay>();
-  /**
-   * Workers that Piscina considers ready, which it does once their code is imported; and what is to be done for those that
-   * had loaded the model before. Piscina's own queue must stay empty: it offers a task only when another has ended.
-   */
-  readonly #created = new Set<number>();
-  readonly #loaded = new Map<number, () => void>();
   /** Living workers whose start has failed. */
   readonly #failed = new Set<number>();
   #failStart: (reason: string) => void = () => {};
@@ -364,12 +358,14 @@ export class Pool extends EventEmitter<PoolEvents> {
     }
   }
 
+  #threadOf(worker: number) {
+    return this.#piscina.threads.find(({ threadId }) => threadId === worker);
+  }
+
   /** Ends a worker, whatever it does; its successor starts at once. */
   #giveUp(worker: number, reason: string): void {
-    const thread = this.#piscina.threads.find(({ threadId }) => threadId === worker);
+    const thread = this.#threadOf(worker);
     if (thread === undefined) return;
-    // If a thread ends before it has sent this message, Piscina never starts a successor again. So say it for the thread.
-    if (!this.#created.has(worker)) thread.emit("message", { _WORKER_READY: true });
     abandon(thread, this.#places.takeFrom(worker), reason);
   }
 
@@ -398,33 +394,23 @@ export class Pool extends EventEmitter<PoolEvents> {
         return;
       }
       starts.succeeded();
+      this.#threadOf(status.threadId)?.unref();
       if (status.remark !== undefined) this.emit("remark", status.remark);
-      const join = () => {
-        // The order of the devices: the first worker has more to load, and is ready after others.
-        this.#placement.join(status.threadId, this.#places.of(status.threadId));
-        this.#offer();
-        this.emit("capacity");
-        if (this.#placement.workers < workers) return;
-        starts.complete();
-        resolve(status.selfTest);
-      };
-      if (this.#created.has(status.threadId)) join();
-      else this.#loaded.set(status.threadId, join);
+      // The order of the devices: the first worker has more to load, and is ready after others.
+      this.#placement.join(status.threadId, this.#places.of(status.threadId));
+      this.#offer();
+      this.emit("capacity");
+      if (this.#placement.workers < workers) return;
+      starts.complete();
+      resolve(status.selfTest);
     };
-    this.#piscina.on("workerCreate", ({ id }: { id: number }) => {
-      // It becomes a candidate right after this event.
-      queueMicrotask(() => {
-        this.#created.add(id);
-        this.#loaded.get(id)?.();
-        this.#loaded.delete(id);
-      });
-    });
     this.#piscina.on("message", (message: FromWorker) => {
       if (message.type === "deltas") this.#onDeltas(message);
       else if (message.type === "read") this.#onPromptRead(message);
       else onStatus(message);
     });
     this.#piscina.on("workerDestroy", ({ id }: { id: number }) => {
+      this.#vouchForSuccessor();
       const wasLoaded = this.#freeDead(id);
       if (this.#closing) return;
       if (wasLoaded) {
@@ -446,6 +432,22 @@ export class Pool extends EventEmitter<PoolEvents> {
     };
     promise.then(unref, unref);
     return promise;
+  }
+
+  /**
+   * Piscina takes the first workers for ready at once, their successors when they say that their code is imported. If one
+   * ends before, Piscina never starts another. So a successor says it at once too: it gets no task before it has loaded the
+   * model. Piscina's own queue must stay empty: it offers a task only when another has ended.
+   */
+  #vouchForSuccessor(): void {
+    // Piscina starts it right after its event.
+    queueMicrotask(() => {
+      for (const thread of this.#piscina.threads) {
+        thread.emit("message", { _WORKER_READY: true });
+        // Piscina unrefs it then: keep the process alive until it is loaded.
+        if (!this.#placement.has(thread.threadId)) thread.ref();
+      }
+    });
   }
 
   #onDeltas({ deltas }: Deltas): void {
@@ -470,11 +472,6 @@ export class Pool extends EventEmitter<PoolEvents> {
     const living = new Set(this.#piscina.threads.map(({ threadId }) => threadId));
     living.delete(dying);
     this.#places.keep(living);
-    for (const worker of [...this.#created, ...this.#loaded.keys()])
-      if (!living.has(worker)) {
-        this.#created.delete(worker);
-        this.#loaded.delete(worker);
-      }
     const deaths = new Map<number, Death>();
     for (const underWay of this.#underWay.values()) {
       const { placed } = underWay;

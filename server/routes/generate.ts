@@ -41,7 +41,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     const id = requestId(res);
     log.info(`${id} - ${req.path}${quote(req.body as object, log)}`, { id, path: req.path });
     let generation: Generation | null = null;
-    // Listens on the socket: a pipelined request's response gets "close" only when its turn to be answered has come.
+    // Listens on the socket: a response closes at its own end too.
     const leave = () => generation?.cancel();
     // No warning for many listeners: a client may pipeline as many requests as the queue has places.
     socket.setMaxListeners(0);

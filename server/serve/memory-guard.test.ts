@@ -118,3 +118,13 @@ test("without another source it reads this process", () => {
   made.close();
   assert.ok(made.read().rss > 2 ** 20);
 });
+
+test("a limit that is lifted refuses nothing more", () => {
+  const { guard: made, state, look, roomOf } = guard();
+  roomOf(10);
+  look(50);
+  assert.equal(made.isLimited, true);
+  state.room = null;
+  look(50);
+  assert.equal(made.isLimited, false);
+});

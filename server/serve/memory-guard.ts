@@ -106,8 +106,13 @@ export class MemoryGuard {
   }
 
   #limit(room: Room | null): void {
-    if (room === null) return;
     const { log } = this.#parts;
+    if (room === null) {
+      if (this.#isLimited)
+        log.info("the container has no limit of memory any more: new work is accepted again");
+      this.#isLimited = false;
+      return;
+    }
     const { share, least, most } = MARGIN;
     const margin = Math.min(Math.max(share * room.limit, least), most);
     if (room.free < margin && !this.#isLimited) {

@@ -241,3 +241,42 @@ test("V8's end for lack of memory counts as a crash, and a status above 2 too", 
   assert.match(lines[0]!, /^the server was ended by SIG(ABRT|TRAP|ILL); it starts again in/);
   assert.match(lines[1]!, /^the server ended with status 70; /);
 });
+
+describe("the port", { skip: process.platform === "win32" && "needs POSIX signals" }, () => {
+  /** A child's beginning: it listens on the socket that it gets, or on one of its own, and then does what `then` says. */
+  const child = (name: string, then: string) => {
+    const script = join(folder, `${name}.cjs`);
+    writeFileSync(
+      script,
+      `const server = require("node:net").createServer();
+      const listen = (socket) => server.listen(socket ?? { port: 0, host: "127.0.0.1" }, () => {
+        const keep = (done) => process.send("keep", server._handle, done);
+        const first = socket === undefined;
+        const die = () => process.kill(process.pid, "SIGKILL");
+        if (first) require("node:fs").writeFileSync(process.argv[2], String(server.address().port));
+        ${then}
+      });
+      process.once("message", (_take, socket) => listen(socket));
+      process.send("take");`,
+    );
+    return script;
+  };
+
+  const crash = async (name: string, then: string, crashes: number) => {
+    const port = join(folder, `${name}.port`);
+    const lines: string[] = [];
+    const log = { error: (line: string) => void lines.push(line) };
+    const script = child(name, then);
+    // The pause after the last crash is long, so that this process answers.
+    const parent = new Parent({ script, args: [port], drainSeconds: 1, log, firstPauseMs: 500 });
+    await until(() => lines.length === crashes);
+    const { status } = await ask(Number(readFileSync(port, "utf8")), "GET", "/health");
+    parent.stop("SIGTERM");
+    assert.equal(status, 503);
+    assert.equal(await parent.ended, 0);
+  };
+
+  test("stays bound when a child crashes between it got the socket and told so", async () => {
+    await crash("between", "first ? keep(die) : die()", 2);
+  });
+});

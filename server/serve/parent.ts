@@ -45,7 +45,7 @@ export class Parent {
   #crashes: number[] = [];
   /** The child's listening socket. */
   #held: ListeningSocket | null = null;
-  /** Answers in the child's place. It has the socket then. */
+  /** Answers in the child's place, until the next one listens. It has the socket then. */
   #standIn: Server | null = null;
   #loadMs = USUAL_LOAD_MS;
   /** When the next child is expected to be ready. */
@@ -64,6 +64,7 @@ export class Parent {
     this.#held?.close();
     this.#held = null;
     this.#standIn?.close();
+    this.#standIn = null;
     const child = this.#child;
     if (child === null) {
       clearTimeout(this.#pause);
@@ -89,7 +90,7 @@ export class Parent {
     this.#child = child;
     child.on("message", (message: Message, socket) => {
       if (message === "take") this.#hand(child);
-      else if (message === "keep") this.#keep(socket as unknown as ListeningSocket);
+      else if (message === "keep") this.#keep(child, socket as unknown as ListeningSocket);
       else {
         ready = true;
         this.#loadMs = performance.now() - startedAt;
@@ -124,14 +125,23 @@ export class Parent {
     this.#pause = setTimeout(() => this.#start(), pause);
   }
 
-  #keep(socket: ListeningSocket): void {
-    if (this.#stopping) socket.close();
-    else this.#held = socket;
+  /** The child listens, and answers from here on. */
+  #keep(child: ChildProcess, socket: ListeningSocket): void {
+    if (this.#stopping) {
+      socket.close();
+      return;
+    }
+    // Requests that this process has begun to read get its answer.
+    this.#standIn?.close();
+    this.#standIn = null;
+    this.#held = socket;
+    // Its message may come after its end.
+    if (this.#child !== child) this.#answer();
   }
 
   /** Answers on the socket of the child that crashed, if it had one. */
   #answer(): void {
-    // Another child may have crashed before it took the socket: then the stand-in still answers.
+    // Another child may have crashed before it listened: then the stand-in still answers.
     if (this.#held === null) return;
     this.#standIn = createServer({ requireHostHeader: false }, this.#refuse);
     answerProtocolErrors(this.#standIn);
@@ -139,16 +149,12 @@ export class Parent {
     this.#held = null;
   }
 
-  /** Hands the socket over to a child that is about to listen, or nothing if there is none yet. */
+  /** Hands the socket to a child that is about to listen, or nothing if there is none yet. */
   #hand(child: ChildProcess): void {
-    const standIn = this.#standIn;
-    this.#standIn = null;
-    if (standIn === null) {
-      child.send("take");
-      return;
-    }
-    // Requests that this process has begun to read get its answer.
-    child.send("take", heldBy(standIn) as never, () => standIn.close());
+    // Until the child listens, this process answers too: the child may crash before.
+    const socket = this.#standIn && heldBy(this.#standIn);
+    // An error means that it has crashed.
+    child.send("take", socket as never, () => {});
   }
 
   #refuse: RequestListener = (req, res) => {
