@@ -2,8 +2,6 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { settlesWithin } from "../settles-within.js";
 
-/** Interval of calls to `terminate`: one that comes while Node still prepares the thread can be lost. */
-const AGAIN_MS = 100;
 /** How long a pool that closes waits for the threads that were given up, in milliseconds. */
 const LONGEST_WAIT_MS = 1000;
 
@@ -19,16 +17,14 @@ const undead = new Set<Worker>();
  */
 export function abandon(thread: Worker, isInRuntime: boolean, reason: string): void {
   if (undead.size === 0) process.once("exit", exitWithoutUndead);
+  // Piscina drops it below. At its end Piscina would start one more thread, even if it is destroyed by then.
+  thread.removeAllListeners("exit");
   undead.add(thread);
   thread.once("exit", () => {
     undead.delete(thread);
     if (undead.size === 0) process.off("exit", exitWithoutUndead);
   });
   if (isInRuntime) thread.terminate = () => Promise.resolve(0);
-  else {
-    const again = setInterval(() => void thread.terminate(), AGAIN_MS).unref();
-    thread.once("exit", () => clearInterval(again));
-  }
   // The process must not wait for it, but Piscina would let it.
   thread.ref = () => {};
   thread.emit("error", new Error(reason));
