@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ClassicLevel } from "classic-level";
@@ -165,6 +165,29 @@ test("an earlier version's records are taken over once", async (context) => {
   const level = new ClassicLevel(join(folder, "jobs"));
   assert.deepEqual(await level.iterator().all(), [["format", "jai-server jobs 2"]]);
   await level.close();
+});
+
+test("a take-over that the disk ended loses nothing, though the originals can't be opened for a while", async (context) => {
+  const folder = temporaryFolder(context);
+  const texts = Object.fromEntries(
+    Array.from({ length: 1200 }, (_, n) => [`n/${n}`, JSON.stringify(`${n}`.repeat(200))]),
+  );
+  await writeOldStore(folder, texts);
+  await assert.rejects(Store.open(folder, { maxBytes: 1 }), /full/);
+  const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith("MANIFEST"))!;
+  const manifest = readFileSync(join(folder, "jobs", name));
+  writeFileSync(join(folder, "jobs", name), "unreadable");
+  await assert.rejects(Store.open(folder), { name: "StoreError" });
+  writeFileSync(join(folder, "jobs", name), manifest);
+  const store = await Store.open(folder);
+  assert.equal((await all(store, "n/")).length, 1200);
+  await store.close();
+  // Now the texts are in the one file, and the rest is a lock.
+  for (const file of readdirSync(join(folder, "jobs")).filter((file) => !file.startsWith("jobs.sqlite")))
+    writeFileSync(join(folder, "jobs", file), "something else");
+  const again = await Store.open(folder);
+  assert.equal((await all(again, "n/")).length, 1200);
+  await again.close();
 });
 
 test("a folder with other files is refused, and they are left as they are", async (context) => {

@@ -195,6 +195,7 @@ export class Store {
     const size = statSync(join(this.#location, DATABASE), { throwIfNoEntry: false })?.size ?? 0;
     if (wasMade && size === 0)
       this.#log.error(`${join(this.#location, DATABASE)} is empty or gone: whatever was kept there is lost`);
+    if (isOld) this.#lock.begin();
     const salvage = await this.#thread.ask("open");
     if (salvage !== null) this.#tell(salvage);
     if (isOld) await this.#takeOver();
