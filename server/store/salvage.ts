@@ -3,6 +3,8 @@ import { type Aside, moveAside, removeOldAside } from "./aside.js";
 import { Database, flush, isDamage, putInPlace, TALLY } from "./database.js";
 import { rawRows } from "./raw-rows.js";
 import { type Row, readRow } from "./record.js";
+import { StoreError } from "./store-error.js";
+import { headerDamage } from "./trees.js";
 
 /** What a salvage of a damaged database came to. */
 export interface Salvage {
@@ -86,14 +88,22 @@ export function openSound(
     database = new Database(path, maxBytes);
     reason = database.check(isWhole || database.get(SUSPECT).row !== null);
   } catch (error) {
-    if (!isDamage(error as NodeJS.ErrnoException)) throw error;
-    reason = (error as Error).message;
+    reason = damageOf(path, error as Error);
+    if (reason === null) throw error;
   }
   if (reason === null) return { database: database!, salvage: null };
   database?.close();
   const salvage = salvageOf(path, reason, maxBytes);
   database = reopened(path, maxBytes);
   return { database, salvage: { ...salvage, removed: removeOldAside(path, salvage.aside) } };
+}
+
+/** What an error says of the file's bytes; null if it tells of the disk. */
+export function damageOf(path: string, error: Error): string | null {
+  if (error instanceof StoreError) return null;
+  if (isDamage(error)) return error.message;
+  // One wrong bit of the header makes SQLite say that it may not write.
+  return /readonly/.test(error.message) ? headerDamage(path) : null;
 }
 
 function salvageOf(path: string, reason: string, maxBytes: number): Omit<Salvage, "removed"> {
