@@ -172,15 +172,15 @@ export class Idempotency {
       this.#records,
       ([, record]) => this.#isExpired(record),
       async (expired) => {
-        const writes: Write[] = [];
+        const keys: string[] = [];
         for (const [id, record] of expired) {
           this.#records.delete(id);
           this.#owed.delete(id);
           this.#options.space.give(record.caller ?? NOBODY, record.bytes);
-          writes.push([RECORDS + id, null], [answerKey(id), null]);
-          if (record.fingerprint === null) writes.push(this.#options.store.forgetLost(RECORDS + id));
+          keys.push(RECORDS + id, answerKey(id));
+          if (record.fingerprint === null) keys.push(this.#options.store.forgetLost(RECORDS + id)[0]);
         }
-        await this.#options.store.write(writes);
+        await this.#options.store.remove(keys);
       },
     );
   }

@@ -348,7 +348,7 @@ export class Jobs {
     }
     if (known.length === 0) return;
     const keys = known.flatMap((job) => [recordKey(job), bodyKey(job), resultKey(job)]);
-    await this.#store.write(keys.map((key) => [key, null]));
+    await this.#store.remove(keys);
   }
 
   #isExpired({ endedAt, endedBySteady }: Job): boolean {
@@ -406,11 +406,10 @@ export class Jobs {
 
   /** Writes what the disk did not take before. */
   async #saveOwed(): Promise<void> {
-    const owed = [...this.#owed];
-    this.#owed.clear();
-    for (const [job, writes] of owed) {
-      if (this.#byId.get(job.id) !== job) continue;
-      if (await this.#save(job, recordOf(job), writes)) job.unsaved = null;
+    // Each stays owed until its turn, so that a change of its callback meanwhile takes it along.
+    for (const job of [...this.#owed.keys()]) {
+      if (this.#byId.get(job.id) !== job) this.#owed.delete(job);
+      else if (this.#owed.has(job)) await this.#save(job, recordOf(job));
     }
   }
 
@@ -451,13 +450,16 @@ export class Jobs {
   }
 
   async #save(job: Job, record: JobRecord, writes: readonly Write[] = []): Promise<boolean> {
-    const all = [...(this.#owed.get(job) ?? []), ...writes];
+    const owed = this.#owed.get(job) ?? [];
+    const all = [...owed, ...writes];
     this.#owed.delete(job);
     try {
       await this.#store.write([this.#recordWrite(record), ...all]);
+      if (owed.length > 0) job.unsaved = null;
       return true;
     } catch (error) {
-      this.#owed.set(job, all);
+      // Two changes may be refused at once.
+      this.#owed.set(job, [...(this.#owed.get(job) ?? []), ...all]);
       const { id, state } = record;
       this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
       return false;

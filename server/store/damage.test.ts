@@ -198,6 +198,14 @@ test("a file that may not be written is not taken for a damaged one", async (con
   assert.deepEqual(asideOf(fileOf(folder)), []);
 });
 
+test("a damaged file that is larger than its bound is repaired at the start", async (context) => {
+  const folder = await filled(context);
+  damage(folder, (bytes) => bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES));
+  const store = await Store.open(folder, { maxBytes: 1024 * 1024 });
+  await holdAll(store);
+  await store.close();
+});
+
 test("of the files that repairs move aside the newest two are kept, and the log names what is removed", async (context) => {
   const folder = await filled(context);
   const made: string[] = [];

@@ -4,7 +4,7 @@ import { type Aside, asideOf } from "./aside.js";
 import { Database } from "./database.js";
 import { assertFile } from "./folder.js";
 import { FolderLock } from "./lock.js";
-import { damageOf, LOST, openSound, remainsOf, type Salvage } from "./salvage.js";
+import { ANY_SIZE, damageOf, LOST, openSound, remainsOf, type Salvage } from "./salvage.js";
 import { DATABASE, OWN_KEYS } from "./store.js";
 import { StoreError } from "./store-error.js";
 
@@ -21,9 +21,6 @@ export interface Inspection {
   /** Files that repairs have moved aside. */
   aside: Aside[];
 }
-
-/** Records are never small enough in number to need more than the setting allows: a repair must not fail for its bound. */
-const ANY_SIZE = 2 ** 42;
 
 const isRecord = (key: string) => key.includes("/") && !key.startsWith(LOST) && !OWN_KEYS.includes(key);
 

@@ -24,6 +24,9 @@ export interface Salvage {
 /** Key of a row that asks the next start to read the second copies too. */
 export const SUSPECT = "suspect";
 
+/** A repair must not fail for the bound on the file: what is in the damaged one has its room. */
+export const ANY_SIZE = 2 ** 42;
+
 /** Rows under this prefix name lost records, until those who miss them have taken note. */
 export const LOST = "lost/";
 
@@ -93,7 +96,7 @@ export function openSound(
   }
   if (reason === null) return { database: database!, salvage: null };
   database?.close();
-  const salvage = salvageOf(path, reason, maxBytes);
+  const salvage = salvageOf(path, reason);
   database = reopened(path, maxBytes);
   return { database, salvage: { ...salvage, removed: removeOldAside(path, salvage.aside) } };
 }
@@ -106,12 +109,11 @@ export function damageOf(path: string, error: Error): string | null {
   return /readonly/.test(error.message) ? headerDamage(path) : null;
 }
 
-function salvageOf(path: string, reason: string, maxBytes: number): Omit<Salvage, "removed"> {
+function salvageOf(path: string, reason: string): Omit<Salvage, "removed"> {
   const incoming = incomingOf(path);
   for (const end of ["", "-journal", ".lock"]) rmSync(incoming + end, { recursive: true, force: true });
   const { rows, lost, unnamed } = remainsOf(path);
-  // Both files are there for a while, and the bound is on each.
-  const fresh = new Database(incoming, maxBytes);
+  const fresh = new Database(incoming, ANY_SIZE);
   let saved: number;
   try {
     fresh.together((write) => {
