@@ -271,6 +271,8 @@ export class Database {
   probe(token: string): string | null {
     if (this.#connection === null) this.#connect();
     const aside = this.isInPlace ? null : this.#writeAgain();
+    // A commit whose last flush has failed may be on disk all the same.
+    this.#tally = Tally.read(this.get(TALLY).row?.text ?? null) ?? this.#tally;
     this.write([["probe", JSON.stringify(token)]]);
     this.#disconnect();
     this.#connect();
