@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -110,4 +111,16 @@ test("what is empty or no file is told, and is left as it is", async (context) =
     await assert.rejects(Store.open(folder), /jobs\.sqlite is not a file/);
     rmSync(file, { recursive: true });
   }
+});
+
+test("an export whose reader has enough ends in silence", async (context) => {
+  const folder = await folderWithJobs(context);
+  const child = spawn(process.execPath, [cli, "data", "export", "--data-dir", folder]);
+  child.stdout.destroy();
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  const [code] = await once(child, "close");
+  assert.deepEqual({ code, said }, { code: 0, said: "" });
 });
