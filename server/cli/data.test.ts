@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -85,4 +86,42 @@ test("a folder without jobs, one in use, and wrong usage are told in one line", 
   assert.equal(stderr, `${folder} cannot be looked into: another server uses it\n`);
   await store.close();
   assert.equal(jai("mend").status, 2);
+});
+
+test("what is empty or no file is told, and is left as it is", async (context) => {
+  const folder = await folderWithJobs(context);
+  const file = join(folder, "jobs/jobs.sqlite");
+  writeFileSync(file, "");
+  for (const what of ["check", "repair"]) {
+    const { status, stdout, stderr } = jai(what, "--data-dir", folder);
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /jobs\.sqlite is empty: if anything was kept there, it is lost/);
+    assert.equal(readFileSync(file, "utf8"), "");
+  }
+  rmSync(file);
+  const others = [() => mkdirSync(file)];
+  if (process.platform !== "win32") others.push(() => execFileSync("mkfifo", [file]));
+  for (const make of others) {
+    make();
+    const runs = [["check"], ["repair"], ["export"]].map((words) => [...words, "--data-dir", folder]);
+    for (const args of [...runs, ["export", "--file", file]]) {
+      const { status, stderr } = jai(...args);
+      assert.deepEqual({ status, stderr }, { status: 1, stderr: `${file} is not a file\n` });
+    }
+    await assert.rejects(Store.open(folder), /jobs\.sqlite is not a file/);
+    rmSync(file, { recursive: true });
+  }
+});
+
+test("an export whose reader has enough ends in silence", async (context) => {
+  const folder = await folderWithJobs(context);
+  const child = spawn(process.execPath, [cli, "data", "export", "--data-dir", folder]);
+  child.stdout.destroy();
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  const [code] = await once(child, "close");
+  assert.deepEqual({ code, said }, { code: 0, said: "" });
 });

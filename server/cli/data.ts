@@ -77,6 +77,11 @@ async function mend(folder: string): Promise<void> {
 }
 
 function write(file: string): void {
+  // Whoever reads, such as head, may have enough before the end.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
   for (const [key, text] of textsOf(file)) say(`{"key":${JSON.stringify(key)},"value":${text}}`);
 }
 

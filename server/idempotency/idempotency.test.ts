@@ -343,3 +343,56 @@ test("one caller's answers fill its share alone, also after a restart; its next 
   runs[1]!.res.json({});
   assert.equal((await again).status, 200);
 });
+
+test("records and answers of another shape stop no start, and their keys are carried out by nobody", async (context) => {
+  const folder = temporaryFolder(context);
+  const first = await serve(context, { folder });
+  const asking = first.post("k");
+  await first.until(() => first.runs.length === 1);
+  first.runs[0]!.res.json({ generated: "text" });
+  assert.equal((await asking).status, 200);
+  await first.close();
+  const stored = await Store.open(folder);
+  const [[key, record]] = (await entriesOf(stored, "key/")) as [[string, object]];
+  const [[answerKey, answer]] = (await entriesOf(stored, "answer/")) as [[string, object]];
+  await stored.close();
+  const rows: [string, unknown][] = [
+    null,
+    5,
+    [],
+    {},
+    { ...record, createdAt: "now" },
+    { ...record, bytes: null },
+  ].map((wrong) => [key, wrong]);
+  rows.push(
+    ...[
+      null,
+      5,
+      {},
+      { ...answer, status: "200" },
+      { ...answer, headers: { a: {} } },
+      { ...answer, body: {} },
+    ].map((wrong): [string, unknown] => [answerKey, wrong]),
+  );
+  for (const [name, wrong] of rows) {
+    const store = await Store.open(folder);
+    const sound: [string, string][] = [
+      [key, JSON.stringify(record)],
+      [answerKey, JSON.stringify(answer)],
+    ];
+    await store.write([...sound, [name, JSON.stringify(wrong)]]);
+    await store.close();
+    const { post, runs, space, close } = await serve(context, { folder });
+    assert.ok(Number.isFinite(space.used));
+    const { status } = await post("k");
+    assert.equal(status, new PublicError("record_damaged").status, `${name}: ${JSON.stringify(wrong)}`);
+    assert.equal(runs.length, 0);
+    await close();
+  }
+});
+
+async function entriesOf(store: Store, prefix: string): Promise<[string, unknown][]> {
+  const found: [string, unknown][] = [];
+  for await (const entry of store.entries(prefix)) found.push(entry);
+  return found;
+}

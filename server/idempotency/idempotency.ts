@@ -7,7 +7,13 @@ import { inSlices } from "../slices.js";
 import { NOBODY, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { RecordDamaged } from "../store/store-error.js";
-import { type Answer, lastingEvents, lastingHeaders, recordResponse } from "./response-recorder.js";
+import {
+  type Answer,
+  lastingEvents,
+  lastingHeaders,
+  readAnswer,
+  recordResponse,
+} from "./response-recorder.js";
 
 export interface IdempotencyOptions {
   store: Store;
@@ -29,6 +35,17 @@ interface KeyRecord {
   caller: string | null;
   createdAt: number;
   bytes: number;
+}
+
+/** Returns a stored value if it is a key's record, else null. */
+function readKeyRecord(value: unknown): KeyRecord | null {
+  const { fingerprint, caller = null, createdAt, bytes } = (value ?? {}) as Record<string, unknown>;
+  const isRecord =
+    (fingerprint === null || typeof fingerprint === "string") &&
+    (caller === null || typeof caller === "string") &&
+    Number.isFinite(createdAt) &&
+    Number.isFinite(bytes);
+  return isRecord ? (value as KeyRecord) : null;
 }
 
 /** The request that runs for a key. */
@@ -74,14 +91,20 @@ export class Idempotency {
   /** Reads the store. @throws StoreError */
   static async open(options: IdempotencyOptions): Promise<Idempotency> {
     const idempotency = new Idempotency(options);
-    for await (const [key, record] of options.store.entries<KeyRecord>(RECORDS)) {
+    const strange: string[] = [];
+    for await (const [key, value] of options.store.entries(RECORDS)) {
+      const record = readKeyRecord(value);
+      if (record === null) {
+        strange.push(key);
+        continue;
+      }
       record.caller ??= null;
       idempotency.#records.set(key.slice(RECORDS.length), record);
       options.space.take(record.caller ?? NOBODY, record.bytes);
     }
     // Nobody knows whether these requests were carried out, so they must not be carried out again.
     const answers = (await options.store.keys(ANSWERS)).map((key) => RECORDS + key.slice(ANSWERS.length));
-    for (const key of [...(await options.store.lost(RECORDS)), ...answers]) {
+    for (const key of [...strange, ...(await options.store.lost(RECORDS)), ...answers]) {
       const id = key.slice(RECORDS.length);
       if (idempotency.#records.has(id)) continue;
       idempotency.#records.set(id, {
@@ -172,22 +195,22 @@ export class Idempotency {
       this.#records,
       ([, record]) => this.#isExpired(record),
       async (expired) => {
-        const writes: Write[] = [];
+        const keys: string[] = [];
         for (const [id, record] of expired) {
           this.#records.delete(id);
           this.#owed.delete(id);
           this.#options.space.give(record.caller ?? NOBODY, record.bytes);
-          writes.push([RECORDS + id, null], [answerKey(id), null]);
-          if (record.fingerprint === null) writes.push(this.#options.store.forgetLost(RECORDS + id));
+          keys.push(RECORDS + id, answerKey(id));
+          if (record.fingerprint === null) keys.push(this.#options.store.forgetLost(RECORDS + id)[0]);
         }
-        await this.#options.store.write(writes);
+        await this.#options.store.remove(keys);
       },
     );
   }
 
   async #answerTo(id: string): Promise<Answer | undefined> {
     try {
-      return await this.#options.store.get<Answer>(answerKey(id));
+      return readAnswer(await this.#options.store.get(answerKey(id))) ?? undefined;
     } catch (error) {
       if (error instanceof RecordDamaged) return undefined;
       throw error;

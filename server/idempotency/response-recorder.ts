@@ -7,6 +7,19 @@ export interface Answer {
   body: string;
 }
 
+/** Returns a stored value if it is an answer, else null. */
+export function readAnswer(value: unknown): Answer | null {
+  const { status, headers, body } = (value ?? {}) as Record<string, unknown>;
+  const isAnswer =
+    Number.isInteger(status) &&
+    (status as number) >= 200 &&
+    (status as number) < 500 &&
+    typeof headers === "object" &&
+    Object.values(headers ?? {}).every((one) => typeof one === "string") &&
+    typeof body === "string";
+  return isAnswer ? (value as Answer) : null;
+}
+
 /** Headers of one transmission, not of the answer. */
 const TRANSMISSION = new Set(["connection", "content-length", "date", "keep-alive", "transfer-encoding"]);
 

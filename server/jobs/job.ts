@@ -44,6 +44,56 @@ export interface JobRecord {
   callback: Callback | null;
 }
 
+const states: readonly unknown[] = ["queued", "running", "done", "failed", "cancelled"];
+const callbackStates: readonly unknown[] = ["waiting", "pending", "delivered", "failed"];
+const isText = (value: unknown) => typeof value === "string";
+const isAmount = (value: unknown) => typeof value === "number" && value >= 0 && value <= LATEST;
+/** The last time that is a date. */
+const LATEST = 8.64e15;
+const fieldsOf = (value: unknown) => (value ?? {}) as Record<string, unknown>;
+
+/** Returns a stored value if it is a job's record, else null. */
+export function readJobRecord(value: unknown): JobRecord | null {
+  const { id, order, caller, endpoint, state, priority, failure, callback, ...times } = fieldsOf(value);
+  const { createdAt, startedAt, endedAt, endedBySteady = 0, attempts, maxTokens, bytes } = times;
+  const isRecord =
+    [id, caller, endpoint].every(isText) &&
+    [order, createdAt, startedAt ?? 0, endedAt ?? 0, endedBySteady, attempts, maxTokens, bytes].every(
+      isAmount,
+    ) &&
+    Number.isSafeInteger(order) &&
+    typeof priority === "number" &&
+    states.includes(state) &&
+    (endedAt === null) === (state === "queued" || state === "running") &&
+    (failure === null ? state !== "failed" : isFailure(failure)) &&
+    (callback === null || isCallback(callback));
+  return isRecord ? (value as JobRecord) : null;
+}
+
+function isFailure(value: unknown): boolean {
+  const { code, status } = fieldsOf(value);
+  return isText(code) && isAmount(status);
+}
+
+function isCallback(value: unknown): boolean {
+  const { url, state, attempts, since, due } = fieldsOf(value);
+  return (
+    isText(url) &&
+    URL.canParse(url as string) &&
+    callbackStates.includes(state) &&
+    [attempts, since, due].every(isAmount)
+  );
+}
+
+/** Returns a stored value if it is a job's result, else null. */
+export function readJobResult(value: unknown): JobResult | null {
+  const { answer, sequences } = fieldsOf(value);
+  const isWritten = (one: unknown) => isText(fieldsOf(one).text) && isAmount(fieldsOf(one).tokens);
+  const isResult =
+    typeof answer === "object" && answer !== null && Array.isArray(sequences) && sequences.every(isWritten);
+  return isResult ? (value as JobResult) : null;
+}
+
 /** What a sequence has written so far. */
 export interface Written {
   text: string;

@@ -15,6 +15,8 @@ import {
   type JobResult,
   type JobState,
   newJob,
+  readJobRecord,
+  readJobResult,
   recordOf,
 } from "./job.js";
 import { WaitingLine } from "./waiting-line.js";
@@ -66,7 +68,7 @@ export class JobsFull extends Error {
 }
 
 const RECORDS = "job/";
-const recordKey = ({ order }: JobRecord) => `${RECORDS}${String(order).padStart(16, "0")}`;
+const recordKey = ({ order }: Pick<JobRecord, "order">) => `${RECORDS}${String(order).padStart(16, "0")}`;
 const bodyKey = ({ id }: JobRecord) => `body/${id}`;
 const resultKey = ({ id }: JobRecord) => `result/${id}`;
 
@@ -116,7 +118,13 @@ export class Jobs {
     const { store, space } = options;
     const begun: Job[] = [];
     const waiting: Job[] = [];
-    for await (const [, record] of store.entries<JobRecord>(RECORDS)) {
+    const strange: string[] = [];
+    for await (const [key, value] of store.entries(RECORDS)) {
+      const record = readJobRecord(value);
+      if (record === null || recordKey(record) !== key) {
+        strange.push(key);
+        continue;
+      }
       const job = newJob(record);
       jobs.#lastOrder = job.order;
       space.take(job.caller, job.bytes);
@@ -130,6 +138,8 @@ export class Jobs {
       jobs.line.putBack(job);
     }
     for (const job of waiting) jobs.line.add(job);
+    for (const key of strange) jobs.#log.error(`the stored record ${key} is no job's: it is dropped`);
+    if (strange.length > 0) await store.remove(strange).catch(() => {});
     await jobs.#missWhatIsLost();
     return jobs;
   }
@@ -243,7 +253,7 @@ export class Jobs {
    * the job has then failed.
    */
   async resultOf(job: Job): Promise<JobResult | undefined> {
-    const result = job.unsaved ?? (await this.#undamaged<JobResult>(resultKey(job)));
+    const result = job.unsaved ?? readJobResult(await this.#undamaged(resultKey(job))) ?? undefined;
     if (result === undefined && job.state === "done" && this.#byId.get(job.id) === job) this.#spoil(job);
     return result;
   }
@@ -348,7 +358,7 @@ export class Jobs {
     }
     if (known.length === 0) return;
     const keys = known.flatMap((job) => [recordKey(job), bodyKey(job), resultKey(job)]);
-    await this.#store.write(keys.map((key) => [key, null]));
+    await this.#store.remove(keys);
   }
 
   #isExpired({ endedAt, endedBySteady }: Job): boolean {
@@ -406,11 +416,10 @@ export class Jobs {
 
   /** Writes what the disk did not take before. */
   async #saveOwed(): Promise<void> {
-    const owed = [...this.#owed];
-    this.#owed.clear();
-    for (const [job, writes] of owed) {
-      if (this.#byId.get(job.id) !== job) continue;
-      if (await this.#save(job, recordOf(job), writes)) job.unsaved = null;
+    // Each stays owed until its turn, so that a change of its callback meanwhile takes it along.
+    for (const job of [...this.#owed.keys()]) {
+      if (this.#byId.get(job.id) !== job) this.#owed.delete(job);
+      else if (this.#owed.has(job)) await this.#save(job, recordOf(job));
     }
   }
 
@@ -451,13 +460,16 @@ export class Jobs {
   }
 
   async #save(job: Job, record: JobRecord, writes: readonly Write[] = []): Promise<boolean> {
-    const all = [...(this.#owed.get(job) ?? []), ...writes];
+    const owed = this.#owed.get(job) ?? [];
+    const all = [...owed, ...writes];
     this.#owed.delete(job);
     try {
       await this.#store.write([this.#recordWrite(record), ...all]);
+      if (owed.length > 0) job.unsaved = null;
       return true;
     } catch (error) {
-      this.#owed.set(job, all);
+      // Two changes may be refused at once.
+      this.#owed.set(job, [...(this.#owed.get(job) ?? []), ...all]);
       const { id, state } = record;
       this.#log.error(`job ${id} (${state}) cannot be stored: ${(error as Error).message}`);
       return false;

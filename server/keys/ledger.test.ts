@@ -21,6 +21,17 @@ test("days are counted separately, latest first, and the total has all", () => {
   assert.equal(ledger.since.toISOString(), "2026-01-31T23:59:59.999Z");
 });
 
+test("a day is counted though the clock was set back before all days that are kept", () => {
+  let now = Date.parse("2026-06-01T12:00:00Z");
+  const ledger = new Ledger(() => now);
+  for (let day = 0; day < 31; day++, now += DAY) ledger.add({ requests: 1 });
+  now = 0;
+  ledger.add({ promptTokens: 5 });
+  ledger.add({ promptTokens: 6 });
+  assert.equal(ledger.tokensToday, 11, "or a quota of a day would be none");
+  assert.equal(ledger.days.length, 31);
+});
+
 test("the last 31 days are kept", () => {
   let now = Date.parse("2026-01-01T00:00:00Z");
   const ledger = new Ledger(() => now);

@@ -67,7 +67,9 @@ export class Ledger {
     if (counts === undefined) {
       counts = nothing();
       this.#days.set(date, counts);
-      if (this.#days.size > DAYS) this.#days.delete(this.days.at(-1)![0]);
+      // A clock that was set back far makes today the first of all: it must not be the one that goes.
+      const others = this.days.filter(([day]) => day !== date);
+      if (others.length >= DAYS) this.#days.delete(others.at(-1)![0]);
     }
     return counts;
   }

@@ -9,8 +9,9 @@ const LONGEST_WAIT_MS = 1000;
 const undead = new Set<Worker>();
 
 /**
- * Gives a thread up that hangs or is to be replaced: its owner, Piscina, drops it at once, as if it had thrown, and starts another. An endless loop
- * ends with it. Native code does not: then the thread stays, with its memory, until that code returns.
+ * Gives a thread up that hangs or is to be replaced: its owner, Piscina, drops it at once, as if it had thrown, and
+ * starts another. An endless loop ends with it. Native code does not: then the thread stays, with its memory, until that
+ * code returns.
  * @param reason the error's message, for the owner
  * @param isInRuntime whether it is inside the native runtime. There it must not be ended, or the whole process would end
  * when the run returns; it ends itself then.

@@ -1,10 +1,12 @@
 /* A start reads only small records, the index and the inner pages: what it leaves out is found without it. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { asNobody } from "../../ops/as-nobody.js";
 import { temporaryFolder } from "../jobs/fixture.js";
-import { inspect } from "./inspect.js";
+import { asideOf } from "./aside.js";
+import { inspect, repair } from "./inspect.js";
 import { PAGE_BYTES } from "./raw-rows.js";
 import { Store, type Write } from "./store.js";
 
@@ -156,6 +158,50 @@ test("a pointer between pages that is wrong is found at the start", async (conte
   });
   const { store, lines } = await watched(folder);
   assert.match(lines[0]!, /the store was damaged \(an inner page is damaged \(page \d+ is used twice\)\)/);
+  await holdAll(store);
+  await store.close();
+});
+
+test("a wrong bit in a header's constants or in its number of pages loses nothing, and stops no start", async (context) => {
+  const sound = await filled(context);
+  for (const at of [16, 17, 18, 19, 20, 28, 29, 30, 31]) {
+    const folder = temporaryFolder(context);
+    cpSync(sound, folder, { recursive: true });
+    damage(folder, (bytes) => {
+      bytes[at]! ^= 2;
+    });
+    const { store, lines } = await watched(folder);
+    try {
+      assert.match(
+        lines.join("\n"),
+        /the store was damaged .*: 600 records are kept, 0 are lost/,
+        `byte ${at}`,
+      );
+      assert.equal(await store.get(name(COUNT - 1)), textOf(COUNT - 1));
+      await store.write([["after", "1"]]);
+    } finally {
+      await store.close();
+    }
+  }
+});
+
+test("a file that may not be written is not taken for a damaged one", async (context) => {
+  const folder = await filled(context);
+  chmodSync(fileOf(folder), 0o444);
+  const files = readdirSync(join(folder, "jobs"));
+  const paths = [folder, join(folder, "jobs"), ...files.map((file) => join(folder, "jobs", file))];
+  await asNobody(paths, async () => {
+    await assert.rejects(Store.open(folder), { name: "StoreError" });
+    await assert.rejects(inspect(folder), { name: "StoreError", message: /^cannot read / });
+    await assert.rejects(repair(folder));
+  });
+  assert.deepEqual(asideOf(fileOf(folder)), []);
+});
+
+test("a damaged file that is larger than its bound is repaired at the start", async (context) => {
+  const folder = await filled(context);
+  damage(folder, (bytes) => bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES));
+  const store = await Store.open(folder, { maxBytes: 1024 * 1024 });
   await holdAll(store);
   await store.close();
 });

@@ -3,11 +3,11 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type { Database as Connection, Statement } from "node-sqlite3-wasm";
 import { moveAside } from "./aside.js";
-import { makeFolder } from "./folder.js";
+import { assertFile, makeFolder } from "./folder.js";
 import { PAGE_BYTES } from "./raw-rows.js";
 import { type Row, readRow, stampOf } from "./record.js";
 import { isComplete, LARGE_IDS, Tally } from "./tally.js";
-import { treeDamage } from "./trees.js";
+import { headerDamage, treeDamage } from "./trees.js";
 
 // The package is CommonJS with exports that Node's import can't see.
 const sqlite = createRequire(import.meta.url)("node-sqlite3-wasm") as typeof import("node-sqlite3-wasm");
@@ -65,7 +65,8 @@ export class Damaged extends Error {
 
 /** Whether an error is about wrong bytes in the file, not about a disk that can't be read or written. */
 export const isDamage = ({ message, ...error }: NodeJS.ErrnoException) =>
-  error.code === undefined && !/disk|unable to open|locked|readonly|permission/i.test(withoutImage(message));
+  error.code === undefined &&
+  !/disk|unable to open|could not open|locked|readonly|permission/i.test(withoutImage(message));
 
 /** SQLite's "database disk image is malformed" is about the file. */
 const withoutImage = (message: string) => message.replace("database disk image", "");
@@ -99,6 +100,7 @@ export class Database {
     readonly path: string,
     readonly maxBytes: number,
   ) {
+    assertFile(path);
     const isNew = !existsSync(path) || statSync(path).size === 0;
     this.#connect();
     if (isNew) this.#make();
@@ -121,10 +123,8 @@ export class Database {
       const got = Object.values(this.#all(`PRAGMA ${pragma}`)[0]!)[0];
       if (got !== expected) return `expected ${pragma} ${expected}, got ${got}`;
     }
-    const wrong = treeDamage(
-      this.path,
-      schema.map(({ rootpage }) => rootpage as number),
-    );
+    const roots = schema.map(({ rootpage }) => rootpage as number);
+    const wrong = headerDamage(this.path) ?? treeDamage(this.path, roots);
     if (wrong !== null) return wrong;
     const stored = this.get(TALLY).row;
     return isWhole || !isComplete(stored?.text ?? null) ? this.#checkAll() : this.#checkSmall();
@@ -271,6 +271,8 @@ export class Database {
   probe(token: string): string | null {
     if (this.#connection === null) this.#connect();
     const aside = this.isInPlace ? null : this.#writeAgain();
+    // A commit whose last flush has failed may be on disk all the same.
+    this.#tally = Tally.read(this.get(TALLY).row?.text ?? null) ?? this.#tally;
     this.write([["probe", JSON.stringify(token)]]);
     this.#disconnect();
     this.#connect();

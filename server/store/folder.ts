@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { StoreError } from "./store-error.js";
 
 /**
  * Makes a folder, accessible only to this user, and its missing parents. An existing one stays as it is. (Node's
@@ -16,6 +17,12 @@ export function makeFolder(path: string): void {
     makeFolder(dirname(path));
     make();
   }
+}
+
+/** @throws StoreError if a path names something else than a file: a pipe would hold up whoever opens it */
+export function assertFile(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false)
+    throw new StoreError(`${path} is not a file`);
 }
 
 /** Words for the error of making or writing a folder. */

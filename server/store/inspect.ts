@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Aside, asideOf } from "./aside.js";
 import { Database } from "./database.js";
+import { assertFile } from "./folder.js";
 import { FolderLock } from "./lock.js";
-import { LOST, openSound, remainsOf, type Salvage } from "./salvage.js";
+import { ANY_SIZE, damageOf, LOST, openSound, remainsOf, type Salvage } from "./salvage.js";
 import { DATABASE, OWN_KEYS } from "./store.js";
 import { StoreError } from "./store-error.js";
 
@@ -21,9 +22,6 @@ export interface Inspection {
   aside: Aside[];
 }
 
-/** No bound: a repair must not fail because the file is larger than the setting. */
-const ANY_SIZE = 2 ** 42;
-
 const isRecord = (key: string) => key.includes("/") && !key.startsWith(LOST) && !OWN_KEYS.includes(key);
 
 /** Looks at all of a data folder's file. @throws StoreError if there is none, or a server uses it */
@@ -38,7 +36,8 @@ export function inspect(folder: string): Promise<Inspection> {
         database.close();
       }
     } catch (error) {
-      damage = (error as Error).message;
+      damage = damageOf(file, error as Error);
+      if (damage === null) throw new StoreError(`cannot read ${file}: ${(error as Error).message}`);
     }
     const { rows, lost, unnamed } = remainsOf(file);
     const keys = new Set<string>();
@@ -71,6 +70,7 @@ export function repair(folder: string): Promise<Salvage | null> {
 
 /** The newest genuine text of each record of a file, which need not be sound. @throws StoreError if it can't be read */
 export function* textsOf(file: string): Generator<[key: string, text: string]> {
+  assertFile(file);
   try {
     closeSync(openSync(file, "r"));
   } catch (error) {
@@ -90,6 +90,12 @@ export function* textsOf(file: string): Generator<[key: string, text: string]> {
 async function alone<T>(folder: string, work: (file: string) => T): Promise<T> {
   const file = fileIn(folder);
   if (!existsSync(file)) throw new StoreError(`there are no jobs in ${folder}: expected ${file}`);
+  assertFile(file);
+  // To open it would make an empty store of it, in which nothing is missing.
+  if (statSync(file).size === 0)
+    throw new StoreError(
+      `${file} is empty: if anything was kept there, it is lost; the next start begins anew`,
+    );
   const lock = await FolderLock.take(join(folder, "jobs"), file).catch((error: Error) => {
     throw new StoreError(`${folder} cannot be looked into: ${error.message}`);
   });

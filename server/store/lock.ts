@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClassicLevel } from "classic-level";
+import { flush } from "./database.js";
 import { StoreError } from "./store-error.js";
 
 const FORMAT_KEY = "format";
@@ -8,6 +9,9 @@ const FORMAT_KEY = "format";
 const OLD_FORMAT = "jai-server jobs 1";
 /** An empty LevelDB beside an SQLite file. Earlier versions refuse it, so that they don't begin anew beside the file. */
 const FORMAT = "jai-server jobs 2";
+
+/** Is there from the beginning of a take-over to its end: until then the SQLite file does not have all texts. */
+const UNFINISHED = "jobs.sqlite-unfinished";
 
 /**
  * Keeps a second server out of a folder. Node has no file locks, so this is the lock of the LevelDB that earlier versions
@@ -35,10 +39,13 @@ export class FolderLock {
    * @throws StoreError if another server has the lock, or an earlier version's store is damaged
    */
   static async take(location: string, database: string): Promise<FolderLock> {
+    const unfinished = join(location, UNFINISHED);
     try {
-      return await open(location);
+      const lock = await open(location);
+      if (lock.isMade) rmSync(unfinished, { force: true });
+      return lock;
     } catch (error) {
-      if (error instanceof Locked || !existsSync(database)) throw error;
+      if (error instanceof Locked || !existsSync(database) || existsSync(unfinished)) throw error;
       // The texts are in the SQLite file: nothing but a lock is lost with this.
       for (const name of levelFiles(location)) rmSync(join(location, name), { force: true });
     }
@@ -58,6 +65,13 @@ export class FolderLock {
     return new FolderLock(level, isOld, isMade, null);
   }
 
+  /** Call it before any text of an earlier version is copied. From now on nothing but `finish` gives the originals up. */
+  begin(): void {
+    const { location } = this.#level!;
+    writeFileSync(join(location, UNFINISHED), "");
+    flush(location);
+  }
+
   /** The texts of an earlier version. */
   async *oldTexts(): AsyncGenerator<[key: string, text: string]> {
     for await (const [key, text] of this.#level!.iterator()) if (key !== FORMAT_KEY) yield [key, text];
@@ -70,6 +84,7 @@ export class FolderLock {
     await this.#level?.clear({ lt: FORMAT_KEY });
     // Otherwise the texts stay in the files until LevelDB happens to tidy up.
     await this.#level?.compactRange("", "\uffff");
+    if (this.#level !== null) rmSync(join(this.#level.location, UNFINISHED), { force: true });
   }
 
   /** Whether this is the lock that a second server would find in the folder. */

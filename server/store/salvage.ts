@@ -3,6 +3,8 @@ import { type Aside, moveAside, removeOldAside } from "./aside.js";
 import { Database, flush, isDamage, putInPlace, TALLY } from "./database.js";
 import { rawRows } from "./raw-rows.js";
 import { type Row, readRow } from "./record.js";
+import { StoreError } from "./store-error.js";
+import { headerDamage } from "./trees.js";
 
 /** What a salvage of a damaged database came to. */
 export interface Salvage {
@@ -21,6 +23,9 @@ export interface Salvage {
 
 /** Key of a row that asks the next start to read the second copies too. */
 export const SUSPECT = "suspect";
+
+/** A repair must not fail for the bound on the file: what is in the damaged one has its room. */
+export const ANY_SIZE = 2 ** 42;
 
 /** Rows under this prefix name lost records, until those who miss them have taken note. */
 export const LOST = "lost/";
@@ -87,22 +92,29 @@ export function openSound(
     database = new Database(path, maxBytes);
     reason = database.check(isWhole || database.get(SUSPECT).row !== null);
   } catch (error) {
-    if (!isDamage(error as NodeJS.ErrnoException)) throw error;
-    reason = (error as Error).message;
+    reason = damageOf(path, error as Error);
+    if (reason === null) throw error;
   }
   if (reason === null) return { database: database!, salvage: null };
   database?.close();
-  const salvage = salvageOf(path, reason, maxBytes);
+  const salvage = salvageOf(path, reason);
   database = reopened(path, maxBytes);
   return { database, salvage: { ...salvage, removed: removeOldAside(path, salvage.aside) } };
 }
 
-function salvageOf(path: string, reason: string, maxBytes: number): Omit<Salvage, "removed"> {
+/** What an error says of the file's bytes; null if it tells of the disk. */
+export function damageOf(path: string, error: Error): string | null {
+  if (error instanceof StoreError) return null;
+  if (isDamage(error)) return error.message;
+  // One wrong bit of the header makes SQLite say that it may not write.
+  return /readonly/.test(error.message) ? headerDamage(path) : null;
+}
+
+function salvageOf(path: string, reason: string): Omit<Salvage, "removed"> {
   const incoming = incomingOf(path);
   for (const end of ["", "-journal", ".lock"]) rmSync(incoming + end, { recursive: true, force: true });
   const { rows, lost, unnamed } = remainsOf(path);
-  // Both files are there for a while, and the bound is on each.
-  const fresh = new Database(incoming, maxBytes);
+  const fresh = new Database(incoming, ANY_SIZE);
   let saved: number;
   try {
     fresh.together((write) => {

@@ -59,6 +59,18 @@ export class SteadyClock {
   }
 }
 
+/** Returns a stored value if it is a mark, else null. */
+export function readClockMark(value: unknown): ClockMark | null {
+  const { time, uptime, boot } = (value ?? {}) as Partial<ClockMark>;
+  const isTime = (one: unknown) => typeof one === "number" && one >= 0 && one <= LATEST;
+  return isTime(time) && isTime(uptime) && (boot === null || typeof boot === "string")
+    ? (value as ClockMark)
+    : null;
+}
+
+/** Beyond, it would be no date. */
+const LATEST = 8.64e15;
+
 function timeAfter(mark: ClockMark | null, { wall, uptime, boot }: TimeSources): number {
   if (mark === null) return wall();
   const isSameRun = mark.boot !== null && mark.boot === boot();

@@ -18,7 +18,7 @@ export interface Tasks {
   scrub: (after: string, limit: number) => Scrubbed;
   heal: (key: string) => Omit<Scrubbed, "next">;
   write: (writes: readonly Write[]) => void;
-  /** Repairs the file first if a write found it damaged. Throws as long as the disk takes no writes. */
+  /** Throws until the disk takes writes again. Opens the file first, and repairs it, if that is still to be done. */
   probe: (token: string) => { aside: string | null; removed: Aside[]; salvage: Salvage | null };
   close: () => void;
 }
@@ -77,7 +77,8 @@ const tasks: Tasks = {
     }
   },
   probe: (token) => {
-    const salvage = isSuspect ? repaired() : null;
+    // A thread that was started after another one's death has opened nothing.
+    const salvage = isSuspect || opened === null ? repaired() : null;
     const aside = database().probe(token);
     return { aside, removed: aside === null ? [] : removeOldAside(path, aside), salvage };
   },

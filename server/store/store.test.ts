@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ClassicLevel } from "classic-level";
 import { asNobody } from "../../ops/as-nobody.js";
 import { temporaryFolder } from "../jobs/fixture.js";
 import { writeOldStore } from "./fixture.js";
-import { Store } from "./store.js";
+import { DATABASE, Store } from "./store.js";
+import { Thread } from "./thread.js";
 
 async function all(store: Store, prefix: string): Promise<[string, unknown][]> {
   const found: [string, unknown][] = [];
@@ -165,6 +174,83 @@ test("an earlier version's records are taken over once", async (context) => {
   const level = new ClassicLevel(join(folder, "jobs"));
   assert.deepEqual(await level.iterator().all(), [["format", "jai-server jobs 2"]]);
   await level.close();
+});
+
+test("a take-over that the disk ended loses nothing, though the originals can't be opened for a while", async (context) => {
+  const folder = temporaryFolder(context);
+  const texts = Object.fromEntries(
+    Array.from({ length: 1200 }, (_, n) => [`n/${n}`, JSON.stringify(`${n}`.repeat(200))]),
+  );
+  await writeOldStore(folder, texts);
+  await assert.rejects(Store.open(folder, { maxBytes: 1 }), /full/);
+  const name = readdirSync(join(folder, "jobs")).find((file) => file.startsWith("MANIFEST"))!;
+  const manifest = readFileSync(join(folder, "jobs", name));
+  writeFileSync(join(folder, "jobs", name), "unreadable");
+  await assert.rejects(Store.open(folder), { name: "StoreError" });
+  writeFileSync(join(folder, "jobs", name), manifest);
+  const store = await Store.open(folder);
+  assert.equal((await all(store, "n/")).length, 1200);
+  await store.close();
+  // Now the texts are in the one file, and the rest is a lock.
+  for (const file of readdirSync(join(folder, "jobs")).filter((file) => !file.startsWith("jobs.sqlite")))
+    writeFileSync(join(folder, "jobs", file), "something else");
+  const again = await Store.open(folder);
+  assert.equal((await all(again, "n/")).length, 1200);
+  await again.close();
+});
+
+test("a removal that the disk did not take is made when it can be written", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  await store.write([
+    ["job/1", "1"],
+    ["job/2", "2"],
+  ]);
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "in its place");
+  await assert.rejects(store.remove(["job/1"]), { name: "StoreUnwritable" });
+  const alive = setInterval(() => {}, 1000);
+  context.after(() => clearInterval(alive));
+  const writable = new Promise<void>((resolve) => store.onWritable(resolve));
+  rmSync(folder);
+  await writable;
+  await store.write([["job/3", "3"]]);
+  assert.deepEqual(await store.keys("job/"), ["job/2", "job/3"]);
+  await store.close();
+});
+
+test("a thread that was started anew opens the file when it is probed", async (context) => {
+  const folder = temporaryFolder(context);
+  const thread = new Thread({ path: join(folder, DATABASE), maxBytes: 1e9 });
+  assert.deepEqual(await thread.ask("probe", "token"), { aside: null, removed: [], salvage: null });
+  await thread.ask("write", [["n", "1"]]);
+  assert.equal((await thread.ask("get", "n")).row!.text, "1");
+  await thread.end();
+});
+
+test("texts that are no JSON stop no start and are not served", async (context) => {
+  const folder = temporaryFolder(context);
+  const store = await Store.open(folder);
+  await store.write([
+    ["job/1", "1"],
+    ["job/2", "{"],
+    ["clock", '{"time":"noon"}'],
+  ]);
+  await store.close();
+  // The store itself writes a mark of its clock with each group.
+  const thread = new Thread({ path: join(folder, "jobs", DATABASE), maxBytes: 1e9 });
+  await thread.ask("open");
+  await thread.ask("write", [["clock", '{"time":"noon"}']]);
+  await thread.ask("close");
+  await thread.end();
+  const lines: string[] = [];
+  const note = (line: string) => void lines.push(line);
+  const again = await Store.open(folder, { log: { error: note, warn: note, info: note } });
+  assert.deepEqual(await all(again, "job/"), [["job/1", 1]]);
+  await assert.rejects(again.get("job/2"), { name: "RecordDamaged" });
+  assert.match(lines.join("\n"), /^the stored record job\/2 is no JSON: it is lost$/m);
+  assert.ok(Math.abs(again.now() - Date.now()) < 60_000);
+  await again.close();
 });
 
 test("a folder with other files is refused, and they are left as they are", async (context) => {

@@ -6,7 +6,7 @@ import type { Found, Write } from "./database.js";
 import { makeFolder, reasonOf } from "./folder.js";
 import { FolderLock } from "./lock.js";
 import { LOST, lostInWords, type Salvage, SUSPECT } from "./salvage.js";
-import { type ClockMark, SteadyClock } from "./steady-clock.js";
+import { readClockMark, SteadyClock } from "./steady-clock.js";
 import { FolderInUse, RecordDamaged, StoreError, StoreUnreadable, StoreUnwritable } from "./store-error.js";
 import type { Tasks } from "./store-thread.js";
 import { Thread } from "./thread.js";
@@ -60,6 +60,8 @@ export class Store {
   #lock: FolderLock;
   #thread: Thread;
   #pending: Group[] = [];
+  /** Keys of records whose removal the disk did not take. */
+  readonly #toRemove = new Set<string>();
   #writing: Promise<void> | null = null;
   /** Why the last write failed, if none has succeeded since. */
   #failure: string | null = null;
@@ -122,8 +124,10 @@ export class Store {
     const text = this.#textOf(found);
     // If this fails, the scrub of the next start tries again.
     if (found.healed && !this.#closed) void this.#thread.ask("heal", key).catch(() => {});
-    if (found.damaged !== null) throw new RecordDamaged(`the stored record ${key} is damaged`);
-    return text === null ? undefined : (JSON.parse(text) as T);
+    const value = text === null ? undefined : this.#valueOf<T>(key, text);
+    if (found.damaged !== null || (text !== null && value === undefined))
+      throw new RecordDamaged(`the stored record ${key} is damaged`);
+    return value;
   }
 
   /** All values whose keys begin with `prefix`, in the order of their keys, without those that are damaged. */
@@ -137,7 +141,8 @@ export class Store {
       next?.catch(() => {});
       for (const found of page) {
         const text = this.#textOf(found);
-        if (text !== null) yield [found.row!.key, JSON.parse(text) as T];
+        const value = text === null ? undefined : this.#valueOf<T>(found.row!.key, text);
+        if (value !== undefined) yield [found.row!.key, value];
       }
     }
   }
@@ -175,6 +180,16 @@ export class Store {
     });
   }
 
+  /** Removes records. If the disk does not take it, this rejects, and is made as soon as the disk takes writes again. */
+  async remove(keys: readonly string[]): Promise<void> {
+    try {
+      await this.write(keys.map((key) => [key, null]));
+    } catch (error) {
+      for (const key of keys) this.#toRemove.add(key);
+      throw error;
+    }
+  }
+
   /** Closes the store after all pending writes. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -195,12 +210,13 @@ export class Store {
     const size = statSync(join(this.#location, DATABASE), { throwIfNoEntry: false })?.size ?? 0;
     if (wasMade && size === 0)
       this.#log.error(`${join(this.#location, DATABASE)} is empty or gone: whatever was kept there is lost`);
+    if (isOld) this.#lock.begin();
     const salvage = await this.#thread.ask("open");
     if (salvage !== null) this.#tell(salvage);
     if (isOld) await this.#takeOver();
     if (!wasMade) await this.#finishLock(isOld || size === 0);
-    const mark = await this.get<ClockMark>(CLOCK).catch(() => undefined);
-    this.#clock = new SteadyClock(mark ?? null);
+    const mark = await this.get(CLOCK).catch(() => undefined);
+    this.#clock = new SteadyClock(readClockMark(mark));
   }
 
   async #finishLock(isNeeded: boolean): Promise<void> {
@@ -274,6 +290,16 @@ export class Store {
     return row?.text ?? null;
   }
 
+  /** The value of a text, or undefined if somebody else has written what is no JSON. */
+  #valueOf<T>(key: string, text: string): T | undefined {
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      this.#log.error(`the stored record ${key} is no JSON: it is lost`);
+      return undefined;
+    }
+  }
+
   async #writeAll(): Promise<void> {
     // Wait, so that other writes of this turn of the event loop join the group.
     await Promise.resolve();
@@ -344,6 +370,10 @@ export class Store {
     if (this.#closed) return;
     this.#failure = null;
     this.#log.warn("the store can be written again");
+    // Before anything else is written: a key may be used again.
+    const keys = [...this.#toRemove];
+    this.#toRemove.clear();
+    if (keys.length > 0) void this.remove(keys).catch(() => {});
     for (const callback of this.#onWritable) callback();
   }
 
@@ -356,10 +386,7 @@ export class Store {
       if (this.#lock.isOld) throw new Error("a store of an earlier version was put there");
       await this.#lock.finish();
     }
-    if (!this.#thread.hasEnded) return;
-    this.#thread = this.#startThread();
-    const salvage = await this.#thread.ask("open");
-    if (salvage !== null) this.#tell(salvage);
+    if (this.#thread.hasEnded) this.#thread = this.#startThread();
   }
 }
 

@@ -17,6 +17,15 @@ class Sum {
     return [this.#one, this.#two].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
   }
 
+  /** The sum that was stored with these rows and this text. */
+  static read(rows: number, text: string): Sum {
+    const sum = new Sum();
+    sum.rows = rows;
+    sum.#one = Number.parseInt(text.slice(0, 8), 16) | 0;
+    sum.#two = Number.parseInt(text.slice(8), 16) | 0;
+    return sum;
+  }
+
   copy(): Sum {
     const copy = new Sum();
     copy.rows = this.rows;
@@ -38,6 +47,13 @@ export class Tally {
   constructor(all = new Sum(), small = new Sum()) {
     this.#all = all;
     this.#small = small;
+  }
+
+  /** A stored tally; null if it is of an earlier version. */
+  static read(stored: string | null): Tally | null {
+    if (stored === null || !isComplete(stored)) return null;
+    const { rows, digest, small, smallDigest } = JSON.parse(stored);
+    return new Tally(Sum.read(rows, digest), Sum.read(small, smallDigest));
   }
 
   get rows(): number {

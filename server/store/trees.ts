@@ -6,6 +6,26 @@ const INDEX_INNER = 0x02;
 /** No tree of 2^32 pages is deeper. */
 const DEEPEST = 20;
 
+/** The fields of a header that never change: magic, page size, write and read versions (no log), reserved bytes. */
+const HEADER = Buffer.from("SQLite format 3\0\x10\0\x01\x01\0", "latin1");
+
+/**
+ * Why a file's header can't be right, or null. SQLite opens a file with a wrong version for reading only, and takes pages
+ * beyond a number that is too small for free ones. Call it while no transaction is open.
+ */
+export function headerDamage(path: string): string | null {
+  const file = openSync(path, "r");
+  try {
+    const header = Buffer.alloc(100);
+    if (readSync(file, header, 0, header.length, 0) < header.length) return null;
+    if (!header.subarray(0, HEADER.length).equals(HEADER)) return "the header is not that of a store";
+    const [told, count] = [header.readUInt32BE(28), fstatSync(file).size / PAGE_BYTES];
+    return told === count ? null : `expected ${told} pages, got ${count}`;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Why the inner pages of a database's B-trees can't be right, or null. They are few, and SQLite trusts them: through a wrong
  * pointer it would write into a page of another tree. Leaves are not read.
