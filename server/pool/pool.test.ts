@@ -1,70 +1,26 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
+import { test } from "node:test";
 import { invalidGrammar } from "../errors/errors.js";
-import { GenerationFailed, Pool, type RunningTask, WorkerLost } from "./pool.js";
-
-const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
-
-interface Given {
-  workers?: number;
-  slots?: number;
-  start?: string;
-  concurrency?: number;
-}
-
-function createPool(context: TestContext, given: Given = {}): Pool {
-  const { workers = 1, slots = 4, start = "ready", concurrency } = given;
-  const deviceIds = Array.from({ length: workers }, (_, index) => index);
-  const pool = new Pool({
-    filename,
-    setup: {
-      modelDir: start,
-      device: "cpu",
-      deviceIds,
-      slots,
-      threads: 1,
-      threadsAlone: 1,
-      contextStride: 1,
-    },
-    context: 256,
-    ...(concurrency !== undefined && { concurrency }),
-  });
-  context.after(() => pool.close());
-  return pool;
-}
-
-const task = (id: string) => ({
-  id,
-  promptIds: [1],
-  maxTokens: 1,
-  minTokens: 0,
-  sampling: { ...PLAIN_SAMPLING, seed: [0, 0] as const },
-  logprobs: null,
-  promptLogprobs: false,
-  grammar: null,
-  stop: [],
-  ignoreEos: false,
-});
+import { scriptedPool, scriptedTask as task } from "../fixtures/scripted-pool.js";
+import { GenerationFailed, type RunningTask, WorkerLost } from "./pool.js";
 
 test("a task ends with its worker's result", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const outcome = await pool.run(task("finish")).outcome;
   assert.equal(outcome.type, "finished");
 });
 
 test("capacity counts the slots of workers that have loaded the model", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 3 });
+  const pool = scriptedPool(context, { workers: 2, slots: 3 });
   assert.equal(pool.capacity, 0);
   await pool.ready;
   assert.equal(pool.capacity, 6);
 });
 
 test("a worker's remark is emitted once", async (context) => {
-  const pool = createPool(context, { workers: 2, start: "ready remark" });
+  const pool = scriptedPool(context, { workers: 2, start: "ready remark" });
   const remarks: string[] = [];
   pool.on("remark", (text) => remarks.push(text));
   await pool.ready;
@@ -72,7 +28,7 @@ test("a worker's remark is emitted once", async (context) => {
 });
 
 test("one worker runs as many tasks at once as it has slots", async (context) => {
-  const pool = createPool(context, { slots: 3 });
+  const pool = scriptedPool(context, { slots: 3 });
   await pool.ready;
   const held = ["hold-1", "hold-2"].map((id) => pool.run(task(id)));
   assert.equal((await pool.run(task("finish")).outcome).type, "finished");
@@ -81,13 +37,13 @@ test("one worker runs as many tasks at once as it has slots", async (context) =>
 });
 
 test("capacity is at most the concurrency", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 3, concurrency: 5 });
+  const pool = scriptedPool(context, { workers: 2, slots: 3, concurrency: 5 });
   await pool.ready;
   assert.equal(pool.capacity, 5);
 });
 
 test("tasks go to the worker with less to do", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 2 });
+  const pool = scriptedPool(context, { workers: 2, slots: 2 });
   await pool.ready;
   const held = pool.run(task("hold"));
   const threads = [];
@@ -101,7 +57,7 @@ test("tasks go to the worker with less to do", async (context) => {
 });
 
 test("a lone task goes to the first device's worker, whoever is ready first, and to its successor", async (context) => {
-  const pool = createPool(context, { workers: 3, start: "slow ready ready" });
+  const pool = scriptedPool(context, { workers: 3, start: "slow ready ready" });
   await pool.ready;
   // Nothing else keeps the process alive while a successor loads.
   const timer = setInterval(() => {}, 1000);
@@ -121,7 +77,7 @@ async function threadOf(job: RunningTask): Promise<string | false> {
 }
 
 test("a repeated prompt goes to the worker that had it", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 2 });
+  const pool = scriptedPool(context, { workers: 2, slots: 2 });
   await pool.ready;
   const promptIds = Array.from({ length: 64 }, (_, id) => id);
   const held = pool.run(task("hold"));
@@ -134,7 +90,7 @@ test("a repeated prompt goes to the worker that had it", async (context) => {
 });
 
 test("a read prompt no longer counts as waiting time", async (context) => {
-  const pool = createPool(context, { workers: 2 });
+  const pool = scriptedPool(context, { workers: 2 });
   await pool.ready;
   const promptIds = Array.from({ length: 200 }, (_, id) => id);
   let heard = () => {};
@@ -153,7 +109,7 @@ test("a read prompt no longer counts as waiting time", async (context) => {
 });
 
 test("a task's text arrives while its worker writes it, and none after the outcome", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const heard: string[] = [];
   const write = (id: string, texts: number) =>
@@ -176,7 +132,7 @@ test("a task's text arrives while its worker writes it, and none after the outco
 });
 
 test("cancelling one task leaves the worker's other tasks alone", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const [one, other] = [pool.run(task("hold-1")), pool.run(task("hold-2"))];
   one.cancel();
@@ -191,7 +147,7 @@ test("cancelling one task leaves the worker's other tasks alone", async (context
 });
 
 test("cancelling a task that has ended does nothing", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const job = pool.run(task("finish"));
   await job.outcome;
@@ -200,7 +156,7 @@ test("cancelling a task that has ended does nothing", async (context) => {
 });
 
 test("a sequence's failure leaves others alone", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const held = pool.run(task("hold"));
   await assert.rejects(pool.run(task("fail")).outcome, new GenerationFailed("the sequence failed"));
@@ -210,7 +166,7 @@ test("a sequence's failure leaves others alone", async (context) => {
 });
 
 test("a task that ends without a result is lost, not pending for ever", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   await assert.rejects(pool.run(task("silent")).outcome, WorkerLost);
 });
@@ -220,7 +176,7 @@ for (const [what, reason] of [
   ["exit", "worker exited with code: 3"],
 ] as const) {
   test(`a worker that dies (${what}) loses its tasks at once, and its successor gets its device`, async (context) => {
-    const pool = createPool(context);
+    const pool = scriptedPool(context);
     await pool.ready;
     const held = assert.rejects(pool.run(task("hold")).outcome, new WorkerLost(reason));
     const lost = once(pool, "lost");
@@ -235,7 +191,7 @@ for (const [what, reason] of [
 }
 
 test("the other workers go on when one dies", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 1 });
+  const pool = scriptedPool(context, { workers: 2, slots: 1 });
   await pool.ready;
   const held = pool.run(task("hold"));
   await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
@@ -245,13 +201,13 @@ test("the other workers go on when one dies", async (context) => {
 });
 
 test("a worker that dies right after sending a result loses nothing", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   assert.equal((await pool.run(task("last")).outcome).type, "finished");
 });
 
 test("a pool recovers again and again", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   for (let n = 0; n < 3; n++) {
     await assert.rejects(pool.run(task("crash")).outcome, WorkerLost);
@@ -265,19 +221,19 @@ for (const [start, reason] of [
   ["exit", "a worker ended before it had loaded the model"],
 ] as const) {
   test(`a worker that cannot start (${start}) rejects the pool's start with its reason`, async (context) => {
-    const pool = createPool(context, { start });
+    const pool = scriptedPool(context, { start });
     await assert.rejects(pool.ready, { message: reason });
   });
 }
 
 test("one worker of two that cannot load rejects the start", async (context) => {
-  const pool = createPool(context, { workers: 2, start: "ready fail" });
+  const pool = scriptedPool(context, { workers: 2, start: "ready fail" });
   await assert.rejects(pool.ready, { message: "cannot load" });
 });
 
 for (const start of ["fail", "throw", "exit"]) {
   test(`the pool is down when no worker is left and the successor cannot start (${start})`, async (context) => {
-    const pool = createPool(context);
+    const pool = scriptedPool(context);
     await pool.ready;
     process.env.SCRIPTED_WORKER_START = start;
     context.after(() => delete process.env.SCRIPTED_WORKER_START);
@@ -289,7 +245,7 @@ for (const start of ["fail", "throw", "exit"]) {
 }
 
 test("the pool is down when a successor keeps dying while it loads, even if another worker is left", async (context) => {
-  const pool = createPool(context, { workers: 2 });
+  const pool = scriptedPool(context, { workers: 2 });
   await pool.ready;
   process.env.SCRIPTED_WORKER_START = "late";
   context.after(() => delete process.env.SCRIPTED_WORKER_START);
@@ -307,7 +263,7 @@ test("the pool is down when a successor keeps dying while it loads, even if anot
 });
 
 test("a successor that dies while its code is imported is followed by another", async (context) => {
-  const pool = createPool(context, { workers: 2 });
+  const pool = scriptedPool(context, { workers: 2 });
   await pool.ready;
   // Nothing else keeps the process alive while a successor loads.
   const timer = setInterval(() => {}, 1000);
@@ -321,7 +277,7 @@ test("a successor that dies while its code is imported is followed by another", 
 });
 
 test("a worker is renewed once it has no work, the oldest first, and nobody is told of a death", async (context) => {
-  const pool = createPool(context, { workers: 2, slots: 2 });
+  const pool = scriptedPool(context, { workers: 2, slots: 2 });
   await pool.ready;
   // Nothing else keeps the process alive while a successor loads.
   const timer = setInterval(() => {}, 1000);
@@ -350,7 +306,7 @@ test("a worker is renewed once it has no work, the oldest first, and nobody is t
 });
 
 test("the only worker is renewed, and what comes meanwhile waits", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const first = await threadOf(pool.run(task("finish")));
   pool.renew();
@@ -359,7 +315,7 @@ test("the only worker is renewed, and what comes meanwhile waits", async (contex
 });
 
 test("closing ends running tasks", async (context) => {
-  const pool = createPool(context);
+  const pool = scriptedPool(context);
   await pool.ready;
   const held = assert.rejects(pool.run(task("hold")).outcome, WorkerLost);
   await pool.close();

@@ -2,52 +2,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
-import { type Death, type Outcome, Pool, type RunningTask, type Task, WorkerLost } from "./pool.js";
+import { type ScriptedPoolOptions, scriptedPool, scriptedTask as task } from "../fixtures/scripted-pool.js";
+import { type Death, type Outcome, type RunningTask, type Task, WorkerLost } from "./pool.js";
 import { Reruns } from "./rerun.js";
 
-const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
 const patience = { least: 200, first: 200, most: 200, runs: 20, look: 20 };
 
-async function start(context: TestContext, { workers = 1, slots = 4 } = {}) {
-  const pool = new Pool({
-    filename,
-    setup: {
-      modelDir: "ready",
-      device: "cpu",
-      deviceIds: Array.from({ length: workers }, (_, index) => index),
-      slots,
-      threads: 1,
-      threadsAlone: 1,
-      contextStride: 1,
-    },
-    context: 256,
-    patience,
-  });
-  // Nothing else keeps the process alive while a successor loads.
-  const timer = setInterval(() => {}, 1000);
-  context.after(() => {
-    clearInterval(timer);
-    return pool.close();
-  });
+async function start(context: TestContext, options: ScriptedPoolOptions = {}) {
+  const pool = scriptedPool(context, { ...options, patience });
   await pool.ready;
   return { pool, reruns: new Reruns(pool) };
 }
-
-const task = (id: string, more: Partial<Task> = {}): Task => ({
-  id,
-  promptIds: [1],
-  maxTokens: 1,
-  minTokens: 0,
-  sampling: { ...PLAIN_SAMPLING, seed: [0, 0] as const },
-  logprobs: null,
-  promptLogprobs: false,
-  grammar: null,
-  stop: [],
-  ignoreEos: false,
-  ...more,
-});
 
 /** Records of a pool that a test drives: it says how each run ends. */
 interface Started {

@@ -2,53 +2,24 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
-import { Pool, WorkerLost } from "./pool.js";
+import { scriptedPool, scriptedTask as task } from "../fixtures/scripted-pool.js";
+import { type Pool, WorkerLost } from "./pool.js";
 import { PATIENCE } from "./watch.js";
 
-const filename = fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url));
 /** Far longer than a scripted worker takes. */
 const LIMIT_MS = 1500;
 
 function createPool(context: TestContext, workers: number, { first = 60_000, start = "ready" } = {}): Pool {
-  const pool = new Pool({
-    filename,
-    setup: {
-      modelDir: start,
-      device: "cpu",
-      deviceIds: Array.from({ length: workers }, (_, index) => index),
-      slots: 4,
-      threads: 1,
-      threadsAlone: 1,
-      contextStride: 1,
-    },
-    context: 256,
+  context.after(() => {
+    delete process.env.SCRIPTED_WORKER_START;
+  });
+  return scriptedPool(context, {
+    workers,
+    start,
     patience: { ...PATIENCE, look: 20 },
     loading: { least: LIMIT_MS, first, most: LIMIT_MS, runs: 0 },
   });
-  // Nothing else keeps the process alive while a successor loads.
-  const timer = setInterval(() => {}, 1000);
-  context.after(() => {
-    clearInterval(timer);
-    delete process.env.SCRIPTED_WORKER_START;
-    return pool.close();
-  });
-  return pool;
 }
-
-const task = (id: string) => ({
-  id,
-  promptIds: [1],
-  maxTokens: 1,
-  minTokens: 0,
-  sampling: { ...PLAIN_SAMPLING, seed: [0, 0] as const },
-  logprobs: null,
-  promptLogprobs: false,
-  grammar: null,
-  stop: [],
-  ignoreEos: false,
-});
 
 /** Kills a worker whose successors start in this way. */
 async function killBefore(pool: Pool, start: string): Promise<void> {
