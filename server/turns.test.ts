@@ -8,14 +8,20 @@ function spend(milliseconds: number): void {
   while (performance.now() < end);
 }
 
-test("the event loop runs between two long pieces of work", async () => {
-  const turns = new Turns();
+/** A list to which each turn of the event loop adds "loop", until it has `length` entries. */
+function loopTurns(length: number): string[] {
   const order: string[] = [];
   const tick = () => {
     order.push("loop");
-    if (order.length < 7) setImmediate(tick);
+    if (order.length < length) setImmediate(tick);
   };
   setImmediate(tick);
+  return order;
+}
+
+test("the event loop runs between two long pieces of work", async () => {
+  const turns = new Turns();
+  const order = loopTurns(7);
   const works = ["first", "second", "third"].map((name) =>
     turns.take(() => {
       spend(15);
@@ -51,12 +57,7 @@ test("an error is thrown to the caller, and the failed work's time counts too", 
 
 test("what a piece of work leaves to promises is done, and counts, before the next begins", async () => {
   const turns = new Turns();
-  const order: string[] = [];
-  const tick = () => {
-    order.push("loop");
-    if (order.length < 12) setImmediate(tick);
-  };
-  setImmediate(tick);
+  const order = loopTurns(12);
   const blocks = turns.take(() => spend(15));
   const works = ["first", "second"].map((name) =>
     turns.take(async () => {

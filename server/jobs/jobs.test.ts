@@ -106,7 +106,7 @@ test("one caller of several has half of the places of waiting jobs, also after a
   const bens = await jobs.accept(jobRequest({ caller: "ben" }));
   await jobs.cancel(jobs.find("anna", (one as PromiseFulfilledResult<{ id: string }>).value.id)!);
   await jobs.accept(jobRequest());
-  // What runs has left its place, and what was interrupted has it again.
+  // A running job holds no waiting place; an interrupted one holds it again.
   const running = jobs.next(() => true)!;
   assert.equal(running.caller, "anna");
   await jobs.accept(jobRequest());

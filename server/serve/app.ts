@@ -80,7 +80,7 @@ function knownFields(document: Document, operations: readonly Operation[]): (pat
   return (path) => [...fieldsOf(path), ...(path === "/jobs" ? ofOperations : [])];
 }
 
-/** What must be done to a body before the validator sees it. */
+/** Prepares a body for the validator: numbers that came as texts, lists that are too long. */
 function prepareBody(document: Document, path: string): RequestHandler {
   const checks = [takesNumbersAsTexts(document, path), listBounds(document, path)];
   return (req, _res, next) => {

@@ -90,7 +90,7 @@ function holdOne(meant: Meant, answer: Answer): void {
   let failure: unknown = new Error(`${meant.method} ${meant.target}: a status without an error, ${status}`);
   // Without a key, even a path that doesn't exist is refused like one that does.
   const stranger = isOpenAiPath(path) ? "GET /v1/models" : "GET /jobs";
-  // What can't be read has no path, and gets FastAPI's form.
+  // A request that can't be read has no path, and gets FastAPI's form.
   for (const code of codesOf(status, path))
     for (const one of code === "unauthorized" ? [operation, stranger] : [operation, null])
       for (const at of [path, "/"])
