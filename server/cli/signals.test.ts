@@ -7,7 +7,7 @@ const signals = new URL("./signals.js", import.meta.url);
 
 for (const [where, terminal, expected] of [
   ["at a terminal SIGHUP stops it", true, "SIGHUP"],
-  ["without a terminal SIGHUP is ignored, and SIGTERM still stops it", undefined, "SIGTERM"],
+  ["without a terminal SIGHUP is ignored, and SIGTERM still stops it", undefined, "ignored SIGTERM"],
 ] as const)
   test(where, { skip: process.platform === "win32" && "needs POSIX" }, async () => {
     const child = spawn(process.execPath, [
@@ -17,6 +17,7 @@ for (const [where, terminal, expected] of [
       process.stdout.isTTY = ${terminal};
       catchSignals();
       handleSignals((signal) => { process.stdout.write(signal); process.exit(0); });
+      process.on("SIGHUP", () => process.stdout.write("ignored "));
       setInterval(() => {}, 1000);
       process.stdout.write("ready ");`,
     ]);
@@ -24,9 +25,12 @@ for (const [where, terminal, expected] of [
     child.stdout.on("data", (data) => {
       output += data;
     });
+    const closed = once(child, "close");
     await once(child.stdout, "data");
     child.kill("SIGHUP");
+    // Two signals may be caught in any order, so the second one waits for what the first does.
+    await once(child.stdout, "data");
     child.kill("SIGTERM");
-    const [code] = await once(child, "close");
+    const [code] = await closed;
     assert.deepEqual([code, output], [0, `ready ${expected}`]);
   });

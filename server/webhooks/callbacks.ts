@@ -67,9 +67,9 @@ export class Callbacks {
   async #send(job: Job): Promise<boolean | null> {
     const { callback } = job;
     if (callback === null) return null;
-    const startedAt = performance.now();
+    const startedAt = this.#now();
     const outcome = await this.#attempt(job, callback.url);
-    const prompt = typeof outcome === "number" && performance.now() - startedAt < PROMPT_MS;
+    const prompt = typeof outcome === "number" && this.#now() - startedAt < PROMPT_MS;
     if (job.callback === callback) this.#note(job, callback, outcome);
     return prompt;
   }
