@@ -250,7 +250,7 @@ describe("the package, installed in another project", () => {
     if (process.platform === "linux") {
       process.kill(Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")), "SIGSEGV");
       const log = () => readFileSync(at(".run/jai-server.log"), "utf8");
-      while (log().split("ready: ").length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (log().split(" - ready: ").length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
       const { stdout: status } = await script("status");
       assert.match(status, new RegExp(`pid ${pid}, .*\\n.*"model_loaded":true`));
     }

@@ -135,8 +135,6 @@ export class Parent {
     this.#standIn?.close();
     this.#standIn = null;
     this.#held = socket;
-    // An error means that the child has crashed.
-    child.send("keep", () => {});
     // Its message may come after its end.
     if (this.#child !== child) this.#answer();
   }

@@ -127,7 +127,7 @@ export class JaiServer {
     }
     log.info(`listening on ${url} (docs at ${url}/docs)`);
     describe(runtime, log);
-    this.#ready = this.#load(parent);
+    this.#ready = this.#load();
     // Nobody has to await it: an unhandled rejection must not end the process.
     this.#ready.catch(() => {});
     return url;
@@ -143,7 +143,7 @@ export class JaiServer {
     return this.closed;
   }
 
-  async #load(parent: ParentLink | null): Promise<void> {
+  async #load(): Promise<void> {
     const { runtime, assembly, log } = this.#parts;
     const startedAt = performance.now();
     // The model loads in other threads while this one loads the app.
@@ -152,7 +152,7 @@ export class JaiServer {
     // Still in the turn of the event loop in which the server began to listen, so no request can have been missed.
     this.#http.on("request", app.answer);
     runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
-    await Promise.all([loaded, app.loaded, parent?.alone]);
+    await Promise.all([loaded, app.loaded]);
     runtime.queue.open();
     assembly.dispatch();
     log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
