@@ -46,7 +46,15 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   "server/keys": ["server", "server/errors", "server/queue", "server/settings", "server/store"],
   "server/streams": ["server/errors", "server/pool", "server/queue", "workers"],
-  "server/http": ["server", "server/errors", "server/settings", "server/streams", "server/telemetry"],
+  "server/http": [
+    "server",
+    "server/errors",
+    "server/settings",
+    "server/streams",
+    "server/telemetry",
+    "models",
+    "models/tokenizer",
+  ],
   "server/requests": [
     "server/errors",
     "server/forms",

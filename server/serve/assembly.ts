@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { readDocument } from "../http/document.js";
+import { fitExamples } from "../http/examples.js";
 import { answerHalfClosed } from "../http/half-close.js";
 import { closeLingering } from "../http/lingering-close.js";
 import { toOriginForm } from "../http/origin-form.js";
@@ -120,7 +121,8 @@ export class Assembly {
 
   async #createApp(): Promise<RequestListener> {
     const { createApp } = await import("./app.js");
-    const { config, document = readDocument(config) } = this.parts;
+    const { config, model, document = readDocument(config) } = this.parts;
+    fitExamples(document, model);
     return createApp({ ...this.parts, document });
   }
 
