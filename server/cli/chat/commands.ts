@@ -97,6 +97,7 @@ function set(session: Session, argument: string): void {
 function save({ conversation, fields, view }: Session, argument: string): void {
   const [, force, file = ""] = /^(-f\s+)?(.*)$/s.exec(argument) ?? [];
   if (file === "" || file === "-f") throw new Error("/save: expected a file, got none");
+  if (conversation.messages.length === 0) throw new Error("/save: the conversation is empty");
   const text = `${JSON.stringify({ messages: conversation.messages, ...fields }, null, 2)}\n`;
   try {
     writeFileSync(pathOf(file), text, { flag: force === undefined ? "wx" : "w" });
