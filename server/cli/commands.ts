@@ -15,6 +15,9 @@ export const commands: CommandTable = {
     },
   },
   chat: { summary: "talk to a running server", load: () => import("./chat.js") },
+  ps: { summary: "print what a running server does", load: () => import("./ps.js") },
+  top: { summary: "watch what a running server does", load: () => import("./top.js") },
+  jobs: { summary: "list, show or cancel a server's jobs", load: () => import("./jobs.js") },
   data: { summary: "check, repair or export stored jobs", load: () => import("./data.js") },
   bench: {
     summary: "measure tokens per second",

@@ -1,45 +1,14 @@
-// The chat at a real pseudo-terminal, which util-linux's `script` makes.
+// The chat at a real pseudo-terminal.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { finished } from "../../fixtures/finished.js";
 import { startSession } from "../fixtures/chat-server.js";
+import { atTerminal, noTerminal } from "../fixtures/pseudo-terminal.js";
 
-const cli = fileURLToPath(new URL("../../cli.js", import.meta.url));
-const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux");
-const skip = !hasScript && "needs util-linux's script";
-
-/** A chat at a terminal. `type` writes as a user does; `until` resolves once the output has such a text. */
-function chatAtTerminal(context: TestContext, url: string, environment: Record<string, string> = {}) {
-  const command = `stty cols 100; exec ${process.execPath} ${cli} chat --url ${url}`;
-  const child = spawn("script", ["-qec", command, "/dev/null"], {
-    env: { PATH: process.env.PATH, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },
-  });
-  context.after(() => child.kill("SIGKILL"));
-  child.stdin.on("error", () => {});
-  let output = "";
-  let changed = () => {};
-  child.stdout.setEncoding("utf8").on("data", (piece: string) => {
-    output += piece;
-    changed();
-  });
-  const until = (text: string) =>
-    new Promise<void>((resolve) => {
-      changed = () => {
-        if (output.includes(text)) resolve();
-      };
-      changed();
-    });
-  return {
-    type: (text: string) => void child.stdin.write(text),
-    until,
-    output: () => output,
-    end: once(child, "close").then(([status]) => status as number),
-  };
-}
+const skip = noTerminal;
+const chatAtTerminal = (context: TestContext, url: string, environment?: Record<string, string>) =>
+  atTerminal(context, ["chat", "--url", url], environment);
 
 /** Enter sends a line; the prompt is there again after the answer. */
 const PROMPT = "> ";
