@@ -4,7 +4,7 @@ import { ask } from "./server/ask.js";
 import { readServer, type Server, serverFlags } from "./server/server.js";
 import { endWithReader, say, sayJson } from "./terminal/output.js";
 import { type Styles, stylesOf } from "./terminal/styles.js";
-import { counted, duration } from "./terminal/units.js";
+import { counted, duration, thousands } from "./terminal/units.js";
 import { visible, visibleLine } from "./terminal/visible.js";
 import { pad, table } from "./terminal/width.js";
 
@@ -134,7 +134,7 @@ function coloured(line: string, { state }: Job, styles: Styles): string {
 }
 
 function standingOf({ position, progress, error }: Job): string {
-  if (progress) return `${progress.tokens} of at most ${counted(progress.max_tokens, "token")}`;
+  if (progress) return `${thousands(progress.tokens)} of at most ${counted(progress.max_tokens, "token")}`;
   if (position) return `number ${position} in the queue`;
   return error ? errorOf(error) : "";
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -35,7 +36,6 @@ test("ps prints what the server does, with --json the status itself", async (con
 });
 
 test("a server without a status is told in one line, exit status 1", async (context) => {
-  const { createServer } = await import("node:http");
   const old = createServer((_req, res) => void res.writeHead(404).end('{"detail":"Not Found"}')).listen(
     0,
     "127.0.0.1",

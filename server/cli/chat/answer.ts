@@ -51,8 +51,13 @@ export async function streamAnswer(
     if (standing !== null) listener.onQueue(standing as unknown as Standing);
   };
   const trimmed = trimmer();
+  let isWhole = false;
   for await (const { data } of askEvents(server, "v1/chat/completions", { body, signal, onComment })) {
-    if (data === "[DONE]") return answer;
+    if (data === "[DONE]") {
+      // The loop goes on to the end of the response: breaking it off would close the connection.
+      isWhole = true;
+      continue;
+    }
     const chunk = readObject(data);
     if (chunk === null) throw new Error("expected JSON in the stream, got something else");
     if (chunk.error) throw new ServerError(null, chunk);
@@ -64,6 +69,7 @@ export async function streamAnswer(
     answer.text += piece;
     if (piece !== "") listener.onText(piece);
   }
+  if (isWhole) return answer;
   throw new Error("the connection ended before the answer was whole");
 }
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { finished } from "../../fixtures/finished.js";
 import { WorkerLost } from "../../pool/pool.js";
-import { SHORT_TEMPLATE, startSession } from "../fixtures/chat-server.js";
+import { recordingView, SHORT_TEMPLATE, startSession } from "../fixtures/chat-server.js";
 import { checkSystem, keepsConversation } from "./abilities.js";
+import { Session } from "./session.js";
 
 test("a question is asked with all that was said before; answers lose the white space at their ends", async (context) => {
   const { session, view, prompts } = await startSession(context);
@@ -64,6 +68,28 @@ test("an error within the stream is told, and the conversation is as before", as
   await assert.rejects(asked, { message: /^the server stopped the answer: The worker .*lost$/ });
   assert.deepEqual(session.conversation.messages, []);
   assert.equal(view.log.at(-1), "end");
+});
+
+test("a stream that ends before its answer is whole is an error", async (context) => {
+  const cut = createServer((_req, res) => {
+    res.writeHead(200, { "content-type": "text/event-stream" });
+    res.end('data: {"choices":[{"delta":{"content":"he"}}]}\n\n');
+  }).listen(0, "127.0.0.1");
+  await once(cut, "listening");
+  context.after(() => void cut.close());
+  const url = `http://127.0.0.1:${(cut.address() as AddressInfo).port}/`;
+  const view = recordingView();
+  const session = new Session({ server: { url, key: undefined }, context: null, fields: {}, view });
+  await assert.rejects(session.ask("one"), { message: "the connection ended before the answer was whole" });
+  assert.deepEqual([view.log, session.conversation.length], [["wait: -", "he", "end"], 0]);
+});
+
+test("an empty answer is told as such", async (context) => {
+  const { session, view } = await startSession(context, {
+    answer: () => finished({ reason: "stop", generated: " \n", completionTokens: 1 }),
+  });
+  await session.ask("one");
+  assert.deepEqual(view.log, ["wait: -", "end", "note: the model answered nothing"]);
 });
 
 for (const [what, fields, tokens, note] of [

@@ -64,11 +64,14 @@ export class Session {
         },
       );
       conversation.add(question, answer.text);
-      this.#end(shown);
+      view.endWait();
+      view.endText();
+      if (shown === "") view.note("the model answered nothing");
       if (answer.finishReason === "length") view.note(this.#cut(answer));
       return answer;
     } catch (error) {
-      this.#end(shown);
+      view.endWait();
+      if (shown !== "") view.endText();
       if (!running.signal.aborted) throw withAdvice(error);
       if (shown !== "") conversation.add(question, shown);
       view.note(shown === "" ? "stopped" : "stopped; the model will see the answer as far as it went");
@@ -76,11 +79,6 @@ export class Session {
     } finally {
       this.#running = null;
     }
-  }
-
-  #end(shown: string): void {
-    this.view.endWait();
-    if (shown !== "") this.view.endText();
   }
 
   /** Why an answer has no end. */

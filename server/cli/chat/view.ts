@@ -4,7 +4,7 @@ import type { Standing } from "./answer.js";
 export interface View {
   /** The model's text, as it comes. */
   text(piece: string): void;
-  /** The end of an answer of which something was shown. */
+  /** The end of an answer, or of what there is of it. */
   endText(): void;
   /** Waiting begins, or the place in the queue has changed. */
   wait(standing: Standing | null): void;
