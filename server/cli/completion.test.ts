@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { commands } from "./commands.js";
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
-const skip = spawnSync("bash", ["--version"]).error !== undefined && "needs bash";
+const without = (shell: string) => spawnSync(shell, ["--version"]).error !== undefined && `needs ${shell}`;
 
 function script(shell: string): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, "completion", shell], {
@@ -41,7 +41,9 @@ function offered(words: string[], cwd: string): string[] {
   return stdout.split("\n").filter((one) => one !== "");
 }
 
-test("bash, with the script sourced, completes commands, flags, words and paths", { skip }, (context) => {
+test("bash, with the script sourced, completes commands, flags, words and paths", {
+  skip: without("bash"),
+}, (context) => {
   const folder = mkdtempSync(join(tmpdir(), "jai-completion-"));
   context.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, "my models"));
@@ -57,6 +59,25 @@ test("bash, with the script sourced, completes commands, flags, words and paths"
   assert.deepEqual(at("data", ""), ["check", "repair", "export"]);
   assert.deepEqual(at("completion", "z"), ["zsh"]);
   assert.deepEqual(at("list", ""), ["--json", "--help"]);
+});
+
+test("fish, with the script sourced, completes commands, flags and words", { skip: without("fish") }, () => {
+  const lines = ["jai ch", "jai serve --dev", "jai serve --device cu", "jai data rep"];
+  const asks = lines.map((line) => `complete -C '${line}'`).join("\n");
+  const { stdout, stderr } = spawnSync("fish", ["--no-config", "-c", `${script("fish")}\n${asks}`], {
+    encoding: "utf8",
+  });
+  assert.equal(stderr, "");
+  const offered = stdout.trimEnd().split("\n");
+  assert.deepEqual(
+    offered.map((line) => line.split("\t")[0]),
+    ["chat", "--device", "cuda", "repair"],
+  );
+});
+
+test("zsh reads the script", { skip: without("zsh") }, () => {
+  const { status, stderr } = spawnSync("zsh", ["-f", "-n"], { encoding: "utf8", input: script("zsh") });
+  assert.deepEqual([status, stderr], [0, ""]);
 });
 
 for (const args of [[], ["powershell"], ["bash", "zsh"]]) {

@@ -86,6 +86,14 @@ for (const precision of ["int8", "fp32"] as const) {
   });
 }
 
+test("show tells of the model even if the settings fit no machine like this", () => {
+  const settings = { JAI_WORKERS: "4", JAI_CONCURRENCY: "2" };
+  const { status, stdout } = jai(["show"], settings);
+  assert.equal(status, 0);
+  assert.match(stdout, /^ +plan +JAI_CONCURRENCY: expected at least one for each of 4 workers, got 2$/m);
+  assert.match(JSON.parse(jai(["show", "--json"], settings).stdout).plan.error, /^JAI_CONCURRENCY: /);
+});
+
 test("show takes JAI_MODEL, and says in one line what is wrong with a folder", async (context) => {
   const folder = scratch(context);
   const dir = await fixtureModel(join(folder, "m"), "int8");

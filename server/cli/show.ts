@@ -4,7 +4,7 @@ import { probeHardware } from "../plan/hardware.js";
 import { neededMemory, within } from "../plan/memory.js";
 import { planDevices } from "../plan/plan.js";
 import { readArgs, UsageError } from "../settings/args.js";
-import { type Config, readConfig } from "../settings/config.js";
+import { type Config, ConfigError, readConfig } from "../settings/config.js";
 import { type Flags, jsonFlag, usageOf } from "./command.js";
 import { endWithReader, say, sayJson } from "./terminal/output.js";
 import { stylesOf } from "./terminal/styles.js";
@@ -29,7 +29,11 @@ export async function run(args: string[]): Promise<void> {
   if (positionals.length > 1) throw new UsageError(`expected one model folder, got ${positionals.length}`);
   const config = readConfig([], process.env);
   const model = describeModel(positionals[0] === undefined ? config.model : resolve(positionals[0]));
-  const memory = await planMemory(model, config);
+  const memory = await planMemory(model, config).catch((error: unknown) => {
+    // The settings are for another machine: that is no reason to show nothing of the model.
+    if (error instanceof ConfigError) return error;
+    throw error;
+  });
   endWithReader();
   if (values.json) sayJson(documentOf(model, memory));
   else for (const line of linesOf(model, memory)) say(line);
@@ -81,7 +85,7 @@ function quantization({ config, selfTest }: ModelDescription["folder"]): {
   return { error: selfTest.error, words };
 }
 
-function documentOf(model: ModelDescription, memory: PlannedMemory) {
+function documentOf(model: ModelDescription, memory: PlannedMemory | ConfigError) {
   const { folder, parameters, hidden, cacheBytesPerSlot, tokenizer, chatTemplate } = model;
   const { config } = folder;
   return {
@@ -101,11 +105,11 @@ function documentOf(model: ModelDescription, memory: PlannedMemory) {
     tokenizer: { ...tokenizer, vocabulary: folder.tokenizer.size, eos_id: folder.eosId },
     chat_template: chatTemplate,
     cache_bytes_per_sequence: cacheBytesPerSlot,
-    plan: memory,
+    plan: memory instanceof ConfigError ? { error: memory.message } : memory,
   };
 }
 
-function linesOf(model: ModelDescription, memory: PlannedMemory): string[] {
+function linesOf(model: ModelDescription, memory: PlannedMemory | ConfigError): string[] {
   const { folder, tokenizer } = model;
   const styles = stylesOf(process.stdout);
   const special = tokenizer.added.map(({ id, content }) => `${visibleLine(content)} ${id}`);
@@ -168,7 +172,12 @@ function templateRows({ chatTemplate }: ModelDescription): string[][] {
   ];
 }
 
-function memoryRows({ cacheBytesPerSlot }: ModelDescription, memory: PlannedMemory): string[][] {
+function memoryRows(
+  { cacheBytesPerSlot }: ModelDescription,
+  memory: PlannedMemory | ConfigError,
+): string[][] {
+  const cache = ["cache", `${bytes(cacheBytesPerSlot)} a sequence, over the whole context`];
+  if (memory instanceof ConfigError) return [cache, ["plan", memory.message]];
   const { device, workers, threads, concurrency, rows } = memory;
   return [
     ["cache", `${bytes(cacheBytesPerSlot)} a sequence, over the whole context`],

@@ -11,12 +11,15 @@ export function fishScript(commands: readonly CommandWords[]): string {
         ...(argument === null ? [] : [`${here}${fill(argument)}`]),
         ...flags.map(
           ({ name: flag, description, slot }) =>
-            `${here} -l ${flag}${slot === null ? "" : ` -x${fill(slot)}`}${description ? ` -d ${quoted(description)}` : ""}`,
+            `${here} -l ${flag}${slot === null ? "" : value(slot)}${description ? ` -d ${quoted(description)}` : ""}`,
         ),
       ];
     }),
   ].join("\n");
 }
+
+/** A flag's value; `-x` would forbid files. */
+const value = (slot: Slot) => `${slot.paths === "files" ? " -r" : " -x"}${fill(slot)}`;
 
 function fill({ words, paths }: Slot): string {
   if (paths === "folders") return ` -a ${quoted("(__fish_complete_directories)")}`;
