@@ -8,6 +8,7 @@ import { writeFixtureModel } from "../models/fixtures/model.js";
 import type { Engine } from "./engine/engine.js";
 import { generate } from "./engine/fixtures/asking.js";
 import type { StepInputs, StepOutputs } from "./engine/step-session.js";
+import { Gauges } from "./gauges.js";
 import { Halt } from "./halt.js";
 import { type LoadOptions, load } from "./load.js";
 import { Occupancy } from "./occupancy.js";
@@ -61,6 +62,7 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
     halt: Halt.for(2).buffer,
     occupancy: occupancy.buffer,
     progress: Progress.for(2).buffer,
+    gauges: Gauges.for(2, 2).buffers,
     slots: 2,
     threads: 1,
     threadsAlone,

@@ -7,6 +7,7 @@ import { KvCache } from "./engine/cache/kv-cache.js";
 import { Engine } from "./engine/engine.js";
 import { readPrompt } from "./engine/reader.js";
 import type { StepSession } from "./engine/step-session.js";
+import { Gauges } from "./gauges.js";
 import { Programs } from "./grammar/programs.js";
 import { Halt } from "./halt.js";
 import { Occupancy } from "./occupancy.js";
@@ -77,8 +78,8 @@ export async function load(options: LoadOptions): Promise<Loaded> {
       remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
     }
   }
-  const onToken = () => progress.step(index);
-  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary, onToken);
+  const observer = Gauges.over(setup.gauges, setup.slots).observer(index, () => progress.step(index));
+  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary, observer);
   const programs = new Programs(model.tokenizer, shape.vocabulary);
   return { model, engine, programs, selfTest, remark };
 }

@@ -4,6 +4,7 @@ import type { SelfTestResult } from "../models/self-test.js";
 import type { FinishReason, Outcome } from "./engine/outcome.js";
 import type { TokenLogprob } from "./engine/sampling/logprobs.js";
 import type { Sampling } from "./engine/sampling/sampling.js";
+import type { Gauges } from "./gauges.js";
 import type { CompiledForm, FormNumbers } from "./grammar/compiled.js";
 import type { GrammarSource } from "./grammar/source.js";
 import type { Device } from "./onnx/session.js";
@@ -28,6 +29,8 @@ export interface WorkerSetup {
   occupancy: SharedArrayBuffer;
   /** The shared memory of a `Progress`, likewise. */
   progress: SharedArrayBuffer;
+  /** The shared memory of the `Gauges`, likewise. */
+  gauges: Gauges["buffers"];
   /** Sequences that one worker runs at once. */
   slots: number;
   /** Threads of the native runtime in each worker. */

@@ -38,6 +38,10 @@ export const errors = {
   caller_queue_full: { status: 429, detail: "This caller's share of the queue is full" },
   caller_jobs_full: { status: 429, detail: "This caller's share of the waiting jobs is taken" },
   caller_store_full: { status: 429, detail: "This caller's share of the store of jobs and answers is full" },
+  caller_watchers_full: {
+    status: 429,
+    detail: "This caller's share of the streams of the server's state is taken",
+  },
   caller_texts_full: { status: 429, detail: "This caller's share of the tokenizing is taken" },
   internal: { status: 500, detail: "Internal Server Error" },
   generation_failed: { status: 500, detail: "The generation failed" },

@@ -5,17 +5,15 @@ import { worded } from "../errors/openai-error.js";
 import type { Log } from "../log.js";
 import { EventStream } from "../streams/event-stream.js";
 import type { Document } from "./document.js";
-import { bounded, refusalLine } from "./refusal-line.js";
-import { requestId } from "./request-id.js";
+import { refusalLine } from "./refusal-line.js";
+import { summaryOf } from "./summarize.js";
 import { validationFindings } from "./validation-findings.js";
 
-const LONGEST_PATH = 100;
-
-/** The one place that turns an error into a response and a log line. */
+/** The one place that turns an error into a response, and into the log line at its end. */
 export function answerErrors(log: Log, document: Document): ErrorRequestHandler {
   return (thrown: unknown, req, res, next) => {
     const error = toPublicError(thrown, req, document);
-    logError(log, { thrown, error, req, res });
+    summarizeError(log, { thrown, error, req, res });
     const events = EventStream.of(res);
     if (events) return events.fail(error);
     // Too late for another answer: Express ends the connection, which tells the client.
@@ -32,22 +30,13 @@ interface Failure {
   res: Response;
 }
 
-function logError(log: Log, { thrown, error, req, res }: Failure): void {
-  const id = requestId(res);
-  if (error.code === "shutting_down" && req.socket.destroyed) {
-    log.info(`${id} - cancelled`, { id });
-    return;
-  }
-  const { method } = req;
-  const path = bounded(req.path, LONGEST_PATH);
-  const told = refusalLine(error, req.path, log.hidesPrompts, error.inner);
-  const stack = error.code === "internal" ? ` ${stackOf(thrown, log.hidesPrompts)}` : "";
-  log[error.status === 500 ? "error" : "info"](`${id} - ${method} ${path}: ${told}${stack}`, {
-    id,
-    method,
-    path,
-    status: worded(error, req.path).status,
-  });
+function summarizeError({ hidesPrompts }: Log, { thrown, error, req, res }: Failure): void {
+  // The client has left, which cancelled its request.
+  if (error.code === "shutting_down" && req.socket.destroyed) return;
+  const { code, inner } = error;
+  const stack = code === "internal" ? ` ${stackOf(thrown, hidesPrompts)}` : "";
+  const told = refusalLine(error, req.path, hidesPrompts, inner);
+  Object.assign(summaryOf(res), { status: worded(error, req.path).status, error: { code, told, stack } });
 }
 
 /** The error that the client gets. */

@@ -11,6 +11,9 @@ import { Cancelled, QueueRefusal } from "../queue/refusal.js";
 import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { StoreUnreadable } from "../store/store-error.js";
+import { endedFields, generationLine } from "../telemetry/ended-line.js";
+import { newSummary, type Summary } from "../telemetry/summary.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import { isRunning, type Job } from "./job.js";
 import type { Jobs } from "./jobs.js";
@@ -21,7 +24,8 @@ export interface DispatcherOptions {
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   texts: Pick<Texts, "reader">;
-  callers: Pick<Callers, "named">;
+  callers: Pick<Callers, "named" | "keyed">;
+  telemetry: Telemetry;
   log: Log;
   /** A clock in milliseconds. */
   now?: () => number;
@@ -42,6 +46,7 @@ interface UnderWay {
   generation: Generation | null;
   /** Whether its sequences are in the queue. */
   submitted: boolean;
+  readonly summary: Summary;
 }
 
 /**
@@ -69,13 +74,18 @@ export class Dispatcher {
     options.jobs.onWaiting(() => this.dispatch());
   }
 
+  /** How many jobs have left the line and not ended. */
+  get running(): number {
+    return this.#underWay.size;
+  }
+
   /** Starts waiting jobs while there is room. Call it whenever a slot may have become free. */
   dispatch(): void {
     const { line } = this.#options.jobs;
     while (line.size > 0 && this.#now() >= this.#pausedUntil && this.#room > 0) {
       const job = this.#options.jobs.next((caller) => !this.#isPaused(caller));
       if (job === undefined) return;
-      const underWay = { generation: null, submitted: false };
+      const underWay = { generation: null, submitted: false, summary: this.#summaryOf(job) };
       this.#underWay.set(job, underWay);
       void this.#run(job, underWay);
     }
@@ -98,7 +108,7 @@ export class Dispatcher {
   }
 
   async #run(job: Job, underWay: UnderWay): Promise<void> {
-    const { jobs, log } = this.#options;
+    const { jobs } = this.#options;
     try {
       if (job.attempts > MOST_ATTEMPTS) throw new PublicError("job_interrupted");
       const body = await this.#bodyOf(job);
@@ -113,13 +123,29 @@ export class Dispatcher {
       });
       // What the job held of its caller's limits is free again.
       this.#pausedCallers.delete(job.caller);
-      log.info(`${job.id} - job ${job.state}`, { id: job.id });
+      this.#ended(underWay, job, { status: 200 });
     } catch (thrown) {
-      await this.#failed(job, thrown);
+      await this.#failed(job, thrown, underWay);
     } finally {
       this.#underWay.delete(job);
       this.dispatch();
     }
+  }
+
+  #summaryOf({ id, endpoint, caller }: Job): Summary {
+    const { callers, telemetry } = this.#options;
+    const summary = newSummary({ kind: "job", id, method: "JOB", path: endpoint });
+    Object.assign(summary, { route: endpoint, caller: callers.keyed ? caller : null });
+    telemetry.emit("begun", summary, {});
+    return summary;
+  }
+
+  #ended({ summary, generation }: UnderWay, job: Job, outcome: Partial<Summary>): void {
+    Object.assign(summary, outcome, { endedAt: performance.now() });
+    this.#options.telemetry.emit("ended", summary);
+    const done = generation && `, ${generationLine(generation.summary)}`;
+    const how = summary.error === null ? `${job.state}${done ?? ""}` : `failed: ${summary.error.told}`;
+    this.#options.log.info(`${job.id} - job ${how}`, endedFields(summary));
   }
 
   /** Bodies are read one after the other. Otherwise a later job whose body is read sooner would take an earlier one's slot. */
@@ -153,6 +179,7 @@ export class Dispatcher {
     const request = operation.parse(body);
     const generation = new Generation({ queue, forms, texts, request, id: job.id, caller });
     underWay.generation = generation;
+    underWay.summary.generation = generation.summary;
     const { tasks, answer } = await generation.prepare();
     const sequences = tasks.map(() => ({ text: "", tokens: 0 }));
     job.sequences = sequences;
@@ -171,9 +198,12 @@ export class Dispatcher {
     return { result, answer };
   }
 
-  async #failed(job: Job, thrown: unknown): Promise<void> {
+  async #failed(job: Job, thrown: unknown, underWay: UnderWay): Promise<void> {
     const { jobs, log } = this.#options;
-    if (!isRunning(job)) return;
+    if (!isRunning(job)) {
+      this.#ended(underWay, job, { left: true });
+      return;
+    }
     if (isPassing(thrown)) {
       job.attempts--;
       jobs.putBack(job);
@@ -182,8 +212,8 @@ export class Dispatcher {
     }
     const error = publicError(thrown);
     const { code, status, body } = error;
-    const reason = refusalLine(error, job.endpoint, log.hidesPrompts, error.inner);
-    log.info(`${job.id} - job failed: ${reason}`, { id: job.id });
+    const told = refusalLine(error, job.endpoint, log.hidesPrompts, error.inner);
+    this.#ended(underWay, job, { status, error: { code, told, stack: "" } });
     await jobs.fail(job, { code, status, detail: body.detail });
   }
 

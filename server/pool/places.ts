@@ -1,3 +1,4 @@
+import { Gauges } from "../../workers/gauges.js";
 import { Halt } from "../../workers/halt.js";
 import { Occupancy } from "../../workers/occupancy.js";
 import { Progress } from "../../workers/progress.js";
@@ -6,31 +7,40 @@ import type { WorkerSetup } from "../../workers/protocol.js";
 /** The shared memory of the workers' places: a place is a device, with at most one living worker that claims it. */
 export class Places {
   readonly halt: Halt;
+  readonly gauges: Gauges;
   readonly #occupancy: Occupancy;
   readonly #progress: Progress;
   /** For each place the thread id of its worker, or 0. */
   readonly #claims: Int32Array<SharedArrayBuffer>;
 
-  constructor(places: number) {
+  /** @param slots of each worker */
+  constructor(places: number, slots: number) {
     this.halt = Halt.for(places);
+    this.gauges = Gauges.for(places, slots);
     this.#occupancy = Occupancy.for(places);
     this.#progress = Progress.for(places);
     this.#claims = new Int32Array(new SharedArrayBuffer(places * Int32Array.BYTES_PER_ELEMENT));
   }
 
   /** What a worker needs of it. */
-  get setup(): Pick<WorkerSetup, "claims" | "halt" | "occupancy" | "progress"> {
+  get setup(): Pick<WorkerSetup, "claims" | "halt" | "occupancy" | "progress" | "gauges"> {
     return {
       claims: this.#claims.buffer,
       halt: this.halt.buffer,
       occupancy: this.#occupancy.buffer,
       progress: this.#progress.buffer,
+      gauges: this.gauges.buffers,
     };
   }
 
   /** A thread's place; -1 without one. */
   of(thread: number): number {
     return this.#claims.indexOf(thread);
+  }
+
+  /** The thread id of a place's worker, or 0. */
+  ownerOf(place: number): number {
+    return this.#claims[place]!;
   }
 
   /** How far the worker of a place has got. */
@@ -68,5 +78,6 @@ export class Places {
     this.halt.leave(place);
     this.#occupancy.clear(place);
     this.#progress.clear(place);
+    this.gauges.clear(place);
   }
 }

@@ -4,6 +4,7 @@ import { Piscina, queueOptionsSymbol } from "piscina";
 import type { SelfTestResult } from "../../models/self-test.js";
 import { invalidGrammar, PublicError } from "../errors/errors.js";
 import "../../workers/onnx/telemetry.js";
+import type { Slot, WorkerCounts } from "../../workers/gauges.js";
 import type {
   Deltas,
   FromSequence,
@@ -49,6 +50,12 @@ export interface RunningTask {
   cancel(): void;
 }
 
+/** What a worker does. One that died is loading until its successor is ready. */
+export interface WorkerState {
+  state: "loading" | "idle" | "busy" | "stalled";
+  slots: Slot[];
+}
+
 /** A worker's death; the same object for all tasks that it ran. */
 export interface Death {
   /** How many tasks the worker had, those included whose result it had sent. */
@@ -83,7 +90,7 @@ export interface PoolOptions {
   /** Absolute path of the workers' entry. */
   filename: string;
   /** One worker starts for each of `deviceIds`. */
-  setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy" | "progress">;
+  setup: Omit<WorkerSetup, "claims" | "halt" | "occupancy" | "progress" | "gauges">;
   /** The model's context in tokens. */
   context: number;
   /** The most running tasks over all workers. Default: their slots. */
@@ -177,7 +184,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     this.size = workers;
     this.#concurrency = concurrency;
     this.#placement = new Placement({ slots: setup.slots, context });
-    this.#places = new Places(workers);
+    this.#places = new Places(workers, setup.slots);
     this.#watch = new Watch(patience.look, patience);
     this.#starts = new Starts(patience.look, loading);
     process.once("exit", this.#leaveRuntime);
@@ -213,6 +220,25 @@ export class Pool extends EventEmitter<PoolEvents> {
   get workers(): { loaded: number; stalled: number; failedStarts: number } {
     const { workers: loaded } = this.#placement;
     return { loaded, stalled: this.#watch.stalled, failedStarts: this.#starts.failures };
+  }
+
+  /** What each worker does, in the order of their places. */
+  get states(): WorkerState[] {
+    return Array.from({ length: this.size }, (_, place) => {
+      const worker = this.#places.ownerOf(place);
+      return { state: this.#stateOf(worker), slots: this.#places.gauges.slots(place) };
+    });
+  }
+
+  #stateOf(worker: number): WorkerState["state"] {
+    if (!this.#placement.has(worker)) return "loading";
+    if (this.#watch.isStalled(worker)) return "stalled";
+    return this.#placement.hasWork(worker) ? "busy" : "idle";
+  }
+
+  /** What all workers together have computed since the start. */
+  get counts(): WorkerCounts {
+    return this.#places.gauges.counts;
   }
 
   /** Whether it ends its workers, so that no task can run any more. */

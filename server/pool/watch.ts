@@ -79,6 +79,11 @@ export class Watch {
 
   /** How many workers have been quiet for half their time. */
   get stalled(): number {
-    return [...this.#quiet.values()].filter(({ ms, limit }) => ms >= limit / 2).length;
+    return [...this.#quiet.keys()].filter((worker) => this.isStalled(worker)).length;
+  }
+
+  isStalled(worker: number): boolean {
+    const quiet = this.#quiet.get(worker);
+    return quiet !== undefined && quiet.ms >= quiet.limit / 2;
   }
 }

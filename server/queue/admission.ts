@@ -36,6 +36,7 @@ export interface Entry<T, R> extends Candidate, Occupant {
   readonly item: T;
   readonly resolve: (done: Done<R>) => void;
   readonly reject: (error: unknown) => void;
+  readonly onStart: (() => void) | undefined;
   readonly onOutcome: (outcome: R | null) => void;
   /** Its node in the lanes while it waits. */
   node: Node<Entry<T, R>> | null;

@@ -7,7 +7,7 @@ import { type Schedule, Slots } from "./eta/slots.js";
 import { type FlowKey, Lanes, PRIORITIES } from "./lanes.js";
 import { Cancelled, QueueRefusal, type Refusal } from "./refusal.js";
 import { Standings } from "./standings.js";
-import type { Done, Execution, OnStanding, Request, Submission, Ticket } from "./ticket.js";
+import type { Done, Execution, OnStanding, Request, Submission, Ticket, WaitingRequest } from "./ticket.js";
 
 export interface QueueOptions<T, R> {
   /** How many sequences may wait for a slot. */
@@ -170,6 +170,17 @@ export class Queue<T, R> {
     return Math.min(Math.max(Math.round(ms / 1000), 1), LONGEST_RETRY_S);
   }
 
+  /** The next requests to start, at most `most`, in their order. */
+  next(most: number): WaitingRequest[] {
+    const now = this.#clock.now();
+    const found: WaitingRequest[] = [];
+    for (const [{ caller, priority, waiting, since }, standing] of this.#forecasts.everyStanding()) {
+      if (found.length === most) break;
+      found.push({ caller, priority, sequences: waiting, waitedMs: now - since, ...standing });
+    }
+    return found;
+  }
+
   /** When slots become free for work that starts after everything that waits now. */
   behindWaiting(): Schedule {
     return this.#forecasts.behindWaiting();
@@ -257,6 +268,7 @@ export class Queue<T, R> {
   #start(entry: Entry<T, R>): void {
     const { admission, item } = entry;
     const startedAt = this.#clock.now();
+    entry.onStart?.();
     entry.node = null;
     this.#leaveLine(admission);
     this.#standings.leave(admission);
@@ -345,13 +357,13 @@ export class Queue<T, R> {
 
 function entryOf<T, R>(
   admission: Admission<T, R>,
-  { item, extent, onOutcome = () => {} }: Submission<T, R>,
+  { item, extent, onStart, onOutcome = () => {} }: Submission<T, R>,
   resolve: (done: Done<R>) => void,
   reject: (error: unknown) => void,
 ): Entry<T, R> {
   const { caller, priority } = admission;
   return {
-    ...{ admission, caller, priority, item, extent, resolve, reject, onOutcome },
+    ...{ admission, caller, priority, item, extent, resolve, reject, onStart, onOutcome },
     tokens: extent.promptTokens + extent.most,
     ...{ node: null, execution: null, startedAt: 0, written: null, ending: false, ended: false },
   };

@@ -25,6 +25,8 @@ export interface Extent {
 export interface Submission<T, R> {
   item: T;
   extent: Extent;
+  /** Called when it gets a slot. */
+  onStart?: (() => void) | undefined;
   /**
    * Called once, when the sequence has left its slot, with its outcome, or with null if it never ran or failed. Its promise
    * may have been rejected earlier: a deadline rejects at once, while the sequence still runs.
@@ -53,6 +55,16 @@ export interface Standing {
   position: number;
   /** Seconds until it starts, estimated from recent requests. */
   expectedWait: number;
+}
+
+/** A request of which no sequence has started, or not all. */
+export interface WaitingRequest extends Standing {
+  caller: string;
+  priority: number;
+  /** How many of its sequences wait. */
+  sequences: number;
+  /** Since its reservation. */
+  waitedMs: number;
 }
 
 export type OnStanding = (standing: Standing) => void;

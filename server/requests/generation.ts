@@ -6,7 +6,9 @@ import type { Queue } from "../queue/queue.js";
 import { Cancelled } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
+import type { GenerationSummary } from "../telemetry/summary.js";
 import type { Texts } from "../texts/texts.js";
+import { Course } from "./course.js";
 import type { Draft, GenerationRequest, Prepared } from "./operation.js";
 import { Spent } from "./spent.js";
 
@@ -47,6 +49,7 @@ export class Generation {
   readonly #ticket: Ticket<Task, Outcome>;
   /** The caller's tokens held for this generation. */
   readonly #lease: Lease;
+  readonly #course: Course;
   #prepared: Prepared | null = null;
   #form: CompiledForm | null = null;
   #submitted = false;
@@ -63,6 +66,7 @@ export class Generation {
     this.#texts = texts;
     this.#id = id;
     this.#caller = caller.name;
+    this.#course = new Course(request, caller.priorityFor(priority));
     this.#lease = caller.admit({ tokens: mostTokens(request) });
     try {
       this.#ticket = queue.reserve({
@@ -84,6 +88,11 @@ export class Generation {
     return this.#ticket.position;
   }
 
+  /** What has become of it so far; it goes on changing until its last sequence has left its slot. */
+  get summary(): GenerationSummary {
+    return this.#course.summary;
+  }
+
   get prepared(): Prepared {
     if (this.#prepared === null) throw new Error("expected a generation that was prepared");
     return this.#prepared;
@@ -102,6 +111,7 @@ export class Generation {
       this.#ticket.adjust(promptTokens(this.#prepared.tasks));
       const source = formOf(this.#prepared);
       if (source !== null) this.#form = await this.#forms.check(source, asker.caller, asker.signal);
+      this.#course.prepared();
       return this.#prepared;
     } catch (error) {
       this.cancel();
@@ -121,6 +131,7 @@ export class Generation {
       const task: Task = { ...draft, grammar: this.#form };
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
         spent.wrote(sequence, tokens);
+        this.#course.wrote();
         this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
@@ -128,10 +139,16 @@ export class Generation {
       return {
         item: listens ? { ...task, onText } : task,
         extent: { promptTokens: task.promptIds.length, most: Math.max(task.maxTokens, 1) },
+        onStart: () => this.#course.started(sequence),
         onOutcome: (outcome: Outcome | null) => {
-          if (outcome !== null) spent.ended(sequence, outcome);
+          if (outcome !== null) {
+            spent.ended(sequence, outcome);
+            this.#course.ended(sequence, outcome);
+          }
           // After an error or a timeout the sequences end later than this method. What they use until then counts, too.
-          if (--left === 0) this.#lease.settle(spent.tokens);
+          if (--left > 0) return;
+          this.#lease.settle(spent.tokens);
+          this.#course.over(spent);
         },
       };
     });

@@ -2,12 +2,13 @@ import type { IRouter, Request, RequestHandler, Response } from "express";
 import type { Forms } from "../forms/forms.js";
 import { quote } from "../http/quote.js";
 import { requestId } from "../http/request-id.js";
+import { summaryOf } from "../http/summarize.js";
 import { callerOf } from "../keys/authenticate.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
 import type { Standing } from "../queue/ticket.js";
-import { Generation, type Result } from "../requests/generation.js";
+import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import { EventStream } from "../streams/event-stream.js";
@@ -39,7 +40,9 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
   return async (req: Request, res: Response): Promise<void> => {
     const { socket } = req;
     const id = requestId(res);
-    log.info(`${id} - ${req.path}${quote(req.body as object, log)}`, { id, path: req.path });
+    const summary = summaryOf(res);
+    summary.quote = quote(req.body as object, log);
+    log.debug(`${id} - ${req.path}${summary.quote}`, { id, path: req.path });
     let generation: Generation | null = null;
     // Listens on the socket: a response closes at its own end too.
     const leave = () => generation?.cancel();
@@ -49,6 +52,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     try {
       const request = operation.parse(req.body as object);
       generation = new Generation({ queue, forms, texts, request, id, caller: callerOf(res) });
+      Object.assign(summary, { generation: generation.summary, stream: request.stream });
       if (socket.destroyed) leave();
       const taken = generation;
       const prepared = await preparing.take(() => taken.prepare());
@@ -78,7 +82,6 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       const whole = prepared.answer(result.outcomes);
       if (events) events.finish(whole);
       else res.set("X-Queue-Time", (result.queueMs / 1000).toFixed(3)).json(whole);
-      logEnd(log, id, result);
     } catch (error) {
       leave();
       throw error;
@@ -86,20 +89,4 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       socket.off("close", leave);
     }
   };
-}
-
-function logEnd(log: Log, id: string, { outcomes, queueMs, runMs }: Result): void {
-  const tokens = outcomes.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
-  const reasons = [...new Set(outcomes.map(({ reason }) => reason))].join(", ");
-  const first = Math.min(...outcomes.map(({ firstTokenMs }) => firstTokenMs));
-  const [queued, began, ran] = [queueMs, first, runMs].map(Math.round);
-  const times = `queued ${queued} ms, first token after ${began} ms, ran ${ran} ms`;
-  log.info(`${id} - ${tokens} tokens, ${reasons}, ${times}`, {
-    id,
-    tokens,
-    finish_reason: reasons,
-    queue_ms: queued,
-    first_token_ms: began,
-    run_ms: ran,
-  });
 }

@@ -108,7 +108,8 @@ export function healthRoutes(app: IRouter, parts: HealthParts): void {
   });
 }
 
-function statusOf({ queue, plan }: HealthParts, vitals: Vitals): string {
+/** The `status` that GET /health tells. */
+export function statusOf({ queue, plan }: Pick<HealthParts, "queue" | "plan">, vitals: Vitals): string {
   const obstacle = obstacleOf(queue, vitals);
   if (obstacle !== null) return STATUSES[obstacle];
   const { loaded, stalled } = vitals.workers;

@@ -421,14 +421,16 @@ test("a connection serves many requests, and its end cancels none of the answere
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
 });
 
-test("the log has a request's id and first 50 characters at its start, tokens and times at its end", async (context) => {
+test("the log has one line at a request's end, with its tokens, times and first 50 characters", async (context) => {
   const { post, lines } = await serveStandIn(context);
   const { id } = await read(await post("/generate", { prompt: `a\n${"b".repeat(60)}`, max_tokens: 3 }));
-  assert.equal(lines[0], `${id} - /generate: a\\n${"b".repeat(48)}…`);
-  assert.match(
-    lines[1]!,
-    new RegExp(`^${id} - 3 tokens, length, queued \\d+ ms, first token after \\d+ ms, ran \\d+ ms$`),
+  const quote = `a\\n${"b".repeat(48)}…`;
+  assert.equal(lines[0], `${id} - /generate: ${quote}`);
+  const times = "queued \\d+ ms, first token after \\d+ ms, \\d+\\.\\d ms a token, ran \\d+ ms";
+  const end = new RegExp(
+    `^${id} - POST /generate: 200, 62 \\+ 3 tokens \\(1 cached\\), length, ${times}: (.*)$`,
   );
+  assert.equal(end.exec(lines[1]!)?.[1], quote);
 });
 
 test("/openapi.json is the document, with this server's limits", async (context) => {

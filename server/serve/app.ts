@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from "express";
+import express, { type Express, type RequestHandler, type Response } from "express";
 import * as OpenApiValidator from "express-openapi-validator";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
@@ -15,27 +15,31 @@ import { requireOwnHost } from "../http/own-hosts.js";
 import { expressPath, knownPaths } from "../http/paths.js";
 import { giveRequestId } from "../http/request-id.js";
 import { securityHeaders } from "../http/security-headers.js";
+import { summarize } from "../http/summarize.js";
 import { ignoreConditions } from "../http/unconditional.js";
-import { authenticate, countRefusals } from "../keys/authenticate.js";
+import { authenticate, callerOf, countRefusals } from "../keys/authenticate.js";
+import type { Caller } from "../keys/caller.js";
 import type { Operation } from "../requests/operation.js";
 import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
 import { generateRoutes } from "../routes/generate.js";
-import { healthRoutes } from "../routes/health.js";
+import { healthRoutes, statusOf } from "../routes/health.js";
 import { jobRoutes } from "../routes/jobs.js";
 import { modelRoutes } from "../routes/models.js";
+import { statusRoutes } from "../routes/status.js";
 import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
 import type { AssemblyParts } from "./parts.js";
 
 /** Builds the Express app from its parts, without a socket. */
 export function createApp(parts: AssemblyParts & { document: Document }): Express {
-  const { config, document, model, operations, callers, idempotency, log } = parts;
+  const { config, document, model, operations, callers, idempotency, telemetry, log } = parts;
   const app = express();
   app.disable("x-powered-by");
   // ETags would hash every response, and no client of these operations uses them.
   app.disable("etag");
   app.enable("case sensitive routing");
   app.use(giveRequestId());
+  app.use(summarize(telemetry, log, (res) => (callers.keyed ? (nameOfCaller(res) ?? null) : null)));
   app.use(securityHeaders());
   app.use(ignoreConditions(pageAssets));
   app.use(requireOneHost());
@@ -57,6 +61,12 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   toolRoutes(app, parts);
   healthRoutes(app, { ...parts, version: document.info.version });
   usageRoutes(app);
+  statusRoutes(app, {
+    ...{ ...parts, jobs: parts.jobCounts, version: document.info.version },
+    health: () => statusOf(parts, parts.vitals()),
+    keyed: () => callers.keyed,
+    several: () => callers.several,
+  });
   docsRoutes(app, document);
   app.use(() => {
     throw new PublicError("not_found");
@@ -66,6 +76,9 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(answerErrors(log, document));
   return app;
 }
+
+/** The name of a request's caller, which a request without a valid key lacks. */
+const nameOfCaller = (res: Response) => (callerOf(res) as Caller | undefined)?.name;
 
 /** Bytes of bodies that are held at once, over all requests, unless two of the largest need more. */
 const HELD_BYTES = 32 * 1024 * 1024;

@@ -13,6 +13,7 @@ import { JobStandings } from "../jobs/job-standings.js";
 import { Jobs } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
 import { UsageRecords } from "../keys/usage-records.js";
+import { Live } from "../live/live.js";
 import { generatingOperations } from "../requests/index.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
@@ -49,7 +50,7 @@ export class Assembly {
 
   /** Opens the data folder. @throws StoreError */
   static async open(base: AssemblyBase): Promise<Assembly> {
-    const { config, dataDir, model, queue, forms, texts, callers, log } = base;
+    const { config, dataDir, model, queue, forms, texts, callers, telemetry, log } = base;
     const operations = generatingOperations(model, config);
     const store = await Store.open(dataDir, { maxBytes: config.dataBytes, log });
     try {
@@ -59,7 +60,7 @@ export class Assembly {
       const jobs = await Jobs.open({ store, space, limit: config.jobLimit, several, ttlMs, log });
       const caller = (res: Parameters<typeof callerOf>[0]) => callerOf(res).name;
       const idempotency = await Idempotency.open({ store, space, ttlMs, callerOf: caller, log });
-      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, texts, callers, log });
+      const dispatcher = new Dispatcher({ jobs, operations, queue, forms, texts, callers, telemetry, log });
       const standings = new JobStandings(jobs.line, queue);
       const documents = new JobDocuments({ jobs, standings });
       const secrets = readSecrets(config.callbackSecret);
@@ -72,6 +73,8 @@ export class Assembly {
       const usage = await UsageRecords.open({ store, space, callers, log });
       const callbackAddresses = secrets && addresses;
       const made = {
+        live: new Live(base),
+        jobCounts: countJobs(jobs, dispatcher),
         operations,
         store,
         space,
@@ -129,7 +132,16 @@ export class Assembly {
   /** Closes the data folder. Unfinished jobs run again when it is opened the next time. */
   async close(): Promise<void> {
     clearInterval(this.#sweeping);
+    this.parts.live.close();
     await this.parts.usage.close();
     await this.parts.store.close();
   }
+}
+
+function countJobs(jobs: Jobs, dispatcher: Dispatcher): AssemblyParts["jobCounts"] {
+  const ended = { done: 0, failed: 0, cancelled: 0 };
+  jobs.onEnd(({ state }) => {
+    if (state in ended) ended[state as keyof typeof ended]++;
+  });
+  return () => ({ waiting: jobs.line.size, running: dispatcher.running, ...ended });
 }

@@ -18,6 +18,7 @@ import type { Lease } from "../keys/caller.js";
 import { Callers } from "../keys/callers.js";
 import { GenerationFailed, WorkerLost } from "../pool/pool.js";
 import { hashKey, type Limits } from "../settings/key.js";
+import { Holdings } from "../shares.js";
 import { converse, responsesOf } from "./fixtures/raw-connection.js";
 
 const contract = new Contract(readDocument({ maxTokens: 4096, maxPromptChars: 32_768 }));
@@ -38,6 +39,8 @@ const requests: Record<string, object> = {
   "GET /jobs": {},
   "GET /jobs/{id}": {},
   "GET /jobs/{id}/events": {},
+  "GET /status": {},
+  "GET /status/events": {},
   "GET /": {},
   "GET /live": {},
   "GET /ready": {},
@@ -85,6 +88,8 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
   const job = await newJob(server);
   await server.assembly.parts.dispatcher.cancel(job);
   if (!options.loading) server.queue.open();
+  // Streams of the server's state would never end by themselves.
+  server.assembly.parts.live.close();
   const ask = (asked: Partial<Asked> & { path: string }) =>
     exchange(server.port, {
       method: "GET",
@@ -94,6 +99,13 @@ async function serve(context: TestContext, options: StandInOptions = {}) {
     });
   const setLimits = (limits: Partial<Limits>) => callers.replace([keyWith(limits), other]);
   return { ...server, caller: callers.named("test")!, setLimits, ask };
+}
+
+/** Streams of the server's state that a caller has. */
+function watching(caller: string, streams: number): Holdings {
+  const holdings = new Holdings();
+  holdings.take(caller, streams);
+  return holdings;
 }
 
 let ids = 0;
@@ -282,6 +294,16 @@ const situations: Situation[] = [
     options: { texts: localTexts(usualModel, { places: 2, several: () => true }) },
     before: ({ assembly }) => void assembly.parts.texts.withPlace("test", () => new Promise(() => {})),
     errors: { caller_texts_full: tools },
+  },
+  {
+    when: "the caller's share of the streams of the server's state is taken",
+    options: { watching: watching("test", 32) },
+    errors: { caller_watchers_full: ["GET /status/events"] },
+  },
+  {
+    when: "all streams of the server's state are taken",
+    options: { watching: watching("other", 64) },
+    errors: { overloaded: ["GET /status/events"] },
   },
   {
     when: "bodies fill the memory that they may",

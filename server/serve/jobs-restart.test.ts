@@ -228,7 +228,8 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
   const undisturbed = clientOf(alone);
   for (const [index, job] of jobs.entries()) {
     if (job.state !== "done") continue;
-    const { callback_url: _url, ...body } = bodies[index]!;
+    // On a machine that is very busy, a job may end before its deadline is noticed.
+    const { callback_url: _url, timeout: _timeout, ...body } = bodies[index] as Record<string, unknown>;
     const { id } = await undisturbed.create({ ...body, seed: job.result!.seed }, `alone-${index}`);
     await undisturbed.follow(id, "");
     assert.deepEqual(promised(job), promised(await undisturbed.get(id)), `job ${index}`);

@@ -146,6 +146,10 @@ test("with prompts hidden, an internal error's log line has its name and stack w
     assert.equal((await answered).status, 500);
   }
   for (const line of lines) assert.doesNotMatch(line, new RegExp(secret));
-  assert.match(lines[1]!, / - POST \/generate: 500, The generation failed$/);
-  assert.match(lines[3]!, / - POST \/generate: 500, Internal Server Error TypeError\n {4}at /);
+  const times = "0 \\+ 0 tokens, queued \\d+ ms, ran \\d+ ms";
+  assert.match(lines[1]!, new RegExp(` - POST /generate: 500, The generation failed, ${times}$`));
+  assert.match(
+    lines[3]!,
+    new RegExp(` - POST /generate: 500, Internal Server Error, ${times} TypeError\\n {4}at `),
+  );
 });

@@ -8,6 +8,8 @@ import type { JobStandings } from "../jobs/job-standings.js";
 import type { Jobs } from "../jobs/jobs.js";
 import type { Callers } from "../keys/callers.js";
 import type { UsageRecords } from "../keys/usage-records.js";
+import type { Live, LiveParts } from "../live/live.js";
+import type { StatusParts } from "../live/status.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
@@ -15,9 +17,11 @@ import type { OpenAiModel } from "../requests/openai/request.js";
 import type { Operation } from "../requests/operation.js";
 import type { HealthParts } from "../routes/health.js";
 import type { Config } from "../settings/config.js";
+import type { Holdings } from "../shares.js";
 import type { Space } from "../store/space.js";
 import type { Store } from "../store/store.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import type { PrivateAddresses } from "../webhooks/callback-request.js";
 
@@ -45,13 +49,17 @@ export interface AssemblyBase {
   plan: HealthParts["plan"];
   selfTest: HealthParts["selfTest"];
   vitals: HealthParts["vitals"];
+  workers: LiveParts["workers"];
   startedAt: HealthParts["startedAt"];
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   texts: Pick<Texts, "reader" | "withPlace">;
   callers: Callers;
+  telemetry: Telemetry;
   log: Log;
   streams?: EventStreamOptions;
+  /** Streams of the server's state that callers have. Default: none; for tests. */
+  watching?: Holdings;
   /** Room for the bodies of all requests. Default: 32 MiB, or two of the largest bodies. */
   bodies?: BodyBudget;
   /** openapi.yaml with this server's limits, if a test has already read it. */
@@ -69,6 +77,9 @@ export interface AssemblyParts extends AssemblyBase {
   jobs: Jobs;
   standings: JobStandings;
   dispatcher: Dispatcher;
+  live: Live;
+  /** How many jobs wait, run, and have ended in each way since the start. */
+  jobCounts: StatusParts["jobs"];
   documents: JobDocuments;
   idempotency: Idempotency;
   /** Which addresses callbacks may go to; null if there are no callbacks, for lack of a secret. */

@@ -4,6 +4,7 @@ import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../mode
 import type { SelfTestResult } from "../../models/self-test.js";
 import { Forms } from "../forms/forms.js";
 import type { Callers } from "../keys/callers.js";
+import type { Workers } from "../live/live.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
 import { heapMegabytes, memoryBudget, within } from "../plan/memory.js";
@@ -140,6 +141,10 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       reruns: { tasks: reruns, failed },
       memory: this.#memory.read(),
     };
+  }
+
+  get workers(): Workers {
+    return { states: this.#pool?.states ?? [], counts: this.#pool?.counts ?? null };
   }
 
   /** Starts the workers; call it once. Resolves when all have loaded the model; rejects with the first one's error. */

@@ -8,6 +8,7 @@ import type { Config } from "../settings/config.js";
 import { settlesWithin } from "../settles-within.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { FolderInUse } from "../store/store-error.js";
+import { Telemetry } from "../telemetry/telemetry.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import type { ParentLink } from "./parent-link.js";
@@ -75,8 +76,9 @@ export class JaiServer {
       const selfTest = () => runtime.selfTest;
       const vitals = () => runtime.vitals;
       const threads = { queue, forms, texts };
-      const known = { startedAt, selfTest, vitals };
-      const base = { config, dataDir: data.path, model, plan, ...known, ...threads, callers, log };
+      const known = { startedAt, selfTest, vitals, workers: () => runtime.workers };
+      const telemetry = new Telemetry();
+      const base = { config, dataDir: data.path, model, plan, ...known, ...threads, callers, telemetry, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
       return new JaiServer({ config, log, runtime, data, assembly, following });
@@ -162,6 +164,7 @@ export class JaiServer {
     const { runtime, log } = this.#parts;
     // The server still listens while it drains, so that new clients get 503, not a refused connection.
     await runtime.drain(seconds);
+    this.#parts.assembly.parts.live.close();
     if (this.#http.listening) {
       const closed = once(this.#http, "close");
       this.#http.close();

@@ -1,5 +1,6 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
 import type { KvCache } from "./cache/kv-cache.js";
+import { type EngineObserver, UNOBSERVED } from "./observer.js";
 import { type Rows, Runner } from "./runner.js";
 import type { Row } from "./sampling/logit-row.js";
 import { Logprobs } from "./sampling/logprobs.js";
@@ -19,20 +20,19 @@ export class Engine {
   readonly #sampler: Sampler;
   readonly #logprobs: Logprobs;
   readonly #vocabulary: number;
-  readonly #onToken: () => void;
+  readonly #observer: EngineObserver;
   /** Added since the last step. A step awaits the model, and nothing may move in the cache meanwhile. */
   #arrivals: Sequence[] = [];
   #running = false;
 
-  /** @param onToken called whenever a sequence's rows are about to be scored and sampled */
-  constructor(session: StepSession, cache: KvCache, vocabulary: number, onToken: () => void = () => {}) {
+  constructor(session: StepSession, cache: KvCache, vocabulary: number, observer = UNOBSERVED) {
     this.#cache = cache;
     this.#scheduler = new Scheduler(cache);
     this.#runner = new Runner(session, cache);
     this.#sampler = new Sampler(vocabulary);
     this.#logprobs = new Logprobs(vocabulary);
     this.#vocabulary = vocabulary;
-    this.#onToken = onToken;
+    this.#observer = observer;
   }
 
   get idle(): boolean {
@@ -57,6 +57,7 @@ export class Engine {
     } finally {
       // Reset right after the loop: a sequence that is added a moment later needs a call of its own.
       this.#running = false;
+      this.#tellSlots();
     }
   }
 
@@ -65,6 +66,7 @@ export class Engine {
     this.#removeCancelled();
     this.#admitArrivals();
     const batch = this.#scheduler.next();
+    this.#tellSlots();
     if (!batch) return;
     let rows: Rows;
     try {
@@ -79,9 +81,13 @@ export class Engine {
   #deliver({ sequences, counts: fed }: Batch, { logits, maxima, counts }: Rows): void {
     const vocabulary = this.#vocabulary;
     const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
+    const now = performance.now();
     let next = 0;
     for (const [i, sequence] of sequences.entries()) {
-      if (!sequence.started) sequence.computedTokens += fed[i]!;
+      if (!sequence.started) {
+        sequence.computedTokens += fed[i]!;
+        this.#observer.prefilled(fed[i]!);
+      }
       const rows = Array.from({ length: counts[i]! }, (): Row => {
         const row = next++;
         return {
@@ -90,7 +96,7 @@ export class Engine {
         };
       });
       const cached = this.#cache.lengths[sequence.slot]!;
-      if (this.#take(sequence, rows, sequence.pending(cached) === 0)) continue;
+      if (this.#take(sequence, rows, sequence.pending(cached) === 0 ? now : null)) continue;
       if (sequence.pending(cached) > 0 && cached === this.#cache.shape.context) {
         sequence.slide();
         this.#scheduler.restart(sequence);
@@ -102,12 +108,13 @@ export class Engine {
   /**
    * Scores the prompt's tokens and, where all of the sequence has been read, draws the next. Returns whether that
    * ended the sequence.
+   * @param now the time; null if there is more to read
    */
-  #take(sequence: Sequence, rows: Row[], read: boolean): boolean {
-    this.#onToken();
+  #take(sequence: Sequence, rows: Row[], now: number | null): boolean {
+    this.#observer.token();
     try {
       if (sequence.scoring) this.#score(sequence, rows);
-      if (!read || !this.#draw(sequence, rows.at(-1)!)) return false;
+      if (now === null || !this.#draw(sequence, rows.at(-1)!, now)) return false;
       this.#scheduler.remove(sequence);
     } catch (error) {
       this.#end(sequence, () => sequence.fail(error));
@@ -123,12 +130,23 @@ export class Engine {
   }
 
   /** Whether the sequence ended. */
-  #draw(sequence: Sequence, row: Row): boolean {
+  #draw(sequence: Sequence, row: Row, now: number): boolean {
     if (sequence.concludes()) return true;
+    this.#observer.wrote(sequence.wroteAt === null ? null : now - sequence.wroteAt);
+    sequence.wroteAt = now;
     const { sampling, ids, logprobs } = sequence;
     const token = this.#sampler.sample(row, sampling, ids.length, sequence.restraints());
     if (logprobs === null) return sequence.push(token);
     return sequence.push(token, this.#logprobs.read(row, token, logprobs));
+  }
+
+  #tellSlots(): void {
+    const { running, decoding } = this.#scheduler;
+    const { lengths } = this.#cache;
+    this.#observer.slots(
+      running.map(({ slot }) => lengths[slot]!),
+      decoding,
+    );
   }
 
   #removeCancelled(): void {

@@ -40,6 +40,11 @@ export class Scheduler {
     return this.#sequences;
   }
 
+  /** How many of the first slots decode. */
+  get decoding(): number {
+    return this.#decoding;
+  }
+
   get freeSlots(): number {
     return this.#cache.slots - this.#sequences.length;
   }

@@ -66,6 +66,8 @@ export class Sequence {
   cachedTokens = 0;
   /** Tokens of the prompt that were computed until it has been read; kept by the engine. */
   computedTokens = 0;
+  /** When the run of its last token ended, by `performance.now()`; null before the first. Kept by the engine. */
+  wroteAt: number | null = null;
   windowStart: number;
   readonly #options: SequenceOptions;
   readonly #created = performance.now();

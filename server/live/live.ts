@@ -1,0 +1,191 @@
+import { EventEmitter } from "node:events";
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import type { ModelConfig } from "../../models/config.js";
+import { ITL_BOUNDS_MS, type WorkerCounts } from "../../workers/gauges.js";
+import type { Plan } from "../plan/plan.js";
+import type { WorkerState } from "../pool/pool.js";
+import type { Queue } from "../queue/queue.js";
+import { endingOf, queueMs, type Summary } from "../telemetry/summary.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
+import { History, type Series } from "./history.js";
+import { LATENCY_BOUNDS_MS, type Percentiles, Recent } from "./recent.js";
+
+/** What the workers do, and what they have computed since the start; null before they are started. */
+export interface Workers {
+  states: WorkerState[];
+  counts: WorkerCounts | null;
+}
+
+export interface LiveParts {
+  model: { config: Pick<ModelConfig, "n_positions"> };
+  plan: Pick<Plan, "concurrency">;
+  queue: Pick<Queue<unknown, unknown>, "running" | "waiting">;
+  workers: () => Workers;
+  telemetry: Telemetry;
+}
+
+interface LiveEvents {
+  /** A second has passed. */
+  tick: [];
+  /** The server stops: there are no more ticks. */
+  closed: [];
+}
+
+/** Per second, over the last second. */
+export interface Rates {
+  generated_tokens: number;
+  prompt_tokens: number;
+  requests: number;
+}
+
+/** Over the last minute, in milliseconds. */
+export interface Latencies {
+  queue: Percentiles;
+  ttft: Percentiles;
+  itl: Percentiles;
+  total: Percentiles;
+}
+
+const TICK_MS = 1000;
+/** Interval at which the event loop's delay is measured. */
+const RESOLUTION_MS = 20;
+
+/**
+ * What the server has done lately: counts since the start, latencies of the last minute, and a sample of each second of
+ * the last five minutes. It costs a few additions a request and some microseconds a second, whether anybody looks or not.
+ */
+export class Live extends EventEmitter<LiveEvents> {
+  readonly #parts: LiveParts;
+  readonly #history = new History();
+  readonly #queueTimes = new Recent(LATENCY_BOUNDS_MS);
+  readonly #ttft = new Recent(LATENCY_BOUNDS_MS);
+  readonly #itl = new Recent(ITL_BOUNDS_MS);
+  readonly #totals = new Recent(LATENCY_BOUNDS_MS);
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #ticking: NodeJS.Timeout;
+  readonly #requests = { ok: 0, refused: 0, failed: 0, cancelled: 0 };
+  #read = 0;
+  #reused = 0;
+  #counts: WorkerCounts | null = null;
+  #ended = 0;
+  #endedBefore = 0;
+  #at = performance.now();
+  #rates: Rates = { generated_tokens: 0, prompt_tokens: 0, requests: 0 };
+  #loopDelay = { p50: 0, p99: 0 };
+
+  constructor(parts: LiveParts) {
+    super();
+    this.#parts = parts;
+    parts.telemetry.on("ended", (summary) => this.#count(summary));
+    this.#loop.enable();
+    this.#ticking = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  get rates(): Rates {
+    return this.#rates;
+  }
+
+  get latencies(): Latencies {
+    return {
+      queue: this.#queueTimes.percentiles,
+      ttft: this.#ttft.percentiles,
+      itl: this.#itl.percentiles,
+      total: this.#totals.percentiles,
+    };
+  }
+
+  /** How generating requests and jobs have ended, since the start. */
+  get requests(): Readonly<Record<"ok" | "refused" | "failed" | "cancelled", number>> {
+    return this.#requests;
+  }
+
+  /** Tokens of prompts that sequences read, and those of them that a cache still held, since the start. */
+  get prefixes(): { prompt_tokens: number; reused_tokens: number } {
+    return { prompt_tokens: this.#read, reused_tokens: this.#reused };
+  }
+
+  /** How late callbacks of the main thread were in the last second, in milliseconds. */
+  get eventLoop(): { p50: number; p99: number } {
+    return this.#loopDelay;
+  }
+
+  /** Rows of the cache: one for each token of each slot. */
+  get rows(): { rows: number; used_rows: number } {
+    const { plan, model, workers } = this.#parts;
+    let used = 0;
+    for (const { slots } of workers().states) for (const { tokens } of slots) used += tokens;
+    return { rows: plan.concurrency * model.config.n_positions, used_rows: used };
+  }
+
+  get history(): { interval_seconds: number; series: Series } {
+    return { interval_seconds: TICK_MS / 1000, series: this.#history.series };
+  }
+
+  /** A second call does nothing. */
+  close(): void {
+    this.emit("closed");
+    clearInterval(this.#ticking);
+    this.#loop.disable();
+  }
+
+  #count(summary: Summary): void {
+    const { generation } = summary;
+    // Only what asked for a generation counts: probes and pages say nothing of the model.
+    if (generation === null && !isGenerating(summary)) return;
+    this.#requests[endingOf(summary)]++;
+    this.#ended++;
+    if (generation === null) return;
+    this.#read += generation.readTokens;
+    this.#reused += generation.cachedTokens;
+    const waited = queueMs(generation);
+    if (waited !== null) this.#queueTimes.add(waited);
+    if (generation.firstTokenAt !== null) this.#ttft.add(generation.firstTokenAt - summary.receivedAt);
+    if (generation.endedAt !== null) this.#totals.add(summary.endedAt - summary.receivedAt);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const seconds = Math.max(now - this.#at, 1) / 1000;
+    const { counts } = this.#parts.workers();
+    const before = this.#counts;
+    const written = (counts?.written ?? 0) - (before?.written ?? 0);
+    const prefilled = (counts?.prefilled ?? 0) - (before?.prefilled ?? 0);
+    this.#rates = {
+      generated_tokens: round(written / seconds),
+      prompt_tokens: round(prefilled / seconds),
+      requests: round((this.#ended - this.#endedBefore) / seconds),
+    };
+    for (const recent of [this.#queueTimes, this.#ttft, this.#itl, this.#totals]) recent.tick();
+    if (counts) this.#itl.addAll(counts.itl.map((count, bucket) => count - (before?.itl[bucket] ?? 0)));
+    this.#counts = counts;
+    this.#endedBefore = this.#ended;
+    this.#at = now;
+    this.#loopDelay = {
+      p50: round(Math.max(this.#loop.percentile(50) / 1e6 - RESOLUTION_MS, 0)),
+      p99: round(Math.max(this.#loop.percentile(99) / 1e6 - RESOLUTION_MS, 0)),
+    };
+    this.#loop.reset();
+    this.#sample();
+    this.emit("tick");
+  }
+
+  #sample(): void {
+    const { queue } = this.#parts;
+    const { ttft, itl } = this.latencies;
+    this.#history.add({
+      generated_tokens: this.#rates.generated_tokens,
+      prompt_tokens: this.#rates.prompt_tokens,
+      running: queue.running,
+      waiting: queue.waiting,
+      used_rows: this.rows.used_rows,
+      ttft_p50_ms: ttft.p50,
+      ttft_p99_ms: ttft.p99,
+      itl_p50_ms: itl.p50,
+      itl_p99_ms: itl.p99,
+    });
+  }
+}
+
+const generating = new Set(["/generate", "/chat", "/v1/completions", "/v1/chat/completions"]);
+const isGenerating = ({ route, path }: Summary) => generating.has(route ?? path);
+const round = (value: number) => Math.round(value * 10) / 10;

@@ -1,0 +1,84 @@
+import type { ModelConfig } from "../../models/config.js";
+import { cacheBytesPerSlot } from "../../models/folder.js";
+import type { Caller } from "../keys/caller.js";
+import type { Plan } from "../plan/plan.js";
+import type { Queue } from "../queue/queue.js";
+import type { Live, Workers } from "./live.js";
+
+/** Cap on the waiting requests that are listed. */
+const MOST_LISTED = 50;
+
+export interface StatusParts {
+  model: { config: ModelConfig };
+  plan: Pick<Plan, "device" | "concurrency" | "threads">;
+  queue: Pick<Queue<unknown, unknown>, "running" | "waiting" | "limit" | "next">;
+  workers: () => Workers;
+  live: Live;
+  /** Whether keys are set, so that a caller must not know the others. */
+  keyed: () => boolean;
+  /** `status` of GET /health. */
+  health: () => string;
+  jobs: () => { waiting: number; running: number; done: number; failed: number; cancelled: number };
+  vitals: () => {
+    workers: { deaths: number };
+    reruns: { tasks: number };
+    memory: { rss: number; budget: number; replaced_workers: number };
+  };
+  /** When the server started, by `performance.now()`. */
+  startedAt: number;
+  version: string;
+}
+
+/** What the server does now: the answer of GET /status. Only their own requests have a name for callers with a key. */
+export function statusDocument(parts: StatusParts, viewer: Pick<Caller, "name">): object {
+  const { model, plan, workers, live, health, jobs, vitals, startedAt, version } = parts;
+  const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
+  const { workers: died, reruns, memory } = vitals();
+  return {
+    time: new Date().toISOString(),
+    version,
+    uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
+    status: health(),
+    model: { name, precision, context, vocabulary },
+    device: plan.device,
+    threads: plan.threads,
+    workers: workers().states,
+    queue: queueDocument(parts, viewer),
+    rates: live.rates,
+    latency_ms: live.latencies,
+    cache: {
+      bytes: plan.concurrency * cacheBytesPerSlot(model.config),
+      ...live.rows,
+      ...live.prefixes,
+    },
+    jobs: jobs(),
+    requests: live.requests,
+    restarts: { workers: died.deaths + memory.replaced_workers, reruns: reruns.tasks },
+    memory: { rss: memory.rss, budget: memory.budget },
+    event_loop_ms: live.eventLoop,
+  };
+}
+
+function queueDocument({ queue, keyed }: StatusParts, viewer: Pick<Caller, "name">) {
+  const { running, waiting, limit } = queue;
+  const requests = waiting === 0 ? [] : queue.next(MOST_LISTED);
+  const isHidden = keyed();
+  return {
+    running,
+    waiting,
+    limit,
+    requests: requests.map(({ position, expectedWait, waitedMs, sequences, priority, caller }) => {
+      const own = caller === viewer.name;
+      return {
+        position,
+        expected_wait: expectedWait,
+        waited: Math.round(waitedMs / 10) / 100,
+        sequences,
+        priority,
+        caller: isHidden && !own ? null : caller,
+        own,
+      };
+    }),
+    more: Math.max(waiting - requests.reduce((sum, { sequences }) => sum + sequences, 0), 0),
+  };
+}

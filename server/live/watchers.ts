@@ -1,0 +1,78 @@
+import type { ServerResponse } from "node:http";
+import { PublicError } from "../errors/errors.js";
+import { Holdings, shareOf } from "../shares.js";
+import { EventResponse, type EventStreamOptions, event } from "../streams/event-response.js";
+import type { Live } from "./live.js";
+
+/** How many may look at once. */
+const MOST = 64;
+/** A comment follows after so many seconds without room for an event. */
+const QUIET_SECONDS = 9;
+
+export interface WatchersParts {
+  live: Live;
+  several: () => boolean;
+  /** The event of a caller. */
+  document: (caller: { name: string }) => object;
+  streams?: EventStreamOptions | undefined;
+  /** How many streams each caller has. Default: none */
+  watching?: Holdings | undefined;
+}
+
+/**
+ * Those who look at the server's state: each gets the last five minutes, and then an event a second. All of one caller
+ * share an event's text. A slow one misses events instead of gathering them.
+ */
+export class Watchers {
+  readonly #parts: WatchersParts;
+  readonly #held: Holdings;
+  readonly #watchers = new Map<EventResponse, string>();
+  #closed = false;
+
+  constructor(parts: WatchersParts) {
+    this.#parts = parts;
+    this.#held = parts.watching ?? new Holdings();
+    parts.live.on("tick", () => this.#tell());
+    parts.live.on("closed", () => this.#end());
+  }
+
+  /** @throws PublicError if too many look already */
+  add(res: ServerResponse, { name }: { name: string }): void {
+    const { live, several, document, streams } = this.#parts;
+    if (this.#held.of(name) >= shareOf(MOST, several()))
+      throw new PublicError(several() ? "caller_watchers_full" : "overloaded", { retryAfter: 1 });
+    if (this.#held.sum >= MOST) throw new PublicError("overloaded", { retryAfter: 1 });
+    this.#held.take(name);
+    const response = new EventResponse(res, {
+      ...streams,
+      beatMs: 1000,
+      quietBeats: QUIET_SECONDS,
+      onRoom: () => {},
+    });
+    this.#watchers.set(response, name);
+    res.once("close", () => {
+      this.#watchers.delete(response);
+      this.#held.give(name);
+    });
+    const until = new Date().toISOString();
+    response.write(event({ until, ...live.history }, { name: "history" }));
+    response.write(event(document({ name }), { name: "status" }));
+    if (this.#closed) response.end("");
+  }
+
+  /** A stop would wait for open streams. */
+  #end(): void {
+    this.#closed = true;
+    for (const response of this.#watchers.keys()) response.end("");
+  }
+
+  #tell(): void {
+    const events = new Map<string, string>();
+    for (const [response, name] of this.#watchers) {
+      if (!response.isOpen) continue;
+      const text = events.get(name) ?? event(this.#parts.document({ name }), { name: "status" });
+      events.set(name, text);
+      response.write(text);
+    }
+  }
+}

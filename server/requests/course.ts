@@ -1,0 +1,57 @@
+import type { Outcome } from "../pool/pool.js";
+import type { GenerationSummary } from "../telemetry/summary.js";
+import type { GenerationRequest } from "./operation.js";
+import type { Spent } from "./spent.js";
+
+/** Notes a generation's course in its summary. */
+export class Course {
+  readonly summary: GenerationSummary;
+  /** By sequence, when it got its slot. */
+  readonly #startedAt: number[] = [];
+
+  constructor({ sequences, maxTokens }: GenerationRequest, priority: number) {
+    this.summary = {
+      ...{ sequences, maxTokens, priority, reservedAt: performance.now() },
+      ...{ preparedAt: null, startedAt: null, firstTokenAt: null, endedAt: null },
+      ...{ promptTokens: 0, completionTokens: 0, readTokens: 0, cachedTokens: 0 },
+      ...{ decodeMs: 0, decodedTokens: 0, reasons: [] },
+    };
+  }
+
+  prepared(): void {
+    this.summary.preparedAt = performance.now();
+  }
+
+  started(sequence: number): void {
+    const now = performance.now();
+    this.#startedAt[sequence] = now;
+    this.summary.startedAt ??= now;
+  }
+
+  /** A sequence has written text, which only streams tell. */
+  wrote(): void {
+    this.summary.firstTokenAt ??= performance.now();
+  }
+
+  /** A sequence has left its slot. */
+  ended(sequence: number, outcome: Outcome): void {
+    const { summary } = this;
+    const startedAt = this.#startedAt[sequence];
+    if (outcome.type !== "finished" || startedAt === undefined) return;
+    const { reason, promptTokens, cachedTokens, completionTokens, firstTokenMs } = outcome;
+    summary.reasons.push(reason);
+    summary.readTokens += promptTokens;
+    summary.cachedTokens += cachedTokens;
+    if (completionTokens === 0) return;
+    const firstAt = startedAt + firstTokenMs;
+    // A stream's first text comes after its first token. Without a stream only the outcome tells of that.
+    summary.firstTokenAt = Math.min(summary.firstTokenAt ?? firstAt, firstAt);
+    summary.decodeMs += performance.now() - firstAt;
+    summary.decodedTokens += completionTokens - 1;
+  }
+
+  /** No sequence has a slot any more. */
+  over(spent: Spent): void {
+    Object.assign(this.summary, spent.tokens, { endedAt: performance.now() });
+  }
+}

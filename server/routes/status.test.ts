@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { EventReader, type ServerSentEvent } from "../../ops/server-sent-events.js";
+import { namedCallers } from "../fixtures/named-callers.js";
+import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
+
+async function serve(context: TestContext, options: StandInOptions = {}) {
+  const server = await serveStandIn(context, { hold: true, slots: 1, ...options });
+  const headersOf = (name: string) => ({ authorization: `Bearer ${name}` });
+  const status = async (name = "") =>
+    (await fetch(`${server.url}/status`, { headers: headersOf(name) })).json() as Promise<Status>;
+  /** Resolves when the request has a slot or waits for one; nobody reads its answer. */
+  const generate = async (more: object, name = "") => {
+    const { jobs, queue } = server;
+    const taken = () => jobs.length + queue.waiting;
+    const before = taken();
+    const headers = { "content-type": "application/json", ...headersOf(name) };
+    const body = JSON.stringify({ prompt: "abc", max_tokens: 2, ...more });
+    fetch(`${server.url}/generate`, { method: "POST", headers, body }).catch(() => {});
+    while (taken() === before) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { ...server, status, generate, headersOf };
+}
+
+interface Status {
+  queue: { running: number; waiting: number; requests: { position: number; caller: string; own: boolean }[] };
+  requests: Record<string, number>;
+  cache: { prompt_tokens: number };
+  latency_ms: { ttft: { p50: number | null }; queue: { p50: number | null } };
+  workers: { state: string }[];
+}
+
+test("waiting requests are listed in their order, with the caller's name", async (context) => {
+  const { status, generate } = await serve(context);
+  assert.deepEqual((await status()).queue.requests, []);
+  for (const more of [{}, { n: 2 }, { priority: 5 }]) await generate(more);
+  let now = await status();
+  while (now.queue.waiting < 3) now = await status();
+  const { queue } = now;
+  assert.deepEqual([queue.running, queue.waiting], [1, 3]);
+  assert.deepEqual(
+    queue.requests.map((one) => ({ ...one, expected_wait: 0, waited: 0 })),
+    [
+      { priority: 5, sequences: 1, position: 1 },
+      { priority: 0, sequences: 2, position: 2 },
+    ].map((one) => ({ ...one, expected_wait: 0, waited: 0, caller: "anonymous", own: true })),
+  );
+});
+
+test("a caller with a key sees the place of others' requests, but not whose they are", async (context) => {
+  const { status, generate } = await serve(context, { callers: namedCallers(["anna", "bert"]) });
+  for (const name of ["anna", "anna", "bert"]) await generate({}, name);
+  const seenBy = async (name: string) =>
+    (await status(name)).queue.requests.map(({ caller, own }) => [caller, own]).sort();
+  assert.deepEqual(
+    await seenBy("anna"),
+    [
+      [null, false],
+      ["anna", true],
+    ].sort(),
+  );
+  assert.deepEqual(
+    await seenBy("bert"),
+    [
+      [null, false],
+      ["bert", true],
+    ].sort(),
+  );
+});
+
+test("counts and latencies are those of requests that ended, and probes are none", async (context) => {
+  const { status, post, url } = await serve(context, { hold: false });
+  await (await post("/generate", { prompt: "abc", max_tokens: 2 })).text();
+  await (await post("/generate", { prompt: 5 })).text();
+  await (await fetch(`${url}/health`)).text();
+  const { requests, cache, latency_ms } = await status();
+  assert.deepEqual(requests, { ok: 1, refused: 1, failed: 0, cancelled: 0 });
+  assert.equal(cache.prompt_tokens, 3);
+  assert.ok(latency_ms.queue.p50! >= 0);
+});
+
+test("the stream begins with the last minutes, goes on every second, and ends when the server stops", async (context) => {
+  const { url, assembly } = await serve(context);
+  const { live } = assembly.parts;
+  const response = await fetch(`${url}/status/events`);
+  assert.match(response.headers.get("content-type")!, /^text\/event-stream/);
+  const reader = new EventReader();
+  const decoder = new TextDecoder();
+  const events: ServerSentEvent[] = [];
+  let ticks = 0;
+  for await (const bytes of response.body!) {
+    events.push(...reader.push(decoder.decode(bytes, { stream: true })));
+    if (events.length === 2) void once(live, "tick").then(() => ticks++);
+    if (events.length === 3) live.close();
+  }
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["history", "status", "status"],
+  );
+  assert.equal(ticks, 1);
+});
+
+test("one caller's streams leave room for others'", async (context) => {
+  const { url, headersOf } = await serve(context, { callers: namedCallers(["anna", "bert"]) });
+  const watch = (name: string) => fetch(`${url}/status/events`, { headers: headersOf(name) });
+  const first = await Promise.all(Array.from({ length: 32 }, () => watch("anna")));
+  assert.ok(first.every(({ status }) => status === 200));
+  assert.equal((await watch("anna")).status, 429);
+  assert.equal((await watch("bert")).status, 200);
+  // A stream that is left gives its place back.
+  await first[0]!.body!.cancel();
+  let again: Response;
+  do again = await watch("anna");
+  while (again.status === 429);
+  assert.equal(again.status, 200);
+});

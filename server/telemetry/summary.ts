@@ -1,0 +1,107 @@
+import type { ErrorCode } from "../errors/errors.js";
+
+/** What became of a generation. Times are of `performance.now()`; null if it did not get there. */
+export interface GenerationSummary {
+  readonly sequences: number;
+  /** Of each sequence. */
+  readonly maxTokens: number;
+  readonly priority: number;
+  readonly reservedAt: number;
+  /** When its prompt was tokenized and its form compiled. */
+  preparedAt: number | null;
+  /** When its first sequence got a slot. */
+  startedAt: number | null;
+  /** When the first of its sequences had a token. */
+  firstTokenAt: number | null;
+  /** When its last sequence left its slot. */
+  endedAt: number | null;
+  /** A prompt that several sequences share counts once. */
+  promptTokens: number;
+  completionTokens: number;
+  /** Tokens of the sequences' prompts, each counted, and those of them that a cache still held. */
+  readTokens: number;
+  cachedTokens: number;
+  /** Time from a sequence's first token to its last, and the tokens after the first, over all sequences that finished. */
+  decodeMs: number;
+  decodedTokens: number;
+  /** Of the sequences that finished, in no order. */
+  readonly reasons: ("stop" | "length")[];
+}
+
+/** What became of a request, or of a job that ran. It is filled in until its end. */
+export interface Summary {
+  readonly kind: "request" | "job";
+  readonly id: string;
+  readonly method: string;
+  /** Of the URL, without a query. For a job: of its operation. */
+  readonly path: string;
+  /** When it came, by `performance.now()`. A job comes when its turn has come. */
+  readonly receivedAt: number;
+  /** When the last byte was handed to the socket, or the client left. */
+  endedAt: number;
+  /** Its path in openapi.yaml, like `/jobs/{id}`; null if it was refused before that was known. */
+  route: string | null;
+  /** Null where keys are not set, or the key is not valid. */
+  caller: string | null;
+  /** Of an error that a stream tells midway: the error's. Null if the client left before an answer. */
+  status: number | null;
+  /** Whether the client left before the end of the answer. */
+  left: boolean;
+  error: SummaryError | null;
+  /** Whether the answer is that of an earlier request with the same Idempotency-Key. */
+  replayed: boolean;
+  stream: boolean;
+  /** Start of the prompt for the log, behind a colon; empty where prompts are hidden. */
+  quote: string;
+  generation: GenerationSummary | null;
+  /** 32 hexadecimal digits, if the request is traced. */
+  traceId: string | null;
+}
+
+export interface SummaryError {
+  code: ErrorCode;
+  /** Status and reason, for the log: `422, body.prompt: Field required`. */
+  told: string;
+  /** The stack of an internal error, or nothing. */
+  stack: string;
+}
+
+export function newSummary(given: Pick<Summary, "kind" | "id" | "method" | "path">): Summary {
+  const now = performance.now();
+  return {
+    ...given,
+    receivedAt: now,
+    endedAt: now,
+    route: null,
+    caller: null,
+    status: null,
+    left: false,
+    error: null,
+    replayed: false,
+    stream: false,
+    quote: "",
+    generation: null,
+    traceId: null,
+  };
+}
+
+export type Ending = "ok" | "refused" | "failed" | "cancelled";
+
+/** Refused: for a reason of the client, of its limits, or because the server is full, loads or stops. */
+export function endingOf({ left, error, status }: Pick<Summary, "left" | "error" | "status">): Ending {
+  if (left) return "cancelled";
+  if (error === null && status !== null && status < 400) return "ok";
+  const isFailure = status === 500 || status === 504 || error?.code === "worker_lost";
+  return isFailure ? "failed" : "refused";
+}
+
+/** Mean time between two tokens, in milliseconds; null for less than two tokens. */
+export function meanItl({ decodeMs, decodedTokens }: GenerationSummary): number | null {
+  return decodedTokens === 0 ? null : decodeMs / decodedTokens;
+}
+
+/** From a generation's reservation to its first slot, in milliseconds; to its end, if it never got one. */
+export function queueMs({ reservedAt, startedAt, endedAt }: GenerationSummary): number | null {
+  const until = startedAt ?? endedAt;
+  return until === null ? null : until - reservedAt;
+}
