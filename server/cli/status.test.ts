@@ -35,6 +35,32 @@ test("ps prints what the server does, with --json the status itself", async (con
   assert.deepEqual(JSON.parse((await jai("ps", "--url", url, "--json")).stdout), busy);
 });
 
+test("ps reads the status of a real server, with the requests that wait", async (context) => {
+  const { url, jobs, post, until, queue } = await serveStandIn(context, { hold: true, slots: 1 });
+  const first = post("/generate", { prompt: "one" });
+  await until(() => jobs.length === 1);
+  const second = post("/generate", { prompt: "two", priority: 3 });
+  while (queue.waiting === 0) await new Promise(setImmediate);
+  const { stdout } = await jai("ps", "--url", url);
+  assert.match(stdout, /^stand-in · int8, context 64 · /);
+  assert.match(stdout, /^queue +1 running, 1 waiting of at most 4$/m);
+  assert.match(stdout, /^ +1 +\d\.\d s +\S.* +1 +3 +\S+$/m);
+  assert.doesNotMatch(stdout, /undefined|NaN|yours/);
+  for (const job of jobs) job.finish();
+  await (await first).text();
+  await until(() => jobs.length === 2);
+  jobs[1]!.finish();
+  await (await second).text();
+});
+
+test("top reads the events of a real server", async (context) => {
+  const { url } = await serveStandIn(context);
+  const { line, child, end } = topOnPipe(context, "--url", url);
+  assert.match(await line(), /^\d\d:\d\d:\d\d healthy 0 tokens\/s, 0 running, 0 waiting, TTFT -, ITL -$/);
+  child.kill("SIGINT");
+  assert.equal(await end, 0);
+});
+
 test("a server without a status is told in one line, exit status 1", async (context) => {
   const old = createServer((_req, res) => void res.writeHead(404).end('{"detail":"Not Found"}')).listen(
     0,

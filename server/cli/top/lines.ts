@@ -61,20 +61,22 @@ export function figures(status: Status, styles: Styles): string[] {
 export function queueLines({ queue }: Status, styles: Styles, most = Number.POSITIVE_INFINITY): string[] {
   if (queue.requests.length === 0) return [];
   const shown = queue.requests.slice(0, most);
+  // Without keys all callers are one, and every request is its own.
+  const marksOwn = shown.some(({ own }) => !own);
   const rows = shown.map(({ position, expected_wait: wait, waited, sequences, priority, caller, own }) => [
     String(position),
     duration(waited),
     wait === null ? "?" : duration(wait),
     String(sequences),
     String(priority),
-    `${visibleLine(caller ?? "-")}${own ? " (yours)" : ""}`,
+    `${visibleLine(caller ?? "-")}${own && marksOwn ? " (yours)" : ""}`,
   ]);
   const head = ["NUMBER", "WAITED", "STARTS IN", "SEQUENCES", "PRIORITY", "CALLER"];
   const [first, ...lines] = table([head, ...rows], [0, 1, 2, 3, 4]);
   const more = queue.requests.length - shown.length + queue.more;
   return [
     styles.bold(first!),
-    ...lines.map((line, at) => (shown[at]!.own ? styles.cyan(line) : line)),
+    ...lines.map((line, at) => (marksOwn && shown[at]!.own ? styles.cyan(line) : line)),
     ...(more > 0 ? [styles.dim(`and ${thousands(more)} more`)] : []),
   ];
 }
