@@ -150,7 +150,16 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "models/import",
   ],
-  "server/cli": ["server", "server/library", "server/serve", "server/settings", "server/store", "ops/bench"],
+  "server/cli": [
+    "server",
+    "server/library",
+    "server/plan",
+    "server/serve",
+    "server/settings",
+    "server/store",
+    "models",
+    "ops/bench",
+  ],
 };
 
 const root = resolve(".");

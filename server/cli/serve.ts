@@ -2,12 +2,20 @@ import { constants } from "node:os";
 import { createLog, type Log } from "../log.js";
 import { ParentLink } from "../serve/parent-link.js";
 import type { JaiServer } from "../serve/server.js";
-import { type Config, describeSettings, readConfig, unknownSettings } from "../settings/config.js";
+import { type Config, describeSettings, readConfig, settings, unknownSettings } from "../settings/config.js";
+import type { Flags } from "./command.js";
 import { isBelowNpm, onNpmGone } from "./npm.js";
 import { handleSignals } from "./signals.js";
 import { Systemd } from "./systemd.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
+
+export const flags: Flags = Object.fromEntries(
+  Object.values(settings).map(({ flag, value, description }) => [
+    flag,
+    { type: "string", value, description },
+  ]),
+);
 
 /** npm forwards a signal within this time, in milliseconds. */
 const ECHO_MS = 500;
