@@ -21,7 +21,7 @@ export default defineConfig({
     // The policy of the page allows no inline files.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    target: "es2022",
+    target: ["chrome123", "firefox121", "safari17.5"],
     reportCompressedSize: false,
   },
   plugins: [precompress(target)],

@@ -1,4 +1,5 @@
 import { render } from "preact";
 import "./style.css";
+import { App } from "./view/App.js";
 
-render(<h1>jai-server</h1>, document.getElementById("page")!);
+render(<App />, document.getElementById("page")!);
