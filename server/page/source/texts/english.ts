@@ -5,6 +5,7 @@ export const english = {
   skip: "Skip to content",
   views: "Views",
   playground: "Playground",
+  live: "Live",
   jobs: "Jobs",
   keys: "Keys",
   language: "Language",

@@ -4,6 +4,7 @@ export const korean: Texts = {
   skip: "본문으로 건너뛰기",
   views: "보기",
   playground: "플레이그라운드",
+  live: "실시간",
   jobs: "작업",
   keys: "키",
   language: "언어",

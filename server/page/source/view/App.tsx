@@ -9,10 +9,14 @@ import { Header, type Theme } from "./Header.js";
 import { JobsView } from "./jobs/JobsView.js";
 import { KeyField } from "./keys/KeyField.js";
 import { KeysView } from "./keys/KeysView.js";
+import { LazyView } from "./LazyView.js";
 import { PlaygroundView } from "./playground/PlaygroundView.js";
 import { type Session, SessionContext } from "./session.js";
 import { useHealth } from "./use-health.js";
 import { type ViewName, viewOf } from "./views.js";
+
+/** Its code is as large as all other views' together, with the plots. */
+const loadLive = () => import("./live/LiveView.js");
 
 export function App() {
   const [language, setLanguage] = usePreference<Language>("language", ["en", "ko"], browserLanguage);
@@ -45,6 +49,7 @@ export function App() {
           {asked && <KeyField />}
           {linkFailed && <p class="notice">{texts.error.shared}</p>}
           {view === "playground" && <PlaygroundView screen={screen} setScreen={setScreen} />}
+          {view === "live" && <LazyView load={loadLive} />}
           {view === "jobs" && <JobsView screen={screen} />}
           {view === "keys" && <KeysView />}
         </main>
