@@ -55,10 +55,10 @@ function WorkFacts({ jobs, restarts, latency_ms: latency }: Status) {
       >
         {texts.jobsNow(count(jobs.running), count(jobs.waiting))}
       </Fact>
-      <Fact name="queue-wait" text={texts.queueWait} more={texts.p99Short(span(latency.queue.p99))}>
+      <Fact name="queue-wait" text={texts.queueWait} more={texts.medianAnd(span(latency.queue.p99))}>
         {span(latency.queue.p50)}
       </Fact>
-      <Fact name="total" text={texts.whole} more={texts.p99Short(span(latency.total.p99))}>
+      <Fact name="total" text={texts.whole} more={texts.medianAnd(span(latency.total.p99))}>
         {span(latency.total.p50)}
       </Fact>
       <Fact name="restarts" text={texts.restarts} more={texts.reruns(count(restarts.reruns))}>
@@ -80,7 +80,7 @@ function ProcessFacts({ memory, event_loop_ms: delay, model, device, workers, th
       >
         {bytes(memory.rss)}
       </Fact>
-      <Fact name="event-loop" text={texts.eventLoop} more={texts.p99Short(span(delay.p99))}>
+      <Fact name="event-loop" text={texts.eventLoop} more={texts.medianAnd(span(delay.p99))}>
         {span(delay.p50)}
       </Fact>
       <Fact

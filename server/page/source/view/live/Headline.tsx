@@ -70,5 +70,5 @@ function Tile({ name, text: [title, help], value, more }: TileProps) {
 function LatencyTile({ latency, ...rest }: Omit<TileProps, "value" | "more"> & { latency: Percentiles }) {
   const texts = useLiveTexts();
   const { span } = numbersIn(useLanguage());
-  return <Tile {...rest} value={span(latency.p50)} more={texts.p99Short(span(latency.p99))} />;
+  return <Tile {...rest} value={span(latency.p50)} more={texts.medianAnd(span(latency.p99))} />;
 }

@@ -46,7 +46,7 @@ export default function LiveView() {
 /** Whether the numbers are of now, and if not, why. */
 function State({ status, error, isLive, isPaused }: Watched & { isPaused: boolean }) {
   const texts = useLiveTexts();
-  if (isLive) return null;
+  if (isLive) return <span class="faint">{texts.live}</span>;
   if (isPaused) return <span role="status">{texts.paused}</span>;
   if (error === null) return <span role="status">{texts.connecting}</span>;
   return (

@@ -2,6 +2,7 @@ import { useLiveTexts } from "../../texts/live/live.js";
 import { numbersIn } from "../../texts/live/numbers.js";
 import { useLanguage } from "../../texts/texts.js";
 import type { Status, WaitingRequest } from "../../wire/status.js";
+import { useSession } from "../session.js";
 
 /** Who waits, in the order in which they will start. */
 export function QueueTable({ queue: { requests, more } }: { queue: Status["queue"] }) {
@@ -49,12 +50,14 @@ export function QueueTable({ queue: { requests, more } }: { queue: Status["queue
 function Row({ position, caller, own, priority, sequences, waited, expected_wait: wait }: WaitingRequest) {
   const texts = useLiveTexts();
   const { count, long } = numbersIn(useLanguage());
+  // Without keys all requests are everybody's.
+  const isMarked = useSession().keyed && own;
   return (
-    <tr class={own && caller !== null ? "own" : undefined}>
+    <tr class={isMarked ? "own" : undefined}>
       <th scope="row">{count(position)}</th>
       <td class="caller">
         {caller === null ? <i>{texts.anotherCaller}</i> : <bdi>{caller}</bdi>}
-        {own && <span class="state"> {texts.you}</span>}
+        {isMarked && <span class="state">{texts.you}</span>}
       </td>
       <td>{count(priority)}</td>
       <td>{count(sequences)}</td>
