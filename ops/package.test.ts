@@ -92,7 +92,9 @@ describe("the package", () => {
         "CHANGELOG.md",
         "LICENSE",
         "README.md",
-        ...readdirSync(join(packageRoot, "docs")).map((name) => `docs/${name}`),
+        ...readdirSync(join(packageRoot, "docs"), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => relative(packageRoot, join(entry.parentPath, entry.name)).replaceAll("\\", "/")),
         ...["config.json", "generation_config.json", "onnx/model.onnx"].map(
           (name) => `models/jai-small/${name}`,
         ),

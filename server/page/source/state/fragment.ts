@@ -10,16 +10,24 @@ const MOST_BYTES = 1_000_000;
 const MOST_TURNS = 1024;
 
 export async function writeFragment(screen: Screen): Promise<string> {
-  const { output: _, turns, ...rest } = screen;
-  const shared = { ...rest, turns: turns.map(({ role, text }) => ({ role, text })) };
+  const { output: _, turns, numbers, ...rest } = screen;
   const start = newScreen();
-  const isChanged = (name: string) =>
-    JSON.stringify(shared[name as keyof typeof shared]) !== JSON.stringify(start[name as keyof Screen]);
-  const json = JSON.stringify(Object.fromEntries(Object.entries(shared).filter(([name]) => isChanged(name))));
+  const shared = {
+    ...changed(rest, start),
+    numbers: changed(numbers, start.numbers),
+    turns: turns.map(({ role, text }) => ({ role, text })),
+  };
+  const json = JSON.stringify(shared);
   const bytes = new TextEncoder().encode(json);
   if (bytes.length <= LONG) return `s=${toBase64(bytes)}`;
   return `z=${toBase64(await through(bytes, new CompressionStream("deflate-raw"), Number.POSITIVE_INFINITY))}`;
 }
+
+/** The fields that are not as in `start`. */
+const changed = (fields: object, start: object) =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([name, value]) => value !== (start as Record<string, unknown>)[name]),
+  );
 
 /**
  * Reads a fragment that anybody may have written: only known fields, of the right type.

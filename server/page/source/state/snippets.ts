@@ -95,6 +95,7 @@ function javascript(source: SnippetSource): string {
     '  method: "POST",',
     "  headers: {",
     '    "content-type": "application/json",',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program's
     ...(keyed ? ["    authorization: `Bearer ${process.env.JAI_API_KEY}`,"] : []),
     "  },",
     `  body: JSON.stringify(${JSON.stringify(body, null, 2).replaceAll("\n", "\n  ")}),`,

@@ -82,7 +82,7 @@ export const english = {
   waitingSettings: "Priority and timeouts",
   structured: "Structured output",
   tokenSettings: "Tokens",
-  byServer: "server's default",
+  byServer: "auto",
   random: "random",
   newSeed: "Draw a seed",
   fields: {

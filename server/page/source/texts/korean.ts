@@ -80,7 +80,7 @@ export const korean: Texts = {
   waitingSettings: "우선순위와 시간 제한",
   structured: "구조화된 출력",
   tokenSettings: "토큰",
-  byServer: "서버 기본값",
+  byServer: "자동",
   random: "무작위",
   newSeed: "시드 뽑기",
   fields: {

@@ -41,14 +41,17 @@ export function App() {
   return (
     <Speech.Provider value={{ texts, language }}>
       <SessionContext.Provider value={session}>
-        <a class="skip" href="#content" onClick={skipTo}>
+        <a class="skip" href="#content">
           {texts.skip}
         </a>
         <Header {...{ health, view, language, setLanguage, theme, setTheme }} />
         <main id="content" tabIndex={-1} class={`view view-${view}`}>
           {asked && <KeyField />}
           {linkFailed && <p class="notice">{texts.error.shared}</p>}
-          {view === "playground" && <PlaygroundView screen={screen} setScreen={setScreen} />}
+          {/* It stays while another view is open, and so does what it generates. */}
+          <div class="kept" hidden={view !== "playground"}>
+            <PlaygroundView screen={screen} setScreen={setScreen} />
+          </div>
           {view === "live" && <LazyView load={loadLive} />}
           {view === "jobs" && <JobsView screen={screen} />}
           {view === "keys" && <KeysView />}
@@ -61,16 +64,13 @@ export function App() {
   );
 }
 
-/** Moves the focus without a change of the fragment, which says what is on the page. */
-function skipTo(event: Event) {
-  event.preventDefault();
-  document.getElementById("content")!.focus();
-}
-
 function useView(): ViewName {
   const [view, setView] = useState<ViewName>(viewOf(location.hash));
   useEffect(() => {
-    const follow = () => setView(viewOf(location.hash));
+    const follow = () => {
+      // The link that skips to the content leads to no other view.
+      if (location.hash !== "#content") setView(viewOf(location.hash));
+    };
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);

@@ -1,5 +1,6 @@
 import { useTexts } from "../texts/texts.js";
 import { wordsOf } from "../texts/words.js";
+import { ApiError } from "../wire/errors.js";
 
 interface Props {
   /** Null: nothing is shown. */
@@ -7,11 +8,15 @@ interface Props {
   retry?: () => void;
 }
 
+/** The same request would fail again. */
+const wrongForGood: ReadonlySet<number> = new Set([400, 403, 404, 413, 415, 422]);
+
 /** An error in words, where it happened. */
 export function Failure({ error, retry }: Props) {
   const texts = useTexts();
   if (error === null || error === undefined) return null;
   const { what, said } = wordsOf(error, texts);
+  const mayPass = !(error instanceof ApiError) || !wrongForGood.has(error.status);
   return (
     <div class="failure" role="alert">
       <p>
@@ -22,7 +27,7 @@ export function Failure({ error, retry }: Props) {
           </>
         )}
       </p>
-      {retry && (
+      {retry && mayPass && (
         <button type="button" onClick={retry}>
           {texts.retry}
         </button>

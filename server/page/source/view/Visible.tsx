@@ -11,7 +11,6 @@ export function Visible({ text }: { text: string }) {
         "text" in part ? (
           part.text
         ) : (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a part has nothing but its place
           <span key={index} class="control">
             {part.control}
           </span>

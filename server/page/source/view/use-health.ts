@@ -7,21 +7,26 @@ export interface Health {
   model: { name: string; precision: string; context: number };
 }
 
-const PERIOD_MS = 15_000;
+/** How long until the next look: less while something is wrong, since that may pass soon. */
+const periodOf = (health: Health | null) => (health?.status === "healthy" ? 15_000 : 2_000);
 
 /** Asks for the server's state now and then, while the page is in sight. @returns null while the server is away */
 export function useHealth(): Health | null {
   const [health, setHealth] = useState<Health | null>(null);
   useEffect(() => {
-    const update = () => {
+    let timer: ReturnType<typeof setTimeout>;
+    const update = async () => {
+      clearTimeout(timer);
       if (document.hidden) return;
-      void askJson<Health>("/health").then(setHealth, () => setHealth(null));
+      const found = await askJson<Health>("/health").catch(() => null);
+      setHealth(found);
+      clearTimeout(timer);
+      timer = setTimeout(update, periodOf(found));
     };
-    update();
-    const timer = setInterval(update, PERIOD_MS);
+    void update();
     document.addEventListener("visibilitychange", update);
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       document.removeEventListener("visibilitychange", update);
     };
   }, []);

@@ -65,17 +65,18 @@ async function* streamed(
   response: Response,
   onQueue: (queue: Answer["queue"]) => void,
 ): AsyncGenerator<Chunk> {
+  let isWhole = false;
+  // To the end of the stream, not only of the answer: leaving earlier would close the connection.
   for await (const { name, data } of readEvents(response)) {
     if (name === ":" && data.startsWith("queue ")) onQueue(JSON.parse(data.slice("queue ".length)));
-    if (name === ":") continue;
-    if (data === "[DONE]") return;
+    if (data === "[DONE]") isWhole = true;
+    if (name === ":" || data === "[DONE]") continue;
     const chunk = JSON.parse(data) as Chunk;
     const { error } = chunk;
     if (error) throw new ApiError(0, error.message, error.code ?? "", error.param ?? null, null);
     yield chunk;
   }
-  // The stream has no end: the connection was lost.
-  throw new OfflineError();
+  if (!isWhole) throw new OfflineError();
 }
 
 function added(answer: Answer, { choices = [], usage }: Chunk): Partial<Answer> {

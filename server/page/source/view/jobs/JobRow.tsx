@@ -64,9 +64,8 @@ export function JobRow({ job, isOpened, toggle, reload }: Props) {
 function Standing({ job }: { job: Job }) {
   const texts = useTexts();
   const { position, progress } = job;
-  if (progress && job.state === "running")
-    return <>{texts.jobProgress(progress.tokens, progress.max_tokens)}</>;
-  return position === undefined || job.state !== "queued" ? null : <>{texts.jobPosition(position)}</>;
+  if (progress && job.state === "running") return texts.jobProgress(progress.tokens, progress.max_tokens);
+  return position === undefined || job.state !== "queued" ? null : texts.jobPosition(position);
 }
 
 function JobDetail({ id, ended }: { id: string; ended(): void }) {
@@ -83,7 +82,6 @@ function JobDetail({ id, ended }: { id: string; ended(): void }) {
           )}
           <div class={outputs.length > 1 ? "samples several" : "samples"}>
             {outputs.map((text, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: an output is what stands at its place
               <div key={index} class="sample">
                 {outputs.length > 1 && <h3>{texts.sample(index + 1)}</h3>}
                 <Visible text={text} />

@@ -20,7 +20,6 @@ export function AnswerView({ answer, keepSeed, chosen, choose }: Props) {
     <>
       <div class={isSingle ? "samples" : "samples several"}>
         {samples.map((sample, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a sample is what stands at its place
           <div key={index} class={!isSingle && index === chosen ? "sample chosen" : "sample"}>
             {!isSingle && (
               <div class="bar sample-head">
@@ -97,7 +96,6 @@ function Facts({ answer, keepSeed, isStopped }: FactsProps) {
   return (
     <p class="facts">
       {parts.map((part, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the parts do not move
         <span key={index}>{part}</span>
       ))}
     </p>

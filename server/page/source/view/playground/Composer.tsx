@@ -53,7 +53,9 @@ export function Composer({ label, value, setValue, canSend, send, generating }: 
             {texts.error.fix}
           </small>
         ) : (
-          <small id="composer-hint">{texts.messageHint}</small>
+          <small id="composer-hint" class="keys-hint">
+            {texts.messageHint}
+          </small>
         )}
         <span class="space" />
         {/* One button, so that the focus stays on it. */}

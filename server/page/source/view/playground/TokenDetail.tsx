@@ -4,6 +4,7 @@ import { Visible } from "../Visible.js";
 
 const percent = (logprob: number) => {
   const value = Math.exp(logprob) * 100;
+  if (value < 0.001) return "< 0.001 %";
   return `${value >= 10 ? value.toFixed(1) : value.toPrecision(2)} %`;
 };
 
@@ -17,7 +18,8 @@ export function TokenDetail({ token }: { token: Token }) {
   const hasOwn = top.some((one) => one.piece === piece);
   const rows = hasOwn || logprob === null ? top : [...top, { piece, logprob }];
   return (
-    <div class="token-detail">
+    // Room for a row more than the alternatives: the token itself may be none of them.
+    <div class="token-detail" style={{ "--rows": top.length + 1 }}>
       <p>
         <code>
           <Visible text={shown(piece)} />

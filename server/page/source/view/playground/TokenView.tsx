@@ -30,7 +30,6 @@ export function TokenView({ sample, isEnded }: { sample: Sample; isEnded: boolea
   };
   return (
     <div class="tokens">
-      {/* biome-ignore lint/a11y/useSemanticElements: a list box of tokens, which no element is */}
       <div
         ref={list}
         class="text token-list"
@@ -42,7 +41,6 @@ export function TokenView({ sample, isEnded }: { sample: Sample; isEnded: boolea
       >
         {tokens.map((token, index) => (
           <span
-            // biome-ignore lint/suspicious/noArrayIndexKey: a token is what stands at its place
             key={index}
             role="option"
             tabIndex={index === at ? 0 : -1}
@@ -67,7 +65,6 @@ function Piece({ piece }: { piece: string }) {
   return (
     <>
       {piece.split("\n").map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a line is what stands at its place
         <span key={index}>
           {index > 0 && <span class="break">{"↵\n"}</span>}
           <Visible text={line} />
