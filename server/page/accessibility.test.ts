@@ -1,44 +1,11 @@
 // axe looks at every view, in both languages, light and dark, wide and narrow.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { type TestContext, test } from "node:test";
-import type { Page } from "playwright-core";
 import type { TokenLogprob } from "../../workers/engine/sampling/logprobs.js";
 import { finished } from "../fixtures/finished.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
-import { noBrowser, OpenPage, PHONE } from "./fixtures/browser.js";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-interface Violation {
-  id: string;
-  impact: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** What axe finds on the page as it is now, but for what is minor. */
-async function violations(page: Page): Promise<string[]> {
-  // By the debugger, since the page's policy forbids scripts that are not its own.
-  const { violations: found } = await page.evaluate<{ violations: Violation[] }>(`(async () => {
-    const module = undefined;
-    if (!window.axe) { ${axe} }
-    return window.axe.run(document, { resultTypes: ["violations"] });
-  })()`);
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`,
-    );
-}
-
-const looks = [
-  { locale: "en-US", colorScheme: "light" },
-  { locale: "ko-KR", colorScheme: "dark" },
-  { locale: "ko-KR", colorScheme: "light", viewport: PHONE },
-  { locale: "en-US", colorScheme: "dark", viewport: PHONE },
-] as const;
+import { looks, nameOf, violations } from "./fixtures/axe.js";
+import { noBrowser, OpenPage } from "./fixtures/browser.js";
 
 async function serve(context: TestContext) {
   const logprobs: TokenLogprob[] = Array.from("ok", (character) => {
@@ -52,8 +19,10 @@ async function serve(context: TestContext) {
 }
 
 for (const look of looks) {
-  const name = `${look.locale}, ${look.colorScheme}, ${"viewport" in look ? "phone" : "desktop"}`;
-  test(`axe finds nothing serious: ${name}`, { skip: noBrowser, timeout: 120_000 }, async (context) => {
+  test(`axe finds nothing serious: ${nameOf(look)}`, {
+    skip: noBrowser,
+    timeout: 120_000,
+  }, async (context) => {
     const { url } = await serve(context);
     const opened = await OpenPage.open(url, look);
     const { page } = opened;

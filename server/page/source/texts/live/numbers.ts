@@ -1,5 +1,3 @@
-import type { Language } from "../texts.js";
-
 /** How the live view writes numbers in a language. Null becomes a dash. */
 export interface Numbers {
   count(value: number): string;
@@ -17,16 +15,16 @@ export interface Numbers {
 const KIB = 1024;
 const prefixes = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-const made = new Map<Language, Numbers>();
+const made = new Map<string, Numbers>();
 
-/** Cached: a formatter takes long to make, and the view writes hundreds of numbers a second. */
-export function numbersIn(language: Language): Numbers {
+/** @param language such as `en`. Cached: a formatter takes long to make, and the view writes hundreds of numbers a second. */
+export function numbersIn(language: string): Numbers {
   const numbers = made.get(language) ?? makeNumbers(language);
   made.set(language, numbers);
   return numbers;
 }
 
-function makeNumbers(language: Language): Numbers {
+function makeNumbers(language: string): Numbers {
   const format = (options: Intl.NumberFormatOptions) => {
     const { format } = new Intl.NumberFormat(language, options);
     return (value: number) => format(value);
@@ -39,10 +37,10 @@ function makeNumbers(language: Language): Numbers {
   const milliseconds = unit("millisecond", { maximumSignificantDigits: 3 });
   const seconds = unit("second", { maximumSignificantDigits: 3 });
   const units = [
-    [86_400, unit("day")],
-    [3600, unit("hour")],
-    [60, unit("minute")],
-    [1, unit("second")],
+    [86_400, unit("day", { unitDisplay: "narrow" })],
+    [3600, unit("hour", { unitDisplay: "narrow" })],
+    [60, unit("minute", { unitDisplay: "narrow" })],
+    [1, unit("second", { unitDisplay: "narrow" })],
   ] as const;
   return {
     count: whole,

@@ -56,7 +56,7 @@ function Row({ position, caller, own, priority, sequences, waited, expected_wait
     <tr class={isMarked ? "own" : undefined}>
       <th scope="row">{count(position)}</th>
       <td class="caller">
-        {caller === null ? <i>{texts.anotherCaller}</i> : <bdi>{caller}</bdi>}
+        {caller === null ? <i>{texts.anotherCaller}</i> : <bdi>{caller}</bdi>}{" "}
         {isMarked && <span class="state">{texts.you}</span>}
       </td>
       <td>{count(priority)}</td>

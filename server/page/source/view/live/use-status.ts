@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { RecentSeconds } from "../../state/recent-seconds.js";
 import { ApiError, OfflineError } from "../../wire/errors.js";
-import { followStatus, type Status } from "../../wire/status.js";
+import { followStatus } from "../../wire/follow-status.js";
+import type { Status } from "../../wire/status.js";
 import { useSession } from "../session.js";
 
 export interface Watched {
