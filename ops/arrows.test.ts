@@ -1,6 +1,6 @@
 // The rooms of the code, and which rooms each may import. Imports run one way; a room missing from the table fails.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 
@@ -69,6 +69,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "models/tokenizer",
     "workers",
   ],
+  // Runs in a browser.
+  "server/page": [],
   "server/store": ["server", "server/settings"],
   "server/idempotency": ["server", "server/errors", "server/http", "server/store"],
   "server/jobs": [
@@ -169,7 +171,7 @@ const isTest = (file: string) => /\.test\.ts$|fixture|^ops\//.test(file);
 const files = ["server", "workers", "models"].flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => join(folder, name).replaceAll("\\", "/"))
-    .filter((file) => file.endsWith(".ts") && !file.includes("node_modules") && !isTest(file)),
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes("node_modules") && !isTest(file)),
 );
 
 function roomOf(file: string): string {
@@ -182,7 +184,10 @@ function importsOf(file: string): string[] {
   return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g)].map(([, specifier]) =>
     relative(root, resolve(dirname(file), specifier!))
       .replaceAll("\\", "/")
-      .replace(/\.js$/, ".ts"),
+      .replace(
+        /\.js$/,
+        existsSync(join(root, dirname(file), specifier!.replace(/js$/, "tsx"))) ? ".tsx" : ".ts",
+      ),
   );
 }
 

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { dirname, join, posix, relative } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { checkpoint } from "../models/fixtures/checkpoint-writer.js";
@@ -69,7 +69,7 @@ const isEmpty = (path: string) =>
 
 describe("the package", () => {
   const paths = () => packed.files.map(({ path }) => path);
-  const modules = () => paths().filter((path) => path.endsWith(".js") && path.startsWith("dist/"));
+  const modules = () => paths().filter((path) => /^dist\/(?!page\/).*\.js$/.test(path));
 
   it("is built before it is packed, even in a fresh clone", () => {
     const { scripts } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
@@ -92,7 +92,9 @@ describe("the package", () => {
         "CHANGELOG.md",
         "LICENSE",
         "README.md",
-        ...readdirSync(join(packageRoot, "docs")).map((name) => `docs/${name}`),
+        ...readdirSync(join(packageRoot, "docs"), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => relative(packageRoot, join(entry.parentPath, entry.name)).replaceAll("\\", "/")),
         ...["config.json", "generation_config.json", "onnx/model.onnx"].map(
           (name) => `models/jai-small/${name}`,
         ),
@@ -112,6 +114,22 @@ describe("the package", () => {
       .filter((path) => !path.startsWith("docs/"))
       .filter((path) => /\.test\.|\.map$|fixture|bench|buildinfo|recipe|\.py$|(?<!\.d)\.ts$/.test(path));
     assert.deepEqual(odd, []);
+  });
+
+  it("has the page, built", () => {
+    const page = paths().filter((path) => path.startsWith("dist/page/"));
+    assert.deepEqual(
+      page.toSorted(),
+      readdirSync(join(packageRoot, "dist/page"), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name !== ".built")
+        .map((entry) => relative(packageRoot, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
+        .toSorted(),
+    );
+    const document = readFileSync(join(packageRoot, "dist/page/index.html"), "utf8");
+    const links = [...document.matchAll(/"\.\/(page\/[^"]+)"/g)].map(([, link]) => `dist/page/${link}`);
+    assert.ok(links.length >= 3);
+    for (const link of links)
+      for (const ending of ["", ".br", ".gz"]) assert.ok(page.includes(link + ending), link + ending);
   });
 
   it("has the library's declarations, which import no other files", () => {

@@ -1,6 +1,6 @@
 // Runs before `npm start`, `npm test` and the package's other scripts. Installs the packages in the lock file and
-// compiles the sources, each only if it is missing or outdated, and one process at a time. Plain Node, since nothing is
-// installed yet.
+// compiles the sources and builds the page, each only if it is missing or outdated, and one process at a time. Plain Node,
+// since nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -32,11 +32,12 @@ function digest(files) {
   return hash.digest("hex");
 }
 
-function sources(folder) {
+/** All files of a folder whose names end with `ending`. */
+function sources(folder, ending) {
   return readdirSync(path(folder), { withFileTypes: true }).flatMap((entry) => {
     const name = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : sources(name);
-    return entry.name.endsWith(".ts") ? [name] : [];
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : sources(name, ending);
+    return entry.name.endsWith(ending) ? [name] : [];
   });
 }
 
@@ -78,12 +79,25 @@ function install() {
 }
 
 function compile() {
-  // Start from scratch: the output of a deleted source file would still be found and run.
-  rmSync(path("dist"), { recursive: true, force: true });
+  // Start from scratch: the output of a deleted source file would still be found and run. The page has its own step.
+  if (existsSync(path("dist")))
+    for (const name of readdirSync(path("dist")))
+      if (name !== "page") rmSync(path("dist", name), { recursive: true, force: true });
   run("compiling", process.execPath, [path("node_modules/typescript/lib/tsc.js"), "-p", root]);
 }
 
-const built = ["server", "workers", "models", "ops"].flatMap(sources).sort();
+function buildPage() {
+  const config = path("server/page/vite.config.ts");
+  run("building the page", process.execPath, [
+    path("node_modules/vite/bin/vite.js"),
+    "build",
+    "--config",
+    config,
+  ]);
+}
+
+const compiled = ["server", "workers", "models", "ops"].flatMap((folder) => sources(folder, ".ts")).sort();
+const ofPage = sources("server/page", "").sort();
 /** The steps in their order. A step is done unless the file `stamp` says that it was done for this `state`. */
 const steps = [
   {
@@ -93,8 +107,13 @@ const steps = [
   },
   {
     stamp: path("dist/.built"),
-    state: digest(["tsconfig.json", "package-lock.json", ...built]),
+    state: digest(["tsconfig.json", "package-lock.json", ...compiled]),
     work: compile,
+  },
+  {
+    stamp: path("dist/page/.built"),
+    state: digest(["package-lock.json", ...ofPage]),
+    work: buildPage,
   },
 ];
 const isDone = ({ stamp, state }) => read(stamp) === state;

@@ -21,8 +21,9 @@ const skip = process.platform === "win32" && "needs POSIX";
 const npm = `#!/bin/sh
 echo begin >>"$NOTES"
 until [ -e "$NOTES.go" ]; do sleep 0.01; done
-mkdir -p node_modules/typescript/lib
-echo 'require("node:fs").mkdirSync("dist")' >node_modules/typescript/lib/tsc.js
+mkdir -p node_modules/typescript/lib node_modules/vite/bin
+echo 'require("node:fs").mkdirSync("dist/server", { recursive: true })' >node_modules/typescript/lib/tsc.js
+echo 'require("node:fs").appendFileSync(process.env.NOTES, "page" + require("node:os").EOL)' >node_modules/vite/bin/vite.js
 echo end >>"$NOTES"
 `;
 
@@ -30,7 +31,8 @@ function clone(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), "jai-prepare-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const root = join(folder, "clone");
-  for (const name of ["server", "workers", "models", "ops"]) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ["server/page", "workers", "models", "ops"])
+    mkdirSync(join(root, name), { recursive: true });
   for (const name of ["package.json", "package-lock.json", "tsconfig.json"])
     writeFileSync(join(root, name), "{}");
   for (const name of ["prepare.mjs", "prepare-lock.mjs"])
@@ -89,11 +91,28 @@ test("commands at once in a fresh clone install and compile once", { skip }, asy
     [0, null],
     [0, null],
   ]);
-  assert.deepEqual(notes(), ["begin", "end", ""]);
+  assert.deepEqual(notes(), ["begin", "end", "page", ""]);
   assert.ok(existsSync(join(root, "dist/.built")));
   const [code] = await once(prepare(), "exit");
   assert.equal(code, 0);
-  assert.equal(notes().length, 3);
+  assert.equal(notes().length, 4);
+});
+
+test("what has changed is built again, and only that", { skip }, async (t) => {
+  const { root, prepare, letGo, notes } = clone(t);
+  const built = async () => assert.deepEqual(await once(prepare(), "exit"), [0, null]);
+  letGo();
+  await built();
+  writeFileSync(join(root, "dist/server/old.js"), "");
+  writeFileSync(join(root, "server/page/style.css"), "");
+  await built();
+  assert.deepEqual(notes(), ["begin", "end", "page", "page", ""]);
+  assert.ok(existsSync(join(root, "dist/server/old.js")));
+  writeFileSync(join(root, "server/new.ts"), "");
+  await built();
+  assert.ok(!existsSync(join(root, "dist/server/old.js")));
+  // The output of the compiler is new, and the page as it was.
+  assert.deepEqual(notes(), ["begin", "end", "page", "page", ""]);
 });
 
 test("a command that is killed while it prepares holds nobody up", { skip }, async (t) => {
@@ -111,5 +130,5 @@ test("a command that is killed while it prepares holds nobody up", { skip }, asy
   letGo();
   const [code] = await once(prepare(), "exit");
   assert.equal(code, 0);
-  assert.equal(notes().at(-2), "end");
+  assert.deepEqual(notes().slice(-3), ["end", "page", ""]);
 });

@@ -1,5 +1,4 @@
 import { EventEmitter } from "node:events";
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import type { ModelConfig } from "../../models/config.js";
 import { ITL_BOUNDS_MS, type WorkerCounts } from "../../workers/gauges.js";
 import type { Plan } from "../plan/plan.js";
@@ -8,6 +7,7 @@ import type { Queue } from "../queue/queue.js";
 import { endingOf, queueMs, type Summary } from "../telemetry/summary.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { History, type Series } from "./history.js";
+import { LoopDelay } from "./loop-delay.js";
 import { LATENCY_BOUNDS_MS, type Percentiles, Recent } from "./recent.js";
 
 /** What the workers do, and what they have computed since the start; null before they are started. */
@@ -47,8 +47,6 @@ export interface Latencies {
 }
 
 const TICK_MS = 1000;
-/** Interval at which the event loop's delay is measured. */
-const RESOLUTION_MS = 20;
 
 /**
  * What the server has done lately: counts since the start, latencies of the last minute, and a sample of each second of
@@ -61,7 +59,7 @@ export class Live extends EventEmitter<LiveEvents> {
   readonly #ttft = new Recent(LATENCY_BOUNDS_MS);
   readonly #itl = new Recent(ITL_BOUNDS_MS);
   readonly #totals = new Recent(LATENCY_BOUNDS_MS);
-  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #loop = new LoopDelay();
   readonly #ticking: NodeJS.Timeout;
   readonly #requests = { ok: 0, refused: 0, failed: 0, cancelled: 0 };
   #read = 0;
@@ -71,13 +69,11 @@ export class Live extends EventEmitter<LiveEvents> {
   #endedBefore = 0;
   #at = performance.now();
   #rates: Rates = { generated_tokens: 0, prompt_tokens: 0, requests: 0 };
-  #loopDelay = { p50: 0, p99: 0 };
 
   constructor(parts: LiveParts) {
     super();
     this.#parts = parts;
     parts.telemetry.on("ended", (summary) => this.#count(summary));
-    this.#loop.enable();
     this.#ticking = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
@@ -106,7 +102,7 @@ export class Live extends EventEmitter<LiveEvents> {
 
   /** How late callbacks of the main thread were in the last second, in milliseconds. */
   get eventLoop(): { p50: number; p99: number } {
-    return this.#loopDelay;
+    return this.#loop.percentiles;
   }
 
   /** Rows of the cache: one for each token of each slot. */
@@ -125,7 +121,7 @@ export class Live extends EventEmitter<LiveEvents> {
   close(): void {
     this.emit("closed");
     clearInterval(this.#ticking);
-    this.#loop.disable();
+    this.#loop.close();
   }
 
   #count(summary: Summary): void {
@@ -160,11 +156,7 @@ export class Live extends EventEmitter<LiveEvents> {
     this.#counts = counts;
     this.#endedBefore = this.#ended;
     this.#at = now;
-    this.#loopDelay = {
-      p50: round(Math.max(this.#loop.percentile(50) / 1e6 - RESOLUTION_MS, 0)),
-      p99: round(Math.max(this.#loop.percentile(99) / 1e6 - RESOLUTION_MS, 0)),
-    };
-    this.#loop.reset();
+    this.#loop.tick(seconds * 1000 - TICK_MS);
     this.#sample();
     this.emit("tick");
   }

@@ -71,9 +71,6 @@ const STATUSES: Readonly<Record<Obstacle, string>> = {
 export function healthRoutes(app: IRouter, parts: HealthParts): void {
   const { model, plan, queue, selfTest, vitals, store, startedAt, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
-  app.get("/", (_req, res) => {
-    res.json({ status: "ok", message: "jai-server is running" });
-  });
   app.get("/live", (_req, res) => {
     res.json({ status: "live" });
   });

@@ -25,6 +25,7 @@ import { generateRoutes } from "../routes/generate.js";
 import { healthRoutes, statusOf } from "../routes/health.js";
 import { jobRoutes } from "../routes/jobs.js";
 import { modelRoutes } from "../routes/models.js";
+import { pageRoutes, readPage } from "../routes/page.js";
 import { statusRoutes } from "../routes/status.js";
 import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
@@ -33,6 +34,8 @@ import type { AssemblyParts } from "./parts.js";
 /** Builds the Express app from its parts, without a socket. */
 export function createApp(parts: AssemblyParts & { document: Document }): Express {
   const { config, document, model, operations, callers, idempotency, telemetry, log } = parts;
+  const page = readPage();
+  const assets = [...pageAssets, ...page.files.keys()];
   const app = express();
   app.disable("x-powered-by");
   // ETags would hash every response, and no client of these operations uses them.
@@ -41,12 +44,14 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(giveRequestId());
   app.use(summarize(telemetry, log, (res) => (callers.keyed ? (nameOfCaller(res) ?? null) : null)));
   app.use(securityHeaders());
-  app.use(ignoreConditions(pageAssets));
+  app.use(ignoreConditions(assets));
   app.use(requireOneHost());
   if (!callers.keyed) app.use(requireOwnHost(config));
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
-  app.use(authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages])));
-  app.use(knownPaths(document, pageAssets));
+  app.use(
+    authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages, ...page.files.keys()])),
+  );
+  app.use(knownPaths(document, assets));
   const budget = parts.bodies ?? bodyBudget(config);
   app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed, budget }));
   const fieldsOf = knownFields(document, operations);
@@ -59,6 +64,7 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   jobRoutes(app, { ...parts, bodies: new BodySchemas(document) });
   modelRoutes(app, model);
   toolRoutes(app, parts);
+  pageRoutes(app, page);
   healthRoutes(app, { ...parts, version: document.info.version });
   usageRoutes(app);
   statusRoutes(app, {

@@ -161,6 +161,7 @@ const broken = () => {
 
 const situations: Situation[] = [
   { when: "nothing is wrong" },
+  { when: "a browser asks", headers: { accept: "text/html" }, only: ["GET /"] },
   { when: "a stream is requested", fields: { stream: true } },
   { when: "the same request was sent before", earlier: {} },
   { when: "a stream was sent before", fields: { stream: true }, earlier: { fields: { stream: true } } },

@@ -1,0 +1,25 @@
+import { useState } from "preact/hooks";
+import { writeFragment } from "../../state/fragment.js";
+import type { Screen } from "../../state/screen.js";
+import { useTexts } from "../../texts/texts.js";
+import { copyText } from "../CopyButton.js";
+import { useSession } from "../session.js";
+
+/** Puts what is on the playground into the address, and copies it. */
+export function ShareButton({ screen }: { screen: Screen }) {
+  const texts = useTexts();
+  const { say } = useSession();
+  const [said, setSaid] = useState("");
+  const share = async () => {
+    history.replaceState(null, "", `#${await writeFragment(screen)}`);
+    const words = (await copyText(location.href)) ? texts.shared : texts.notCopied;
+    setSaid(words);
+    say(words);
+  };
+  return (
+    <button type="button" title={said || undefined} onBlur={() => setSaid("")} onClick={() => void share()}>
+      {said === "" ? "" : "✓ "}
+      {texts.share}
+    </button>
+  );
+}
