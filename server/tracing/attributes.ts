@@ -7,6 +7,11 @@ import { inputMessages, outputMessages } from "./messages.js";
 const METHODS = new Set(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]);
 const LONGEST_TEXT = 256;
 const PROVIDER = "jai";
+/** What OpenAI's operations put before the id in their answers. */
+const prefixes: Readonly<Record<string, string>> = {
+  "/v1/chat/completions": "chatcmpl-",
+  "/v1/completions": "cmpl-",
+};
 
 /** A request's method, if it is one of HTTP's own: names of spans come from a small set. */
 export const methodOf = ({ method }: Pick<Summary, "method">) => (METHODS.has(method) ? method : "_OTHER");
@@ -60,7 +65,7 @@ export function generationAttributes(
     "gen_ai.provider.name": PROVIDER,
     "gen_ai.request.model": model,
     "gen_ai.response.model": model,
-    "gen_ai.response.id": id,
+    "gen_ai.response.id": (prefixes[path] ?? "") + id,
     "gen_ai.request.max_tokens": maxTokens,
     ...(sequences !== 1 && { "gen_ai.request.choice.count": sequences }),
     ...(stream && { "gen_ai.request.stream": true }),

@@ -134,10 +134,10 @@ function spansOf(body: Uint8Array): ReceivedSpan[] {
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const nanos = (long: { toNumber(): number }) => long.toNumber();
-const record = (pairs: Decoded[]) => Object.fromEntries(pairs.map(({ key, value }) => [key, valueOf(value)]));
+const record = (pairs: Decoded[]) => Object.fromEntries(pairs.map(({ key, value }) => [key, plain(value)]));
 
-function valueOf(value: Decoded): Value {
-  if (value.arrayValue != null) return value.arrayValue.values.map(valueOf);
+function plain(value: Decoded): Value {
+  if (value.arrayValue != null) return value.arrayValue.values.map(plain);
   if (value.intValue != null) return value.intValue.toNumber();
   return value.stringValue ?? value.boolValue ?? value.doubleValue;
 }
