@@ -25,6 +25,7 @@ export function summarize(
     const summary = newSummary({ kind: "request", id: requestId(res), method, path });
     (res.locals as Locals).summary = summary;
     telemetry.emit("begun", summary, req.headers);
+    if (summary.traceContext !== null) res.set("traceresponse", summary.traceContext.traceparent);
     // A response closes when its last byte is handed to the socket, and when the client leaves.
     res.once("close", () => {
       conclude(summary, req, res);

@@ -9,6 +9,7 @@ import { settlesWithin } from "../settles-within.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { FolderInUse } from "../store/store-error.js";
 import { Telemetry } from "../telemetry/telemetry.js";
+import { openTracing, type Tracing } from "../tracing/tracing.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import type { ParentLink } from "./parent-link.js";
@@ -20,6 +21,7 @@ interface Parts {
   runtime: Runtime;
   data: DataFolder;
   assembly: Assembly;
+  tracing: Tracing | null;
   /** Stops following the key file. */
   following: AbortController;
 }
@@ -78,10 +80,11 @@ export class JaiServer {
       const threads = { queue, forms, texts };
       const known = { startedAt, selfTest, vitals, workers: () => runtime.workers };
       const telemetry = new Telemetry();
+      const tracing = await openTracing({ telemetry, model: model.config.name, log });
       const base = { config, dataDir: data.path, model, plan, ...known, ...threads, callers, telemetry, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
-      return new JaiServer({ config, log, runtime, data, assembly, following });
+      return new JaiServer({ config, log, runtime, data, assembly, tracing, following });
     } catch (error) {
       following.abort();
       const isOfPort = error instanceof FolderInUse && config.dataDir === "auto";
@@ -176,10 +179,13 @@ export class JaiServer {
   }
 
   async #release(): Promise<void> {
-    const { runtime, data, assembly, following, log } = this.#parts;
+    const { runtime, data, assembly, tracing, following, log } = this.#parts;
     following.abort();
+    // No request is left, so the last spans are sent meanwhile.
+    const sent = tracing?.close();
     await settlesWithin(LAST_MS, runtime.close());
     await settlesWithin(LAST_MS, assembly.close());
+    await sent;
     if (!data.temporary) return;
     if (assembly.parts.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
     else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);

@@ -99,7 +99,8 @@ export class Callbacks {
       const body = JSON.stringify(await document(job));
       const seconds = Math.floor(this.#wall() / 1000);
       // The same id at each attempt, so that the receiver can recognize a repeated message.
-      return await send({ url, body, headers: signedHeaders(secrets, { id: job.id, seconds, body }) });
+      const headers = { ...signedHeaders(secrets, { id: job.id, seconds, body }), ...job.trace };
+      return await send({ url, body, headers });
     } catch (error) {
       return (error as Error).message;
     }
