@@ -68,14 +68,14 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
     await number(page, "running").getByText("4", { exact: true }).waitFor();
     await number(page, "waiting").getByText("3", { exact: true }).waitFor();
     assert.equal(await page.locator('[data-number="waiting"]').getByText("of 20").count(), 1);
-    await page.waitForFunction(() =>
-      /^[1-9]/.test(document.querySelector('[data-number="tokens"] .value')!.textContent!),
-    );
-    await page.waitForFunction(() =>
-      /ms|sec/.test(document.querySelector('[data-number="itl"] .value')!.textContent!),
-    );
+    await number(page, "tokens")
+      .getByText(/^[1-9]/)
+      .waitFor();
+    await number(page, "itl")
+      .getByText(/ms|sec/)
+      .waitFor();
     assert.equal(await page.locator(".worker").count(), 2);
-    await page.waitForFunction(() => document.querySelectorAll(".slots .slot-decode").length === 4);
+    await page.waitForFunction(`document.querySelectorAll(".slots .slot-decode").length === 4`);
     const fill = await page
       .locator(".slots .slot")
       .first()
@@ -119,7 +119,7 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
       await page.locator(".plot summary").first().click();
       await page.locator(".live .bar button").first().click();
       assert.deepEqual(await violations(page), []);
-      const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      const isWide = await page.evaluate(`document.documentElement.scrollWidth > innerWidth`);
       assert.equal(isWide, false, "it fits the screen's width");
       await opened.close();
     });
@@ -141,10 +141,8 @@ test("a view that is left, hidden or paused gives its place back", options, asyn
   await frees(() => button(page, "Pause").click());
   await button(page, "Go on").click();
   const hide = (isHidden: boolean) =>
-    page.evaluate((hidden) => {
-      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }, isHidden);
+    page.evaluate(`Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));`);
   await frees(() => hide(true));
   await hide(false);
   await frees(() => page.getByRole("link", { name: "Jobs" }).click());
