@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const isThere = (command) => spawnSync(command, ["--version"]).error?.code !== "ENOENT";
+/** Whether tests can install a Debian package (debian-package.ts). */
+const canInstall = () => process.getuid?.() === 0 && isThere("apt-get");
 
 function systemdVersion() {
   const { stdout } = spawnSync("systemd-analyze", ["--version"], { encoding: "utf8" });
@@ -40,6 +42,7 @@ const lacks = {
   },
   "needs root on Linux, to mount": () =>
     process.platform !== "linux" || process.getuid() !== 0 || !canMount(),
+  "needs Debian's": () => !canInstall(),
   "needs python3": () => !isThere("python3"),
 };
 
