@@ -1,6 +1,7 @@
 // Metrics over HTTP. The tests in `ops/prometheus/` read them by Prometheus itself.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { exchange } from "../fixtures/exchange.js";
@@ -231,4 +232,20 @@ test("beyond 100 callers the others count together", async (context) => {
   const { body } = await ask("/metrics");
   assert.equal(body.match(/^jai_caller_requests_total\{/gm)!.length, 101);
   assert.equal(seriesValue(body, 'jai_caller_requests_total{caller="other callers",ending="ok"}'), 3);
+});
+
+test("docs/metrics.md lists exactly the metrics that there are, with their types", async (context) => {
+  const callbackSecret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+  const { assembly } = await serveStandIn(context, { config: { metricsPort: 0, callbackSecret } });
+  const http = assembly.createMetricsServer().listen(0, "127.0.0.1");
+  await once(http, "listening");
+  const { port } = http.address() as AddressInfo;
+  const { body } = await exchange(port, { method: "GET", path: "/metrics" });
+  http.close();
+  const served = [...body.matchAll(/^# TYPE (jai_\w+) (\w+)/gm)].map(([, ...row]) => row);
+  const page = readFileSync("docs/metrics.md", "utf8");
+  const listed = [...page.matchAll(/^\| `(jai_\w+)` \| (counter|gauge|histogram) \|/gm)].map(
+    ([, ...row]) => row,
+  );
+  assert.deepEqual(listed.sort(), served.sort());
 });
