@@ -106,10 +106,13 @@ describe("the package", () => {
           .filter((name) => !["config.json", "generation_config.json", "onnx"].includes(name))
           .map((name) => `models/jai-small/${name}`),
         "openapi.yaml",
+        "ops/grafana/jai-server.json",
         "ops/jai-server.plist",
         "ops/jai-server.service",
         "ops/jai.env.example",
         "ops/jai.sh",
+        "ops/prometheus/alerts.yml",
+        "ops/prometheus/prometheus.yml",
         "package.json",
         ...readdirSync(join(packageRoot, "server/assets")).map((name) => `server/assets/${name}`),
       ].toSorted(),

@@ -13,7 +13,7 @@ export class Course {
     this.summary = {
       ...{ sequences, maxTokens, priority, reservedAt: performance.now() },
       ...{ preparedAt: null, startedAt: null, firstTokenAt: null, endedAt: null },
-      ...{ promptTokens: 0, completionTokens: 0, readTokens: 0, cachedTokens: 0 },
+      ...{ promptTokens: 0, completionTokens: 0, longestTokens: 0, readTokens: 0, cachedTokens: 0 },
       ...{ decodeMs: 0, decodedTokens: 0, reasons: [], asked: null, outputs: [] },
     };
   }
@@ -46,6 +46,7 @@ export class Course {
     summary.outputs[sequence] = { text: generated, reason };
     summary.readTokens += promptTokens;
     summary.cachedTokens += cachedTokens;
+    summary.longestTokens = Math.max(summary.longestTokens, completionTokens);
     if (completionTokens === 0) return;
     const firstAt = startedAt + firstTokenMs;
     // A stream's first text comes after its first token. Without a stream only the outcome tells of that.

@@ -4,7 +4,7 @@ import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
 import { obstacleOf } from "../routes/health.js";
-import type { Config } from "../settings/config.js";
+import { type Config, expectation } from "../settings/config.js";
 import { settlesWithin } from "../settles-within.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { FolderInUse } from "../store/store-error.js";
@@ -26,6 +26,13 @@ interface Parts {
   following: AbortController;
 }
 
+async function closeServer(server: Server | null): Promise<void> {
+  if (server === null || !server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  if (!(await settlesWithin(LAST_MS, closed))) server.closeAllConnections();
+}
+
 /** The data folder of a port is in use. Most likely the port is, too. */
 const portInUse = (port: number, folder: string) =>
   new Error(
@@ -41,6 +48,8 @@ export class JaiServer {
   readonly closed: Promise<void>;
   readonly #parts: Parts;
   readonly #http: Server;
+  /** Of the metrics; null if they have no port of their own. */
+  readonly #metrics: Server | null;
   #settleClosed!: (failure: Error | null) => void;
   #ready: Promise<void> | null = null;
   #ending = false;
@@ -54,6 +63,7 @@ export class JaiServer {
     this.closed.catch(() => {});
     const { queue } = parts.runtime;
     this.#http = parts.assembly.createHttpServer();
+    this.#metrics = parts.config.metricsPort === "none" ? null : parts.assembly.createMetricsServer();
     // Longer than usual proxies keep idle connections, so that the proxy closes first: if this end did, a request just
     // being sent would be lost.
     this.#http.keepAliveTimeout = 75_000;
@@ -69,6 +79,12 @@ export class JaiServer {
    * @throws an error with a one-line message
    */
   static async open(config: Config, log: Log, startedAt = performance.now()): Promise<JaiServer> {
+    if (config.metricsPort !== 0 && config.metricsPort === config.port)
+      throw expectation(
+        "JAI_METRICS_PORT",
+        "none, or another port than JAI_PORT",
+        String(config.metricsPort),
+      );
     const following = new AbortController();
     try {
       const callers = await openCallers(config, log, following.signal);
@@ -120,15 +136,20 @@ export class JaiServer {
     const { config, runtime, log } = this.#parts;
     if (this.#ready !== null || this.#ending) throw new Error("expected a server that was just opened");
     let url: string;
+    let metricsUrl: string | null;
     try {
-      url = await listen(this.#http, config, parent);
+      // First: once the main port listens, a failure would be late.
+      metricsUrl = await this.#listenForScrapes();
+      url = await listen(this.#http, config, "JAI_PORT or --port", parent);
     } catch (error) {
       this.#ending = true;
+      this.#metrics?.close();
       await this.#release();
       this.#settleClosed(null);
       throw error;
     }
     log.info(`listening on ${url} (docs at ${url}/docs)`);
+    if (metricsUrl !== null) log.info(`metrics on ${metricsUrl} for whoever reaches that port`);
     describe(runtime, log);
     this.#ready = this.#load();
     // Nobody has to await it: an unhandled rejection must not end the process.
@@ -144,6 +165,14 @@ export class JaiServer {
   close({ drainSeconds = this.#parts.config.drainSeconds } = {}): Promise<void> {
     void this.#end(drainSeconds, null);
     return this.closed;
+  }
+
+  /** Resolves to the URL of the metrics' own port, or to null if they have none. */
+  async #listenForScrapes(): Promise<string | null> {
+    const { host, metricsPort: port } = this.#parts.config;
+    if (this.#metrics === null || port === "none") return null;
+    const url = await listen(this.#metrics, { host, port }, "JAI_METRICS_PORT or --metrics-port");
+    return `${url}/metrics`;
   }
 
   async #load(): Promise<void> {
@@ -168,11 +197,7 @@ export class JaiServer {
     // The server still listens while it drains, so that new clients get 503, not a refused connection.
     await runtime.drain(seconds);
     this.#parts.assembly.parts.live.close();
-    if (this.#http.listening) {
-      const closed = once(this.#http, "close");
-      this.#http.close();
-      if (!(await settlesWithin(LAST_MS, closed))) this.#http.closeAllConnections();
-    }
+    await Promise.all([this.#http, this.#metrics].map(closeServer));
     await this.#release();
     log.info("stopped");
     this.#settleClosed(failure);

@@ -18,6 +18,8 @@ export interface GenerationSummary {
   /** A prompt that several sequences share counts once. */
   promptTokens: number;
   completionTokens: number;
+  /** Those of the longest sequence that finished. */
+  longestTokens: number;
   /** Tokens of the sequences' prompts, each counted, and those of them that a cache still held. */
   readTokens: number;
   cachedTokens: number;
