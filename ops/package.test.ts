@@ -36,7 +36,7 @@ interface Packed {
  * the rest is the default model.
  */
 const MOST_BYTES = 7 * 2 ** 20;
-const MOST_CODE_BYTES = 2 ** 20;
+const MOST_CODE_BYTES = 1.25 * 2 ** 20;
 const MOST_PAGE_BYTES = 2 ** 18;
 
 const folder = mkdtempSync(join(tmpdir(), "jai-package-"));
