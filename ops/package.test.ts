@@ -31,9 +31,13 @@ interface Packed {
   files: { path: string; size: number; mode: number }[];
 }
 
-/** Caps on the whole package, and on its compiled code and declarations; most of the rest is the default model. */
+/**
+ * Caps on the whole package, on its compiled code and declarations, and on the built page, plain and compressed; most of
+ * the rest is the default model.
+ */
 const MOST_BYTES = 7 * 2 ** 20;
 const MOST_CODE_BYTES = 2 ** 20;
+const MOST_PAGE_BYTES = 2 ** 18;
 
 const folder = mkdtempSync(join(tmpdir(), "jai-package-"));
 let packed: Packed;
@@ -147,9 +151,12 @@ describe("the package", () => {
 
   it("is small", () => {
     assert.ok(packed.size < MOST_BYTES, `${packed.size} bytes`);
-    const code = packed.files.filter(({ path }) => path.startsWith("dist/"));
-    const bytes = code.reduce((sum, { size }) => sum + size, 0);
+    const bytesOf = (form: RegExp) =>
+      packed.files.filter(({ path }) => form.test(path)).reduce((sum, { size }) => sum + size, 0);
+    const bytes = bytesOf(/^dist\/(?!page\/)/);
     assert.ok(bytes < MOST_CODE_BYTES, `${bytes} bytes of code`);
+    const page = bytesOf(/^dist\/page\//);
+    assert.ok(page < MOST_PAGE_BYTES, `${page} bytes of the page`);
   });
 });
 

@@ -37,7 +37,8 @@ test("links in the README and docs/ point to files and headings that exist", () 
         .replace(/[^\w\- ]/g, "")
         .replaceAll(" ", "-"),
     );
-  const pages = ["README.md", ...readdirSync(join(packageRoot, "docs")).map((name) => `docs/${name}`)];
+  const documents = readdirSync(join(packageRoot, "docs")).filter((name) => name.endsWith(".md"));
+  const pages = ["README.md", ...documents.map((name) => `docs/${name}`)];
   for (const page of pages)
     for (const [, link] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(link!)) continue;

@@ -8,28 +8,7 @@ import { useSession } from "../session.js";
 import { useLoaded } from "../use-loaded.js";
 import { KeyField } from "./KeyField.js";
 import { UsageTable } from "./UsageTable.js";
-
-interface Allowance {
-  limit: number;
-  remaining: number;
-  reset_seconds: number | null;
-}
-
-export interface Counts {
-  requests: number;
-  refused: number;
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-}
-
-export interface KeyUsage extends Counts {
-  name: string;
-  priority: number;
-  since: string;
-  days: (Counts & { date: string })[];
-  limits: Record<string, Allowance | null>;
-}
+import type { Allowance, KeyUsage } from "./usage.js";
 
 export function KeysView() {
   const texts = useTexts();

@@ -1,6 +1,6 @@
 import { useLanguage, useTexts } from "../../texts/texts.js";
 import { momentOf } from "../../texts/time.js";
-import type { Counts, KeyUsage } from "./KeysView.js";
+import type { Counts, KeyUsage } from "./usage.js";
 
 export function UsageTable({ usage }: { usage: KeyUsage }) {
   const texts = useTexts();
