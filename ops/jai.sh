@@ -208,7 +208,7 @@ start() {
   if [ -f "$log_file" ]; then mv "$log_file" "$log_file.1"; fi
   # Without this variable: below npm a server ends with npm's shell, which this one must outlive.
   unset npm_lifecycle_event
-  nohup node "$root/dist/server/cli.js" serve --restart "${JAI_RESTART:-on}" >"$log_file" 2>&1 </dev/null &
+  nohup node "$root/dist/server/cli.js" serve --restart "${JAI_RESTART:-on}" >>"$log_file" 2>&1 </dev/null &
   pid=$!
   # The pid file has all that `stop` and `status` need, since the settings may have changed by then.
   printf '%s\n' "$pid" "$(started_at "$pid")" "$new_url" "${JAI_DRAIN_SECONDS:-30}" "$given" "${JAI_HOST-}" \

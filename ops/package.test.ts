@@ -106,10 +106,13 @@ describe("the package", () => {
           .filter((name) => !["config.json", "generation_config.json", "onnx"].includes(name))
           .map((name) => `models/jai-small/${name}`),
         "openapi.yaml",
+        "ops/grafana/jai-server.json",
         "ops/jai-server.plist",
         "ops/jai-server.service",
         "ops/jai.env.example",
         "ops/jai.sh",
+        "ops/prometheus/alerts.yml",
+        "ops/prometheus/prometheus.yml",
         "package.json",
         ...readdirSync(join(packageRoot, "server/assets")).map((name) => `server/assets/${name}`),
       ].toSorted(),
@@ -275,7 +278,7 @@ describe("the package, installed in another project", () => {
     if (process.platform === "linux") {
       process.kill(Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")), "SIGSEGV");
       const log = () => readFileSync(at(".run/jai-server.log"), "utf8");
-      while (log().split("ready: ").length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (log().split(" - ready: ").length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
       const { stdout: status } = await script("status");
       assert.match(status, new RegExp(`pid ${pid}, .*\\n.*"model_loaded":true`));
     }

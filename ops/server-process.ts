@@ -69,7 +69,7 @@ export class ServerProcess {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream! }).on("line", (line) => {
         this.#output += `${line}\n`;
-        const address = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+        const address = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
         if (address) listening(Number(address[1]));
       });
     }

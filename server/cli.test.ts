@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { checkpoint } from "../models/fixtures/checkpoint-writer.js";
 import { gpt } from "../models/fixtures/gpt.js";
 import { byteTokenizer, FIXTURE_SIZES } from "../models/fixtures/model.js";
-import { environmentName, settings } from "./settings/config.js";
+import { commands } from "./cli/commands.js";
+import { environmentName, packageRoot, settings } from "./settings/config.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
 
@@ -28,6 +29,11 @@ test("--help lists the commands, and a command's --help its flags", () => {
   const serve = jai(["serve", "--help"]);
   assert.equal(serve.status, 0);
   for (const { flag } of Object.values(settings)) assert.ok(serve.stdout.includes(environmentName(flag)));
+});
+
+test("docs/cli.md has every command", () => {
+  const page = readFileSync(join(packageRoot, "docs/cli.md"), "utf8");
+  for (const name of Object.keys(commands)) assert.match(page, new RegExp(`^\\| .*\`jai ${name}\``, "m"));
 });
 
 test("--version prints the package's version", () => {

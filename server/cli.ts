@@ -1,51 +1,15 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { commands } from "./cli/commands.js";
 import { isNpmScript } from "./cli/npm.js";
-import { catchSignals } from "./cli/signals.js";
 import { UsageError } from "./settings/args.js";
 import { packageRoot } from "./settings/config.js";
-
-/** Exports of a command's module. */
-interface Command {
-  /** Its flags, for `jai COMMAND --help`. */
-  usage: string;
-  /**
-   * Resolves when the command is done; for `serve`, when the server is ready, which then runs until a signal.
-   * @throws UsageError for wrong usage
-   * @throws an error whose message is the one line that the user sees
-   */
-  run(args: string[]): Promise<void>;
-}
-
-const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
-  import: { summary: "turn a checkpoint into a model folder", load: () => import("./cli/import.js") },
-  serve: {
-    summary: "serve a model folder over HTTP",
-    load: () => {
-      catchSignals();
-      return import("./cli/serve.js");
-    },
-  },
-  chat: { summary: "talk to a running server", load: () => import("./cli/chat.js") },
-  data: { summary: "check, repair or export stored jobs", load: () => import("./cli/data.js") },
-  bench: {
-    summary: "measure tokens per second",
-    load: () => {
-      // The npm package has no ops/bench: say so, where import() would say only "cannot find module".
-      if (!existsSync(new URL("../ops/bench/index.js", import.meta.url)))
-        throw new Error(
-          "jai bench: expected a checkout of the repository, got the npm package, which has no benchmark",
-        );
-      return import("../ops/bench/index.js");
-    },
-  },
-};
 
 const overview = [
   "Usage: jai COMMAND [FLAGS]",
   "",
-  ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`),
+  ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`),
   "",
   "  jai COMMAND --help   the command's flags",
   "  jai --version",
@@ -66,7 +30,7 @@ async function main([name, ...args]: string[]): Promise<number | null> {
     const loaded = await command.load();
     usage = loaded.usage;
     if (args.includes("--help") || args.includes("-h")) return say(usage);
-    await loaded.run(args);
+    await loaded.run(args, commands);
     return null;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -18,8 +18,14 @@ export type Log = Record<Level, (message: string, fields?: Readonly<Record<strin
 /** Python's level names, as in the log of the replaced FastAPI server: tools that read it search for them. */
 const names: Record<string, string> = { error: "ERROR", warn: "WARNING", info: "INFO", debug: "DEBUG" };
 
+/** The server's own log. */
+export interface LevelledLog extends Log {
+  /** Switches the level to debug, or back to the one it was set to, and says so. */
+  toggleDebug(): void;
+}
+
 /** Logs to standard output. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): LevelledLog {
   const logger = createLogger({
     level: options.logLevel,
     format: format.printf((entry) => render(entry, options.logFormat)),
@@ -30,7 +36,20 @@ export function createLog(options: LogOptions): Log {
     (message, fields) =>
       void logger.log({ level, message, fields });
   const hidesPrompts = options.logPrompts === "off";
-  return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), hidesPrompts };
+  const log = { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug"), hidesPrompts };
+  const toggleDebug = () => {
+    const { logLevel } = options;
+    const isRaised = logger.level !== logLevel;
+    logger.level = "debug";
+    // Said at debug, the level at which every setting of the log lets it through.
+    if (logLevel === "debug") log.debug("the log's level is debug already");
+    else
+      log.debug(
+        isRaised ? `the log's level is ${logLevel} again` : `the log's level is debug, and was ${logLevel}`,
+      );
+    if (isRaised) logger.level = logLevel;
+  };
+  return { ...log, toggleDebug };
 }
 
 /** `2026-01-31 12:00:00 - jai-server - INFO - message`, or one JSON object. */

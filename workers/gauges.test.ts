@@ -4,7 +4,7 @@ import { KvCache } from "./engine/cache/kv-cache.js";
 import { Engine } from "./engine/engine.js";
 import { ask, count, shape, vocab } from "./engine/fixtures/asking.js";
 import { CountingSession } from "./engine/fixtures/sessions.js";
-import { Gauges, ITL_BOUNDS_MS } from "./gauges.js";
+import { Gauges, ITL_BOUNDS_MS, STEP_BOUNDS } from "./gauges.js";
 
 /** An engine that is the second of two workers, and what the main thread sees of it. */
 function observed() {
@@ -51,6 +51,20 @@ test("prompt tokens that were computed and tokens that were written are counted,
   ask(engine, { promptIds: prompt, maxTokens: 1 });
   await engine.run();
   assert.ok(gauges.counts.prefilled < 200, `${gauges.counts.prefilled}`);
+});
+
+test("steps are counted by their tokens, those of prompts and those that were written", async () => {
+  const { gauges, engine } = observed();
+  ask(engine, { promptIds: [1, 2, 3], maxTokens: 3 });
+  await engine.run();
+  const { steps } = gauges.counts;
+  assert.equal(steps.length, STEP_BOUNDS.length + 1);
+  // The prompt's three and the first one written; then one, twice.
+  assert.deepEqual(steps.slice(0, 4), [2, 0, 1, 0]);
+  assert.equal(
+    steps.reduce((sum, n) => sum + n, 0),
+    3,
+  );
 });
 
 test("a worker that is gone leaves its counts and idle slots", async () => {

@@ -5,6 +5,9 @@ export const ITL_BOUNDS_MS: readonly number[] = [
   1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 200, 500, 1000, 2500, 5000, 10_000,
 ];
 
+/** Upper bounds of the histogram of a step's tokens; a last bucket has all that is above. */
+export const STEP_BOUNDS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
 /** What a worker's slot holds. */
 export interface Slot {
   state: "idle" | "prefill" | "decode";
@@ -20,6 +23,8 @@ export interface WorkerCounts {
   /** Number of inter-token latencies in each bucket, and their sum in milliseconds. */
   itl: number[];
   itlSumMs: number;
+  /** Number of steps by their tokens: those of prompts that were computed, and those that were written. */
+  steps: number[];
 }
 
 const COUNTS = 3;
@@ -29,7 +34,7 @@ const STATES = ["idle", "prefill", "decode"] as const;
  * What each worker does now and has done so far, for the main thread to read at any time.
  *
  * Shared memory. `counts` is float64 [workers, 3 + buckets]: tokens of prompts, tokens written, the sum of all
- * latencies, and their histogram. `slots` is int32 [workers, slots, 2]: a slot's state and tokens. Each worker writes
+ * latencies, their histogram, and the histogram of the steps' tokens. `slots` is int32 [workers, slots, 2]: a slot's state and tokens. Each worker writes
  * its own part alone, so a reader may see a step half told, but no wrong number.
  */
 export class Gauges {
@@ -61,9 +66,13 @@ export class Gauges {
   observer(worker: number, onToken: () => void): EngineObserver {
     const counts = this.#countsOf(worker);
     const slots = this.#slotsOf(worker);
+    let stepTokens = 0;
     return {
       token: onToken,
+      // Called between two steps, so the one before is complete.
       slots(rows, decoding) {
+        if (stepTokens > 0) counts[STEPS + bucketOf(STEP_BOUNDS, stepTokens)]! += 1;
+        stepTokens = 0;
         for (let slot = 0; slot < slots.length / 2; slot++) {
           const isUsed = slot < rows.length;
           slots[2 * slot] = isUsed ? (slot < decoding ? 2 : 1) : 0;
@@ -72,12 +81,14 @@ export class Gauges {
       },
       prefilled(tokens) {
         counts[0]! += tokens;
+        stepTokens += tokens;
       },
       wrote(ms) {
         counts[1]! += 1;
+        stepTokens++;
         if (ms === null) return;
         counts[2]! += ms;
-        counts[COUNTS + bucketOf(ms)]! += 1;
+        counts[COUNTS + bucketOf(ITL_BOUNDS_MS, ms)]! += 1;
       },
     };
   }
@@ -94,8 +105,8 @@ export class Gauges {
   get counts(): WorkerCounts {
     const sum = new Array<number>(WIDTH).fill(0);
     for (const [i, count] of this.#counts.entries()) sum[i % WIDTH]! += count;
-    const [prefilled, written, itlSumMs, ...itl] = sum as [number, number, number, ...number[]];
-    return { prefilled, written, itlSumMs, itl };
+    const [prefilled, written, itlSumMs] = sum as [number, number, number];
+    return { prefilled, written, itlSumMs, itl: sum.slice(COUNTS, STEPS), steps: sum.slice(STEPS) };
   }
 
   /** Notes that a worker is gone, with its sequences. */
@@ -113,10 +124,11 @@ export class Gauges {
   }
 }
 
-const BUCKETS = ITL_BOUNDS_MS.length + 1;
-const WIDTH = COUNTS + BUCKETS;
+/** Where the histogram of steps begins, after that of latencies. */
+const STEPS = COUNTS + ITL_BOUNDS_MS.length + 1;
+const WIDTH = STEPS + STEP_BOUNDS.length + 1;
 
-function bucketOf(ms: number): number {
-  const bucket = ITL_BOUNDS_MS.findIndex((bound) => ms <= bound);
-  return bucket < 0 ? ITL_BOUNDS_MS.length : bucket;
+function bucketOf(bounds: readonly number[], value: number): number {
+  const bucket = bounds.findIndex((bound) => value <= bound);
+  return bucket < 0 ? bounds.length : bucket;
 }

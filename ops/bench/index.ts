@@ -20,7 +20,7 @@ import { Lineup, stopAll } from "./steps/lineup.js";
 import { openSteps } from "./steps/open.js";
 import type { Step } from "./steps/step.js";
 
-export { usage } from "./options.js";
+export { flags, usage } from "./options.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -20,20 +20,20 @@ export const usage = `Usage: jai bench [FLAGS]
   --seconds N                  least length of a measurement; default 1.5 or 3
   --out DIR                    where to put results.json, results.svg and RESULTS.md`;
 
-const flags = {
-  model: { type: "string" },
-  checkpoint: { type: "string" },
-  tokenizer: { type: "string" },
+export const flags = {
+  model: { type: "string", value: "DIR" },
+  checkpoint: { type: "string", value: "FILE" },
+  tokenizer: { type: "string", value: "FILE" },
   peers: { type: "boolean", default: false },
-  "llama-server": { type: "string", multiple: true, default: [] as string[] },
-  only: { type: "string", default: PARTS.join(",") },
+  "llama-server": { type: "string", multiple: true, default: [] as string[], value: "FILE" },
+  only: { type: "string", default: PARTS.join(","), value: PARTS.join("|") },
   quick: { type: "boolean", default: false },
   full: { type: "boolean", default: false },
-  clients: { type: "string" },
-  tokens: { type: "string", default: "150" },
-  repeats: { type: "string" },
-  seconds: { type: "string" },
-  out: { type: "string" },
+  clients: { type: "string", value: "N,N,…" },
+  tokens: { type: "string", default: "150", value: "N" },
+  repeats: { type: "string", value: "N" },
+  seconds: { type: "string", value: "N" },
+  out: { type: "string", value: "DIR" },
 } as const;
 
 /** @throws UsageError with a one-line message */

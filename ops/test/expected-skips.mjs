@@ -44,6 +44,11 @@ const lacks = {
     process.platform !== "linux" || process.getuid() !== 0 || !canMount(),
   "needs Debian's": () => !canInstall(),
   "needs python3": () => !isThere("python3"),
+  "needs util-linux's script": () =>
+    !spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux"),
+  "needs bash": () => !isThere("bash"),
+  "needs fish": () => !isThere("fish"),
+  "needs zsh": () => !isThere("zsh"),
 };
 
 /** @param reason value of `event.skip`: a text, or true if the test gives no reason */

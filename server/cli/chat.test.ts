@@ -6,9 +6,11 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { finished } from "../fixtures/finished.js";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
+import { startSession } from "./fixtures/chat-server.js";
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 
@@ -33,6 +35,61 @@ test("each non-empty line is sent to /chat with the flags' fields; the end of in
     ["[QUESTION]\none\n[/QUESTION]\n\n[ANSWER]", 0.5],
     ["[QUESTION]\n두 번째\n[/QUESTION]\n\n[ANSWER]", 0.5],
   ]);
+});
+
+test("--conversation makes piped lines one conversation with slash commands; notes are no part of the answers", async (context) => {
+  const { url, prompts } = await startSession(context);
+  const { child, end } = startChat(context, ["--url", url, "--conversation", "--system", "S"]);
+  child.stdin.end("one\ntwo\n/reset\nthree\n/exit\nfour\n");
+  const { status, stdout, stderr } = await end;
+  assert.deepEqual([status, stdout], [0, "hello\nhello\nhello\n"]);
+  assert.equal(stderr, "the conversation is forgotten\n");
+  assert.deepEqual(prompts(), ["s:S|u:one|a:", "s:S|u:one|a:hello|u:two|a:", "s:S|u:three|a:"]);
+});
+
+test("--system alone leaves each piped line a question of its own", async (context) => {
+  const { url, prompts } = await startSession(context);
+  const { child, end } = startChat(context, ["--url", url, "--system", "S"]);
+  child.stdin.end("one\n/reset\n");
+  assert.equal((await end).stdout, "hello\nhello\n");
+  assert.deepEqual(prompts(), ["s:S|u:one|a:", "s:S|u:/reset|a:"]);
+});
+
+for (const args of [[], ["--conversation"]]) {
+  test(`--json ${args.join(" ")} prints one object for each answer`, async (context) => {
+    const { url } = await startSession(context, {
+      answer: () => finished({ reason: "stop", generated: "a\u001b[2J\nb", completionTokens: 3 }),
+    });
+    const { child, end } = startChat(context, ["--url", url, "--json", ...args]);
+    child.stdin.end("one\ntwo\n");
+    const { status, stdout } = await end;
+    assert.equal(status, 0);
+    assert.ok(!stdout.includes("\u001b"));
+    const answers = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      answers.map(({ generated, finish_reason, usage }) => [
+        generated,
+        finish_reason,
+        usage.completion_tokens,
+      ]),
+      [
+        ["a\u001b[2J\nb", "stop", 3],
+        ["a\u001b[2J\nb", "stop", 3],
+      ],
+    );
+  });
+}
+
+test("a wrong slash command on a pipe exits with 1", async (context) => {
+  const { url } = await startSession(context);
+  const { child, end } = startChat(context, ["--url", url, "--conversation"]);
+  child.stdin.end("/rest\none\n");
+  const { status, stdout, stderr } = await end;
+  assert.deepEqual([status, stdout], [1, ""]);
+  assert.match(stderr, /^no command \/rest; did you mean \/reset\?.*\n$/);
 });
 
 test("Ctrl-C during an answer exits with 0 and cancels the request", async (context) => {

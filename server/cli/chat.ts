@@ -1,136 +1,121 @@
-import { createInterface } from "node:readline";
 import { positiveInteger, readArgs, UsageError, unexpected } from "../settings/args.js";
-import { isKey, keyForm } from "../settings/key.js";
+import { checkSystem, greet, keepsConversation } from "./chat/abilities.js";
+import { runSlash } from "./chat/commands.js";
+import type { Fields } from "./chat/options.js";
+import { pipedView, runPiped } from "./chat/piped.js";
+import { Session } from "./chat/session.js";
+import { Terminal } from "./chat/terminal.js";
+import { type Flags, usageOf } from "./command.js";
+import { readServer, type Server, serverFlags } from "./server/server.js";
+import { visibleLine } from "./terminal/visible.js";
 
-export const usage = [
-  "Usage: jai chat [FLAGS]",
-  "",
-  "  --url URL          the server; default http://127.0.0.1:JAI_PORT, or port 8000",
-  "  --temperature T    how freely to choose; 0 always takes the likeliest token",
-  "  --max-tokens N     how long an answer may get",
-  "  --key KEY          for a server with keys; JAI_API_KEY is safer: it is in no process list",
-].join("\n");
+export const flags = {
+  ...serverFlags,
+  temperature: {
+    type: "string",
+    value: "T",
+    description: "how freely to choose; 0 always takes the likeliest token",
+  },
+  "max-tokens": { type: "string", value: "N", description: "how long an answer may get" },
+  system: { type: "string", value: "TEXT", description: "what the model is told first" },
+  conversation: {
+    type: "boolean",
+    description: "piped: the lines are one conversation, not questions of their own",
+  },
+  json: { type: "boolean", description: "piped: one JSON object for each answer" },
+} as const satisfies Flags;
 
-const flags = {
-  url: { type: "string" },
-  temperature: { type: "string" },
-  "max-tokens": { type: "string" },
-  key: { type: "string" },
-} as const;
+export const usage = usageOf("chat [FLAGS]", flags, {
+  notes: [
+    "At a terminal it remembers the conversation; /help lists its commands. Ctrl-C stops the answer, and at the",
+    "prompt ends the program. Piped, it answers each line of standard input, and exits with 1 at the first failure.",
+  ],
+});
 
 interface Options {
-  /** Ends with a slash, so that paths are resolved below it. */
-  url: string;
-  /** Secret: sent to this server only, never part of a message. */
-  key: string | undefined;
-  fields: { temperature?: number; max_tokens?: number };
+  server: Server;
+  system: string | null;
+  fields: Fields;
+  conversation: boolean;
+  json: boolean;
 }
 
+/** What /chat takes by default, where /v1/chat/completions would sample from all tokens. */
+const USUAL: Fields = { temperature: 0.8, top_k: 50 };
+
 /**
- * Sends each line of standard input to a running server and prints the answers, until the input ends or Ctrl-C.
+ * Talks to a running server until the input ends or Ctrl-C.
  * @throws an error with a one-line message if the server can't be reached at the start, or fails to answer a question.
  * At a terminal a failed question only prints its error: the next one may succeed.
  */
 export async function run(args: string[]): Promise<void> {
-  const { url, key, fields } = parse(args);
-  const server = { url, key };
-  const health = await ask(server, "health");
-  const terminal = process.stdin.isTTY === true;
-  const lines = createInterface({ input: process.stdin, output: process.stdout, terminal });
-  const stop = () => {
-    process.stdout.write("\n");
-    process.exit(0);
-  };
-  // readline reads Ctrl-C as a key at a terminal; elsewhere it is a signal.
-  lines.on("SIGINT", stop);
-  process.on("SIGINT", stop);
-  const prompt = () => {
-    if (terminal) lines.prompt();
-  };
-  if (terminal) process.stdout.write(`${nameOf(health)} at ${url}; Ctrl-D ends\n`);
-  prompt();
-  for await (const line of lines) {
-    if (line.trim() !== "") {
-      try {
-        process.stdout.write(`${(await answer(server, { ...fields, prompt: line })).trimEnd()}\n`);
-      } catch (error) {
-        if (!terminal) throw error;
-        process.stderr.write(`${(error as Error).message}\n`);
-      }
-    }
-    prompt();
+  const options = parse(args);
+  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  if (isTerminal && options.json)
+    throw new UsageError("--json: expected questions on a pipe, got a terminal");
+  const model = await greet(options.server);
+  if (options.system !== null) await checkSystem(options.server, options.system);
+  if (isTerminal) await converse(options, model);
+  else {
+    const { server, conversation, json, system } = options;
+    const fields = conversation || system !== null ? { ...USUAL, ...options.fields } : options.fields;
+    const session = new Session({ server, context: model.context, fields, view: pipedView(json) });
+    session.conversation.system = system;
+    session.conversation.remembers = conversation && (await keepsConversation(server));
+    await runPiped(session, { conversation, json });
   }
 }
 
-type Server = Pick<Options, "url" | "key">;
-
-async function answer(server: Server, body: object): Promise<string> {
-  const { generated } = await ask(server, "chat", body);
-  if (typeof generated !== "string") throw notJai(server.url);
-  return generated;
+async function converse(
+  options: Options,
+  { name, context }: Awaited<ReturnType<typeof greet>>,
+): Promise<void> {
+  const { server, system, fields } = options;
+  const view = new Terminal(process.stdout, {
+    onInterrupt: () => {
+      if (session.stop()) return;
+      process.stdout.write("\n");
+      view.close();
+      process.exit(0);
+    },
+    onEnd: () => void session.stop(),
+  });
+  const session = new Session({ server, context, fields: { ...USUAL, ...fields }, view });
+  session.conversation.system = system;
+  view.note(`${visibleLine(name)} at ${server.url}; /help lists commands, Ctrl-D ends`);
+  if (!(await keepsConversation(server))) {
+    session.conversation.remembers = false;
+    view.note("the model's chat template has no place for earlier questions: it sees each question alone");
+  }
+  for (let line = await view.question(); line !== null; line = await view.question()) {
+    if (await takes(session, line)) break;
+  }
+  view.close();
 }
 
-function nameOf({ model }: Record<string, unknown>): string {
-  return String((model as { name?: unknown } | undefined)?.name ?? "a model");
-}
-
-/** GETs a path, or POSTs a body to it. @throws an error with a one-line message */
-async function ask({ url, key }: Server, path: string, body?: object): Promise<Record<string, unknown>> {
-  const init = {
-    // Authorization, not X-API-Key: fetch drops only the former when it is redirected to another server.
-    headers: { ...(key && { authorization: `Bearer ${key}` }), "content-type": "application/json" },
-    ...(body && { method: "POST", body: JSON.stringify(body) }),
-  };
-  let response: Response;
-  let text: string;
+/** Carries out one line. Resolves to whether the program is to end. */
+async function takes(session: Session, line: string): Promise<boolean> {
+  if (line.trim() === "") return false;
   try {
-    response = await fetch(new URL(path, url), init);
-    text = await response.text();
+    if (line.startsWith("/")) return await runSlash(session, line);
+    await session.ask(line.trim());
   } catch (error) {
-    const { cause } = error as { cause?: NodeJS.ErrnoException };
-    throw new Error(
-      `no answer from ${url}: ${cause?.code ?? (error as Error).message}; "jai serve" starts a server`,
-    );
+    session.view.error((error as Error).message);
   }
-  const answer = readObject(text);
-  if (answer === null) throw notJai(url);
-  if (!response.ok) throw new Error(`the server answered ${response.status}: ${describe(answer.detail)}`);
-  return answer;
-}
-
-function notJai(url: string): Error {
-  return new Error(`expected a jai-server at ${url}, got answers of another kind`);
-}
-
-function readObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** `detail` of an error: a text, or a list of fields that are wrong. */
-function describe(detail: unknown): string {
-  if (!Array.isArray(detail)) return String(detail);
-  return (detail as { loc: unknown[]; msg: string }[])
-    .map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`)
-    .join("; ");
+  return false;
 }
 
 function parse(args: string[]): Options {
   const { values } = readArgs({ args, options: flags });
-  const { temperature, "max-tokens": maxTokens, key = process.env.JAI_API_KEY } = values;
-  const { url = `http://127.0.0.1:${process.env.JAI_PORT || 8000}` } = values;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw unexpected("url", "a URL of http or https", url);
+  const { temperature, "max-tokens": maxTokens, system, conversation = false, json = false } = values;
+  const server = readServer(values);
   if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))
     throw unexpected("temperature", "a number from 0", temperature);
-  if (key && !isKey(key)) throw new UsageError(`--key or JAI_API_KEY: expected ${keyForm}`);
   return {
-    url: url.endsWith("/") ? url : `${url}/`,
-    key,
+    server,
+    system: system || null,
+    conversation,
+    json,
     fields: {
       ...(temperature !== undefined && { temperature: Number(temperature) }),
       ...(maxTokens !== undefined && { max_tokens: positiveInteger("max-tokens", maxTokens) }),

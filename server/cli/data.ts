@@ -5,26 +5,36 @@ import { fileIn, type Inspection, inspect, repair, textsOf } from "../store/insp
 import { lostInWords } from "../store/salvage.js";
 import { stateFolder } from "../store/state-folder.js";
 import { StoreError } from "../store/store-error.js";
+import { type Flags, usageOf } from "./command.js";
+import { endWithReader, say } from "./terminal/output.js";
 
-export const usage = [
-  "Usage: jai data check|repair|export [FLAGS]",
-  "",
-  "  check              read all that a stopped server has kept; status 1 if anything is damaged",
-  "  repair             move a damaged file aside, and make a new one of what can be read in it",
-  "  export             print every readable record, one JSON object a line: {key, value}",
-  "",
-  "  --data-dir DIR     the data folder (JAI_DATA_DIR; default: the one of the port)",
-  "  --port N           the port whose folder is meant (JAI_PORT; default 8000)",
-  "  --file FILE        for export: a file instead, such as one that was moved aside",
-].join("\n");
+export const flags = {
+  "data-dir": {
+    type: "string",
+    value: "DIR",
+    description: "the data folder (JAI_DATA_DIR; default: the one of the port)",
+  },
+  port: {
+    type: "string",
+    value: "N",
+    description: "the port whose folder is meant (JAI_PORT; default 8000)",
+  },
+  file: {
+    type: "string",
+    value: "FILE",
+    description: "for export: a file instead, such as one that was moved aside",
+  },
+} as const satisfies Flags;
 
-const flags = {
-  "data-dir": { type: "string" },
-  port: { type: "string" },
-  file: { type: "string" },
-} as const;
+export const argument = "check|repair|export";
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
+export const usage = usageOf("data check|repair|export [FLAGS]", flags, {
+  rows: [
+    ["check", "read all that a stopped server has kept; status 1 if anything is damaged"],
+    ["repair", "move a damaged file aside, and make a new one of what can be read in it"],
+    ["export", "print every readable record, one JSON object a line: {key, value}"],
+  ],
+});
 
 /** @throws StoreError if the data can't be read, or are damaged */
 export async function run(args: string[]): Promise<void> {
@@ -77,11 +87,7 @@ async function mend(folder: string): Promise<void> {
 }
 
 function write(file: string): void {
-  // Whoever reads, such as head, may have enough before the end.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
+  endWithReader();
   for (const [key, text] of textsOf(file)) say(`{"key":${JSON.stringify(key)},"value":${text}}`);
 }
 

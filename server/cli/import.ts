@@ -1,25 +1,25 @@
 import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
+import { type Flags, usageOf } from "./command.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
-export const usage = [
-  "Usage: jai import CKPT --tokenizer FILE --out DIR [FLAGS]",
-  "",
-  "  CKPT                     a checkpoint file of torch.save",
-  "  --tokenizer FILE         its Hugging Face tokenizer.json",
-  "  --out DIR                the model folder to make",
-  "  --precision int8|fp32    default int8",
-  "  --heads N                attention heads, for checkpoints that don't say",
-  "  --name NAME              the model's name in /health; default: the folder's name",
-].join("\n");
+export const flags = {
+  tokenizer: { type: "string", value: "FILE", description: "its Hugging Face tokenizer.json" },
+  out: { type: "string", value: "DIR", description: "the model folder to make" },
+  precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },
+  heads: { type: "string", value: "N", description: "attention heads, for checkpoints that don't say" },
+  name: {
+    type: "string",
+    value: "NAME",
+    description: "the model's name in /health; default: the folder's name",
+  },
+} as const satisfies Flags;
 
-const flags = {
-  tokenizer: { type: "string" },
-  out: { type: "string" },
-  precision: { type: "string", default: "int8" },
-  heads: { type: "string" },
-  name: { type: "string" },
-} as const;
+export const argument = "FILE";
+
+export const usage = usageOf("import CKPT --tokenizer FILE --out DIR [FLAGS]", flags, {
+  rows: [["CKPT", "a checkpoint file of torch.save"]],
+});
 
 const BAR_WIDTH = 30;
 

@@ -2,12 +2,20 @@ import { constants } from "node:os";
 import { createLog, type Log } from "../log.js";
 import { ParentLink } from "../serve/parent-link.js";
 import type { JaiServer } from "../serve/server.js";
-import { type Config, describeSettings, readConfig, unknownSettings } from "../settings/config.js";
+import { type Config, describeSettings, readConfig, settings, unknownSettings } from "../settings/config.js";
+import type { Flags } from "./command.js";
 import { isBelowNpm, onNpmGone } from "./npm.js";
-import { handleSignals } from "./signals.js";
+import { handleLevelSignal, handleSignals } from "./signals.js";
 import { Systemd } from "./systemd.js";
 
 export const usage = `Usage: jai serve [FLAGS]\n\n${describeSettings()}`;
+
+export const flags: Flags = Object.fromEntries(
+  Object.values(settings).map(({ flag, value, description }) => [
+    flag,
+    { type: "string", value, description },
+  ]),
+);
 
 /** npm forwards a signal within this time, in milliseconds. */
 const ECHO_MS = 500;
@@ -20,6 +28,7 @@ export async function run(args: string[]): Promise<void> {
   process.stdout.on("error", () => {});
   const parent = ParentLink.open();
   if (config.restart === "on" && parent === null) return watch(args, config, log);
+  handleLevelSignal(() => log.toggleDebug());
   for (const line of unknownSettings(process.env)) log.warn(line);
   const { JaiServer } = await import("../serve/server.js");
   // The process is the server's own, so its start is the server's.
@@ -47,6 +56,7 @@ async function watch(args: readonly string[], { drainSeconds }: Config, log: Log
   const parent = new Parent({ script: process.argv[1]!, args: ["serve", ...args], drainSeconds, log });
   parent.ended.then((status) => process.exit(status));
   handleSignals((signal) => parent.stop(signal));
+  handleLevelSignal(() => parent.toggleDebug());
   onNpmGone(() => parent.stop("SIGTERM"));
 }
 

@@ -34,3 +34,30 @@ for (const [where, terminal, expected] of [
     const [code] = await closed;
     assert.deepEqual([code, output], [0, `ready ${expected}`]);
   });
+
+test("SIGUSR2 does not end a process that has no log yet, and then does what it is given", {
+  skip: process.platform === "win32" && "needs POSIX",
+}, async () => {
+  const child = spawn(process.execPath, [
+    "--input-type=module",
+    "--eval",
+    `import { catchSignals, handleLevelSignal } from ${JSON.stringify(signals.href)};
+    catchSignals();
+    process.once("SIGUSR2", () => {
+      handleLevelSignal(() => { process.stdout.write("switched"); process.exit(0); });
+      process.stdout.write("ignored ");
+    });
+    setInterval(() => {}, 1000);
+    process.stdout.write("ready ");`,
+  ]);
+  let output = "";
+  child.stdout.on("data", (data) => {
+    output += data;
+  });
+  const closed = once(child, "close");
+  for (let n = 0; n < 2; n++) {
+    await once(child.stdout, "data");
+    child.kill("SIGUSR2");
+  }
+  assert.deepEqual([await closed, output], [[0, null], "ready ignored switched"]);
+});

@@ -7,10 +7,12 @@ import { bounded } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
 
 const LONGEST_PATH = 100;
+/** Asked again and again until they answer 200. */
+const probes = new Set(["/live", "/ready", "/health"]);
 
 /**
- * Keeps a summary of every request, and logs one line at its end. Reads that succeed, such as probes, are logged at the
- * level debug. Belongs right behind `giveRequestId`.
+ * Keeps a summary of every request, and logs one line at its end. Reads that succeed, and probes, are logged at the level
+ * debug. Belongs right behind `giveRequestId`.
  * @param callerOf the caller's name; null if there are no names, or the request had no valid key
  */
 export function summarize(
@@ -23,14 +25,16 @@ export function summarize(
     const summary = newSummary({ kind: "request", id: requestId(res), method, path });
     (res.locals as Locals).summary = summary;
     telemetry.emit("begun", summary, req.headers);
+    if (summary.traceContext !== null) res.set("traceresponse", summary.traceContext.traceparent);
     // A response closes when its last byte is handed to the socket, and when the client leaves.
     res.once("close", () => {
       conclude(summary, req, res);
       summary.caller = callerOf(res);
       telemetry.emit("ended", summary);
       const { id, status, error } = summary;
-      const isRead = (method === "GET" || method === "HEAD") && error === null;
-      const level = status === 500 ? "error" : isRead ? "debug" : "info";
+      const isRead = method === "GET" || method === "HEAD";
+      const isQuiet = isRead && (error === null || probes.has(path));
+      const level = status === 500 ? "error" : isQuiet ? "debug" : "info";
       log[level](
         `${id} - ${method} ${bounded(path, LONGEST_PATH)}: ${endedLine(summary)}`,
         endedFields(summary),

@@ -21,7 +21,14 @@ export function readAnswer(value: unknown): Answer | null {
 }
 
 /** Headers of one transmission, not of the answer. */
-const TRANSMISSION = new Set(["connection", "content-length", "date", "keep-alive", "transfer-encoding"]);
+const TRANSMISSION = new Set([
+  "connection",
+  "content-length",
+  "date",
+  "keep-alive",
+  "traceresponse",
+  "transfer-encoding",
+]);
 
 /**
  * Passes the whole response to `whole`, and holds back its end until `whole` has settled, so that a client never has an

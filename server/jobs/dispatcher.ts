@@ -132,11 +132,11 @@ export class Dispatcher {
     }
   }
 
-  #summaryOf({ id, endpoint, caller }: Job): Summary {
+  #summaryOf({ id, endpoint, caller, trace }: Job): Summary {
     const { callers, telemetry } = this.#options;
     const summary = newSummary({ kind: "job", id, method: "JOB", path: endpoint });
     Object.assign(summary, { route: endpoint, caller: callers.keyed ? caller : null });
-    telemetry.emit("begun", summary, {});
+    telemetry.emit("begun", summary, { ...trace });
     return summary;
   }
 
@@ -179,7 +179,7 @@ export class Dispatcher {
     const request = operation.parse(body);
     const generation = new Generation({ queue, forms, texts, request, id: job.id, caller });
     underWay.generation = generation;
-    underWay.summary.generation = generation.summary;
+    Object.assign(underWay.summary, { generation: generation.summary, body });
     const { tasks, answer } = await generation.prepare();
     const sequences = tasks.map(() => ({ text: "", tokens: 0 }));
     job.sequences = sequences;

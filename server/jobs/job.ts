@@ -1,3 +1,5 @@
+import type { TraceContext } from "../telemetry/summary.js";
+
 /** `queued` and `running` are active; the others are ends, which nothing follows. */
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
 
@@ -42,6 +44,8 @@ export interface JobRecord {
   bytes: number;
   failure: Failure | null;
   callback: Callback | null;
+  /** Of the request that created it; left out if that was part of no trace. */
+  trace?: TraceContext;
 }
 
 const states: readonly unknown[] = ["queued", "running", "done", "failed", "cancelled"];
@@ -54,7 +58,8 @@ const fieldsOf = (value: unknown) => (value ?? {}) as Record<string, unknown>;
 
 /** Returns a stored value if it is a job's record, else null. */
 export function readJobRecord(value: unknown): JobRecord | null {
-  const { id, order, caller, endpoint, state, priority, failure, callback, ...times } = fieldsOf(value);
+  const { id, order, caller, endpoint, state, priority, failure, callback, trace, ...times } =
+    fieldsOf(value);
   const { createdAt, startedAt, endedAt, endedBySteady = 0, attempts, maxTokens, bytes } = times;
   const isRecord =
     [id, caller, endpoint].every(isText) &&
@@ -66,7 +71,8 @@ export function readJobRecord(value: unknown): JobRecord | null {
     states.includes(state) &&
     (endedAt === null) === (state === "queued" || state === "running") &&
     (failure === null ? state !== "failed" : isFailure(failure)) &&
-    (callback === null || isCallback(callback));
+    (callback === null || isCallback(callback)) &&
+    (trace === undefined || isTrace(trace));
   return isRecord ? (value as JobRecord) : null;
 }
 
@@ -83,6 +89,11 @@ function isCallback(value: unknown): boolean {
     callbackStates.includes(state) &&
     [attempts, since, due].every(isAmount)
   );
+}
+
+function isTrace(trace: unknown): boolean {
+  const { traceparent, tracestate = "" } = fieldsOf(trace);
+  return isText(traceparent) && isText(tracestate);
 }
 
 /** Returns a stored value if it is a job's result, else null. */

@@ -6,6 +6,7 @@ import { inSlices } from "../slices.js";
 import { type Fullness, type Space, sizeOf } from "../store/space.js";
 import type { Store, Write } from "../store/store.js";
 import { RecordDamaged, StoreUnwritable } from "../store/store-error.js";
+import type { TraceContext } from "../telemetry/summary.js";
 import {
   type Failure,
   isActive,
@@ -47,6 +48,8 @@ export interface JobRequest {
   priority: number;
   maxTokens: number;
   callbackUrl: string | null;
+  /** Default: the request is part of no trace. */
+  trace?: TraceContext | null;
 }
 
 export interface JobFilter {
@@ -175,7 +178,7 @@ export class Jobs {
    * @throws JobsFull
    */
   async accept(request: JobRequest, along: (job: Job) => readonly Write[] = () => []): Promise<Job> {
-    const { id, caller, endpoint, priority, maxTokens, callbackUrl } = request;
+    const { id, caller, endpoint, priority, maxTokens, callbackUrl, trace } = request;
     this.#checkRoom(caller);
     const now = this.#now();
     const body = bodyText(request.body);
@@ -195,6 +198,7 @@ export class Jobs {
       failure: null,
       callback:
         callbackUrl === null ? null : { url: callbackUrl, state: "waiting", attempts: 0, since: 0, due: 0 },
+      ...(trace && { trace }),
     });
     // Count it before it is written, or many that come at once would all find room.
     this.#arriving.take(caller);

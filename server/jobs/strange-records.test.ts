@@ -20,6 +20,8 @@ test("a record of which any field is missing or of a wrong type is named and dro
     wrong.push({ ...sound, [name]: undefined }, { ...sound, [name]: { of: "no use" } });
   }
   wrong.push({ ...sound, callback: { ...sound.callback, url: "nowhere" } });
+  for (const trace of [7, {}, { traceparent: 7 }, { traceparent: "00", tracestate: [] }])
+    wrong.push({ ...sound, trace });
   await first.store.write(
     wrong.map((value, n) => [`job/${String(n + 2).padStart(16, "0")}`, JSON.stringify(value)]),
   );

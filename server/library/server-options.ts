@@ -65,6 +65,12 @@ export interface ServerOptions {
   allowedHosts?: string | readonly string[] | undefined;
   /** Origins whose pages may call the server; `*` means all. Default `none`. */
   corsOrigins?: string | readonly string[] | undefined;
+  /** Who may read `/metrics`: any key (everybody if none are set), everybody, or nobody. Default `keys`. */
+  metrics?: "keys" | "public" | "off" | undefined;
+  /** A port of its own for `/metrics`, without keys and with callers' names; 0 takes any free one. Default `none`. */
+  metricsPort?: number | "none" | undefined;
+  /** Names of the metrics that vLLM has too: `jai_…`, `vllm:…` or both. Default `jai`. */
+  metricsNames?: "jai" | "vllm" | "both" | undefined;
   /** Gets the server's log lines. Default none; `console` works. */
   log?: Log | undefined;
   /** Whether lines of the log quote prompts, their first 50 characters. Default `on`. */

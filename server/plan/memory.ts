@@ -39,11 +39,24 @@ export const heapMegabytes = (vocabulary: number): number =>
  */
 export function memoryBudget(
   { freeMemory }: Pick<Hardware, "freeMemory">,
-  { device, workers, slotsPerWorker }: { device: Device; workers: number; slotsPerWorker: number },
+  plan: PlannedSlots,
+  model: ModelMemory,
+): number {
+  return Math.round(Math.max(freeMemory * SHARE.system, neededMemory(plan, model)));
+}
+
+interface PlannedSlots {
+  device: Device;
+  workers: number;
+  slotsPerWorker: number;
+}
+
+/** Memory of a process whose slots are all full, in bytes. */
+export function neededMemory(
+  { device, workers, slotsPerWorker }: PlannedSlots,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
-  const needed = fixedBytes(device, workers, modelBytes) + workers * slotsPerWorker * cacheBytesPerSlot;
-  return Math.round(Math.max(freeMemory * SHARE.system, needed));
+  return fixedBytes(device, workers, modelBytes) + workers * slotsPerWorker * cacheBytesPerSlot;
 }
 
 /** The same hardware with so little free memory that a plan for it keeps within `budget`, in bytes. */

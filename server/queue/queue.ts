@@ -1,7 +1,7 @@
 import type { Admission, Entry } from "./admission.js";
 import { Bounds } from "./bounds.js";
 import { type Clock, realClock } from "./clock.js";
-import { DeadlineExceeded, Deadlines, type Timeouts, within } from "./deadlines.js";
+import { type Deadline, DeadlineExceeded, Deadlines, type Timeouts, within } from "./deadlines.js";
 import { Forecasts } from "./eta/forecasts.js";
 import { type Schedule, Slots } from "./eta/slots.js";
 import { type FlowKey, Lanes, PRIORITIES } from "./lanes.js";
@@ -55,6 +55,7 @@ export class Queue<T, R> {
   readonly #admissions = new Set<Admission<T, R>>();
   #running = 0;
   #state: "loading" | "open" | "draining" = "loading";
+  readonly #missed: Record<Deadline, number> = { queue: 0, firstToken: 0, stall: 0, total: 0 };
   #onEmpty: (() => void)[] = [];
 
   constructor(options: QueueOptions<T, R>) {
@@ -94,6 +95,21 @@ export class Queue<T, R> {
 
   get limit(): number {
     return this.#options.limit;
+  }
+
+  /** How many requests have missed each deadline. */
+  get missed(): Readonly<Record<Deadline, number>> {
+    return this.#missed;
+  }
+
+  /** How many sequences of each caller run and wait. */
+  get byCaller(): Map<string, { running: number; waiting: number }> {
+    const callers = new Map<string, { running: number; waiting: number }>();
+    for (const { caller, running, waiting } of this.#admissions) {
+      const sums = callers.get(caller) ?? { running: 0, waiting: 0 };
+      callers.set(caller, { running: sums.running + running, waiting: sums.waiting + waiting });
+    }
+    return callers;
   }
 
   /** The model is loaded: admit requests from now on. */
@@ -302,6 +318,7 @@ export class Queue<T, R> {
   }
 
   #giveUp(admission: Admission<T, R>, reason: Cancelled | DeadlineExceeded): void {
+    if (reason instanceof DeadlineExceeded && admission.givenUp === null) this.#missed[reason.deadline]++;
     if (admission.entries === null) {
       if (admission.givenUp !== null) return;
       admission.givenUp = reason;

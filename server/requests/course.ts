@@ -1,6 +1,6 @@
 import type { Outcome } from "../pool/pool.js";
 import type { GenerationSummary } from "../telemetry/summary.js";
-import type { GenerationRequest } from "./operation.js";
+import type { Draft, GenerationRequest } from "./operation.js";
 import type { Spent } from "./spent.js";
 
 /** Notes a generation's course in its summary. */
@@ -13,13 +13,16 @@ export class Course {
     this.summary = {
       ...{ sequences, maxTokens, priority, reservedAt: performance.now() },
       ...{ preparedAt: null, startedAt: null, firstTokenAt: null, endedAt: null },
-      ...{ promptTokens: 0, completionTokens: 0, readTokens: 0, cachedTokens: 0 },
-      ...{ decodeMs: 0, decodedTokens: 0, reasons: [] },
+      ...{ promptTokens: 0, completionTokens: 0, longestTokens: 0, readTokens: 0, cachedTokens: 0 },
+      ...{ decodeMs: 0, decodedTokens: 0, reasons: [], asked: null, outputs: [] },
     };
   }
 
-  prepared(): void {
+  prepared([first]: readonly Draft[]): void {
     this.summary.preparedAt = performance.now();
+    if (first === undefined) return;
+    const { sampling, stop, grammar } = first;
+    this.summary.asked = { sampling, stop, form: grammar?.type ?? null };
   }
 
   started(sequence: number): void {
@@ -38,10 +41,12 @@ export class Course {
     const { summary } = this;
     const startedAt = this.#startedAt[sequence];
     if (outcome.type !== "finished" || startedAt === undefined) return;
-    const { reason, promptTokens, cachedTokens, completionTokens, firstTokenMs } = outcome;
+    const { reason, promptTokens, cachedTokens, completionTokens, firstTokenMs, generated } = outcome;
     summary.reasons.push(reason);
+    summary.outputs[sequence] = { text: generated, reason };
     summary.readTokens += promptTokens;
     summary.cachedTokens += cachedTokens;
+    summary.longestTokens = Math.max(summary.longestTokens, completionTokens);
     if (completionTokens === 0) return;
     const firstAt = startedAt + firstTokenMs;
     // A stream's first text comes after its first token. Without a stream only the outcome tells of that.

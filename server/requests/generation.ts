@@ -111,7 +111,7 @@ export class Generation {
       this.#ticket.adjust(promptTokens(this.#prepared.tasks));
       const source = formOf(this.#prepared);
       if (source !== null) this.#form = await this.#forms.check(source, asker.caller, asker.signal);
-      this.#course.prepared();
+      this.#course.prepared(this.#prepared.tasks);
       return this.#prepared;
     } catch (error) {
       this.cancel();

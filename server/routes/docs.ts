@@ -96,8 +96,23 @@ function swaggerInit(): string {
 
 const swaggerOptions: swaggerUi.SwaggerUiOptions = {
   customSiteTitle: "jai-server",
+  // The page opens on the operations: no bar above them, and little room for the introduction.
+  customCss: `
+    .swagger-ui .topbar { display: none }
+    .swagger-ui .information-container .info { margin: 16px 0 0 }
+    .swagger-ui .information-container .info .title { font-size: 24px }
+    .swagger-ui .information-container .info__license, .swagger-ui .info .info__summary { display: none }
+    .swagger-ui .scheme-container { margin: 0; padding: 8px 0; box-shadow: none; background: none }
+    .swagger-ui .opblock-tag { padding: 8px 16px; font-size: 18px }
+  `,
   // Off: the validator's badge would send this document's URL to swagger.io.
-  swaggerOptions: { validatorUrl: null },
+  swaggerOptions: {
+    validatorUrl: null,
+    tryItOutEnabled: true,
+    displayRequestDuration: true,
+    deepLinking: true,
+    defaultModelsExpandDepth: 0,
+  },
 };
 
 let redoc: Buffer | undefined;

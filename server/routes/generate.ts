@@ -52,7 +52,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
     try {
       const request = operation.parse(req.body as object);
       generation = new Generation({ queue, forms, texts, request, id, caller: callerOf(res) });
-      Object.assign(summary, { generation: generation.summary, stream: request.stream });
+      Object.assign(summary, { generation: generation.summary, stream: request.stream, body: req.body });
       if (socket.destroyed) leave();
       const taken = generation;
       const prepared = await preparing.take(() => taken.prepare());

@@ -4,6 +4,7 @@ import { invalidBody, invalidField, PublicError } from "../errors/errors.js";
 import type { Forms } from "../forms/forms.js";
 import type { BodySchemas } from "../http/body-schemas.js";
 import { quote } from "../http/quote.js";
+import { summaryOf } from "../http/summarize.js";
 import type { Idempotency } from "../idempotency/idempotency.js";
 import type { Dispatcher } from "../jobs/dispatcher.js";
 import { isActive, type Job, type JobState } from "../jobs/job.js";
@@ -127,6 +128,7 @@ function accept(parts: JobRoutesParts): RequestHandler {
         priority: caller.priorityFor(request.priority),
         maxTokens: request.sequences * request.maxTokens,
         callbackUrl,
+        trace: summaryOf(res).traceContext,
       };
       res.status(202).set("Location", `/jobs/${id}`);
       await jobs.accept(accepted, (job) => {

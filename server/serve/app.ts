@@ -19,11 +19,13 @@ import { summarize } from "../http/summarize.js";
 import { ignoreConditions } from "../http/unconditional.js";
 import { authenticate, callerOf, countRefusals } from "../keys/authenticate.js";
 import type { Caller } from "../keys/caller.js";
+import type { Metrics } from "../metrics/metrics.js";
 import type { Operation } from "../requests/operation.js";
 import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
 import { generateRoutes } from "../routes/generate.js";
 import { healthRoutes, statusOf } from "../routes/health.js";
 import { jobRoutes } from "../routes/jobs.js";
+import { answerMetrics } from "../routes/metrics.js";
 import { modelRoutes } from "../routes/models.js";
 import { pageRoutes, readPage } from "../routes/page.js";
 import { statusRoutes } from "../routes/status.js";
@@ -31,9 +33,15 @@ import { toolRoutes } from "../routes/tools.js";
 import { usageRoutes } from "../routes/usage.js";
 import type { AssemblyParts } from "./parts.js";
 
+interface AppParts extends AssemblyParts {
+  document: Document;
+  /** Null if this port has no /metrics. */
+  metrics: Metrics | null;
+}
+
 /** Builds the Express app from its parts, without a socket. */
-export function createApp(parts: AssemblyParts & { document: Document }): Express {
-  const { config, document, model, operations, callers, idempotency, telemetry, log } = parts;
+export function createApp(parts: AppParts): Express {
+  const { config, document, model, operations, callers, idempotency, telemetry, metrics, log } = parts;
   const page = readPage();
   const assets = [...pageAssets, ...page.files.keys()];
   const app = express();
@@ -48,9 +56,9 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
   app.use(requireOneHost());
   if (!callers.keyed) app.use(requireOwnHost(config));
   if (config.corsOrigins !== "none") app.use(crossOrigin(config.corsOrigins));
-  app.use(
-    authenticate(callers, new Set(["/", "/live", "/ready", "/health", ...openPages, ...page.files.keys()])),
-  );
+  const open = ["/", "/live", "/ready", "/health", ...openPages, ...page.files.keys()];
+  if (config.metrics === "public") open.push("/metrics");
+  app.use(authenticate(callers, new Set(open)));
   app.use(knownPaths(document, assets));
   const budget = parts.bodies ?? bodyBudget(config);
   app.post(/.*/, readBody(config.maxBodyBytes, { typed: !callers.keyed, budget }));
@@ -73,6 +81,8 @@ export function createApp(parts: AssemblyParts & { document: Document }): Expres
     keyed: () => callers.keyed,
     several: () => callers.several,
   });
+  // Even if everybody may read them, they don't name callers: who may call the API may read this port, too.
+  if (metrics !== null) app.get("/metrics", answerMetrics(metrics, { withCallers: false }));
   docsRoutes(app, document);
   app.use(() => {
     throw new PublicError("not_found");

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
-import { readDocument } from "../http/document.js";
+import { type Document, readDocument } from "../http/document.js";
+import { fitExamples } from "../http/examples.js";
 import { answerHalfClosed } from "../http/half-close.js";
 import { closeLingering } from "../http/lingering-close.js";
 import { toOriginForm } from "../http/origin-form.js";
@@ -14,7 +15,9 @@ import { Jobs } from "../jobs/jobs.js";
 import { callerOf } from "../keys/authenticate.js";
 import { UsageRecords } from "../keys/usage-records.js";
 import { Live } from "../live/live.js";
+import type { Metrics } from "../metrics/metrics.js";
 import { generatingOperations } from "../requests/index.js";
+import { statusOf } from "../routes/health.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
@@ -36,6 +39,8 @@ const LONGEST_SWEEP_MS = 60_000;
 export class Assembly {
   readonly parts: AssemblyParts;
   readonly #sweeping: NodeJS.Timeout;
+  /** The app of the metrics' own port. */
+  readonly #metricsApp = withResolvers<RequestListener>();
 
   private constructor(parts: AssemblyParts) {
     this.parts = parts;
@@ -65,10 +70,11 @@ export class Assembly {
       const documents = new JobDocuments({ jobs, standings });
       const secrets = readSecrets(config.callbackSecret);
       const addresses = config.callbackPrivate;
+      let callbacks: Callbacks | null = null;
       if (secrets !== null) {
         const send = callbackSender({ addresses });
         const document = (job: Job) => documents.forCallback(job);
-        new Callbacks({ jobs, secrets, document, send, log, now: store.now, wall: Date.now });
+        callbacks = new Callbacks({ jobs, secrets, document, send, log, now: store.now, wall: Date.now });
       }
       const usage = await UsageRecords.open({ store, space, callers, log });
       const callbackAddresses = secrets && addresses;
@@ -83,6 +89,7 @@ export class Assembly {
         standings,
         dispatcher,
         documents,
+        callbacks,
         idempotency,
         callbackAddresses,
       };
@@ -118,10 +125,38 @@ export class Assembly {
     return server;
   }
 
+  /** An HTTP server of `/metrics` alone. Until the app is loaded requests wait. */
+  createMetricsServer(): Server {
+    return this.createHttpServer().on("request", (req, res) => {
+      void this.#metricsApp.promise.then((app) => app(req, res));
+    });
+  }
+
   async #createApp(): Promise<RequestListener> {
     const { createApp } = await import("./app.js");
-    const { config, document = readDocument(config) } = this.parts;
-    return createApp({ ...this.parts, document });
+    const { config, model, document = readDocument(config) } = this.parts;
+    fitExamples(document, model);
+    const metrics = await this.#createMetrics(document);
+    return createApp({ ...this.parts, document, metrics: config.metrics === "off" ? null : metrics });
+  }
+
+  /** Resolves to null if nobody may read metrics. Then nothing is counted. */
+  async #createMetrics(document: Document): Promise<Metrics | null> {
+    const { config, callers } = this.parts;
+    if (config.metrics === "off" && config.metricsPort === "none") return null;
+    const { Metrics } = await import("../metrics/metrics.js");
+    const metrics = new Metrics(
+      {
+        ...this.parts,
+        version: document.info.version,
+        health: () => statusOf(this.parts, this.parts.vitals()),
+        keyed: () => callers.keyed,
+      },
+      config.metricsNames,
+    );
+    const { createMetricsApp } = await import("./metrics-app.js");
+    this.#metricsApp.resolve(createMetricsApp(this.parts, metrics, document));
+    return metrics;
   }
 
   /** Starts waiting jobs. Call it whenever a slot may have become free. */
@@ -144,4 +179,13 @@ function countJobs(jobs: Jobs, dispatcher: Dispatcher): AssemblyParts["jobCounts
     if (state in ended) ended[state as keyof typeof ended]++;
   });
   return () => ({ waiting: jobs.line.size, running: dispatcher.running, ...ended });
+}
+
+/** Promise.withResolvers needs Node.js 22. */
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }

@@ -41,6 +41,7 @@ const requests: Record<string, object> = {
   "GET /jobs/{id}/events": {},
   "GET /status": {},
   "GET /status/events": {},
+  "GET /metrics": {},
   "GET /": {},
   "GET /live": {},
   "GET /ready": {},
@@ -305,6 +306,11 @@ const situations: Situation[] = [
     when: "all streams of the server's state are taken",
     options: { watching: watching("other", 64) },
     errors: { overloaded: ["GET /status/events"] },
+  },
+  {
+    when: "metrics are off",
+    options: { config: { metrics: "off" } },
+    errors: { not_found: ["GET /metrics"] },
   },
   {
     when: "bodies fill the memory that they may",

@@ -6,12 +6,14 @@ import type { ParentLink } from "./parent-link.js";
 
 /**
  * Resolves to the server's URL.
+ * @param setting names the port's variable and flag, for the error
  * @param parent has the socket of a server that crashed, and gets this one's
  * @throws an error with a one-line message if it can't listen
  */
 export async function listen(
   server: Server,
   { host, port }: Pick<Config, "host" | "port">,
+  setting = "JAI_PORT or --port",
   parent: ParentLink | null = null,
 ): Promise<string> {
   const name = (at: number) => `${isIPv6(host) ? `[${host}]` : host}:${at}`;
@@ -24,7 +26,7 @@ export async function listen(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {
-      EADDRINUSE: "the port is taken; JAI_PORT or --port names another",
+      EADDRINUSE: `the port is taken; ${setting} names another`,
       EACCES: "not permitted; ports below 1024 usually aren't",
       EADDRNOTAVAIL: "this machine has no such address",
       ENOTFOUND: "there is no such host",

@@ -5,7 +5,7 @@ export const PARENT = "JAI_PARENT";
 
 /**
  * From the child: `take` asks for a listening socket, `keep` brings one, `ready` says that the model is loaded. From the
- * parent: `take` answers, with a socket if the child before left one; `keep` says that the child alone answers now.
+ * parent: `take` answers, with a socket if the child before left one.
  */
 export type Message = "take" | "keep" | "ready";
 
@@ -19,9 +19,6 @@ export const heldBy = (server: Server) => (server as unknown as { _handle: Liste
 
 /** The child's end of the channel to its parent (`server/serve/parent.ts`). */
 export class ParentLink {
-  /** Resolves when the child alone answers on the socket that it has let the parent keep. */
-  alone: Promise<void> = Promise.resolve();
-
   private constructor(private readonly send: NonNullable<typeof process.send>) {}
 
   /** Null if no parent watches over this process. */
@@ -32,14 +29,18 @@ export class ParentLink {
   }
 
   /** The socket that the last child listened on, if it crashed. */
-  async take(): Promise<ListeningSocket | null> {
-    return (await this.#ask("take")) ?? null;
+  take(): Promise<ListeningSocket | null> {
+    return new Promise((resolve) => {
+      process.once("message", (_message, socket) => resolve((socket as ListeningSocket | undefined) ?? null));
+      this.onGone(() => resolve(null));
+      this.#tell("take");
+    });
   }
 
   /** Lets the parent have the server's socket too. */
   keep(server: Server): void {
     // On Windows a socket that two processes listen on is not handed from one to the other reliably.
-    if (process.platform !== "win32") this.alone = this.#ask("keep", heldBy(server)).then(() => {});
+    if (process.platform !== "win32") this.#tell("keep", heldBy(server));
   }
 
   ready(): void {
@@ -50,15 +51,6 @@ export class ParentLink {
   onGone(callback: () => void): void {
     if (process.connected) process.once("disconnect", callback);
     else callback();
-  }
-
-  /** Resolves to the socket that comes with the answer, if any; at once if the parent is gone. */
-  #ask(message: Message, socket?: ListeningSocket): Promise<ListeningSocket | undefined> {
-    return new Promise((resolve) => {
-      process.once("message", (_answer, answered) => resolve(answered as ListeningSocket | undefined));
-      this.onGone(() => resolve(undefined));
-      this.#tell(message, socket);
-    });
   }
 
   #tell(message: Message, socket?: ListeningSocket): void {

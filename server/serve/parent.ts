@@ -40,6 +40,10 @@ export class Parent {
   readonly #options: ParentOptions;
   #end!: (status: number) => void;
   #child: ChildProcess | null = null;
+  /** Whether the child's model is loaded. */
+  #ready = false;
+  /** Whether the child's log is to be at the level debug. The next child's is too, after a crash. */
+  #debug = false;
   #pause: NodeJS.Timeout | undefined;
   #stopping = false;
   #crashes: number[] = [];
@@ -78,10 +82,17 @@ export class Parent {
     setTimeout(() => child.kill("SIGKILL"), this.#options.drainSeconds * 1000 + GRACE_MS).unref();
   }
 
+  /** Switches the level of the child's log to debug, or back. A child that still starts is told once it is ready. */
+  toggleDebug(): void {
+    this.#debug = !this.#debug;
+    // Before it handles the signal, a child would be ended by it.
+    if (this.#ready) this.#child?.kill("SIGUSR2");
+  }
+
   #start(): void {
     const { script, args } = this.#options;
     const startedAt = performance.now();
-    let ready = false;
+    this.#ready = false;
     const child = fork(script, args, {
       env: { ...process.env, [PARENT]: String(process.pid) },
       // A process group of its own: the terminal would send Ctrl-C to both, and the child would get it twice.
@@ -92,8 +103,9 @@ export class Parent {
       if (message === "take") this.#hand(child);
       else if (message === "keep") this.#keep(child, socket as unknown as ListeningSocket);
       else {
-        ready = true;
+        this.#ready = true;
         this.#loadMs = performance.now() - startedAt;
+        if (this.#debug) child.kill("SIGUSR2");
       }
     });
     // A child that can't be started has no exit event, only this one.
@@ -102,7 +114,7 @@ export class Parent {
     });
     child.once("exit", (code, signal) => {
       const status = code ?? 128 + constants.signals[signal!];
-      if (this.#stopping || code === 0 || (!ready && (code === 1 || code === 2))) this.#end(status);
+      if (this.#stopping || code === 0 || (!this.#ready && (code === 1 || code === 2))) this.#end(status);
       else this.#crashed(signal === null ? `ended with status ${code}` : `was ended by ${signal}`, status);
     });
   }
@@ -110,6 +122,7 @@ export class Parent {
   #crashed(what: string, status: number): void {
     const { log, firstPauseMs = FIRST_PAUSE_MS } = this.#options;
     this.#child = null;
+    this.#ready = false;
     const now = performance.now();
     this.#crashes = [...this.#crashes.filter((at) => now - at < WITHIN_MS), now];
     const { length } = this.#crashes;
@@ -135,8 +148,6 @@ export class Parent {
     this.#standIn?.close();
     this.#standIn = null;
     this.#held = socket;
-    // An error means that the child has crashed.
-    child.send("keep", () => {});
     // Its message may come after its end.
     if (this.#child !== child) this.#answer();
   }

@@ -24,6 +24,7 @@ import type { EventStreamOptions } from "../streams/event-response.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import type { PrivateAddresses } from "../webhooks/callback-request.js";
+import type { Callbacks } from "../webhooks/callbacks.js";
 
 export type AssemblyConfig = Pick<
   Config,
@@ -38,6 +39,9 @@ export type AssemblyConfig = Pick<
   | "jobTtl"
   | "callbackSecret"
   | "callbackPrivate"
+  | "metrics"
+  | "metricsPort"
+  | "metricsNames"
 >;
 
 /** The parts from which the others are made. */
@@ -81,6 +85,8 @@ export interface AssemblyParts extends AssemblyBase {
   /** How many jobs wait, run, and have ended in each way since the start. */
   jobCounts: StatusParts["jobs"];
   documents: JobDocuments;
+  /** Null if there are no callbacks, for lack of a secret. */
+  callbacks: Callbacks | null;
   idempotency: Idempotency;
   /** Which addresses callbacks may go to; null if there are no callbacks, for lack of a secret. */
   callbackAddresses: PrivateAddresses | null;

@@ -4,11 +4,12 @@ import type { Server } from "node:http";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
 import { obstacleOf } from "../routes/health.js";
-import type { Config } from "../settings/config.js";
+import { type Config, expectation } from "../settings/config.js";
 import { settlesWithin } from "../settles-within.js";
 import { type DataFolder, openDataFolder } from "../store/data-folder.js";
 import { FolderInUse } from "../store/store-error.js";
 import { Telemetry } from "../telemetry/telemetry.js";
+import { openTracing, type Tracing } from "../tracing/tracing.js";
 import { Assembly } from "./assembly.js";
 import { listen } from "./listen.js";
 import type { ParentLink } from "./parent-link.js";
@@ -20,8 +21,16 @@ interface Parts {
   runtime: Runtime;
   data: DataFolder;
   assembly: Assembly;
+  tracing: Tracing | null;
   /** Stops following the key file. */
   following: AbortController;
+}
+
+async function closeServer(server: Server | null): Promise<void> {
+  if (server === null || !server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  if (!(await settlesWithin(LAST_MS, closed))) server.closeAllConnections();
 }
 
 /** The data folder of a port is in use. Most likely the port is, too. */
@@ -39,6 +48,8 @@ export class JaiServer {
   readonly closed: Promise<void>;
   readonly #parts: Parts;
   readonly #http: Server;
+  /** Of the metrics; null if they have no port of their own. */
+  readonly #metrics: Server | null;
   #settleClosed!: (failure: Error | null) => void;
   #ready: Promise<void> | null = null;
   #ending = false;
@@ -52,6 +63,7 @@ export class JaiServer {
     this.closed.catch(() => {});
     const { queue } = parts.runtime;
     this.#http = parts.assembly.createHttpServer();
+    this.#metrics = parts.config.metricsPort === "none" ? null : parts.assembly.createMetricsServer();
     // Longer than usual proxies keep idle connections, so that the proxy closes first: if this end did, a request just
     // being sent would be lost.
     this.#http.keepAliveTimeout = 75_000;
@@ -67,6 +79,12 @@ export class JaiServer {
    * @throws an error with a one-line message
    */
   static async open(config: Config, log: Log, startedAt = performance.now()): Promise<JaiServer> {
+    if (config.metricsPort !== 0 && config.metricsPort === config.port)
+      throw expectation(
+        "JAI_METRICS_PORT",
+        "none, or another port than JAI_PORT",
+        String(config.metricsPort),
+      );
     const following = new AbortController();
     try {
       const callers = await openCallers(config, log, following.signal);
@@ -78,10 +96,11 @@ export class JaiServer {
       const threads = { queue, forms, texts };
       const known = { startedAt, selfTest, vitals, workers: () => runtime.workers };
       const telemetry = new Telemetry();
+      const tracing = await openTracing({ telemetry, model: model.config.name, log });
       const base = { config, dataDir: data.path, model, plan, ...known, ...threads, callers, telemetry, log };
       const assembly = await Assembly.open(base);
       runtime.on("free", () => assembly.dispatch());
-      return new JaiServer({ config, log, runtime, data, assembly, following });
+      return new JaiServer({ config, log, runtime, data, assembly, tracing, following });
     } catch (error) {
       following.abort();
       const isOfPort = error instanceof FolderInUse && config.dataDir === "auto";
@@ -117,17 +136,22 @@ export class JaiServer {
     const { config, runtime, log } = this.#parts;
     if (this.#ready !== null || this.#ending) throw new Error("expected a server that was just opened");
     let url: string;
+    let metricsUrl: string | null;
     try {
-      url = await listen(this.#http, config, parent);
+      // First: once the main port listens, a failure would be late.
+      metricsUrl = await this.#listenForScrapes();
+      url = await listen(this.#http, config, "JAI_PORT or --port", parent);
     } catch (error) {
       this.#ending = true;
+      this.#metrics?.close();
       await this.#release();
       this.#settleClosed(null);
       throw error;
     }
     log.info(`listening on ${url} (docs at ${url}/docs)`);
+    if (metricsUrl !== null) log.info(`metrics on ${metricsUrl} for whoever reaches that port`);
     describe(runtime, log);
-    this.#ready = this.#load(parent);
+    this.#ready = this.#load();
     // Nobody has to await it: an unhandled rejection must not end the process.
     this.#ready.catch(() => {});
     return url;
@@ -143,7 +167,15 @@ export class JaiServer {
     return this.closed;
   }
 
-  async #load(parent: ParentLink | null): Promise<void> {
+  /** Resolves to the URL of the metrics' own port, or to null if they have none. */
+  async #listenForScrapes(): Promise<string | null> {
+    const { host, metricsPort: port } = this.#parts.config;
+    if (this.#metrics === null || port === "none") return null;
+    const url = await listen(this.#metrics, { host, port }, "JAI_METRICS_PORT or --metrics-port");
+    return `${url}/metrics`;
+  }
+
+  async #load(): Promise<void> {
     const { runtime, assembly, log } = this.#parts;
     const startedAt = performance.now();
     // The model loads in other threads while this one loads the app.
@@ -152,7 +184,7 @@ export class JaiServer {
     // Still in the turn of the event loop in which the server began to listen, so no request can have been missed.
     this.#http.on("request", app.answer);
     runtime.on("down", (reason) => void this.#end(0, new Error(`a worker cannot be replaced: ${reason}`)));
-    await Promise.all([loaded, app.loaded, parent?.alone]);
+    await Promise.all([loaded, app.loaded]);
     runtime.queue.open();
     assembly.dispatch();
     log.info(`ready: the model was loaded in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
@@ -165,21 +197,20 @@ export class JaiServer {
     // The server still listens while it drains, so that new clients get 503, not a refused connection.
     await runtime.drain(seconds);
     this.#parts.assembly.parts.live.close();
-    if (this.#http.listening) {
-      const closed = once(this.#http, "close");
-      this.#http.close();
-      if (!(await settlesWithin(LAST_MS, closed))) this.#http.closeAllConnections();
-    }
+    await Promise.all([this.#http, this.#metrics].map(closeServer));
     await this.#release();
     log.info("stopped");
     this.#settleClosed(failure);
   }
 
   async #release(): Promise<void> {
-    const { runtime, data, assembly, following, log } = this.#parts;
+    const { runtime, data, assembly, tracing, following, log } = this.#parts;
     following.abort();
+    // No request is left, so the last spans are sent meanwhile.
+    const sent = tracing?.close();
     await settlesWithin(LAST_MS, runtime.close());
     await settlesWithin(LAST_MS, assembly.close());
+    await sent;
     if (!data.temporary) return;
     if (assembly.parts.jobs.all().next().done) rmSync(data.path, { recursive: true, force: true });
     else log.warn(`jobs are left in ${data.path}; JAI_DATA_DIR=${data.path} serves them`);

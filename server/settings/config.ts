@@ -56,6 +56,16 @@ function autoOrInteger(min: number, max: number, row: Row<number | "auto">): Set
   };
 }
 
+function noneOrInteger(min: number, max: number, row: Row<number | "none">): Setting<number | "none"> {
+  const expected = `none or an integer from ${min} to ${max}`;
+  return {
+    ...row,
+    value: "none|N",
+    expected,
+    parse: (text) => (text === "none" ? text : parseInteger(text, min, max)),
+  };
+}
+
 function seconds(row: Row<number>): Setting<number> {
   return { ...integer(0, 86_400, row), value: "SECONDS" };
 }
@@ -263,6 +273,21 @@ export const settings = {
     default: "none",
     description: "allowed CORS origins, separated by commas; *: all",
   } satisfies Setting<readonly string[] | "none" | "*"> as Setting<readonly string[] | "none" | "*">,
+  metrics: choice(["keys", "public", "off"], {
+    flag: "metrics",
+    default: "keys",
+    description: "who may read /metrics: keys (any API key, or everybody if none are set), public or off",
+  }),
+  metricsPort: noneOrInteger(0, 65_535, {
+    flag: "metrics-port",
+    default: "none",
+    description: "a port of its own for /metrics, without keys and with callers' names; 0 takes any free one",
+  }),
+  metricsNames: choice(["jai", "vllm", "both"], {
+    flag: "metrics-names",
+    default: "jai",
+    description: "names of the metrics that vLLM has too: jai (jai_…), vllm (vllm:…) or both",
+  }),
   logLevel: choice(["error", "warn", "info", "debug"], {
     flag: "log-level",
     default: "info",

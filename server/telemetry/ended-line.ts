@@ -43,24 +43,26 @@ export function endedFields(summary: Summary): Record<string, unknown> {
     ...(error !== null && { code: error.code }),
     ...(replayed && { replayed }),
     total_ms: round(summary.endedAt - summary.receivedAt),
-    ...(generation !== null && { stream, ...generationFields(generation) }),
+    ...(generation !== null && { stream, ...generationFields(generation, summary.endedAt) }),
     ...(traceId !== null && { trace_id: traceId }),
   };
 }
 
-function generationFields(generation: GenerationSummary): Record<string, unknown> {
+function generationFields(generation: GenerationSummary, answeredAt: number): Record<string, unknown> {
   const { sequences, promptTokens, cachedTokens, completionTokens, reasons } = generation;
-  const { startedAt, firstTokenAt, endedAt } = generation;
+  const { reservedAt, preparedAt, startedAt, firstTokenAt, endedAt } = generation;
   return {
     n: sequences,
     prompt_tokens: promptTokens,
     cached_tokens: cachedTokens,
     tokens: completionTokens,
     finish_reason: [...new Set(reasons)].join(", "),
+    prepare_ms: round(between(reservedAt, preparedAt)),
     queue_ms: round(queueMs(generation)),
     first_token_ms: round(between(startedAt, firstTokenAt)),
     itl_ms: round(meanItl(generation)),
     run_ms: round(between(startedAt, endedAt)),
+    deliver_ms: round(between(endedAt, answeredAt)),
   };
 }
 

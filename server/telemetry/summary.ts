@@ -18,6 +18,8 @@ export interface GenerationSummary {
   /** A prompt that several sequences share counts once. */
   promptTokens: number;
   completionTokens: number;
+  /** Those of the longest sequence that finished. */
+  longestTokens: number;
   /** Tokens of the sequences' prompts, each counted, and those of them that a cache still held. */
   readTokens: number;
   cachedTokens: number;
@@ -26,6 +28,32 @@ export interface GenerationSummary {
   decodedTokens: number;
   /** Of the sequences that finished, in no order. */
   readonly reasons: ("stop" | "length")[];
+  /** What its first sequence was asked for; null until it is prepared. */
+  asked: Asked | null;
+  /** By sequence, what it has written, once it has finished. Traces show it if they are asked to; no log does. */
+  readonly outputs: ({ text: string; reason: "stop" | "length" } | undefined)[];
+}
+
+/** The fields of a task that traces tell. */
+export interface Asked {
+  sampling: {
+    temperature: number;
+    topK: number;
+    topP: number;
+    presencePenalty: number;
+    frequencyPenalty: number;
+    /** Two 32-bit halves (low, high). */
+    seed: readonly [number, number];
+  };
+  stop: readonly string[];
+  /** The form's type; null for any text. */
+  form: string | null;
+}
+
+/** The headers that make what this request causes a part of its trace, by their names. */
+export interface TraceContext {
+  traceparent: string;
+  tracestate?: string;
 }
 
 /** What became of a request, or of a job that ran. It is filled in until its end. */
@@ -54,8 +82,11 @@ export interface Summary {
   /** Start of the prompt for the log, behind a colon; empty where prompts are hidden. */
   quote: string;
   generation: GenerationSummary | null;
-  /** 32 hexadecimal digits, if the request is traced. */
+  /** The body of a generation. Traces show its prompt if they are asked to; no log does. */
+  body: object | null;
+  /** 32 hexadecimal digits, if the request is traced, or belongs to a trace of its client's. */
   traceId: string | null;
+  traceContext: TraceContext | null;
 }
 
 export interface SummaryError {
@@ -81,7 +112,9 @@ export function newSummary(given: Pick<Summary, "kind" | "id" | "method" | "path
     stream: false,
     quote: "",
     generation: null,
+    body: null,
     traceId: null,
+    traceContext: null,
   };
 }
 

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Summary } from "./summary.js";
 
 interface TelemetryEvents {
-  /** A request has come, or a job's turn. `headers` are a request's. */
+  /** A request has come, or a job's turn. `headers` are a request's; a job's are those of the trace that it is part of. */
   begun: [summary: Summary, headers: IncomingHttpHeaders];
   /** It has ended, and its summary is complete. */
   ended: [summary: Summary];

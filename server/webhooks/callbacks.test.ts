@@ -16,7 +16,7 @@ async function start(context: TestContext, folder = temporaryFolder(context), cl
   const waiting: { url: string; answer: (status: number | Error) => Promise<void> }[] = [];
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
-  new Callbacks({
+  const callbacks = new Callbacks({
     jobs: opened.jobs,
     secrets,
     document: async ({ id, state }: Job) => ({ id, state }),
@@ -44,7 +44,7 @@ async function start(context: TestContext, folder = temporaryFolder(context), cl
     await turn();
     return job;
   };
-  return { ...opened, folder, clock, requests, waiting, lines, end };
+  return { ...opened, callbacks, folder, clock, requests, waiting, lines, end };
 }
 
 test("a job's end is sent at once, signed", async (context) => {
@@ -170,4 +170,23 @@ test("many callbacks that are due at once are each sent once, within the caps, a
   for (let n = 0; n < 300; n++) await slow()[n]!.answer(200);
   assert.equal(new Set(requests.map(({ url }) => url)).size, 330);
   assert.equal(requests.length, 330);
+});
+
+test("attempts are counted by how they ended, and callbacks that are still to be delivered", async (context) => {
+  const { end, callbacks, waiting, clock, jobs } = await start(context);
+  await end("https://example.com/");
+  assert.deepEqual(callbacks.counts, { delivered: 0, retried: 0, failed: 0, pending: 1 });
+  await waiting[0]!.answer(500);
+  assert.deepEqual(callbacks.counts, { delivered: 0, retried: 1, failed: 0, pending: 1 });
+  clock.advance(clock.pending[0]!);
+  await turn();
+  await waiting[1]!.answer(200);
+  assert.deepEqual(callbacks.counts, { delivered: 1, retried: 1, failed: 0, pending: 0 });
+  await end("https://example.com/");
+  await waiting[2]!.answer(410);
+  assert.deepEqual(callbacks.counts, { delivered: 1, retried: 1, failed: 1, pending: 0 });
+  const removed = await end("https://example.com/");
+  assert.equal(callbacks.counts.pending, 1);
+  await jobs.forget(removed);
+  assert.equal(callbacks.counts.pending, 0, "a removed job's callback is not sent");
 });

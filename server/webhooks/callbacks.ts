@@ -23,6 +23,15 @@ export interface CallbacksOptions {
   random?: () => number;
 }
 
+/** How attempts have ended since the start: `retried` ones are sent again later. */
+export interface CallbackCounts {
+  delivered: number;
+  retried: number;
+  failed: number;
+  /** Callbacks that are still to be delivered. */
+  pending: number;
+}
+
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 /** Callbacks are given up this long after the job's end. */
@@ -43,6 +52,9 @@ export class Callbacks {
   readonly #wall: () => number;
   readonly #after: NonNullable<CallbacksOptions["after"]>;
   readonly #random: () => number;
+  readonly #ended = { delivered: 0, retried: 0, failed: 0 };
+  /** Jobs whose callback was not delivered yet. Some of them may have been removed. */
+  readonly #pending = new Set<Job>();
   /** Jobs whose callback is due. */
   readonly #due = new Slots<Job>((job) => this.#send(job));
 
@@ -56,8 +68,15 @@ export class Callbacks {
     for (const job of options.jobs.all()) this.#wait(job);
   }
 
+  get counts(): CallbackCounts {
+    let pending = 0;
+    for (const { callback } of this.#pending) if (callback?.state === "pending") pending++;
+    return { ...this.#ended, pending };
+  }
+
   #wait(job: Job): void {
     if (job.callback?.state !== "pending") return;
+    this.#pending.add(job);
     const { url, due } = job.callback;
     const place = { caller: job.caller, receiver: new URL(url).host };
     this.#after(Math.max(due - this.#now(), 0), () => this.#due.add(place, job));
@@ -66,7 +85,10 @@ export class Callbacks {
   /** Sends a job's callback. Resolves to whether the receiver answered promptly; null if the job was removed. */
   async #send(job: Job): Promise<boolean | null> {
     const { callback } = job;
-    if (callback === null) return null;
+    if (callback === null) {
+      this.#pending.delete(job);
+      return null;
+    }
     const startedAt = this.#now();
     const outcome = await this.#attempt(job, callback.url);
     const prompt = typeof outcome === "number" && this.#now() - startedAt < PROMPT_MS;
@@ -83,6 +105,8 @@ export class Callbacks {
     const isDelivered = typeof outcome === "number" && outcome >= 200 && outcome < 300;
     const isOver = outcome === GONE || due - callback.since > GIVE_UP_MS;
     const state = isDelivered ? "delivered" : isOver ? "failed" : "pending";
+    this.#ended[state === "pending" ? "retried" : state]++;
+    if (state !== "pending") this.#pending.delete(job);
     job.callback = { ...callback, state, attempts, due: state === "pending" ? due : now };
     const what = typeof outcome === "number" ? `answered ${outcome}` : outcome;
     log[isOver && !isDelivered ? "warn" : "info"](`${job.id} - callback ${attempts}: ${what}`, {
@@ -99,7 +123,8 @@ export class Callbacks {
       const body = JSON.stringify(await document(job));
       const seconds = Math.floor(this.#wall() / 1000);
       // The same id at each attempt, so that the receiver can recognize a repeated message.
-      return await send({ url, body, headers: signedHeaders(secrets, { id: job.id, seconds, body }) });
+      const headers = { ...signedHeaders(secrets, { id: job.id, seconds, body }), ...job.trace };
+      return await send({ url, body, headers });
     } catch (error) {
       return (error as Error).message;
     }

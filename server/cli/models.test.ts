@@ -1,0 +1,139 @@
+// `jai show` and `jai list`.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { FIXTURE_SIZES, writeFixtureModel } from "../../models/fixtures/model.js";
+import { packageRoot } from "../settings/config.js";
+
+const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
+const usual = join(packageRoot, "models/jai-small");
+
+function jai(args: string[], { cwd = tmpdir(), ...environment }: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+    encoding: "utf8",
+    cwd,
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  return { status, stdout, stderr };
+}
+
+function scratch(context: TestContext): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "jai-models-")));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+async function fixtureModel(folder: string, precision: "int8" | "fp32"): Promise<string> {
+  mkdirSync(join(folder, "onnx"), { recursive: true });
+  await writeFixtureModel(folder, precision);
+  return folder;
+}
+
+test("show describes the default model: sizes, precision, tokenizer, template, memory", () => {
+  const { status, stdout, stderr } = jai(["show"]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  for (const line of [
+    /^jai-small$/m,
+    /^ +parameters +4,797,952, of them 786,432 in the output head/m,
+    /^ +context +256 tokens$/m,
+    /^ +precision +int8$/m,
+    /^ +self-test +int8 logits were [\d.]+ % off the original's at import$/m,
+    /^ +vocabulary +3,072 tokens$/m,
+    /^ +added +\[EOS\] 0, \[QUESTION\] 1/m,
+    /^ +conversation +kept/m,
+    /^ +system text +not taken$/m,
+    /^ +cache +2.0 MB a sequence/m,
+    /^ +1 at once +\d+\.\d MB with 1 worker$/m,
+  ])
+    assert.match(stdout, line);
+  assert.ok(!stdout.includes("\u001b"));
+});
+
+for (const precision of ["int8", "fp32"] as const) {
+  test(`show --json counts an imported ${precision} model's parameters exactly`, async (context) => {
+    const dir = await fixtureModel(scratch(context), precision);
+    const { status, stdout, stderr } = jai(["show", dir, "--json"], { JAI_CONCURRENCY: "9" });
+    assert.deepEqual([status, stderr], [0, ""]);
+    const shown = JSON.parse(stdout);
+    const { vocab, context: window, layers, heads, width, hidden } = FIXTURE_SIZES;
+    const block =
+      4 * width + 3 * width * (width + 1) + width * (width + 1) + hidden * (width + 1) + width * (hidden + 1);
+    assert.deepEqual(shown.parameters, {
+      total: vocab * width + window * width + layers * block + 2 * width + vocab * width,
+      head: vocab * width,
+    });
+    assert.deepEqual(
+      [shown.context, shown.layers, shown.heads, shown.width, shown.hidden, shown.precision],
+      [window, layers, heads, width, hidden, precision],
+    );
+    assert.deepEqual(
+      [shown.tokenizer.vocabulary, shown.tokenizer.added.length, shown.chat_template.terminator],
+      [vocab, 5, "[/ANSWER]"],
+    );
+    assert.deepEqual(
+      shown.plan.rows.map(({ concurrency }: { concurrency: number }) => concurrency),
+      [1, 8, 9],
+    );
+    const bytes: number[] = shown.plan.rows.map((row: { bytes: number }) => row.bytes);
+    assert.deepEqual(
+      bytes,
+      bytes.toSorted((a, b) => a - b),
+    );
+  });
+}
+
+test("show tells of the model even if the settings fit no machine like this", () => {
+  const settings = { JAI_WORKERS: "4", JAI_CONCURRENCY: "2" };
+  const { status, stdout } = jai(["show"], settings);
+  assert.equal(status, 0);
+  assert.match(stdout, /^ +plan +JAI_CONCURRENCY: expected at least one for each of 4 workers, got 2$/m);
+  assert.match(JSON.parse(jai(["show", "--json"], settings).stdout).plan.error, /^JAI_CONCURRENCY: /);
+});
+
+test("show takes JAI_MODEL, and says in one line what is wrong with a folder", async (context) => {
+  const folder = scratch(context);
+  const dir = await fixtureModel(join(folder, "m"), "int8");
+  assert.match(jai(["show"], { JAI_MODEL: dir }).stdout, /^fixture$/m);
+  assert.deepEqual(jai(["show", "nowhere"], { cwd: folder }), {
+    status: 1,
+    stdout: "",
+    stderr: `model folder ${join(folder, "nowhere")}: expected a folder that \`jai import\` wrote, got nothing there\n`,
+  });
+  writeFileSync(join(dir, "onnx/model.onnx"), readFileSync(join(dir, "onnx/model.onnx")).subarray(0, 5000));
+  const { status, stderr } = jai(["show", dir]);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /model\.onnx: expected an ONNX graph, got a file that is cut off; import the model again\n$/,
+  );
+  assert.equal(jai(["show", "a", "b"]).status, 2);
+});
+
+test("list finds the package's models, those of the current folder, and those beside JAI_MODEL, each once", async (context) => {
+  const folder = scratch(context);
+  const here = await fixtureModel(join(folder, "work/models/mine"), "fp32");
+  const beside = join(folder, "elsewhere/other");
+  cpSync(here, beside, { recursive: true });
+  const broken = join(folder, "work/models/broken");
+  cpSync(here, broken, { recursive: true });
+  writeFileSync(join(broken, "config.json"), "{}");
+  mkdirSync(join(folder, "work/models/no-model"));
+  const environment = { cwd: join(folder, "work"), JAI_MODEL: beside };
+  const { status, stdout, stderr } = jai(["list", "--json"], environment);
+  assert.deepEqual([status, stderr], [0, ""]);
+  const { models } = JSON.parse(stdout);
+  const paths = models.map(({ path }: { path: string }) => path);
+  assert.deepEqual(paths, [realpathSync(usual), broken, here, beside]);
+  const [, wrong, mine, other] = models;
+  assert.match(wrong.broken, /config\.json: expected "jai" for model_type/);
+  assert.deepEqual([mine.name, mine.precision, mine.context, mine.default], ["fixture", "fp32", 160, false]);
+  assert.equal(other.default, true);
+  const lines = jai(["list"], environment).stdout;
+  assert.match(lines, /^NAME +SIZE +PRECISION +CONTEXT +PATH$/m);
+  assert.match(lines, /^fixture +[\d.]+ kB +fp32 +160 +models\/mine$/m);
+  assert.match(lines, /^broken: models\/broken: config\.json: /m);
+});

@@ -1,0 +1,93 @@
+import type { ModelConfig } from "../../models/config.js";
+import type { Tokenizer } from "../../models/tokenizer/tokenizer.js";
+import type { Document } from "./document.js";
+
+/** The served model. */
+export interface ServedModel {
+  config: Pick<ModelConfig, "name" | "n_positions">;
+  tokenizer: Pick<Tokenizer, "size" | "encode" | "decode">;
+}
+
+/** What the served model has in place of the default model's in the examples. */
+interface Replacement {
+  name: string;
+  context: number;
+  /** A short text of the model's own tokens. */
+  sample: { text: string; ids: readonly number[]; pieces: readonly string[] };
+}
+
+/** The model of openapi.yaml's examples. */
+const DEFAULT_MODEL = "jai-small";
+/** Fields that hold text of the model: nobody knows what this model would say. */
+const SAID = new Set(["generated", "text", "content", "delta"]);
+const UNKNOWN = "…";
+
+/**
+ * Makes the examples fit the served model: its name, its context, and prompts of its own language, since a model knows
+ * only characters like those that it was trained on. Examples stay as they are for the default model.
+ */
+export function fitExamples(document: Document, { config, tokenizer }: ServedModel): void {
+  if (config.name === DEFAULT_MODEL) return;
+  const model = { name: config.name, context: config.n_positions, sample: sampleOf(tokenizer) };
+  const { paths, components } = document;
+  for (const operations of Object.values(paths))
+    for (const operation of Object.values(operations) as unknown as Operation[]) {
+      fitContent(operation.requestBody?.content, model, true);
+      for (const { content } of Object.values(operation.responses)) fitContent(content, model, false);
+    }
+  const bodies = components.requestBodies as unknown as Record<string, { content: Content }>;
+  for (const { content } of Object.values(bodies)) fitContent(content, model, true);
+}
+
+type Content = Record<string, { example?: unknown; examples?: Record<string, { value: unknown }> }>;
+
+interface Operation {
+  requestBody?: { content?: Content };
+  responses: Record<string, { content?: Content }>;
+}
+
+function fitContent(content: Content | undefined, model: Replacement, isRequest: boolean): void {
+  for (const media of Object.values(content ?? {})) {
+    if (media.example !== undefined) media.example = fit(media.example, model, isRequest);
+    for (const example of Object.values(media.examples ?? {}))
+      example.value = fit(example.value, model, isRequest);
+  }
+}
+
+function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""): unknown {
+  const { sample } = model;
+  if (value === DEFAULT_MODEL) return model.name;
+  if (name === "max_model_len") return model.context;
+  if (name === "data" && typeof value === "string" && value.startsWith("{"))
+    return JSON.stringify(fit(JSON.parse(value), model, isRequest));
+  if (name === "prompt") return sample.text;
+  if (name === "tokens" && Array.isArray(value)) return sample.ids;
+  if (name === "token_strs" && value !== null) return sample.pieces;
+  if (name === "count") return sample.ids.length;
+  if (name === "full_text") return sample.text + UNKNOWN;
+  if (SAID.has(name) && typeof value === "string") return isRequest ? sample.text : UNKNOWN;
+  if (Array.isArray(value)) return value.map((one) => fit(one, model, isRequest));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, fit(one, model, isRequest, key)]),
+  );
+}
+
+/** Words of the sample, and how many tokens are looked at for them. */
+const SAMPLE_WORDS = 5;
+const MOST_LOOKED_AT = 5000;
+
+/** Tokenizers list characters first and then frequent pieces, so the first tokens of letters are common ones. */
+function sampleOf(tokenizer: ServedModel["tokenizer"]): Replacement["sample"] {
+  const found: string[] = [];
+  for (const word of [/^ ?\p{L}{2,}$/u, /^\p{L}$/u, /^\P{C}+$/u]) {
+    for (let id = 0; id < Math.min(tokenizer.size, MOST_LOOKED_AT) && found.length < SAMPLE_WORDS; id++) {
+      const piece = tokenizer.decode([id]);
+      if (word.test(piece)) found.push(piece);
+    }
+    if (found.length === SAMPLE_WORDS) break;
+  }
+  const text = found.join("").trim();
+  const ids = tokenizer.encode(text);
+  return { text, ids, pieces: ids.map((id) => tokenizer.decode([id])) };
+}
