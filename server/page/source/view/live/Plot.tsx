@@ -3,22 +3,8 @@ import { KEPT_SECONDS } from "../../state/recent-seconds.js";
 import { useLiveTexts } from "../../texts/live/live.js";
 import { numbersIn } from "../../texts/live/numbers.js";
 import { useLanguage } from "../../texts/texts.js";
+import type { PlotProps } from "./plot-props.js";
 import { useCurves } from "./use-curves.js";
-
-export interface Line {
-  label: string;
-  /** A value for each of the last seconds, oldest first. */
-  values: readonly (number | null)[];
-}
-
-export interface PlotProps {
-  title: string;
-  /** One or two. */
-  lines: readonly Line[];
-  write(value: number): string;
-  /** The scale's end. Default: what the values need */
-  most?: number;
-}
 
 /** Curves, their values now or under the pointer, and the same as a table. */
 export function Plot(props: PlotProps) {

@@ -4,7 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import { KEPT_SECONDS } from "../../state/recent-seconds.js";
 import type { LiveTexts } from "../../texts/live/english.js";
 import { useLiveTexts } from "../../texts/live/live.js";
-import type { PlotProps } from "./Plot.js";
+import type { PlotProps } from "./plot-props.js";
 
 const HEIGHT = 150;
 const MINUTE = 60;
