@@ -37,7 +37,7 @@ interface Packed {
  */
 const MOST_BYTES = 7 * 2 ** 20;
 const MOST_CODE_BYTES = 1.25 * 2 ** 20;
-const MOST_PAGE_BYTES = 2 ** 18;
+const MOST_PAGE_BYTES = 5 * 2 ** 16;
 
 const folder = mkdtempSync(join(tmpdir(), "jai-package-"));
 let packed: Packed;
@@ -160,6 +160,8 @@ describe("the package", () => {
     assert.ok(bytes < MOST_CODE_BYTES, `${bytes} bytes of code`);
     const page = bytesOf(/^dist\/page\//);
     assert.ok(page < MOST_PAGE_BYTES, `${page} bytes of the page`);
+    const loaded = bytesOf(/^dist\/page\/.*\.gz$/);
+    assert.ok(loaded > 0 && loaded < MOST_LOADED_BYTES, `${loaded} bytes of the page, compressed`);
   });
 });
 

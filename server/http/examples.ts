@@ -58,7 +58,6 @@ function fitContent(content: Content | undefined, model: Replacement, isRequest:
 
 function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""): unknown {
   const { sample } = model;
-  if (value === DEFAULT_MODEL) return model.name;
   if (name === "max_model_len") return model.context;
   if (name === "data" && typeof value === "string" && value.startsWith("{"))
     return JSON.stringify(fit(JSON.parse(value), model, isRequest));
@@ -68,6 +67,7 @@ function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""):
   if (name === "count") return sample.ids.length;
   if (name === "full_text") return sample.text + UNKNOWN;
   if (SAID.has(name) && typeof value === "string") return isRequest ? sample.text : UNKNOWN;
+  if (typeof value === "string") return value.replaceAll(DEFAULT_MODEL, model.name);
   if (Array.isArray(value)) return value.map((one) => fit(one, model, isRequest));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(

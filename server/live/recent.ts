@@ -7,13 +7,19 @@ export class Recent {
   /** By second, a ring. */
   readonly #seconds: Int32Array[];
   readonly #sum: Int32Array;
+  /** Number of values, by second and in all. */
+  readonly #values: Int32Array;
+  #total = 0;
   #now = 0;
+  /** Null if they must be computed anew: several ask between two changes. */
+  #percentiles: Percentiles | null = null;
 
   /** @param bounds upper bounds of the buckets, ascending; a last bucket has all that is above */
   constructor(bounds: readonly number[], seconds = 60) {
     this.#bounds = bounds;
     this.#seconds = Array.from({ length: seconds }, () => new Int32Array(bounds.length + 1));
     this.#sum = new Int32Array(bounds.length + 1);
+    this.#values = new Int32Array(seconds);
   }
 
   add(value: number): void {
@@ -28,6 +34,11 @@ export class Recent {
   /** The next second begins. */
   tick(): void {
     this.#now = (this.#now + 1) % this.#seconds.length;
+    // An idle server does nothing here.
+    if (this.#values[this.#now] === 0) return;
+    this.#total -= this.#values[this.#now]!;
+    this.#values[this.#now] = 0;
+    this.#percentiles = null;
     const oldest = this.#seconds[this.#now]!;
     for (const [bucket, count] of oldest.entries()) this.#sum[bucket]! -= count;
     oldest.fill(0);
@@ -35,16 +46,36 @@ export class Recent {
 
   /** Percentiles of the last minute; null without a value. */
   get percentiles(): Percentiles {
-    return {
-      p50: at(this.#bounds, this.#sum, 0.5),
-      p90: at(this.#bounds, this.#sum, 0.9),
-      p99: at(this.#bounds, this.#sum, 0.99),
+    this.#percentiles ??= {
+      p50: this.#at(0.5),
+      p90: this.#at(0.9),
+      p99: this.#at(0.99),
     };
+    return this.#percentiles;
   }
 
   #count(bucket: number, count: number): void {
     this.#seconds[this.#now]![bucket]! += count;
     this.#sum[bucket]! += count;
+    this.#values[this.#now]! += count;
+    this.#total += count;
+    this.#percentiles = null;
+  }
+
+  /** A percentile, as if a bucket's values were spread evenly. */
+  #at(share: number): number | null {
+    if (this.#total === 0) return null;
+    let left = share * this.#total;
+    for (const [bucket, count] of this.#sum.entries()) {
+      if (left > count || count === 0) {
+        left -= count;
+        continue;
+      }
+      const low = this.#bounds[bucket - 1] ?? 0;
+      const high = this.#bounds[bucket] ?? low;
+      return rounded(low + ((high - low) * left) / count);
+    }
+    return this.#bounds.at(-1)!;
   }
 }
 
@@ -68,19 +99,5 @@ function bucketOf(bounds: readonly number[], value: number): number {
   return low;
 }
 
-/** A percentile of counts in buckets, as if a bucket's values were spread evenly. */
-function at(bounds: readonly number[], counts: Int32Array, share: number): number | null {
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return null;
-  let left = share * total;
-  for (const [bucket, count] of counts.entries()) {
-    if (left > count || count === 0) {
-      left -= count;
-      continue;
-    }
-    const low = bounds[bucket - 1] ?? 0;
-    const high = bounds[bucket] ?? low;
-    return low + ((high - low) * left) / count;
-  }
-  return bounds.at(-1)!;
-}
+/** To the hundredth of a millisecond: more would be digits on the wire that the buckets do not know. */
+const rounded = (value: number) => Math.round(value * 100) / 100;

@@ -79,8 +79,8 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
     const fill = await page
       .locator(".slots .slot")
       .first()
-      .evaluate((cell) => cell.style.getPropertyValue("--full"));
-    assert.match(fill, /^\d+%$/);
+      .evaluate((cell) => cell.style.backgroundSize);
+    assert.match(fill, /^100% \d+%$/);
     const rows = await page.locator(".queue tbody tr").allInnerTexts();
     assert.deepEqual(
       rows.map((row) => row.split(/\s+/).slice(0, 4).join(" ")),

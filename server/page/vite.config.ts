@@ -23,6 +23,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: ["chrome123", "firefox121", "safari17.5"],
     reportCompressedSize: false,
+    // Shipped beside the page, since minified code has no notices.
+    license: { fileName: "licenses.md" },
   },
   plugins: [precompress(target)],
 });

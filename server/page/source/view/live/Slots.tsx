@@ -89,7 +89,7 @@ class Cell extends Component<CellProps> {
     return (
       <i
         class={`slot slot-${state}`}
-        style={{ "--full": `${Math.round((100 * tokens) / context)}%` }}
+        style={{ backgroundSize: `100% ${Math.round((100 * tokens) / context)}%` }}
         title={texts.slotOf(place + 1, texts.slotNames[state], String(tokens), String(context))}
       />
     );
