@@ -28,7 +28,9 @@ const UNKNOWN = "…";
  */
 export function fitExamples(document: Document, { config, tokenizer }: ServedModel): void {
   if (config.name === DEFAULT_MODEL) return;
-  const model = { name: config.name, context: config.n_positions, sample: sampleOf(tokenizer) };
+  const sample = sampleOf(tokenizer);
+  if (sample === null) return;
+  const model = { name: config.name, context: config.n_positions, sample };
   const { paths, components } = document;
   for (const operations of Object.values(paths))
     for (const operation of Object.values(operations) as unknown as Operation[]) {
@@ -56,7 +58,6 @@ function fitContent(content: Content | undefined, model: Replacement, isRequest:
 
 function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""): unknown {
   const { sample } = model;
-  if (value === DEFAULT_MODEL) return model.name;
   if (name === "max_model_len") return model.context;
   if (name === "data" && typeof value === "string" && value.startsWith("{"))
     return JSON.stringify(fit(JSON.parse(value), model, isRequest));
@@ -66,6 +67,7 @@ function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""):
   if (name === "count") return sample.ids.length;
   if (name === "full_text") return sample.text + UNKNOWN;
   if (SAID.has(name) && typeof value === "string") return isRequest ? sample.text : UNKNOWN;
+  if (typeof value === "string") return value.replaceAll(DEFAULT_MODEL, model.name);
   if (Array.isArray(value)) return value.map((one) => fit(one, model, isRequest));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
@@ -78,7 +80,16 @@ const SAMPLE_WORDS = 5;
 const MOST_LOOKED_AT = 5000;
 
 /** Tokenizers list characters first and then frequent pieces, so the first tokens of letters are common ones. */
-function sampleOf(tokenizer: ServedModel["tokenizer"]): Replacement["sample"] {
+function sampleOf(tokenizer: ServedModel["tokenizer"]): Replacement["sample"] | null {
+  try {
+    return wordsOf(tokenizer);
+  } catch {
+    // A broken tokenizer is told to whoever sends it a text.
+    return null;
+  }
+}
+
+function wordsOf(tokenizer: ServedModel["tokenizer"]): Replacement["sample"] | null {
   const found: string[] = [];
   for (const word of [/^ ?\p{L}{2,}$/u, /^\p{L}$/u, /^\P{C}+$/u]) {
     for (let id = 0; id < Math.min(tokenizer.size, MOST_LOOKED_AT) && found.length < SAMPLE_WORDS; id++) {
@@ -88,6 +99,7 @@ function sampleOf(tokenizer: ServedModel["tokenizer"]): Replacement["sample"] {
     if (found.length === SAMPLE_WORDS) break;
   }
   const text = found.join("").trim();
+  if (text === "") return null;
   const ids = tokenizer.encode(text);
   return { text, ids, pieces: ids.map((id) => tokenizer.decode([id])) };
 }

@@ -16,7 +16,7 @@ const prefixes: Readonly<Record<string, string>> = {
 /** A request's method, if it is one of HTTP's own: names of spans come from a small set. */
 export const methodOf = ({ method }: Pick<Summary, "method">) => (METHODS.has(method) ? method : "_OTHER");
 
-/** What is known of a request when it comes, for the sampler. */
+/** What is known of a request when it comes. */
 export function requestAttributes(summary: Summary, headers: IncomingHttpHeaders): Attributes {
   const { path } = summary;
   return {

@@ -62,7 +62,6 @@ export class Spans {
       {
         kind: isJob ? SpanKind.CONSUMER : SpanKind.SERVER,
         startTime: origin + summary.receivedAt,
-        attributes: isJob ? {} : requestAttributes(summary, headers),
       },
       parent,
     );
@@ -76,7 +75,10 @@ export class Spans {
       traceparent: `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`,
       ...(state && { tracestate: state }),
     };
-    if (span.isRecording()) this.#open.set(summary, { span, origin, userAgent: headers["user-agent"] });
+    if (!span.isRecording()) return;
+    // Not before: the standard samplers look at no attributes, and most requests may not be sampled.
+    if (!isJob) span.setAttributes(requestAttributes(summary, headers));
+    this.#open.set(summary, { span, origin, userAgent: headers["user-agent"] });
   }
 
   #parentOf({ kind }: Summary, headers: IncomingHttpHeaders): Context {
