@@ -38,6 +38,8 @@ interface Packed {
 const MOST_BYTES = 7 * 2 ** 20;
 const MOST_CODE_BYTES = 1.25 * 2 ** 20;
 const MOST_PAGE_BYTES = 5 * 2 ** 16;
+/** What a browser loads at most, all views together. */
+const MOST_LOADED_BYTES = 150_000;
 
 const folder = mkdtempSync(join(tmpdir(), "jai-package-"));
 let packed: Packed;
