@@ -44,10 +44,11 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
       JAI_CONCURRENCY: "4",
       JAI_WORKERS: "2",
       JAI_QUEUE_LIMIT: "20",
+      JAI_MAX_TOKENS: "1000000",
     });
     // They go on until the test ends, so what runs and what waits does not change.
     for (let n = 0; n < 7; n++) {
-      const body = { prompt: "서울에서 개발자를", max_tokens: 4096, ignore_eos: true };
+      const body = { prompt: "서울에서 개발자를", max_tokens: 1_000_000, ignore_eos: true };
       streams.push(server.stream("/generate", body, () => {}, left.signal).catch(() => {}));
     }
     for (;;) {
@@ -75,7 +76,9 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
       .getByText(/ms|sec/)
       .waitFor();
     assert.equal(await page.locator(".worker").count(), 2);
-    await page.waitForFunction(`document.querySelectorAll(".slots .slot-decode").length === 4`);
+    assert.equal(await page.locator(".slots .slot").count(), 4);
+    // All four at once.
+    await page.locator(".slots .slot-decode").nth(3).waitFor();
     const fill = await page
       .locator(".slots .slot")
       .first()

@@ -70,6 +70,9 @@ function sizeOf(slots: number): string {
   return slots <= 64 ? "" : "slots-small";
 }
 
+/** The fill's steps, in percent: finer ones would not be seen, and each change is drawn. */
+const STEP = 5;
+
 interface CellProps extends Slot {
   place: number;
   context: number;
@@ -89,7 +92,7 @@ class Cell extends Component<CellProps> {
     return (
       <i
         class={`slot slot-${state}`}
-        style={{ backgroundSize: `100% ${Math.round((100 * tokens) / context)}%` }}
+        style={{ backgroundSize: `100% ${STEP * Math.ceil((100 * tokens) / context / STEP)}%` }}
         title={texts.slotOf(place + 1, texts.slotNames[state], String(tokens), String(context))}
       />
     );
