@@ -135,7 +135,7 @@ function coloured(line: string, { state }: Job, styles: Styles): string {
 
 function standingOf({ position, progress, error }: Job): string {
   if (progress) return `${thousands(progress.tokens)} of at most ${counted(progress.max_tokens, "token")}`;
-  if (position) return `number ${position} in the queue`;
+  if (position) return `position ${position} in the queue`;
   return error ? errorOf(error) : "";
 }
 

@@ -8,6 +8,8 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
+import { hashKey, unlimited } from "../settings/key.js";
 import { atTerminal, noTerminal } from "./fixtures/pseudo-terminal.js";
 import { busy, idle, serveStatus } from "./fixtures/status-server.js";
 
@@ -75,6 +77,17 @@ test("a server without a status is told in one line, exit status 1", async (cont
       stdout: "",
       stderr: `expected a server with a status at ${url}/, got one of an earlier version\n`,
     });
+});
+
+test("a server that asks for a key is told in one line, with where to put it", async (context) => {
+  const callers = new Callers([{ name: "web", hash: hashKey("one"), priority: 0, limits: unlimited }]);
+  const { url } = await serveStandIn(context, { callers });
+  for (const command of ["ps", "top", "jobs"])
+    await assert.rejects(jai(command, "--url", url), {
+      code: 1,
+      stderr: /^the server answered 401: .*; here JAI_API_KEY or --key takes it\n$/,
+    });
+  assert.match((await jai("ps", "--url", url, "--key", "one")).stdout, /^stand-in/);
 });
 
 test("top on a pipe prints a line for each status, and ends with 0 by SIGINT", async (context) => {

@@ -11,7 +11,7 @@ import { packageRoot } from "../settings/config.js";
 import { hashKey, unlimited } from "../settings/key.js";
 import { Holdings } from "../shares.js";
 import { looks, nameOf, violations } from "./fixtures/axe.js";
-import { noBrowser, OpenPage } from "./fixtures/browser.js";
+import { noBrowser, OpenPage, PHONE } from "./fixtures/browser.js";
 
 const options = { skip: noBrowser };
 const model = `${packageRoot}/models/jai-small`;
@@ -111,6 +111,24 @@ describe("the live view of a server under load", { skip: noBrowser }, () => {
     await page.getByText("Paused: the numbers stand still.").waitFor();
     await button(page, "Go on").click();
     await page.getByText("New each second").waitFor();
+    await opened.close();
+  });
+
+  it("breaks no Korean word on a phone, and fits its screen", { timeout: 60_000 }, async () => {
+    const opened = await OpenPage.open(url(), { locale: "ko-KR", viewport: PHONE }, "#live");
+    const { page } = opened;
+    await page.locator(".queue tbody tr").first().waitFor();
+    const broken =
+      await page.evaluate(`[...document.querySelectorAll(".queue th")].flatMap(({ firstChild: text }) =>
+      [...text.textContent.matchAll(/\\S+/g)].flatMap(({ 0: word, index }) => {
+        const range = document.createRange();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        return range.getClientRects().length > 1 ? [word] : [];
+      }),
+    )`);
+    assert.deepEqual(broken, []);
+    assert.equal(await page.evaluate(`document.documentElement.scrollWidth > innerWidth`), false);
     await opened.close();
   });
 

@@ -19,6 +19,7 @@ import { summarize } from "../http/summarize.js";
 import { ignoreConditions } from "../http/unconditional.js";
 import { authenticate, callerOf, countRefusals } from "../keys/authenticate.js";
 import type { Caller } from "../keys/caller.js";
+import type { Callers } from "../keys/callers.js";
 import type { Metrics } from "../metrics/metrics.js";
 import type { Operation } from "../requests/operation.js";
 import { docsRoutes, openPages, pageAssets } from "../routes/docs.js";
@@ -50,7 +51,7 @@ export function createApp(parts: AppParts): Express {
   app.disable("etag");
   app.enable("case sensitive routing");
   app.use(giveRequestId());
-  app.use(summarize(telemetry, log, (res) => (callers.keyed ? (nameOfCaller(res) ?? null) : null)));
+  app.use(summarize(telemetry, log, (res) => nameOfKey(callers, res)));
   app.use(securityHeaders());
   app.use(ignoreConditions(assets));
   app.use(requireOneHost());
@@ -93,8 +94,11 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-/** The name of a request's caller, which a request without a valid key lacks. */
-const nameOfCaller = (res: Response) => (callerOf(res) as Caller | undefined)?.name;
+/** The name of a request's key; null for one without: to a server without keys, to an open path, or with a wrong key. */
+function nameOfKey(callers: Callers, res: Response): string | null {
+  const caller = callerOf(res) as Caller | undefined;
+  return caller === undefined || caller === callers.anonymous ? null : caller.name;
+}
 
 /** Bytes of bodies that are held at once, over all requests, unless two of the largest need more. */
 const HELD_BYTES = 32 * 1024 * 1024;

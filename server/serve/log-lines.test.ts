@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
+import { Callers } from "../keys/callers.js";
 import { GenerationFailed } from "../pool/pool.js";
+import { hashKey, unlimited } from "../settings/key.js";
 import type { Summary } from "../telemetry/summary.js";
 
 const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
@@ -183,4 +185,24 @@ test("with prompts hidden, an internal error's log line has its name and stack w
     lines[3]!,
     new RegExp(` - POST /generate: 500, Internal Server Error, ${times} TypeError\\n {4}at `),
   );
+});
+
+test("where keys are set, only a request with a valid key has a caller", async (context) => {
+  const callers = new Callers([{ name: "web", hash: hashKey("one"), priority: 0, limits: unlimited }]);
+  const { url, telemetry } = await serveStandIn(context, { callers });
+  const named: [string, string | null][] = [];
+  telemetry.on("ended", ({ path, caller }) => named.push([path, caller]));
+  const get = async (path: string, key: string | null) => {
+    const ended = once(telemetry, "ended");
+    await (await fetch(url + path, { headers: key === null ? {} : { "x-api-key": key } })).text();
+    await ended;
+  };
+  await get("/health", null);
+  await get("/v1/models", "one");
+  await get("/v1/usage", "two");
+  assert.deepEqual(named, [
+    ["/health", null],
+    ["/v1/models", "web"],
+    ["/v1/usage", null],
+  ]);
 });

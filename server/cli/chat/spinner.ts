@@ -33,10 +33,10 @@ export class Spinner {
   }
 }
 
-/** `waiting: number 3 in the queue, starts in about 4 s` */
+/** `waiting: position 3 in the queue, starts in about 4 s` */
 export function describe(standing: Standing | null): string {
   if (standing === null) return "waiting for the answer";
   const { position, expected_wait: wait } = standing;
   const when = typeof wait === "number" ? `, starts in about ${duration(wait)}` : "";
-  return `waiting: number ${position} in the queue${when}`;
+  return `waiting: position ${position} in the queue${when}`;
 }

@@ -63,7 +63,7 @@ test("a question in the queue shows its place; what is typed meanwhile is the ne
   const chat = chatAtTerminal(context, url);
   await chat.until(PROMPT);
   chat.type("one\r");
-  await chat.until("waiting: number 1 in the queue");
+  await chat.until("waiting: position 1 in the queue");
   chat.type("two\r");
   jobs[0]!.finish();
   await (await other).text();

@@ -2,6 +2,9 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { visibleLine } from "../terminal/visible.js";
 import type { Server } from "./server.js";
 
+/** The server's own words name headers, which a command has no flags for. */
+const KEY_HINT = "; here JAI_API_KEY or --key takes it";
+
 /** The server refused a request, or a stream ended with an error. The message is one line. */
 export class ServerError extends Error {
   override name = "ServerError";
@@ -14,7 +17,9 @@ export class ServerError extends Error {
     const { error } = body as { error?: { message?: unknown; code?: unknown } };
     const what = visibleLine(String(error?.message ?? describe(body.detail)));
     super(
-      status === null ? `the server stopped the answer: ${what}` : `the server answered ${status}: ${what}`,
+      status === null
+        ? `the server stopped the answer: ${what}`
+        : `the server answered ${status}: ${what}${status === 401 ? KEY_HINT : ""}`,
     );
     this.status = status;
     this.code = typeof error?.code === "string" ? error.code : null;

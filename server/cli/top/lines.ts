@@ -71,7 +71,7 @@ export function queueLines({ queue }: Status, styles: Styles, most = Number.POSI
     String(priority),
     `${visibleLine(caller ?? "-")}${own && marksOwn ? " (yours)" : ""}`,
   ]);
-  const head = ["NUMBER", "WAITED", "STARTS IN", "SEQUENCES", "PRIORITY", "CALLER"];
+  const head = ["POSITION", "WAITED", "STARTS IN", "SEQUENCES", "PRIORITY", "CALLER"];
   const [first, ...lines] = table([head, ...rows], [0, 1, 2, 3, 4]);
   const more = queue.requests.length - shown.length + queue.more;
   return [

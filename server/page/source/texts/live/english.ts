@@ -16,7 +16,10 @@ export const english = {
   tokenRate: help("Tokens per second", "Tokens generated in the last second, all requests together."),
   running: help("Running", "Sequences that have a slot now. A request for several outputs has several."),
   waiting: help("Waiting", "Sequences in the queue, and how many it takes."),
-  ttft: help("First token (TTFT)", "From a request's arrival to its first token, over the last minute."),
+  ttft: help(
+    "First token (TTFT)",
+    "From a request's arrival to its first token: requests that ended in the last minute.",
+  ),
   itl: help("Between tokens (ITL)", "From one token of a sequence to the next, over the last minute."),
   finished: help("Requests", "Generations since the start: those that ended well, and the others."),
   uptime: help("Up for", "Since the server started."),
@@ -50,7 +53,7 @@ export const english = {
 
   queue: "Queue",
   noQueue: "Nobody waits.",
-  position: "Place",
+  position: "Position",
   caller: "Caller",
   anotherCaller: "another caller",
   you: "yours",
@@ -102,8 +105,14 @@ export const english = {
     "Event-loop delay",
     "How late the main thread is in the last second: median, and 99th percentile.",
   ),
-  queueWait: help("Wait in the queue", "From a request's arrival to its slot, over the last minute."),
-  whole: help("Whole request", "From a request's arrival to its end, over the last minute."),
+  queueWait: help(
+    "Wait in the queue",
+    "Until a request got its first slot: requests that ended in the last minute.",
+  ),
+  whole: help(
+    "Whole request",
+    "From a request's arrival to its end: requests that ended in the last minute.",
+  ),
   model: help("Model", "What is served: its weights, context and vocabulary."),
   server: help("Version", "Of the server, and what it computes on."),
   modelOf: (context: string, vocabulary: string) => `context ${context}, vocabulary ${vocabulary}`,

@@ -1,19 +1,25 @@
 import type { LiveTexts } from "./english.js";
 
 export const korean: LiveTexts = {
-  pause: "멈추기",
+  pause: "일시 정지",
   resume: "계속",
-  summarize: "말로 보기",
-  paused: "멈췄습니다. 숫자가 바뀌지 않습니다.",
+  summarize: "글로 보기",
+  paused: "일시 정지했습니다. 숫자가 바뀌지 않습니다.",
   connecting: "연결하는 중…",
   live: "매초 새로 고침",
   lost: "예전 숫자입니다. 다시 연결하고 있습니다.",
 
   tokenRate: ["초당 토큰", "지난 1초 동안 모든 요청이 생성한 토큰입니다."],
-  running: ["실행 중", "지금 슬롯을 가진 시퀀스입니다. 출력을 여럿 요청하면 그만큼 늘어납니다."],
+  running: ["실행 중", "지금 슬롯을 차지한 시퀀스입니다. 출력을 여럿 요청하면 그만큼 늘어납니다."],
   waiting: ["대기", "대기열에 있는 시퀀스와 대기열의 크기입니다."],
-  ttft: ["첫 토큰까지 (TTFT)", "요청이 도착해서 첫 토큰이 나올 때까지, 지난 1분 동안의 값입니다."],
-  itl: ["토큰 간격 (ITL)", "한 시퀀스에서 다음 토큰까지, 지난 1분 동안의 값입니다."],
+  ttft: [
+    "첫 토큰까지 (TTFT)",
+    "요청이 도착해서 첫 토큰이 나올 때까지의 시간입니다. 지난 1분 동안 끝난 요청의 값입니다.",
+  ],
+  itl: [
+    "토큰 간격 (ITL)",
+    "한 시퀀스에서 토큰이 나오고 다음 토큰이 나올 때까지의 시간입니다. 지난 1분 동안의 값입니다.",
+  ],
   finished: ["요청", "시작한 뒤로 잘 끝난 생성과 그렇지 않은 생성입니다."],
   uptime: ["가동 시간", "서버가 시작한 뒤로 지난 시간입니다."],
   median: "중앙값",
@@ -51,7 +57,7 @@ export const korean: LiveTexts = {
   priority: "우선순위",
   sequences: "시퀀스",
   waited: "기다린 시간",
-  expectedStart: "시작 예상",
+  expectedStart: "시작까지",
   unknownStart: "알 수 없음",
   andMore: (number) => `그 밖에 ${number}개`,
 
@@ -70,7 +76,7 @@ export const korean: LiveTexts = {
   ago: (minutes) => `−${minutes}분`,
   agoSeconds: (time) => `${time} 전`,
   asTable: "표로 보기",
-  when: "때",
+  when: "시점",
   noValue: "–",
 
   facts: "자세히",
@@ -78,7 +84,7 @@ export const korean: LiveTexts = {
   cacheMemory: ["KV 캐시 메모리", "모든 슬롯의 캐시가 차지하는 메모리입니다."],
   prefixHits: ["접두사 재사용", "시작한 뒤로, 캐시에 남아 있어 다시 계산하지 않은 프롬프트 토큰입니다."],
   hitsOf: (reused, all) => `${all}토큰 중 ${reused}`,
-  jobs: ["작업", "기다리는 클라이언트가 없는 일: 실행 중, 대기, 끝난 것입니다."],
+  jobs: ["작업", "클라이언트가 기다리지 않는 일입니다. 실행 중, 대기 중, 끝난 작업의 수를 보여 줍니다."],
   jobsNow: (running, waiting) => `실행 중 ${running}, 대기 ${waiting}`,
   jobsEnded: (done, failed, cancelled) => `끝남 ${done}, 실패 ${failed}, 취소 ${cancelled}`,
   restarts: ["워커 재시작", "시작한 뒤로, 오류나 메모리 때문에 바뀐 워커의 수입니다."],
@@ -86,8 +92,11 @@ export const korean: LiveTexts = {
   memory: ["메모리", "프로세스 전체가 쓰는 메모리와 허용된 크기입니다."],
   memoryOf: (budget) => `최대 ${budget}`,
   eventLoop: ["이벤트 루프 지연", "지난 1초 동안 메인 스레드가 늦은 정도: 중앙값과 99백분위수입니다."],
-  queueWait: ["대기열에서 기다린 시간", "요청이 도착해서 슬롯을 얻을 때까지, 지난 1분 동안의 값입니다."],
-  whole: ["요청 전체", "요청이 도착해서 끝날 때까지, 지난 1분 동안의 값입니다."],
+  queueWait: [
+    "대기열에서 기다린 시간",
+    "요청이 첫 슬롯을 얻을 때까지의 시간입니다. 지난 1분 동안 끝난 요청의 값입니다.",
+  ],
+  whole: ["요청 전체", "요청이 도착해서 끝날 때까지의 시간입니다. 지난 1분 동안 끝난 요청의 값입니다."],
   model: ["모델", "제공하는 모델의 가중치, 컨텍스트, 어휘입니다."],
   server: ["버전", "서버의 버전과 계산하는 장치입니다."],
   modelOf: (context, vocabulary) => `컨텍스트 ${context}, 어휘 ${vocabulary}`,
