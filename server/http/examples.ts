@@ -19,7 +19,7 @@ interface Replacement {
 /** The model of openapi.yaml's examples. */
 const DEFAULT_MODEL = "jai-small";
 /** Fields that hold text of the model: nobody knows what this model would say. */
-const SAID = new Set(["generated", "text", "content", "delta"]);
+const SAID = new Set(["text", "content"]);
 const UNKNOWN = "…";
 
 /**
@@ -50,28 +50,41 @@ interface Operation {
 
 function fitContent(content: Content | undefined, model: Replacement, isRequest: boolean): void {
   for (const media of Object.values(content ?? {})) {
-    if (media.example !== undefined) media.example = fit(media.example, model, isRequest);
+    if (media.example !== undefined)
+      media.example = fit(media.example, { ...model, isRequest, hasSaid: false });
     for (const example of Object.values(media.examples ?? {}))
-      example.value = fit(example.value, model, isRequest);
+      example.value = fit(example.value, { ...model, isRequest, hasSaid: false });
   }
 }
 
-function fit(value: unknown, model: Replacement, isRequest: boolean, name = ""): unknown {
-  const { sample } = model;
-  if (name === "max_model_len") return model.context;
+interface Fitting extends Replacement {
+  isRequest: boolean;
+  /** Whether an event of the stream has told the output, of which the others tell nothing more. */
+  hasSaid: boolean;
+}
+
+function fit(value: unknown, fitting: Fitting, name = "", inEvent = false): unknown {
+  const { sample, isRequest } = fitting;
+  if (name === "max_model_len") return fitting.context;
   if (name === "data" && typeof value === "string" && value.startsWith("{"))
-    return JSON.stringify(fit(JSON.parse(value), model, isRequest));
+    return JSON.stringify(fit(JSON.parse(value), fitting, "", true));
   if (name === "prompt") return sample.text;
   if (name === "tokens" && Array.isArray(value)) return sample.ids;
   if (name === "token_strs" && value !== null) return sample.pieces;
   if (name === "count") return sample.ids.length;
   if (name === "full_text") return sample.text + UNKNOWN;
-  if (SAID.has(name) && typeof value === "string") return isRequest ? sample.text : UNKNOWN;
-  if (typeof value === "string") return value.replaceAll(DEFAULT_MODEL, model.name);
-  if (Array.isArray(value)) return value.map((one) => fit(one, model, isRequest));
+  if (name === "generated") return UNKNOWN;
+  if (SAID.has(name) && typeof value === "string") {
+    if (isRequest) return sample.text;
+    if (value === "" || (inEvent && fitting.hasSaid)) return "";
+    fitting.hasSaid = inEvent;
+    return UNKNOWN;
+  }
+  if (typeof value === "string") return value.replaceAll(DEFAULT_MODEL, fitting.name);
+  if (Array.isArray(value)) return value.map((one) => fit(one, fitting, "", inEvent));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [key, fit(one, model, isRequest, key)]),
+    Object.entries(value).map(([key, one]) => [key, fit(one, fitting, key, inEvent)]),
   );
 }
 
