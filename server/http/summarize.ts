@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import type { Log } from "../log.js";
 import { endedFields, endedLine } from "../telemetry/ended-line.js";
-import { newSummary, type Summary } from "../telemetry/summary.js";
+import { newSummary, type Summary, whenComplete } from "../telemetry/summary.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { bounded } from "./refusal-line.js";
 import { requestId } from "./request-id.js";
@@ -20,6 +20,17 @@ export function summarize(
   log: Log,
   callerOf: (res: Response) => string | null,
 ): RequestHandler {
+  const end = (summary: Summary) => {
+    telemetry.emit("ended", summary);
+    const { id, method, path, status, error } = summary;
+    const isRead = method === "GET" || method === "HEAD";
+    const isQuiet = isRead && (error === null || probes.has(path));
+    const level = status === 500 ? "error" : isQuiet ? "debug" : "info";
+    log[level](
+      `${id} - ${method} ${bounded(path, LONGEST_PATH)}: ${endedLine(summary)}`,
+      endedFields(summary),
+    );
+  };
   return (req, res, next) => {
     const { method, path } = req;
     const summary = newSummary({ kind: "request", id: requestId(res), method, path });
@@ -30,15 +41,7 @@ export function summarize(
     res.once("close", () => {
       conclude(summary, req, res);
       summary.caller = callerOf(res);
-      telemetry.emit("ended", summary);
-      const { id, status, error } = summary;
-      const isRead = method === "GET" || method === "HEAD";
-      const isQuiet = isRead && (error === null || probes.has(path));
-      const level = status === 500 ? "error" : isQuiet ? "debug" : "info";
-      log[level](
-        `${id} - ${method} ${bounded(path, LONGEST_PATH)}: ${endedLine(summary)}`,
-        endedFields(summary),
-      );
+      whenComplete(summary, () => end(summary));
     });
     next();
   };

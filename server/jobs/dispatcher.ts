@@ -12,7 +12,7 @@ import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import { StoreUnreadable } from "../store/store-error.js";
 import { endedFields, generationLine } from "../telemetry/ended-line.js";
-import { newSummary, type Summary } from "../telemetry/summary.js";
+import { newSummary, type Summary, whenComplete } from "../telemetry/summary.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import { isRunning, type Job } from "./job.js";
@@ -142,10 +142,13 @@ export class Dispatcher {
 
   #ended({ summary, generation }: UnderWay, job: Job, outcome: Partial<Summary>): void {
     Object.assign(summary, outcome, { endedAt: performance.now() });
-    this.#options.telemetry.emit("ended", summary);
-    const done = generation && `, ${generationLine(generation.summary)}`;
-    const how = summary.error === null ? `${job.state}${done ?? ""}` : `failed: ${summary.error.told}`;
-    this.#options.log.info(`${job.id} - job ${how}`, endedFields(summary));
+    const { state } = job;
+    whenComplete(summary, () => {
+      this.#options.telemetry.emit("ended", summary);
+      const done = generation && `, ${generationLine(generation.summary)}`;
+      const how = summary.error === null ? `${state}${done ?? ""}` : `failed: ${summary.error.told}`;
+      this.#options.log.info(`${job.id} - job ${how}`, endedFields(summary));
+    });
   }
 
   /** Bodies are read one after the other. Otherwise a later job whose body is read sooner would take an earlier one's slot. */
@@ -195,6 +198,7 @@ export class Dispatcher {
       },
     });
     underWay.submitted = true;
+    underWay.summary.over = generation.over;
     return { result, answer };
   }
 

@@ -136,7 +136,9 @@ export class Live extends EventEmitter<LiveEvents> {
     const waited = queueMs(generation);
     if (waited !== null) this.#queueTimes.add(waited);
     if (generation.firstTokenAt !== null) this.#ttft.add(generation.firstTokenAt - summary.receivedAt);
-    if (generation.endedAt !== null) this.#totals.add(summary.endedAt - summary.receivedAt);
+    const { endedAt } = generation;
+    if (endedAt !== null && endedAt <= summary.endedAt)
+      this.#totals.add(summary.endedAt - summary.receivedAt);
   }
 
   #tick(): void {

@@ -88,7 +88,8 @@ export class ModelMetrics {
     this.#sequences.observe(generation.sequences);
     this.#maxTokens.observe(generation.maxTokens);
     const { startedAt, firstTokenAt, endedAt } = generation;
-    if (startedAt === null || endedAt === null) return;
+    // Of a cancelled or late request the sequences end after the answer: its times say nothing of the model's.
+    if (startedAt === null || endedAt === null || endedAt > summary.endedAt) return;
     this.#total.observe((summary.endedAt - summary.receivedAt) / 1000);
     this.#ran.observe((endedAt - startedAt) / 1000);
     this.#promptTokens.observe(generation.promptTokens);

@@ -8,6 +8,9 @@ export class Course {
   readonly summary: GenerationSummary;
   /** By sequence, when it got its slot. */
   readonly #startedAt: number[] = [];
+  /** Resolves when no sequence has a slot any more. It stays open if none is submitted. */
+  readonly isOver: Promise<void>;
+  #end!: () => void;
 
   constructor({ sequences, maxTokens }: GenerationRequest, priority: number) {
     this.summary = {
@@ -16,6 +19,9 @@ export class Course {
       ...{ promptTokens: 0, completionTokens: 0, longestTokens: 0, readTokens: 0, cachedTokens: 0 },
       ...{ decodeMs: 0, decodedTokens: 0, reasons: [], asked: null, outputs: [] },
     };
+    this.isOver = new Promise((resolve) => {
+      this.#end = resolve;
+    });
   }
 
   prepared([first]: readonly Draft[]): void {
@@ -58,5 +64,6 @@ export class Course {
   /** No sequence has a slot any more. */
   over(spent: Spent): void {
     Object.assign(this.summary, spent.tokens, { endedAt: performance.now() });
+    this.#end();
   }
 }

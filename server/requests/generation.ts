@@ -93,6 +93,11 @@ export class Generation {
     return this.#course.summary;
   }
 
+  /** Resolves when no sequence has a slot any more; null until they wait for one. */
+  get over(): Promise<void> | null {
+    return this.#submitted ? this.#course.isOver : null;
+  }
+
   get prepared(): Prepared {
     if (this.#prepared === null) throw new Error("expected a generation that was prepared");
     return this.#prepared;

@@ -70,6 +70,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
             }
           : {},
       );
+      summary.over = generation.over;
       res.set("X-Queue-Position", String(generation.position));
       if (request.stream) {
         // The headers are sent now, so only a time of 0 is known yet.

@@ -5,6 +5,7 @@ import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
 import { GenerationFailed } from "../pool/pool.js";
 import { hashKey, unlimited } from "../settings/key.js";
+import type { Summary } from "../telemetry/summary.js";
 
 const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
 
@@ -59,6 +60,35 @@ test("a job's log lines quote its prompt when it is accepted, and say why it fai
   const failed = new RegExp(`^${ID} - job failed: 500, The generation failed: a reason$`);
   while (!lines.some((line) => failed.test(line))) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(lines.some((line) => / - job accepted for \/generate: a job's prompt$/.test(line)));
+});
+
+test("the line of an answer that its client cuts off has the tokens that it took, once the slot is free", async (context) => {
+  const { url, jobs, until, lines, telemetry } = await serveStandIn(context, {
+    hold: true,
+    cancelled: { promptTokens: 2, completionTokens: 7 },
+  });
+  for (const stream of [true, false]) {
+    const before = jobs.length;
+    const ended = once(telemetry, "ended") as Promise<[Summary]>;
+    const leaving = new AbortController();
+    const answer = fetch(`${url}/generate`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "xy", max_tokens: 100, stream }),
+      signal: leaving.signal,
+    });
+    answer.catch(() => {});
+    await until(() => jobs.length > before);
+    if (stream) await answer;
+    leaving.abort();
+    const [{ generation }] = await ended;
+    assert.equal(generation?.completionTokens, 7);
+    assert.ok(generation.endedAt !== null);
+    assert.match(
+      lines.at(-1)!,
+      / - POST \/generate: cancelled, 2 \+ 7 tokens, queued \d+ ms, ran \d+ ms: xy$/,
+    );
+  }
 });
 
 for (const [path, body, told] of [

@@ -48,7 +48,11 @@ export class Thread {
   }
 
   async end(): Promise<void> {
+    // A terminated thread doesn't always keep the process alive until it has ended (Node.js 20): whoever waits would never
+    // go on.
+    const waiting = setInterval(() => {}, 60_000);
     await this.#worker.terminate();
+    clearInterval(waiting);
   }
 
   #forget(id: number): void {

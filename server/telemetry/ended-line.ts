@@ -62,7 +62,8 @@ function generationFields(generation: GenerationSummary, answeredAt: number): Re
     first_token_ms: round(between(startedAt, firstTokenAt)),
     itl_ms: round(meanItl(generation)),
     run_ms: round(between(startedAt, endedAt)),
-    deliver_ms: round(between(endedAt, answeredAt)),
+    // The last sequence of a cancelled or late request may leave its slot after the answer's end.
+    deliver_ms: round(endedAt === null ? null : Math.max(0, answeredAt - endedAt)),
   };
 }
 

@@ -82,6 +82,8 @@ export interface Summary {
   /** Start of the prompt for the log, behind a colon; empty where prompts are hidden. */
   quote: string;
   generation: GenerationSummary | null;
+  /** Settles when no sequence of it has a slot any more; null if none has waited for one. */
+  over: Promise<void> | null;
   /** The body of a generation. Traces show its prompt if they are asked to; no log does. */
   body: object | null;
   /** 32 hexadecimal digits, if the request is traced, or belongs to a trace of its client's. */
@@ -112,10 +114,20 @@ export function newSummary(given: Pick<Summary, "kind" | "id" | "method" | "path
     stream: false,
     quote: "",
     generation: null,
+    over: null,
     body: null,
     traceId: null,
     traceContext: null,
   };
+}
+
+/**
+ * Calls back once the summary is complete: at once, or when its sequences have left their slots. A request that is cancelled
+ * or late has its end before they have, and only they tell which tokens it took.
+ */
+export function whenComplete({ generation, over }: Summary, callback: () => void): void {
+  if (over === null || generation?.endedAt !== null) callback();
+  else void over.then(callback);
 }
 
 export type Ending = "ok" | "refused" | "failed" | "cancelled";
