@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { environmentName, packageRoot, settings } from "./config.js";
 
 const read = (name: string) => readFileSync(join(packageRoot, name), "utf8");
@@ -47,4 +48,17 @@ test("links in the README and docs/ point to files and headings that exist", () 
       assert.ok(existsSync(join(packageRoot, target)), `${page}: ${link}`);
       if (anchor !== undefined) assert.ok(anchorsOf(target).includes(anchor), `${page}: ${link}`);
     }
+});
+
+test("docs/api.md lists every path of openapi.yaml", () => {
+  const paths = Object.keys((parse(read("openapi.yaml")) as { paths: object }).paths);
+  const page = read("docs/api.md");
+  const rows = page.split("\n").filter((line) => line.startsWith("| `"));
+  const named = rows.flatMap((row) =>
+    [...row.split("|")[1]!.matchAll(/(\/[^`]*)`/g)].map(([, path]) => path),
+  );
+  assert.deepEqual(
+    paths.filter((path) => !named.includes(path)),
+    [],
+  );
 });

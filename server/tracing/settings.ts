@@ -14,7 +14,7 @@ export type Exporter = "otlp" | "console";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const DOCS = "see docs/operations.md#tracing";
+const DOCS = "see docs/tracing.md";
 const SAMPLERS = [
   "always_on",
   "always_off",

@@ -350,7 +350,7 @@ test("an unsupported value is one line, and the server serves", async () => {
   assert.equal(lines.length, 1);
   assert.equal(
     JSON.parse(lines[0]!).message,
-    'tracing: OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf, mostly at port 4318, got "grpc": no spans are sent; see docs/operations.md#tracing',
+    'tracing: OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf, mostly at port 4318, got "grpc": no spans are sent; see docs/tracing.md',
   );
 });
 
