@@ -125,6 +125,9 @@ export class Store {
     // If this fails, the scrub of the next start tries again.
     if (found.healed && !this.#closed) void this.#thread.ask("heal", key).catch(() => {});
     const value = text === null ? undefined : this.#valueOf<T>(key, text);
+    // A failed write that could not be rolled back hides what the next start finds again.
+    if (value === undefined && this.#failure !== null)
+      throw new StoreUnreadable(`the store cannot be read (${this.#failure})`);
     if (found.damaged !== null || (text !== null && value === undefined))
       throw new RecordDamaged(`the stored record ${key} is damaged`);
     return value;
