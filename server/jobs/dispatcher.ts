@@ -235,7 +235,12 @@ export class Dispatcher {
     const until = this.#now() + seconds * 1000;
     if (isCallers) this.#pausedCallers.set(caller, until);
     else this.#pausedUntil = until;
-    this.#after(seconds * 1000, () => this.dispatch());
+    this.#after(seconds * 1000, () => {
+      // Node's timers may fire a moment early, and no other one would end the pause.
+      if (this.#pausedCallers.get(caller) === until) this.#pausedCallers.delete(caller);
+      if (this.#pausedUntil === until) this.#pausedUntil = 0;
+      this.dispatch();
+    });
   }
 }
 
