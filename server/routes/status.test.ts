@@ -101,6 +101,17 @@ test("the stream begins with the last minutes, goes on every second, and ends wh
   assert.equal(ticks, 1);
 });
 
+test("a HEAD of the stream ends at once, and takes no place", async (context) => {
+  const { url } = await serve(context);
+  const signal = AbortSignal.timeout(10_000);
+  const asked = Array.from({ length: 65 }, () => fetch(`${url}/status/events`, { method: "HEAD", signal }));
+  const answers = await Promise.all(asked);
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.match(answers[0]!.headers.get("content-type")!, /^text\/event-stream/);
+  // The connection is free for the next request.
+  assert.equal((await fetch(`${url}/status/events`, { signal })).status, 200);
+});
+
 test("one caller's streams leave room for others'", async (context) => {
   const { url, headersOf } = await serve(context, { callers: namedCallers(["anna", "bert"]) });
   const watch = (name: string) => fetch(`${url}/status/events`, { headers: headersOf(name) });

@@ -19,5 +19,9 @@ export function statusRoutes(app: IRouter, parts: StatusRoutesParts): void {
   app.get("/status", (_req, res) => {
     res.set("Cache-Control", "no-store").json(document(callerOf(res)));
   });
-  app.get("/status/events", (_req, res) => watchers.add(res, callerOf(res)));
+  app.get("/status/events", (req, res) => {
+    // Express routes HEAD here too, but its answer would have no end: a HEAD has no stream to follow.
+    if (req.method === "HEAD") return void res.type("text/event-stream").end();
+    watchers.add(res, callerOf(res));
+  });
 }
