@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { EventReader, type ServerSentEvent } from "../../ops/server-sent-events.js";
-import { namedCallers } from "../fixtures/named-callers.js";
+import { namedCallers, namedKeys } from "../fixtures/named-callers.js";
 import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
 
 async function serve(context: TestContext, options: StandInOptions = {}) {
@@ -110,6 +110,21 @@ test("a HEAD of the stream ends at once, and takes no place", async (context) =>
   assert.match(answers[0]!.headers.get("content-type")!, /^text\/event-stream/);
   // The connection is free for the next request.
   assert.equal((await fetch(`${url}/status/events`, { signal })).status, 200);
+});
+
+test("a stream ends with its key, also if the name gets another", { timeout: 20_000 }, async (context) => {
+  const callers = namedCallers(["anna", "bert"]);
+  const { url, headersOf } = await serve(context, { callers });
+  const watch = async (name: string) =>
+    (await fetch(`${url}/status/events`, { headers: headersOf(name) })).body!.getReader();
+  const [anna, bert] = await Promise.all([watch("anna"), watch("bert")]);
+  const [key] = namedKeys(["anna"]);
+  const { hash } = namedKeys(["another"])[0]!;
+  callers.replace([{ ...key!, hash }, ...namedKeys(["bert"])]);
+  while (!(await anna.read()).done);
+  // The key that stays goes on: its second event comes with the next tick.
+  for (let read = 0; read < 3; read++) assert.equal((await bert.read()).done, false);
+  assert.equal((await fetch(`${url}/status/events`, { headers: headersOf("anna") })).status, 401);
 });
 
 test("one caller's streams leave room for others'", async (context) => {
