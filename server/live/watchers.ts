@@ -5,6 +5,7 @@ import type { Callers } from "../keys/callers.js";
 import { Holdings, shareOf } from "../shares.js";
 import { EventResponse, type EventStreamOptions, event } from "../streams/event-response.js";
 import type { Live } from "./live.js";
+import type { StatusOf } from "./status.js";
 
 /** How many may look at once. */
 const MOST = 64;
@@ -14,8 +15,7 @@ const QUIET_SECONDS = 9;
 export interface WatchersParts {
   live: Live;
   callers: Callers;
-  /** The event of a caller. */
-  document: (caller: { name: string }) => object;
+  status: () => StatusOf;
   streams?: EventStreamOptions | undefined;
   /** How many streams each caller has. Default: none */
   watching?: Holdings | undefined;
@@ -47,7 +47,7 @@ export class Watchers {
 
   /** @throws PublicError if too many look already */
   add(res: Response): void {
-    const { live, callers, document, streams } = this.#parts;
+    const { live, callers, status, streams } = this.#parts;
     const { name } = callerOf(res);
     const { several } = callers;
     if (this.#held.of(name) >= shareOf(MOST, several))
@@ -67,7 +67,7 @@ export class Watchers {
     });
     const until = new Date().toISOString();
     response.write(event({ until, ...live.history }, { name: "history" }));
-    response.write(event(document({ name }), { name: "status" }));
+    response.write(event(status()({ name }), { name: "status" }));
     if (this.#closed) response.end("");
   }
 
@@ -83,10 +83,12 @@ export class Watchers {
   }
 
   #tell(): void {
+    if (this.#watchers.size === 0) return;
+    const statusOf = this.#parts.status();
     const events = new Map<string, string>();
     for (const [response, { name }] of this.#watchers) {
       if (!response.isOpen) continue;
-      const text = events.get(name) ?? event(this.#parts.document({ name }), { name: "status" });
+      const text = events.get(name) ?? event(statusOf({ name }), { name: "status" });
       events.set(name, text);
       response.write(text);
     }

@@ -101,6 +101,24 @@ test("the stream begins with the last minutes, goes on every second, and ends wh
   assert.equal(ticks, 1);
 });
 
+test("all who look share one walk through the queue", async (context) => {
+  const names = Array.from({ length: 8 }, (_, n) => `caller-${n}`);
+  const { url, headersOf, generate, queue, assembly } = await serve(context, {
+    callers: namedCallers(names),
+  });
+  const readers = await Promise.all(
+    names.map(async (name) =>
+      (await fetch(`${url}/status/events`, { headers: headersOf(name) })).body!.getReader(),
+    ),
+  );
+  for (const name of ["caller-0", "caller-1"]) await generate({}, name);
+  while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  const walk = context.mock.method(queue, "next");
+  await once(assembly.parts.live, "tick");
+  assert.equal(walk.mock.callCount(), 1);
+  await Promise.all(readers.map((reader) => reader.cancel()));
+});
+
 test("a HEAD of the stream ends at once, and takes no place", async (context) => {
   const { url } = await serve(context);
   const signal = AbortSignal.timeout(10_000);
