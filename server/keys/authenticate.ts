@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { type ErrorCode, PublicError } from "../errors/errors.js";
 import type { Caller } from "./caller.js";
@@ -44,6 +44,11 @@ export function countRefusals(): ErrorRequestHandler {
 /** The caller of the request that `res` answers. */
 export function callerOf(res: Response): Caller {
   return (res.locals as Locals).caller;
+}
+
+/** Whether a request's key is still valid: an answer that goes on for hours must end with its key. */
+export function hasValidKey(callers: Callers, req: IncomingMessage): boolean {
+  return callers.identify(presentedKey(req.headers)) !== null;
 }
 
 interface Locals {

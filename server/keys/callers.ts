@@ -1,12 +1,18 @@
 import { timingSafeEqual } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { PRIORITIES } from "../queue/lanes.js";
 import { hashKey, type Key, unlimited } from "../settings/key.js";
 import { Caller } from "./caller.js";
 import type { Now } from "./quota.js";
 import type { SavedUsage } from "./saved-usage.js";
 
+interface CallersEvents {
+  /** Other keys are valid from now on. */
+  replaced: [];
+}
+
 /** All callers. */
-export class Callers {
+export class Callers extends EventEmitter<CallersEvents> {
   /** The caller of every request if no keys are set. It has no limits. */
   readonly anonymous: Caller;
   /** Null if no keys are set: everybody gets in. An empty list lets nobody in. */
@@ -19,6 +25,7 @@ export class Callers {
     keys: readonly Key[] | null,
     private readonly clock: Now = Date.now,
   ) {
+    super();
     // Without keys all requests are equal, so each may ask for any priority.
     this.anonymous = new Caller({ name: "anonymous", priority: 0, limits: unlimited }, clock, PRIORITIES.max);
     if (keys !== null) this.replace(keys);
@@ -43,6 +50,7 @@ export class Callers {
       return { hash, caller };
     });
     this.#byName = new Map(this.#entries.map(({ caller }) => [caller.name, caller]));
+    this.emit("replaced");
   }
 
   /** Goes on with what an earlier process counted for a name. Call it before any caller does anything. */

@@ -29,12 +29,19 @@ export interface StatusParts {
   version: string;
 }
 
-/** What the server does now: the answer of GET /status. Only their own requests have a name for callers with a key. */
-export function statusDocument(parts: StatusParts, viewer: Pick<Caller, "name">): object {
+/** What a viewer sees of the moment at which it was made. */
+export type StatusOf = (viewer: Pick<Caller, "name">) => object;
+
+/**
+ * What the server does now: the answer of GET /status. Only their own requests have a name for callers with a key. All
+ * viewers share the work, since a walk through a long queue takes milliseconds.
+ */
+export function statusNow(parts: StatusParts): StatusOf {
   const { model, plan, workers, live, health, jobs, vitals, startedAt, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const { workers: died, reruns, memory } = vitals();
-  return {
+  const queueOf = queueNow(parts);
+  const status = {
     time: new Date().toISOString(),
     version,
     uptime_seconds: Math.floor((performance.now() - startedAt) / 1000),
@@ -43,7 +50,7 @@ export function statusDocument(parts: StatusParts, viewer: Pick<Caller, "name">)
     device: plan.device,
     threads: plan.threads,
     workers: workers().states,
-    queue: queueDocument(parts, viewer),
+    queue: {},
     rates: live.rates,
     latency_ms: live.latencies,
     cache: {
@@ -57,13 +64,15 @@ export function statusDocument(parts: StatusParts, viewer: Pick<Caller, "name">)
     memory: { rss: memory.rss, budget: memory.budget },
     event_loop_ms: live.eventLoop,
   };
+  return (viewer) => ({ ...status, queue: queueOf(viewer) });
 }
 
-function queueDocument({ queue, keyed }: StatusParts, viewer: Pick<Caller, "name">) {
+function queueNow({ queue, keyed }: StatusParts): StatusOf {
   const { running, waiting, limit } = queue;
   const requests = waiting === 0 ? [] : queue.next(MOST_LISTED);
   const isHidden = keyed();
-  return {
+  const more = Math.max(waiting - requests.reduce((sum, { sequences }) => sum + sequences, 0), 0);
+  return (viewer) => ({
     running,
     waiting,
     limit,
@@ -79,6 +88,6 @@ function queueDocument({ queue, keyed }: StatusParts, viewer: Pick<Caller, "name
         own,
       };
     }),
-    more: Math.max(waiting - requests.reduce((sum, { sequences }) => sum + sequences, 0), 0),
-  };
+    more,
+  });
 }

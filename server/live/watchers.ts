@@ -1,8 +1,11 @@
-import type { ServerResponse } from "node:http";
+import type { Response } from "express";
 import { PublicError } from "../errors/errors.js";
+import { callerOf, hasValidKey } from "../keys/authenticate.js";
+import type { Callers } from "../keys/callers.js";
 import { Holdings, shareOf } from "../shares.js";
 import { EventResponse, type EventStreamOptions, event } from "../streams/event-response.js";
 import type { Live } from "./live.js";
+import type { StatusOf } from "./status.js";
 
 /** How many may look at once. */
 const MOST = 64;
@@ -11,12 +14,17 @@ const QUIET_SECONDS = 9;
 
 export interface WatchersParts {
   live: Live;
-  several: () => boolean;
-  /** The event of a caller. */
-  document: (caller: { name: string }) => object;
+  callers: Callers;
+  status: () => StatusOf;
   streams?: EventStreamOptions | undefined;
   /** How many streams each caller has. Default: none */
   watching?: Holdings | undefined;
+}
+
+interface Watcher {
+  name: string;
+  /** Whether its key is still valid. */
+  isAllowed: () => boolean;
 }
 
 /**
@@ -26,7 +34,7 @@ export interface WatchersParts {
 export class Watchers {
   readonly #parts: WatchersParts;
   readonly #held: Holdings;
-  readonly #watchers = new Map<EventResponse, string>();
+  readonly #watchers = new Map<EventResponse, Watcher>();
   #closed = false;
 
   constructor(parts: WatchersParts) {
@@ -34,13 +42,16 @@ export class Watchers {
     this.#held = parts.watching ?? new Holdings();
     parts.live.on("tick", () => this.#tell());
     parts.live.on("closed", () => this.#end());
+    parts.callers.on("replaced", () => this.#endRevoked());
   }
 
   /** @throws PublicError if too many look already */
-  add(res: ServerResponse, { name }: { name: string }): void {
-    const { live, several, document, streams } = this.#parts;
-    if (this.#held.of(name) >= shareOf(MOST, several()))
-      throw new PublicError(several() ? "caller_watchers_full" : "overloaded", { retryAfter: 1 });
+  add(res: Response): void {
+    const { live, callers, status, streams } = this.#parts;
+    const { name } = callerOf(res);
+    const { several } = callers;
+    if (this.#held.of(name) >= shareOf(MOST, several))
+      throw new PublicError(several ? "caller_watchers_full" : "overloaded", { retryAfter: 1 });
     if (this.#held.sum >= MOST) throw new PublicError("overloaded", { retryAfter: 1 });
     this.#held.take(name);
     const response = new EventResponse(res, {
@@ -49,14 +60,14 @@ export class Watchers {
       quietBeats: QUIET_SECONDS,
       onRoom: () => {},
     });
-    this.#watchers.set(response, name);
+    this.#watchers.set(response, { name, isAllowed: () => hasValidKey(callers, res.req) });
     res.once("close", () => {
       this.#watchers.delete(response);
       this.#held.give(name);
     });
     const until = new Date().toISOString();
     response.write(event({ until, ...live.history }, { name: "history" }));
-    response.write(event(document({ name }), { name: "status" }));
+    response.write(event(status()({ name }), { name: "status" }));
     if (this.#closed) response.end("");
   }
 
@@ -66,11 +77,18 @@ export class Watchers {
     for (const response of this.#watchers.keys()) response.end("");
   }
 
+  /** Whoever lost the key must not look on; a page that asks again learns that it needs another. */
+  #endRevoked(): void {
+    for (const [response, { isAllowed }] of this.#watchers) if (!isAllowed()) response.end("");
+  }
+
   #tell(): void {
+    if (this.#watchers.size === 0) return;
+    const statusOf = this.#parts.status();
     const events = new Map<string, string>();
-    for (const [response, name] of this.#watchers) {
+    for (const [response, { name }] of this.#watchers) {
       if (!response.isOpen) continue;
-      const text = events.get(name) ?? event(this.#parts.document({ name }), { name: "status" });
+      const text = events.get(name) ?? event(statusOf({ name }), { name: "status" });
       events.set(name, text);
       response.write(text);
     }

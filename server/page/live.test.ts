@@ -201,6 +201,24 @@ test("it asks for a key, marks own requests, and hides other callers", options, 
   await Promise.allSettled(answers);
 });
 
+test("a server that falls silent is told, and followed again", { ...options, timeout: 60_000 }, async () => {
+  const server = await ServerProcess.ready(model, { JAI_CONCURRENCY: "1" });
+  const opened = await OpenPage.open(`http://127.0.0.1:${server.port}`, {}, "#live", { hasClock: true });
+  const { page } = opened;
+  await page.getByText("New each second").waitFor();
+  server.kill("SIGSTOP");
+  try {
+    await page.clock.runFor(11_000);
+    await page.getByText("The numbers are old. Trying again.").waitFor();
+  } finally {
+    server.kill("SIGCONT");
+  }
+  await page.clock.runFor(11_000);
+  await page.getByText("New each second").waitFor();
+  await opened.close();
+  await server.stop();
+});
+
 test("it connects again after a restart of the server", { ...options, timeout: 90_000 }, async () => {
   const port = await freePort();
   const first = await ServerProcess.ready(model, { JAI_PORT: String(port), JAI_CONCURRENCY: "1" });

@@ -188,6 +188,69 @@ test("a job that runs is cancelled, and one can be sent from the list", options,
   await opened.close();
 });
 
+test("an answer that is cleared while it is written does not come back", options, async (context) => {
+  const { page, opened, jobs, until } = await open(context, { hold: true, ...answering("one two") });
+  await send(page, "first");
+  await until(() => jobs.length === 1);
+  jobs[0]!.say("one", 1);
+  await page.locator(".turn-assistant").getByText("one").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await until(() => jobs[0]!.cancelled);
+  assert.equal(await page.locator(".turn").count(), 0);
+  await send(page, "second");
+  await until(() => jobs.length === 2);
+  jobs[1]!.finish();
+  await page.locator(".turn-assistant").getByText("one two").waitFor();
+  assert.equal(await page.locator(".turn").count(), 2);
+  await opened.close();
+});
+
+test(
+  "a link that is opened on the page sets the playground, and going back to it does not",
+  options,
+  async (context) => {
+    const { page, opened, jobs, until } = await open(context, { hold: true });
+    const draft = page.locator(".composer textarea");
+    await send(page, "before");
+    await until(() => jobs.length === 1);
+    const state = Buffer.from(JSON.stringify({ draft: "shared words" })).toString("base64url");
+    await page.evaluate(`location.hash = "s=${state}"`);
+    await page.locator(".turn").waitFor({ state: "detached" });
+    assert.equal(await draft.inputValue(), "shared words");
+    // What ran belongs to what was there before. Nothing of the link is sent.
+    await until(() => jobs[0]!.cancelled);
+    assert.equal(jobs.length, 1);
+    await draft.fill("mine");
+    await page.getByRole("link", { name: "Live" }).click();
+    await page.goBack();
+    await draft.waitFor();
+    assert.equal(await draft.inputValue(), "mine");
+    assert.equal(await page.locator(".turn").count(), 0);
+    await opened.close();
+  },
+);
+
+test("a late refusal of no key leaves the new key alone", options, async (context) => {
+  const { page, opened, until } = await open(context, keyed(), "#jobs");
+  await page.getByLabel("API key").waitFor();
+  let late: (() => Promise<void>) | undefined;
+  await page.route("**/jobs?*", (route) => {
+    if (route.request().headers().authorization) return route.continue();
+    late = () => route.continue();
+    return;
+  });
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await until(() => late !== undefined);
+  await giveKey(page, "the-key");
+  await page.getByText("No jobs.").waitFor();
+  const answered = page.waitForResponse((response) => response.url().includes("/jobs?") && response.ok());
+  await late!();
+  await answered;
+  assert.equal(await page.evaluate(`sessionStorage.getItem("jai-key")`), "the-key");
+  assert.equal(await page.getByLabel("API key").count(), 0);
+  await opened.close();
+});
+
 test("an answer goes on while another view is open", options, async (context) => {
   const { page, opened, jobs, until } = await open(context, { hold: true, ...answering("one two") });
   await send(page, "hi");

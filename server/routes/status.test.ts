@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { EventReader, type ServerSentEvent } from "../../ops/server-sent-events.js";
-import { namedCallers } from "../fixtures/named-callers.js";
+import { namedCallers, namedKeys } from "../fixtures/named-callers.js";
 import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
 
 async function serve(context: TestContext, options: StandInOptions = {}) {
@@ -99,6 +99,50 @@ test("the stream begins with the last minutes, goes on every second, and ends wh
     ["history", "status", "status"],
   );
   assert.equal(ticks, 1);
+});
+
+test("all who look share one walk through the queue", async (context) => {
+  const names = Array.from({ length: 8 }, (_, n) => `caller-${n}`);
+  const { url, headersOf, generate, queue, assembly } = await serve(context, {
+    callers: namedCallers(names),
+  });
+  const readers = await Promise.all(
+    names.map(async (name) =>
+      (await fetch(`${url}/status/events`, { headers: headersOf(name) })).body!.getReader(),
+    ),
+  );
+  for (const name of ["caller-0", "caller-1"]) await generate({}, name);
+  while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  const walk = context.mock.method(queue, "next");
+  await once(assembly.parts.live, "tick");
+  assert.equal(walk.mock.callCount(), 1);
+  await Promise.all(readers.map((reader) => reader.cancel()));
+});
+
+test("a HEAD of the stream ends at once, and takes no place", async (context) => {
+  const { url } = await serve(context);
+  const signal = AbortSignal.timeout(10_000);
+  const asked = Array.from({ length: 65 }, () => fetch(`${url}/status/events`, { method: "HEAD", signal }));
+  const answers = await Promise.all(asked);
+  assert.ok(answers.every(({ status }) => status === 200));
+  assert.match(answers[0]!.headers.get("content-type")!, /^text\/event-stream/);
+  // The connection is free for the next request.
+  assert.equal((await fetch(`${url}/status/events`, { signal })).status, 200);
+});
+
+test("a stream ends with its key, also if the name gets another", { timeout: 20_000 }, async (context) => {
+  const callers = namedCallers(["anna", "bert"]);
+  const { url, headersOf } = await serve(context, { callers });
+  const watch = async (name: string) =>
+    (await fetch(`${url}/status/events`, { headers: headersOf(name) })).body!.getReader();
+  const [anna, bert] = await Promise.all([watch("anna"), watch("bert")]);
+  const [key] = namedKeys(["anna"]);
+  const { hash } = namedKeys(["another"])[0]!;
+  callers.replace([{ ...key!, hash }, ...namedKeys(["bert"])]);
+  while (!(await anna.read()).done);
+  // The key that stays goes on: its second event comes with the next tick.
+  for (let read = 0; read < 3; read++) assert.equal((await bert.read()).done, false);
+  assert.equal((await fetch(`${url}/status/events`, { headers: headersOf("anna") })).status, 401);
 });
 
 test("one caller's streams leave room for others'", async (context) => {

@@ -1,23 +1,27 @@
 import type { IRouter } from "express";
 import { callerOf } from "../keys/authenticate.js";
-import { type StatusParts, statusDocument } from "../live/status.js";
+import type { Callers } from "../keys/callers.js";
+import { type StatusParts, statusNow } from "../live/status.js";
 import { Watchers, type WatchersParts } from "../live/watchers.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 
 export interface StatusRoutesParts extends StatusParts {
-  /** Whether there is more than one caller. */
-  several: () => boolean;
+  callers: Callers;
   streams?: EventStreamOptions | undefined;
   watching?: WatchersParts["watching"];
 }
 
 /** What the server does now, once or every second. */
 export function statusRoutes(app: IRouter, parts: StatusRoutesParts): void {
-  const { live, several, streams, watching } = parts;
-  const document = (caller: { name: string }) => statusDocument(parts, caller);
-  const watchers = new Watchers({ live, several, document, streams, watching });
+  const { live, callers, streams, watching } = parts;
+  const status = () => statusNow(parts);
+  const watchers = new Watchers({ live, callers, status, streams, watching });
   app.get("/status", (_req, res) => {
-    res.set("Cache-Control", "no-store").json(document(callerOf(res)));
+    res.set("Cache-Control", "no-store").json(status()(callerOf(res)));
   });
-  app.get("/status/events", (_req, res) => watchers.add(res, callerOf(res)));
+  app.get("/status/events", (req, res) => {
+    // Express routes HEAD here too, but its answer would have no end: a HEAD has no stream to follow.
+    if (req.method === "HEAD") return void res.type("text/event-stream").end();
+    watchers.add(res);
+  });
 }

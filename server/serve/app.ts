@@ -80,7 +80,6 @@ export function createApp(parts: AppParts): Express {
     ...{ ...parts, jobs: parts.jobCounts, version: document.info.version },
     health: () => statusOf(parts, parts.vitals()),
     keyed: () => callers.keyed,
-    several: () => callers.several,
   });
   // Even if everybody may read them, they don't name callers: who may call the API may read this port, too.
   if (metrics !== null) app.get("/metrics", answerMetrics(metrics, { withCallers: false }));

@@ -1,5 +1,4 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import { readFragment } from "../state/fragment.js";
 import { keepPreference, readPreference } from "../state/preferences.js";
 import { newScreen, type Screen } from "../state/screen.js";
 import { browserLanguage, dictionaries, type Language, Speech } from "../texts/texts.js";
@@ -12,6 +11,7 @@ import { KeysView } from "./keys/KeysView.js";
 import { LazyView } from "./LazyView.js";
 import { PlaygroundView } from "./playground/PlaygroundView.js";
 import { type Session, SessionContext } from "./session.js";
+import { useSharedLinks } from "./shared-links.js";
 import { useHealth } from "./use-health.js";
 import { type ViewName, viewOf } from "./views.js";
 
@@ -23,7 +23,12 @@ export function App() {
   const [theme, setTheme] = usePreference<Theme>("theme", ["auto", "light", "dark"], () => "auto");
   const view = useView();
   const [screen, setScreen] = useState<Screen>(newScreen);
-  const [linkFailed, setLinkFailed] = useState(false);
+  // A link's state is another playground: an answer that still comes belongs to the one before.
+  const [playground, setPlayground] = useState(0);
+  const linkFailed = useSharedLinks((shared) => {
+    setScreen(shared);
+    setPlayground((count) => count + 1);
+  });
   const health = useHealth();
   const [announcement, say] = useState("");
   const { session, asked } = useNewSession(health?.model.name ?? "", say);
@@ -33,11 +38,6 @@ export function App() {
     document.documentElement.dataset.theme = theme;
     document.title = `${session.model || "jai-server"} · ${texts[view]}`;
   }, [language, theme, session.model, view]);
-  useEffect(() => {
-    const { hash } = location;
-    if (!/^#[sz]=/.test(hash)) return;
-    void readFragment(hash).then((shared) => (shared ? setScreen(shared) : setLinkFailed(true)));
-  }, []);
   return (
     <Speech.Provider value={{ texts, language }}>
       <SessionContext.Provider value={session}>
@@ -50,7 +50,7 @@ export function App() {
           {linkFailed && <p class="notice">{texts.error.shared}</p>}
           {/* It stays while another view is open, and so does what it generates. */}
           <div class="kept" hidden={view !== "playground"}>
-            <PlaygroundView screen={screen} setScreen={setScreen} />
+            <PlaygroundView key={playground} screen={screen} setScreen={setScreen} />
           </div>
           {view === "live" && <LazyView load={loadLive} />}
           {view === "jobs" && <JobsView screen={screen} />}

@@ -39,7 +39,13 @@ export async function ask(
   }
   if (response.ok) return response;
   const error = await ApiError.of(response);
-  if (error.status === 401) forgetKey();
+  if (error.status === 401) {
+    const now = readKey();
+    // A new key came while the old one was refused: that says nothing of the new one.
+    if (now !== key && now !== "")
+      return ask(path, { method, body, ...(headers && { headers }), ...(signal && { signal }) });
+    forgetKey();
+  }
   throw error;
 }
 

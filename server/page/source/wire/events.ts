@@ -5,14 +5,15 @@ export interface WireEvent {
   id: string;
 }
 
-/** Reads a response's events as they arrive. */
-export async function* readEvents(response: Response): AsyncGenerator<WireEvent> {
+/** Reads a response's events as they arrive. @param heard called whenever there is more, be it part of an event */
+export async function* readEvents(response: Response, heard = () => {}): AsyncGenerator<WireEvent> {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
+      heard();
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop()!;
       for (const block of blocks) yield parseBlock(block);

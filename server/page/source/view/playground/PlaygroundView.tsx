@@ -30,7 +30,7 @@ export function PlaygroundView({ screen, setScreen }: Props) {
     return () => removeEventListener("keydown", stopOnEscape);
   }, [isRunning]);
   const clear = () => {
-    stop();
+    generating.discard();
     change(screen.mode === "chat" ? { turns: [], draft: "" } : { prompt: "", output: null });
   };
   return (

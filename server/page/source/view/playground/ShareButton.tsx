@@ -4,6 +4,7 @@ import type { Screen } from "../../state/screen.js";
 import { useTexts } from "../../texts/texts.js";
 import { copyText } from "../CopyButton.js";
 import { useSession } from "../session.js";
+import { replaceWithRead } from "../shared-links.js";
 
 /** Puts what is on the playground into the address, and copies it. */
 export function ShareButton({ screen }: { screen: Screen }) {
@@ -11,7 +12,7 @@ export function ShareButton({ screen }: { screen: Screen }) {
   const { say } = useSession();
   const [said, setSaid] = useState("");
   const share = async () => {
-    history.replaceState(null, "", `#${await writeFragment(screen)}`);
+    replaceWithRead(`#${await writeFragment(screen)}`);
     const words = (await copyText(location.href)) ? texts.shared : texts.notCopied;
     setSaid(words);
     say(words);

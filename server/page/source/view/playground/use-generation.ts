@@ -20,6 +20,8 @@ export interface Generating {
   /** Answers the conversation up to `turns`, or continues the prompt. @param seed default: the field's, or a new one */
   run(turns: Turn[], seed?: number): void;
   stop(): void;
+  /** Stops, and shows nothing more of the answer: what it belongs to is gone. */
+  discard(): void;
 }
 
 /** Runs one generation at a time and writes its answer on the screen. */
@@ -29,7 +31,12 @@ export function useGeneration(screen: Screen, setScreen: SetScreen): Generating 
   const controller = useRef<AbortController | null>(null);
   const [isRunning, setRunning] = useState(false);
   const [setback, setSetback] = useState<Setback | null>(null);
-  useEffect(() => () => controller.current?.abort(), []);
+  const discard = () => {
+    controller.current?.abort();
+    controller.current = null;
+    setRunning(false);
+  };
+  useEffect(() => discard, []);
 
   const run = async (turns: Turn[], seed?: number) => {
     const problems = problemsOf(screen);
@@ -51,9 +58,10 @@ export function useGeneration(screen: Screen, setScreen: SetScreen): Generating 
     const show = (answer: Answer) => {
       if (answer.state === "running" && state !== "running") say(texts.running);
       state = answer.state;
+      // An aborted request reports once more, when its place may be another's.
+      if (controller.current === own) place(answer);
       if (state === "done") say(texts.finished(answer.usage?.completion_tokens ?? 0));
       if (state === "stopped") say(texts.stopped);
-      place(answer);
     };
     try {
       await generate(request, own.signal, show);
@@ -69,6 +77,7 @@ export function useGeneration(screen: Screen, setScreen: SetScreen): Generating 
     setback,
     run: (turns, seed) => void run(turns, seed),
     stop: () => controller.current?.abort(),
+    discard,
   };
 }
 
