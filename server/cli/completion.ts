@@ -4,7 +4,7 @@ import { bashScript } from "./completion/bash.js";
 import { fishScript } from "./completion/fish.js";
 import { wordsOf } from "./completion/words.js";
 import { zshScript } from "./completion/zsh.js";
-import { say } from "./terminal/output.js";
+import { endWithReader, say } from "./terminal/output.js";
 
 export const flags: Flags = {};
 
@@ -27,6 +27,7 @@ export async function run(args: string[], table: CommandTable): Promise<void> {
   const script = Object.entries(scripts).find(([name]) => name === shell)?.[1];
   if (script === undefined || more.length > 0)
     throw new UsageError(`expected ${argument}, got ${positionals.join(" ") || "nothing"}`);
+  endWithReader();
   const loaded = await Promise.all(
     Object.entries(table).map(async ([name, { summary, load }]) => {
       // The benchmark is missing in the npm package.
