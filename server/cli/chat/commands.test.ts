@@ -56,6 +56,20 @@ for (const [line, message] of [
   });
 }
 
+test("a number is taken in the form in which /save writes it", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "jai-chat-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "saved.json");
+  const { session } = offline();
+  session.conversation.add("q", "a");
+  await runSlash(session, "/set min_p 0.0000001");
+  await runSlash(session, `/save ${file}`);
+  assert.match(readFileSync(file, "utf8"), /1e-7/);
+  const other = offline().session;
+  await runSlash(other, `/load ${file}`);
+  assert.deepEqual(other.fields, { min_p: 1e-7 });
+});
+
 test("/set changes an option, takes it back, and alone lists all with their values", async () => {
   const { session, view } = offline();
   await runSlash(session, "/set temperature .5");

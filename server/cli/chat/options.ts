@@ -9,7 +9,8 @@ interface Option {
   what: string;
 }
 
-const decimal = (text: string) => (/^-?(\d+(\.\d+)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN);
+const decimal = (text: string) =>
+  /^-?(\d+(\.\d+)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 
 function number(from: number, to: number, what: string): Option {
   const expected =
