@@ -77,6 +77,15 @@ test("a question in the queue shows its place; what is typed meanwhile is the ne
   assert.match(stripVTControlCharacters(chat.output()), /hello\r\n> two\r\n/);
 });
 
+test("each line of a pasted text is a question", { skip }, async (context) => {
+  const { url, prompts } = await startSession(context);
+  const chat = chatAtTerminal(context, url);
+  await chat.until(PROMPT);
+  chat.type("one\rtwo\r/reset\rthree\r/exit\r");
+  assert.equal(await chat.end, 0);
+  assert.deepEqual(prompts(), ["u:one|a:", "u:one|a:hello|u:two|a:", "u:three|a:"]);
+});
+
 test("an error is told at the prompt, and NO_COLOR leaves no colours", { skip }, async (context) => {
   const { url } = await startSession(context);
   const chat = chatAtTerminal(context, url, { NO_COLOR: "1" });

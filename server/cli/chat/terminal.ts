@@ -37,12 +37,12 @@ export class Terminal implements View {
     process.on("SIGINT", onInterrupt);
     this.#lines.on("line", (line) => {
       if (this.#onLine === null) this.#typedAhead.push(line);
-      else this.#onLine(line);
+      else this.#answer(line);
     });
     this.#lines.on("close", () => {
       this.#ended = true;
       onEnd();
-      this.#onLine?.(null);
+      this.#answer(null);
     });
   }
 
@@ -56,12 +56,16 @@ export class Terminal implements View {
     if (this.#ended) return null;
     this.#echo.isOn = true;
     this.#lines.prompt(true);
-    const line = await new Promise<string | null>((resolve) => {
+    return new Promise<string | null>((resolve) => {
       this.#onLine = resolve;
     });
-    this.#onLine = null;
+  }
+
+  /** Ends the prompt at once: readline tells all lines of a pasted text in one turn, and those that follow are typed ahead. */
+  #answer(line: string | null): void {
     this.#echo.isOn = false;
-    return line;
+    this.#onLine?.(line);
+    this.#onLine = null;
   }
 
   close(): void {
@@ -85,11 +89,11 @@ export class Terminal implements View {
   }
 
   note(line: string): void {
-    this.#output.write(`${this.#styles.dim(line)}\n`);
+    this.#output.write(`${this.#styles.dim(visible(line))}\n`);
   }
 
   error(line: string): void {
-    this.#output.write(`${this.#styles.red(line)}\n`);
+    this.#output.write(`${this.#styles.red(visible(line))}\n`);
   }
 }
 
