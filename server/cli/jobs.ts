@@ -1,6 +1,6 @@
 import { positiveInteger, readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, jsonFlag, usageOf } from "./command.js";
-import { ask } from "./server/ask.js";
+import { ask, notJai } from "./server/ask.js";
 import { readServer, type Server, serverFlags } from "./server/server.js";
 import { endWithReader, say, sayJson } from "./terminal/output.js";
 import { type Styles, stylesOf } from "./terminal/styles.js";
@@ -57,15 +57,18 @@ export async function run(args: string[]): Promise<void> {
   endWithReader();
   if (id === undefined) return list(server, values);
   const path = `jobs/${encodeURIComponent(id)}`;
-  const job = await askJob(server, path);
+  const job = readJob(server, await ask(server, path));
   if (action === "show") return values.json ? sayJson(job) : show(job);
   await (action === "cancel" ? cancel(server, path, job) : remove(server, path, job));
   if (values.json) sayJson({ id: job.id, [action === "cancel" ? "cancelled" : "removed"]: true });
   else say(`${action === "cancel" ? "cancelled" : "removed"} ${visibleLine(job.id)}`);
 }
 
-async function askJob(server: Server, path: string, method = "GET"): Promise<Job> {
-  return (await ask(server, path, { method })) as unknown as Job;
+function readJob(server: Server, value: unknown): Job {
+  const job = (value ?? {}) as Job;
+  const texts = [job.id, job.state, job.endpoint, job.created_at];
+  if (!texts.every((text) => typeof text === "string")) throw notJai(server);
+  return job;
 }
 
 const isActive = ({ state }: Job) => state === "queued" || state === "running";
@@ -73,7 +76,7 @@ const isActive = ({ state }: Job) => state === "queued" || state === "running";
 async function cancel(server: Server, path: string, job: Job): Promise<void> {
   // DELETE would remove a job that has ended.
   if (!isActive(job)) throw new Error(`the job has ended already: ${job.state}`);
-  await askJob(server, path, "DELETE");
+  await ask(server, path, { method: "DELETE" });
 }
 
 async function remove(server: Server, path: string, job: Job): Promise<void> {
@@ -81,7 +84,7 @@ async function remove(server: Server, path: string, job: Job): Promise<void> {
   // To the server a second DELETE of a cancelled job is the same as the first.
   if (job.state === "cancelled")
     throw new Error(`a cancelled job can't be removed; the server drops it at ${job.expires_at}`);
-  await askJob(server, path, "DELETE");
+  await ask(server, path, { method: "DELETE" });
 }
 
 const USUAL = 20;
@@ -98,9 +101,11 @@ async function upTo(most: number, server: Server, state: string | undefined) {
       ...(next !== null && { cursor: next }),
       limit: String(Math.min(MOST_AT_ONCE, most - jobs.length)),
     });
-    const page = (await ask(server, `jobs?${query}`)) as { jobs?: Job[]; next_cursor?: string | null };
-    jobs.push(...(page.jobs ?? []));
-    next = page.next_cursor ?? null;
+    const page = (await ask(server, `jobs?${query}`)) as { jobs?: unknown; next_cursor?: string | null };
+    if (!Array.isArray(page.jobs)) throw notJai(server);
+    jobs.push(...page.jobs.map((job) => readJob(server, job)));
+    // Nothing follows an empty page, whatever it says.
+    next = page.jobs.length === 0 ? null : (page.next_cursor ?? null);
   } while (next !== null && jobs.length < most);
   return { jobs, next_cursor: next };
 }

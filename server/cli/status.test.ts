@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
 import { hashKey, unlimited } from "../settings/key.js";
+import { answersJson, serveOther } from "./fixtures/other-server.js";
 import { atTerminal, noTerminal } from "./fixtures/pseudo-terminal.js";
 import { busy, idle, serveStatus } from "./fixtures/status-server.js";
 
@@ -77,6 +78,56 @@ test("a server without a status is told in one line, exit status 1", async (cont
       stdout: "",
       stderr: `expected a server with a status at ${url}/, got one of an earlier version\n`,
     });
+});
+
+for (const [path, answer, ...commands] of [
+  ["/status", {}, "ps"],
+  ["/status", { status: "ok", workers: 4, queue: {} }, "ps"],
+  ["/status", { ...idle, cache: null }, "ps"],
+  ["/jobs", {}, "jobs"],
+  ["/jobs", { jobs: [null] }, "jobs"],
+  ["/jobs", { jobs: [{ id: 1 }] }, "jobs"],
+  ["/jobs/x", { name: "build" }, "jobs", "show", "x"],
+] as const) {
+  test(`jai ${commands.join(" ")} says that ${path} of ${JSON.stringify(answer).slice(0, 40)} is another program's`, async (context) => {
+    const url = await serveOther(context, answersJson({ [path]: answer }));
+    await assert.rejects(jai(...commands, "--url", url), {
+      code: 1,
+      stdout: "",
+      stderr: `expected a jai-server at ${url}, got answers of another kind\n`,
+    });
+  });
+}
+
+test("top says that the status of another program is none", async (context) => {
+  const url = await serveOther(context, (_req, res) => {
+    res.writeHead(200, { "content-type": "text/event-stream" });
+    res.write('event: status\ndata: {"status":"ok"}\n\n');
+  });
+  await assert.rejects(jai("top", "--url", url), {
+    code: 1,
+    stderr: `expected a jai-server at ${url}, got answers of another kind\n`,
+  });
+});
+
+test("jobs ends at an empty page, though it names a next one", async (context) => {
+  const url = await serveOther(context, answersJson({ "/jobs": { jobs: [], next_cursor: "x" } }));
+  assert.equal((await jai("jobs", "--url", url)).stdout, "no jobs\n");
+});
+
+test("a job's texts of another server's can't steer the terminal", async (context) => {
+  const id = "\u001b[2J";
+  const job = { id, state: "done\u009b1m", endpoint: "/x\u202e", created_at: "\u001b]0;x\u0007" };
+  const url = await serveOther(context, answersJson({ "/jobs": { jobs: [job] }, "/jobs/x": job }));
+  const shown = [
+    await jai("jobs", "--url", url),
+    await jai("jobs", "show", "x", "--url", url),
+    await jai("jobs", "cancel", "x", "--url", url).catch(
+      (error: { stdout: string; stderr: string }) => error,
+    ),
+  ];
+  for (const { stdout, stderr } of shown)
+    assert.doesNotMatch(`${stdout}${stderr}`.replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
 });
 
 test("a server that asks for a key is told in one line, with where to put it", async (context) => {

@@ -25,7 +25,7 @@ export interface Listener {
 }
 
 interface Chunk {
-  choices?: { delta?: { content?: unknown }; finish_reason?: string | null }[];
+  choices?: null | { delta?: { content?: unknown }; finish_reason?: string | null }[];
   usage?: Answer["usage"];
 }
 
@@ -47,8 +47,8 @@ export async function streamAnswer(
   };
   const answer: Answer = { text: "", finishReason: null, usage: null };
   const onComment = (comment: string) => {
-    const standing = comment.startsWith("queue ") ? readObject(comment.slice("queue ".length)) : null;
-    if (standing !== null) listener.onQueue(standing as unknown as Standing);
+    const told = comment.startsWith("queue ") ? readObject(comment.slice("queue ".length)) : null;
+    if (typeof told?.position === "number") listener.onQueue(told as unknown as Standing);
   };
   const trimmed = trimmer();
   let isWhole = false;
@@ -61,8 +61,8 @@ export async function streamAnswer(
     const chunk = readObject(data);
     if (chunk === null) throw new Error("expected JSON in the stream, got something else");
     if (chunk.error) throw new ServerError(null, chunk);
-    const { choices = [], usage } = chunk as Chunk;
-    const [choice] = choices;
+    const { choices, usage } = chunk as Chunk;
+    const choice = choices?.[0];
     if (usage) answer.usage = usage;
     if (choice?.finish_reason) answer.finishReason = choice.finish_reason;
     const piece = trimmed(String(choice?.delta?.content ?? ""));

@@ -60,7 +60,7 @@ export function pipedView(json: boolean): View {
     },
     wait: () => {},
     endWait: () => {},
-    note: (line) => process.stderr.write(`${line}\n`),
-    error: (line) => process.stderr.write(`${line}\n`),
+    note: (line) => process.stderr.write(`${visible(line)}\n`),
+    error: (line) => process.stderr.write(`${visible(line)}\n`),
   };
 }

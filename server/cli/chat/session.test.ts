@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { finished } from "../../fixtures/finished.js";
 import { WorkerLost } from "../../pool/pool.js";
 import { recordingView, SHORT_TEMPLATE, startSession } from "../fixtures/chat-server.js";
+import { answersEvents, serveOther } from "../fixtures/other-server.js";
 import { checkSystem, keepsConversation } from "./abilities.js";
 import { Session } from "./session.js";
 
@@ -42,6 +43,35 @@ test("a stopped answer frees its slot and stays in the conversation as far as it
   ]);
   assert.equal(view.log.at(-1), "note: stopped; the model will see the answer as far as it went");
 });
+
+for (const [what, events, said] of [
+  ["has no choices", ['{"choices":null}', "{}", '{"choices":[null]}', "[DONE]"], ""],
+  [
+    "tells another kind of place",
+    [": queue {}", ': queue {"position":"1\\u001b[2J"}', ": queue null", "[DONE]"],
+    "",
+  ],
+  ["has texts of another kind", ['{"choices":[{"delta":{"content":{"a":1}}}]}', "[DONE]"], "[object Object]"],
+  ["has an error of another kind", ['{"error":"no\\nway"}'], "the server stopped the answer: no\\nway"],
+  ["has an error without a reason", ['{"error":{}}'], "the server stopped the answer: {}"],
+  ["is no JSON", ["x"], "expected JSON in the stream, got something else"],
+  ["is empty", [], "the connection ended before the answer was whole"],
+] as const) {
+  test(`a stream that ${what} is an answer or one line`, async (context) => {
+    const url = await serveOther(context, answersEvents(...events));
+    const view = recordingView();
+    const session = new Session({ server: { url, key: undefined }, context: null, fields: {}, view });
+    const got = await session.ask("one").then(
+      (answer) => answer?.text,
+      (error: Error) => error.message,
+    );
+    assert.equal(got, said);
+    assert.deepEqual(
+      view.log.filter((line) => line.startsWith("wait: ")),
+      ["wait: -"],
+    );
+  });
+}
 
 test("a waiting question shows its place, and one that is stopped leaves the queue and the conversation", async (context) => {
   const { session, view, jobs, queue, post, until } = await startSession(context, { hold: true, slots: 1 });

@@ -4,6 +4,10 @@ import type { Server } from "./server.js";
 
 /** The server's own words name headers, which a command has no flags for. */
 const KEY_HINT = "; here JAI_API_KEY or --key takes it";
+/** What is longer is no answer of a jai-server's, and must not fill the memory: a compressed one costs its sender little. */
+const MOST_BYTES = 2 ** 28;
+/** The same of one event of a stream. */
+const MOST_EVENT_BYTES = 2 ** 24;
 
 /** The server refused a request, or a stream ended with an error. The message is one line. */
 export class ServerError extends Error {
@@ -14,15 +18,16 @@ export class ServerError extends Error {
   readonly code: string | null;
 
   constructor(status: number | null, body: Record<string, unknown>) {
-    const { error } = body as { error?: { message?: unknown; code?: unknown } };
-    const what = visibleLine(String(error?.message ?? describe(body.detail)));
+    const { error } = body as { error?: { message?: unknown; code?: unknown } | string };
+    const { message = error, code } = typeof error === "object" && error !== null ? error : {};
+    const what = visibleLine(describe(message ?? body.detail));
     super(
       status === null
         ? `the server stopped the answer: ${what}`
         : `the server answered ${status}: ${what}${status === 401 ? KEY_HINT : ""}`,
     );
     this.status = status;
-    this.code = typeof error?.code === "string" ? error.code : null;
+    this.code = typeof code === "string" ? code : null;
   }
 }
 
@@ -60,15 +65,21 @@ export async function* askEvents(
     throw notJai(server);
   }
   const events: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (event) => void events.push(event), onComment });
+  let unread = 0;
+  const parser = createParser({
+    onEvent: (event) => void events.push(event),
+    onComment: (comment) => {
+      unread = 0;
+      onComment(comment);
+    },
+  });
   const decoder = new TextDecoder();
-  try {
-    for await (const piece of response.body) {
-      parser.feed(decoder.decode(piece as Uint8Array, { stream: true }));
-      yield* events.splice(0);
-    }
-  } catch (error) {
-    throw unreachable(server, error, question.signal);
+  for await (const piece of piecesOf(server, response, question.signal)) {
+    unread += piece.length;
+    if (unread > MOST_EVENT_BYTES) throw notJai(server);
+    parser.feed(decoder.decode(piece, { stream: true }));
+    if (events.length > 0) unread = 0;
+    yield* events.splice(0);
   }
 }
 
@@ -91,11 +102,13 @@ async function send(
 }
 
 async function readAnswer(server: Server, response: Response): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await response.text();
-  } catch (error) {
-    throw unreachable(server, error);
+  const decoder = new TextDecoder();
+  let bytes = 0;
+  let text = "";
+  for await (const piece of piecesOf(server, response)) {
+    bytes += piece.length;
+    if (bytes > MOST_BYTES) throw notJai(server);
+    text += decoder.decode(piece, { stream: true });
   }
   if (response.ok && text === "") return {};
   const answer = readObject(text);
@@ -104,12 +117,28 @@ async function readAnswer(server: Server, response: Response): Promise<Record<st
   return answer;
 }
 
+/** A response's body. @throws an error with a one-line message, or the signal's reason */
+async function* piecesOf(
+  { url }: Server,
+  { body }: Response,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (body !== null) yield* body as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw new Error(`the connection to ${url} broke: ${reasonOf(error)}`);
+  }
+}
+
 function unreachable({ url }: Server, error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
-  const { cause } = error as { cause?: NodeJS.ErrnoException };
-  return new Error(
-    `no answer from ${url}: ${cause?.code ?? (error as Error).message}; "jai serve" starts a server`,
-  );
+  return new Error(`no answer from ${url}: ${reasonOf(error)}; "jai serve" starts a server`);
+}
+
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };
+  return cause?.code ?? message;
 }
 
 export function notJai({ url }: Server): Error {
@@ -125,10 +154,15 @@ export function readObject(text: string): Record<string, unknown> | null {
   }
 }
 
-/** `detail` of an error: a text, or a list of fields that are wrong. */
+/** What an error says: a text, or a list of fields that are wrong. Any server may have written it. */
 function describe(detail: unknown): string {
-  if (!Array.isArray(detail)) return String(detail);
-  return (detail as { loc: unknown[]; msg: string }[])
-    .map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`)
+  if (typeof detail === "string") return detail;
+  if (!Array.isArray(detail)) return JSON.stringify(detail) ?? "no reason";
+  return detail
+    .map((one) => {
+      const { loc, msg } = (one ?? {}) as { loc?: unknown; msg?: unknown };
+      const field = Array.isArray(loc) ? `${loc.at(-1)}: ` : "";
+      return field + (typeof msg === "string" ? msg : JSON.stringify(one));
+    })
     .join("; ");
 }

@@ -1,4 +1,4 @@
-import { ask, ServerError } from "./ask.js";
+import { ask, notJai, ServerError } from "./ask.js";
 import type { Server } from "./server.js";
 
 /** Milliseconds; null where nothing was measured. */
@@ -60,11 +60,22 @@ export interface History {
 /** @throws an error with a one-line message, which says so if the server is too old to have a status */
 export async function askStatus(server: Server): Promise<Status> {
   try {
-    return (await ask(server, "status")) as unknown as Status;
+    return readStatus(server, await ask(server, "status"));
   } catch (error) {
     throw orTooOld(server, error);
   }
 }
+
+/** Many servers have a /status. @throws an error with a one-line message for another server's */
+export function readStatus(server: Server, value: Readonly<Record<string, unknown>>): Status {
+  const { workers, queue } = value as { workers?: unknown; queue?: { requests?: unknown } | null };
+  const isOurs =
+    Array.isArray(workers) && Array.isArray(queue?.requests) && PARTS.every((part) => value[part]);
+  if (!isOurs) throw notJai(server);
+  return value as unknown as Status;
+}
+
+const PARTS = ["model", "rates", "latency_ms", "cache", "jobs", "restarts", "memory", "requests"] as const;
 
 export function orTooOld({ url }: Server, error: unknown): unknown {
   if (!(error instanceof ServerError) || error.status !== 404) return error;

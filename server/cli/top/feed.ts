@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { askEvents, readObject, ServerError } from "../server/ask.js";
 import type { Server } from "../server/server.js";
-import { type History, orTooOld, type Status } from "../server/status.js";
+import { type History, orTooOld, readStatus, type Status } from "../server/status.js";
 
 export interface Feed {
   onStatus(status: Status, history: History | null): void;
@@ -25,7 +25,7 @@ export async function follow(server: Server, { onStatus, onLost }: Feed, signal:
         if (value === null) continue;
         if (event === "history") history = value as unknown as History;
         if (event !== "status") continue;
-        const status = value as unknown as Status;
+        const status = readStatus(server, value);
         known = true;
         history = history && extended(history, status);
         onStatus(status, history);
