@@ -12,17 +12,30 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
+/** A request that was refused here. */
+export interface ProtocolRefusal {
+  /** The answer's X-Request-Id. */
+  id: string;
+  error: PublicError;
+  /** Null if its headers could not be read. */
+  request: IncomingMessage | null;
+  /** The one that the app has begun; null if the app has not seen the request. */
+  response: ServerResponse | null;
+}
+
+type OnRefused = (refusal: ProtocolRefusal) => void;
+
 /**
  * Gives errors that Node detects before the app sees the request the form of the app's own. Where the headers can't
  * be read, the path is unknown, and the answer has FastAPI's form, not OpenAI's.
  */
-export function answerProtocolErrors(server: Server): void {
+export function answerProtocolErrors(server: Server, onRefused: OnRefused = () => {}): void {
   // More bytes of a request that can't be read only raise its error again.
   const failed = new WeakSet<Duplex>();
-  const fail = (error: NodeJS.ErrnoException, socket: Duplex) => {
+  const fail = (error: NodeJS.ErrnoException, socket: Duplex, request: IncomingMessage | null = null) => {
     if (failed.has(socket)) return;
     failed.add(socket);
-    answerError(error, socket);
+    answerError(error, socket, { request, onRefused });
   };
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error.code === "ECONNRESET") socket.destroy(error);
@@ -39,9 +52,9 @@ export function answerProtocolErrors(server: Server): void {
   });
   // Without a listener Node resets the connection. By now Node has removed its own listeners from the socket. Answers to
   // earlier requests still need the one for "drain".
-  server.on("connect", (_req, socket) => {
+  server.on("connect", (req, socket) => {
     socket.on("error", () => {}).on("drain", () => responseOf(socket)?.emit("drain"));
-    fail(new Error("CONNECT"), socket);
+    fail(new Error("CONNECT"), socket, req);
   });
   server.on("checkContinue", (req: IncomingMessage, res: ServerResponse) => {
     // Behind another answer, Node would write it between the head and the body of this one. It may be left out.
@@ -49,33 +62,43 @@ export function answerProtocolErrors(server: Server): void {
     server.emit("request", req, res);
   });
   server.on("checkExpectation", (req: IncomingMessage, res: ServerResponse) => {
-    const { status, body } = worded(new PublicError("expectation_failed"), pathOf(req));
+    const error = new PublicError("expectation_failed");
+    const { status, body } = worded(error, pathOf(req));
+    const id = randomUUID();
+    onRefused({ id, error, request: req, response: null });
     // The client may or may not send the body now, so the next request's start can't be known: close.
     res.statusCode = status;
-    for (const [name, value] of Object.entries(headers())) res.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers(id))) res.setHeader(name, value);
     res.setHeader("Connection", "close").end(JSON.stringify(body));
   });
 }
 
-function answerError(error: NodeJS.ErrnoException, socket: Duplex): void {
+/** What is known of a request that is refused, besides its error. */
+interface Refused {
+  request: IncomingMessage | null;
+  onRefused: OnRefused;
+}
+
+function answerError(error: NodeJS.ErrnoException, socket: Duplex, refused: Refused): void {
   // The connection is being closed already, after its last answer.
   if (socket.writableEnded) return;
   const response = responseOf(socket);
   if (response?.req.complete) {
     // The error is in a later request on the connection: those before it get their answers first.
-    response.once("finish", () => answerError(error, socket));
+    response.once("finish", () => answerError(error, socket, refused));
     return;
   }
   // Part of the request's own answer may be out, and nothing else may be written into it. An answer that is complete is sent
   // to its end; one that is not ends with the connection.
   if (response?.writableEnded) response.once("finish", () => linger(socket as Socket));
   else if (!socket.writable || response?.headersSent) socket.destroy(error);
-  else refuse(socket, codeOf(error, response), response);
-}
-
-function refuse(socket: Duplex, code: ErrorCode, response: ServerResponse | null = null): void {
-  socket.write(rawAnswer(code, response));
-  linger(socket as Socket);
+  else {
+    const id = (response?.getHeader("X-Request-Id") as string | undefined) ?? randomUUID();
+    const refusal = new PublicError(codeOf(error, response));
+    refused.onRefused({ id, error: refusal, request: response?.req ?? refused.request, response });
+    socket.write(rawAnswer(id, refusal, response));
+    linger(socket as Socket);
+  }
 }
 
 function codeOf({ code = "" }: NodeJS.ErrnoException, response: ServerResponse | null): ErrorCode {
@@ -90,20 +113,20 @@ function responseOf(socket: Duplex & { _httpMessage?: ServerResponse | null }): 
 }
 
 /** The request's full path: `url` is shortened by Express for nested routers, `originalUrl` is not. */
-function pathOf(req: IncomingMessage & { originalUrl?: string }): string {
+export function pathOf(req: IncomingMessage & { originalUrl?: string }): string {
   return (req.originalUrl ?? req.url ?? "").split("?", 1)[0]!;
 }
 
-function headers(id: string = randomUUID()): Record<string, string> {
+function headers(id: string): Record<string, string> {
   return { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": id };
 }
 
-function rawAnswer(code: ErrorCode, response: ServerResponse | null): string {
-  const { status, body } = worded(new PublicError(code), response === null ? "" : pathOf(response.req));
+/** @param id the app's own if it has given one: the log shows it */
+function rawAnswer(id: string, error: PublicError, response: ServerResponse | null): string {
+  const { status, body } = worded(error, response === null ? "" : pathOf(response.req));
   const text = JSON.stringify(body);
   const lines = {
-    // The app's own id if it has given one: the log may show it.
-    ...headers(response?.getHeader("X-Request-Id") as string | undefined),
+    ...headers(id),
     "Content-Length": Buffer.byteLength(text),
     Connection: "close",
   };

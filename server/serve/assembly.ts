@@ -6,6 +6,7 @@ import { closeLingering } from "../http/lingering-close.js";
 import { toOriginForm } from "../http/origin-form.js";
 import { boundPipelines } from "../http/pipelines.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
+import { summarizeRefusals } from "../http/summarize.js";
 import { Idempotency } from "../idempotency/idempotency.js";
 import { Dispatcher } from "../jobs/dispatcher.js";
 import type { Job } from "../jobs/job.js";
@@ -21,6 +22,7 @@ import { statusOf } from "../routes/health.js";
 import { readSecrets } from "../settings/webhook-secrets.js";
 import { Space } from "../store/space.js";
 import { Store } from "../store/store.js";
+import { Telemetry } from "../telemetry/telemetry.js";
 import { callbackSender } from "../webhooks/callback-request.js";
 import { Callbacks } from "../webhooks/callbacks.js";
 import type { AssemblyBase, AssemblyParts } from "./parts.js";
@@ -113,21 +115,25 @@ export class Assembly {
     return { answer, loaded };
   }
 
-  /** An HTTP server without a request handler. It answers invalid HTTP with the API's own errors. */
-  createHttpServer(options: ServerOptions = {}): Server {
+  /**
+   * An HTTP server without a request handler. It answers invalid HTTP with the API's own errors.
+   * @param telemetry is told of them
+   */
+  createHttpServer(options: ServerOptions = {}, telemetry = this.parts.telemetry): Server {
     // `requireOneHost` refuses a request without a Host header, in the API's own form.
     const server = createServer({ requireHostHeader: false, ...options });
     server.maxConnections = MOST_CONNECTIONS;
     closeLingering(server);
     toOriginForm(server);
-    answerProtocolErrors(server);
+    answerProtocolErrors(server, summarizeRefusals(telemetry, this.parts.log));
     answerHalfClosed(server);
     return server;
   }
 
   /** An HTTP server of `/metrics` alone. Until the app is loaded requests wait. */
   createMetricsServer(): Server {
-    return this.createHttpServer().on("request", (req, res) => {
+    // Scrapes of this port are not what the metrics tell of.
+    return this.createHttpServer({}, new Telemetry()).on("request", (req, res) => {
       void this.#metricsApp.promise.then((app) => app(req, res));
     });
   }

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
 import { GenerationFailed } from "../pool/pool.js";
 import { hashKey, unlimited } from "../settings/key.js";
-import type { Summary } from "../telemetry/summary.js";
+import { endingOf, type Summary } from "../telemetry/summary.js";
 
 const ID = "[0-9a-f]{8}-[0-9a-f-]{27}";
 
@@ -37,6 +39,53 @@ test("a refusal's log line has the client's error", async (context) => {
     "POST /generate: 503, The server is shutting down",
   );
 });
+
+const JSON_POST = "POST /generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+
+for (const [what, bytes, told] of [
+  [
+    "bytes that are not HTTP",
+    "\u001b[2J\n\r\n\r\n",
+    "unreadable request: 400, The request is not valid HTTP",
+  ],
+  [
+    "headers that are too large",
+    `GET /x HTTP/1.1\r\nX: ${"x".repeat(20_480)}\r\n\r\n`,
+    "unreadable request: 431, The headers are larger than this server takes",
+  ],
+  [
+    "CONNECT",
+    "CONNECT a.example:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CONNECT a.example:1: 400, The request is not valid HTTP",
+  ],
+  [
+    "an unknown expectation",
+    `${JSON_POST}Expect: a miracle\r\nContent-Length: 0\r\n\r\n`,
+    "POST /generate: 417, The server cannot do what the Expect header asks for",
+  ],
+  [
+    "a chunk without a size",
+    `${JSON_POST}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`,
+    "POST /generate: 400, The request is not valid HTTP",
+  ],
+  [
+    "a body that ends early",
+    `${JSON_POST}Content-Length: 9\r\n\r\nearly`,
+    "POST /generate: 400, The request is not valid HTTP",
+  ],
+] as const) {
+  test(`${what}: one line at its end, with the id of the answer, and it counts as refused`, async (context) => {
+    const { port, lines, telemetry } = await serveStandIn(context);
+    const ended = once(telemetry, "ended");
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.end(bytes);
+    const answer = await text(socket);
+    const [summary] = (await ended) as [Summary];
+    assert.equal(endingOf(summary), "refused");
+    const [, id] = /^x-request-id: (.*)\r$/im.exec(answer)!;
+    assert.deepEqual(lines, [`${id} - ${told}`]);
+  });
+}
 
 test("a refusal's log entry is one bounded line, whatever the request", async (context) => {
   const { url, post, lines } = await serveStandIn(context);
