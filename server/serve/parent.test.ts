@@ -40,6 +40,14 @@ const isAlive = (pid: number) => {
   }
 };
 
+/** Collects the errors alone. */
+const logTo = (lines: string[]) => ({
+  error: (line: string) => void lines.push(line),
+  warn: () => {},
+  info: () => {},
+  debug: () => {},
+});
+
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 async function until(condition: () => boolean | Promise<boolean>) {
@@ -217,7 +225,7 @@ test("after five crashes within five minutes the sixth one ends it, with the chi
   const script = join(folder, "crash.cjs");
   writeFileSync(script, 'process.kill(process.pid, "SIGABRT"); setInterval(() => {}, 1000);');
   const lines: string[] = [];
-  const log = { error: (line: string) => void lines.push(line) };
+  const log = logTo(lines);
   const parent = new Parent({ script, args: [], drainSeconds: 1, log, firstPauseMs: 1 });
   assert.equal(await parent.ended, 128 + 6);
   assert.deepEqual(lines, [
@@ -238,7 +246,7 @@ test("V8's end for lack of memory counts as a crash, and a status above 2 too", 
     const all = []; for (;;) all.push(new Array(1000).fill({}));`,
   );
   const lines: string[] = [];
-  const log = { error: (line: string) => void lines.push(line) };
+  const log = logTo(lines);
   process.env.NODE_OPTIONS = "--max-old-space-size=30";
   const parent = new Parent({ script, args: [join(folder, "seen")], drainSeconds: 1, log, firstPauseMs: 1 });
   assert.equal(await parent.ended, 0);
@@ -269,14 +277,18 @@ describe("the port", { skip: process.platform === "win32" && "needs POSIX signal
   const crash = async (name: string, then: string, crashes: number) => {
     const port = join(folder, `${name}.port`);
     const lines: string[] = [];
-    const log = { error: (line: string) => void lines.push(line) };
+    const told: string[] = [];
+    const log = { ...logTo(lines), info: (line: string) => void told.push(line) };
     const script = child(name, then);
     // The pause after the last crash is long, so that this process answers.
     const parent = new Parent({ script, args: [port], drainSeconds: 1, log, firstPauseMs: 500 });
     await until(() => lines.length === crashes);
-    const { status } = await ask(Number(readFileSync(port, "utf8")), "GET", "/health");
+    const at = Number(readFileSync(port, "utf8"));
+    const { status } = await ask(at, "GET", "/health");
+    const { headers } = await ask(at, "POST", "/generate", { prompt: "x" });
     parent.stop("SIGTERM");
     assert.equal(status, 503);
+    assert.deepEqual(told, [`${headers["x-request-id"]} - POST /generate: 503, The model is loading`]);
     assert.equal(await parent.ended, 0);
   };
 

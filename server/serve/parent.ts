@@ -5,7 +5,9 @@ import { constants } from "node:os";
 import { PublicError } from "../errors/errors.js";
 import { worded } from "../errors/openai-error.js";
 import { answerProtocolErrors } from "../http/protocol-errors.js";
+import { summarizeRefusals } from "../http/summarize.js";
 import type { Log } from "../log.js";
+import { Telemetry } from "../telemetry/telemetry.js";
 import { heldBy, type ListeningSocket, type Message, PARENT } from "./parent-link.js";
 
 /** As many crashes within this time are answered by another start, as in ops/jai-server.service. */
@@ -23,7 +25,7 @@ export interface ParentOptions {
   script: string;
   args: readonly string[];
   drainSeconds: number;
-  log: Pick<Log, "error">;
+  log: Log;
   firstPauseMs?: number;
 }
 
@@ -54,9 +56,12 @@ export class Parent {
   #loadMs = USUAL_LOAD_MS;
   /** When the next child is expected to be ready. */
   #readyAt = 0;
+  /** Logs a request that this process answers. Nobody counts those: the child does, and has crashed. */
+  readonly #noteRefusal: ReturnType<typeof summarizeRefusals>;
 
   constructor(options: ParentOptions) {
     this.#options = options;
+    this.#noteRefusal = summarizeRefusals(new Telemetry(), options.log);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -157,7 +162,7 @@ export class Parent {
     // Another child may have crashed before it listened: then the stand-in still answers.
     if (this.#held === null) return;
     this.#standIn = createServer({ requireHostHeader: false }, this.#refuse);
-    answerProtocolErrors(this.#standIn);
+    answerProtocolErrors(this.#standIn, this.#noteRefusal);
     this.#standIn.listen(this.#held);
     this.#held = null;
   }
@@ -174,9 +179,11 @@ export class Parent {
     const retryAfter = Math.max(1, Math.ceil((this.#readyAt - performance.now()) / 1000));
     const error = new PublicError("model_loading", { retryAfter });
     const { status, body } = worded(error, req.url!.split("?", 1)[0]!);
-    const headers = { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": randomUUID() };
+    const id = randomUUID();
+    const headers = { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": id };
     // An answer before the body's end may be lost: the closed connection would be reset.
     req.resume().once("end", () => {
+      this.#noteRefusal({ id, error, request: req, response: null });
       res.writeHead(status, { ...headers, ...error.headers, Connection: "close" }).end(JSON.stringify(body));
     });
   };
