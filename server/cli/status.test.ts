@@ -186,6 +186,17 @@ for (const key of ["q", "\u0003"]) {
   });
 }
 
+test("top takes a terminal that says a size of 0 for one of the usual size", {
+  skip: noTerminal,
+}, async (context) => {
+  const { url } = await serveStatus(context);
+  const terminal = atTerminal(context, ["top", "--url", url], {}, { columns: 0, rows: 0 });
+  await terminal.until("healthy");
+  await terminal.until("q ends");
+  terminal.type("q");
+  assert.equal(await terminal.end, 0);
+});
+
 test("jobs lists, shows, cancels and removes jobs", async (context) => {
   const { url, jobs, post, until } = await serveStandIn(context, { hold: true });
   assert.equal((await jai("jobs", "--url", url)).stdout, "no jobs\n");

@@ -52,6 +52,9 @@ export function frame(
   return all.slice(0, rows);
 }
 
+/** Columns of a line's two labels, so that its signs have one at least. */
+const labelsWithin = (columns: number) => Math.min(2 * LABEL, columns - 1);
+
 /** A sign for each slot, a line or more for each worker. */
 function slotLines({ workers }: Status, columns: number, styles: Styles): string[] {
   const colours: Record<SlotState, (text: string) => string> = {
@@ -59,14 +62,15 @@ function slotLines({ workers }: Status, columns: number, styles: Styles): string
     prefill: styles.yellow,
     decode: styles.green,
   };
-  const width = Math.max(1, columns - 2 * LABEL);
+  const labels = labelsWithin(columns);
+  const width = columns - labels;
   return workers.flatMap(({ state, slots }, number) => {
     const label = `${pad(`worker ${number + 1}`, LABEL)}${pad(state, LABEL)}`;
     const chunks = Array.from({ length: Math.max(1, Math.ceil(slots.length / width)) }, (_, at) =>
       slots.slice(at * width, (at + 1) * width),
     );
     return chunks.map((chunk, at) => {
-      const left = at === 0 ? fit(label, columns) : " ".repeat(2 * LABEL);
+      const left = at === 0 ? fit(label, labels) : " ".repeat(labels);
       return `${state === "stalled" ? styles.red(left) : styles.dim(left)}${chunk.map((slot) => colours[slot.state](SIGNS[slot.state])).join("")}`;
     });
   });
@@ -77,7 +81,8 @@ function plotLines(
   columns: number,
   styles: Styles,
 ): string[] {
-  const width = Math.max(1, columns - 2 * LABEL - 12);
+  const labels = labelsWithin(columns);
+  const width = Math.max(1, columns - labels - 12);
   return PLOTS.flatMap(([name, label, unit]) => {
     const values = series[name]?.slice(-width) ?? [];
     const known = values.filter((value) => value !== null);
@@ -86,7 +91,7 @@ function plotLines(
     const told = `  most ${thousands(Math.round(most * 10) / 10)}${unit}`;
     const span = `${pad(label, LABEL)}${pad(`${Math.round(values.length * interval)} s`, LABEL)}`;
     return [
-      `${styles.dim(fit(span, columns))}${styles.cyan(sparkline(values, most))}${styles.dim(fit(told, Math.max(0, columns - 2 * LABEL - values.length)))}`,
+      `${styles.dim(fit(span, labels))}${styles.cyan(sparkline(values, most))}${styles.dim(fit(told, columns - labels - values.length))}`,
     ];
   });
 }

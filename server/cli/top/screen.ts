@@ -19,8 +19,9 @@ export class Screen {
   }
 
   get size(): { columns: number; rows: number } {
-    const { columns = 80, rows = 24 } = this.#output;
-    return { columns, rows };
+    // A serial line or a container may have a terminal that says 0.
+    const { columns, rows } = this.#output;
+    return { columns: columns || 80, rows: rows || 24 };
   }
 
   onResize(callback: () => void): void {
