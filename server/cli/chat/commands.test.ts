@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -122,6 +123,29 @@ test("what /save writes can be POSTed again and loaded; a file is overwritten on
   assert.equal(readFileSync(file, "utf8"), saved);
   await runSlash(session, `/save -f ${file}`);
   assert.equal(JSON.parse(readFileSync(file, "utf8")).messages.length, 4);
+});
+
+test("a folder, a pipe and a huge file are refused at once by /load and /save", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "jai-chat-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const huge = join(folder, "huge");
+  writeFileSync(huge, "");
+  truncateSync(huge, 2 ** 32);
+  const { session } = offline();
+  session.conversation.add("q", "a");
+  for (const command of ["/load", "/save", "/save -f"])
+    await assert.rejects(runSlash(session, `${command} ${folder}`), {
+      message: `${command.slice(0, 5)}: ${folder}: expected a file, got a folder`,
+    });
+  await assert.rejects(runSlash(session, `/load ${huge}`), {
+    message: `/load: ${huge}: expected at most 64.0 MB, got 4.0 GB`,
+  });
+  const pipe = join(folder, "pipe");
+  if (spawnSync("mkfifo", [pipe]).status !== 0) return;
+  for (const command of ["/load", "/save", "/save -f"])
+    await assert.rejects(runSlash(session, `${command} ${pipe}`), {
+      message: `${command.slice(0, 5)}: ${pipe}: expected a file, got a device or a pipe`,
+    });
 });
 
 for (const [what, text] of [

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { nearest } from "../../nearest.js";
 import { readObject } from "../server/ask.js";
+import { bytes } from "../terminal/units.js";
 import { visible, visibleLine } from "../terminal/visible.js";
 import { table } from "../terminal/width.js";
 import { checkSystem } from "./abilities.js";
@@ -99,6 +100,7 @@ function save({ conversation, fields, view }: Session, argument: string): void {
   if (file === "" || file === "-f") throw new Error("/save: expected a file, got none");
   if (conversation.messages.length === 0) throw new Error("/save: the conversation is empty");
   const text = `${JSON.stringify({ messages: conversation.messages, ...fields }, null, 2)}\n`;
+  checkFile("/save", file);
   try {
     writeFileSync(pathOf(file), text, { flag: force === undefined ? "wx" : "w" });
   } catch (error) {
@@ -111,6 +113,7 @@ function save({ conversation, fields, view }: Session, argument: string): void {
 
 function load(session: Session, file: string): void {
   if (file === "") throw new Error("/load: expected a file, got none");
+  checkFile("/load", file);
   let text: string;
   try {
     text = readFileSync(pathOf(file), "utf8");
@@ -127,6 +130,21 @@ function load(session: Session, file: string): void {
     throw new Error(`/load: ${file}: ${(error as Error).message}`);
   }
   session.view.note(`loaded ${file}: ${count(session.conversation.length)}`);
+}
+
+/** A longer one is no conversation. */
+const MOST_BYTES = 2 ** 26;
+
+/** A pipe would block the program, and Ctrl-C with it. @throws an error for what is there and can't be a conversation */
+function checkFile(command: string, file: string): void {
+  const found = statSync(pathOf(file), { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isFile())
+    throw new Error(
+      `${command}: ${file}: expected a file, got ${found.isDirectory() ? "a folder" : "a device or a pipe"}`,
+    );
+  if (command === "/load" && found.size > MOST_BYTES)
+    throw new Error(`/load: ${file}: expected at most ${bytes(MOST_BYTES)}, got ${bytes(found.size)}`);
 }
 
 const pathOf = (file: string) => (/^~[/\\]/.test(file) ? join(homedir(), file.slice(2)) : file);
