@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "./cli/commands.js";
 import { isNpmScript } from "./cli/npm.js";
-import { visible } from "./cli/terminal/visible.js";
+import { visibleLine } from "./cli/terminal/visible.js";
 import { UsageError } from "./settings/args.js";
 import { packageRoot } from "./settings/config.js";
 
@@ -36,11 +36,11 @@ async function main([name, ...args]: string[]): Promise<number | null> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof UsageError) {
-      process.stderr.write(`${visible(`jai ${name}: ${message}`)}; see jai ${name} --help\n`);
+      process.stderr.write(`${visibleLine(`jai ${name}: ${message}`)}; see jai ${name} --help\n`);
       return 2;
     }
     // It may quote a file or an answer that somebody else wrote.
-    process.stderr.write(`${visible(message)}\n`);
+    process.stderr.write(`${visibleLine(message)}\n`);
     return 1;
   }
 }

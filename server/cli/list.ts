@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { readModelFolder } from "../../models/folder.js";
+import { readGraphWeights } from "../../models/graph-weights.js";
 import { readArgs } from "../settings/args.js";
 import { packageRoot, readConfig } from "../settings/config.js";
 import { type Flags, jsonFlag, usageOf } from "./command.js";
@@ -78,7 +79,9 @@ const looksLikeModel = (folder: string) =>
 function look(path: string, usual: string): Found {
   const isDefault = existsSync(usual) && realpathSync(usual) === path;
   try {
-    const { config, modelBytes } = readModelFolder(path);
+    const { config, modelBytes, graphPath } = readModelFolder(path);
+    // A copy that was cut off has all files. This reads the weights' names alone.
+    readGraphWeights(graphPath);
     const { name, precision, n_positions: context } = config;
     return { path, default: isDefault, name, precision, context, bytes: modelBytes, broken: null };
   } catch (error) {

@@ -111,6 +111,18 @@ test("show takes JAI_MODEL, and says in one line what is wrong with a folder", a
     /model\.onnx: expected an ONNX graph, got a file that is cut off; import the model again\n$/,
   );
   assert.equal(jai(["show", "a", "b"]).status, 2);
+  const { stderr: odd } = jai(["show", "a\nb\u001b[2J"], { cwd: folder });
+  assert.match(odd, /^model folder .*\/a\\nb\\u\{1b\}\[2J: expected .*\n$/);
+});
+
+test("list says of a model whose graph was copied in part that it is broken", async (context) => {
+  const folder = scratch(context);
+  const graph = join(await fixtureModel(join(folder, "models/half"), "int8"), "onnx/model.onnx");
+  writeFileSync(graph, readFileSync(graph).subarray(0, 5000));
+  assert.match(
+    jai(["list"], { cwd: folder }).stdout,
+    /^broken: models\/half: .*expected an ONNX graph, got a file that is cut off; import the model again$/m,
+  );
 });
 
 test("list finds the package's models, those of the current folder, and those beside JAI_MODEL, each once", async (context) => {
