@@ -72,3 +72,10 @@ test("a stream may be longer than one event", async (context) => {
   }
   assert.equal(count, events);
 });
+
+test("a port that fetch refuses is told as such", async () => {
+  const url = "http://127.0.0.1:6000/";
+  await assert.rejects(ask({ url, key: undefined }, ""), {
+    message: `no answer from ${url}: bad port; "jai serve" starts a server`,
+  });
+});

@@ -138,7 +138,8 @@ function unreachable({ url }: Server, error: unknown, signal?: AbortSignal): unk
 
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };
-  return cause?.code ?? message;
+  // fetch refuses some ports itself, with a cause that has no code.
+  return cause?.code ?? cause?.message ?? message;
 }
 
 export function notJai({ url }: Server): Error {
