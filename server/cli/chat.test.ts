@@ -160,6 +160,7 @@ test("no server, or one that is not jai-server, is reported in one line, exit st
 for (const [flag, value] of [
   ["--url", "localhost:8000"],
   ["--temperature", "hot"],
+  ["--temperature", "9".repeat(400)],
   ["--max-tokens", "0"],
 ] as const) {
   test(`${flag} ${value} is wrong usage, and exits with 2`, async (context) => {

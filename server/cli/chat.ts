@@ -109,7 +109,7 @@ function parse(args: string[]): Options {
   const { values } = readArgs({ args, options: flags });
   const { temperature, "max-tokens": maxTokens, system, conversation = false, json = false } = values;
   const server = readServer(values);
-  if (temperature !== undefined && !/^\d+(\.\d+)?$/.test(temperature))
+  if (temperature !== undefined && !(/^\d+(\.\d+)?$/.test(temperature) && Number.isFinite(+temperature)))
     throw unexpected("temperature", "a number from 0", temperature);
   return {
     server,

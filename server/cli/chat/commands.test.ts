@@ -35,6 +35,8 @@ for (const [line, message] of [
   ["/set temperature", /^\/set temperature: expected a number from 0, or default, got nothing$/],
   ["/set temperature hot", /^\/set temperature: expected a number from 0, or default, got "hot"$/],
   ["/set temperature -1", /expected a number from 0/],
+  ["/set temperature 1e999", /expected a number from 0, or default, got "1e999"$/],
+  [`/load /${"x".repeat(5000)}`, /^\/load: \/x+ can't be read: ENAMETOOLONG$/],
   ["/set max_tokens 1.5", /expected an integer from 1/],
   ["/set top_p 2", /expected a number from 0 to 1/],
   ["/set seed 99999999999999999", /expected an integer/],

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, type Stats, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { nearest } from "../../nearest.js";
@@ -137,8 +137,13 @@ const MOST_BYTES = 2 ** 26;
 
 /** A pipe would block the program, and Ctrl-C with it. @throws an error for what is there and can't be a conversation */
 function checkFile(command: string, file: string): void {
-  const found = statSync(pathOf(file), { throwIfNoEntry: false });
-  if (found === undefined) return;
+  let found: Stats;
+  try {
+    found = statSync(pathOf(file));
+  } catch {
+    // Reading or writing it says what is wrong.
+    return;
+  }
   if (!found.isFile())
     throw new Error(
       `${command}: ${file}: expected a file, got ${found.isDirectory() ? "a folder" : "a device or a pipe"}`,

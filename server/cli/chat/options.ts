@@ -17,7 +17,8 @@ function number(from: number, to: number, what: string): Option {
     to === Number.POSITIVE_INFINITY ? `a number from ${from}` : `a number from ${from} to ${to}`;
   const parse = (text: string) => {
     const value = decimal(text);
-    return value >= from && value <= to ? value : null;
+    // Greater numbers than JSON can carry become infinite.
+    return value >= from && value <= to && Number.isFinite(value) ? value : null;
   };
   return { expected, parse, what };
 }
