@@ -12,6 +12,10 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
+/** Node's code for a connection that ends within a request. */
+const ENDS_EARLY = "HPE_INVALID_EOF_STATE";
+const endsEarly = ({ code }: NodeJS.ErrnoException) => code === ENDS_EARLY;
+
 /** A request that was refused here. */
 export interface ProtocolRefusal {
   /** The answer's X-Request-Id. */
@@ -47,7 +51,7 @@ export function answerProtocolErrors(server: Server, onRefused: OnRefused = () =
     socket.once("end", () => {
       // Node tells of a request that ends early, unless its headers ask for an upgrade.
       if (latest.get(socket)?.complete === false && responseOf(socket) !== null)
-        fail(new Error("aborted"), socket);
+        fail(Object.assign(new Error("aborted"), { code: ENDS_EARLY }), socket);
     });
   });
   // Without a listener Node resets the connection. By now Node has removed its own listeners from the socket. Answers to
@@ -95,7 +99,9 @@ function answerError(error: NodeJS.ErrnoException, socket: Duplex, refused: Refu
   else {
     const id = (response?.getHeader("X-Request-Id") as string | undefined) ?? randomUUID();
     const refusal = new PublicError(codeOf(error, response));
-    refused.onRefused({ id, error: refusal, request: response?.req ?? refused.request, response });
+    // Most of those whose body ends early have left and read no answer: the app counts them among the cancelled.
+    if (response === null || !endsEarly(error))
+      refused.onRefused({ id, error: refusal, request: response?.req ?? refused.request, response });
     socket.write(rawAnswer(id, refusal, response));
     linger(socket as Socket);
   }
