@@ -27,6 +27,10 @@ test("a message can't forge a line or steer a terminal", () => {
   const line = render({ level: "info", message: forged }, "text", noon);
   assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}]/u);
   assert.match(line, /hello\\n2026/);
+  const entry = { level: "info", message: forged, fields: { path: "\u009b2J\u0085\u2028\u{e0041}" } };
+  const json = render(entry, "json", noon);
+  assert.doesNotMatch(json, /[\p{Cc}\p{Cf}\p{Zl}]/u);
+  assert.deepEqual([JSON.parse(json).message, JSON.parse(json).path], [forged, entry.fields.path]);
 });
 
 test("an excerpt is the first 50 characters", () => {

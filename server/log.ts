@@ -1,4 +1,5 @@
 import { createLogger, format, transports } from "winston";
+import { STEERING, visibleJson } from "./visible-json.js";
 
 type Level = "error" | "warn" | "info" | "debug";
 
@@ -61,7 +62,7 @@ export function render(
   const level = names[entry.level] ?? entry.level;
   if (style === "json") {
     const { message, fields } = entry;
-    return JSON.stringify({
+    return visibleJson({
       time: now.toISOString(),
       logger: "jai-server",
       level,
@@ -82,7 +83,7 @@ export function excerpt(text: string): string {
 
 /** Escapes control characters, so that a prompt can't forge a log line or steer a terminal. */
 export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+  return text.replace(STEERING, (character) => {
     if (character === "\n") return "\\n";
     return `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });

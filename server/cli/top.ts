@@ -1,10 +1,11 @@
 import { readArgs } from "../settings/args.js";
+import { visibleJson } from "../visible-json.js";
 import { type Flags, usageOf } from "./command.js";
 import { readServer, type Server, serverFlags } from "./server/server.js";
 import type { History, Status } from "./server/status.js";
 import { endWithReader, say } from "./terminal/output.js";
 import { isCapable, stylesOf } from "./terminal/styles.js";
-import { visibleJson, visibleLine } from "./terminal/visible.js";
+import { visibleLine } from "./terminal/visible.js";
 import { fit } from "./terminal/width.js";
 import { follow } from "./top/feed.js";
 import { frame } from "./top/frame.js";

@@ -1,7 +1,8 @@
 import { createInterface } from "node:readline";
+import { visibleJson } from "../../visible-json.js";
 import { ask, notJai } from "../server/ask.js";
 import { endWithReader, say } from "../terminal/output.js";
-import { visible, visibleJson } from "../terminal/visible.js";
+import { visible } from "../terminal/visible.js";
 import { runSlash } from "./commands.js";
 import type { Session } from "./session.js";
 import type { View } from "./view.js";

@@ -1,4 +1,4 @@
-import { visibleJson } from "./visible.js";
+import { visibleJson } from "../../visible-json.js";
 
 /** Writes a line to standard output. */
 export function say(line: string): void {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { visibleJson } from "../../visible-json.js";
 import { stylesOf } from "./styles.js";
 import { bytes, duration } from "./units.js";
-import { visible, visibleJson, visibleLine } from "./visible.js";
+import { visible, visibleLine } from "./visible.js";
 import { fit, pad, table, width } from "./width.js";
 
 test("text for a terminal keeps line breaks, tabs and letters, and shows what would steer it", () => {
