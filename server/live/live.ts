@@ -62,6 +62,7 @@ export class Live extends EventEmitter<LiveEvents> {
   readonly #loop = new LoopDelay();
   readonly #ticking: NodeJS.Timeout;
   readonly #requests = { ok: 0, refused: 0, failed: 0, cancelled: 0 };
+  #prompts = 0;
   #read = 0;
   #reused = 0;
   #counts: WorkerCounts | null = null;
@@ -73,7 +74,15 @@ export class Live extends EventEmitter<LiveEvents> {
   constructor(parts: LiveParts) {
     super();
     this.#parts = parts;
-    parts.telemetry.on("ended", (summary) => this.#count(summary));
+    const { telemetry } = parts;
+    telemetry.on("started", ({ generation }) => this.#queueTimes.add(queueMs(generation!)!));
+    telemetry.on("read", (_, promptTokens) => {
+      this.#prompts += promptTokens;
+    });
+    telemetry.on("first_token", ({ receivedAt, generation }) =>
+      this.#ttft.add(generation!.firstTokenAt! - receivedAt),
+    );
+    telemetry.on("ended", (summary) => this.#count(summary));
     this.#ticking = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
@@ -95,7 +104,12 @@ export class Live extends EventEmitter<LiveEvents> {
     return this.#requests;
   }
 
-  /** Tokens of prompts that sequences read, and those of them that a cache still held, since the start. */
+  /** Tokens of all prompts, each counted once for its sequence, with the sequence's first token. */
+  get promptTokens(): number {
+    return this.#prompts;
+  }
+
+  /** Tokens of prompts that finished sequences read, and those of them that a cache still held, since the start. */
   get prefixes(): { prompt_tokens: number; reused_tokens: number } {
     return { prompt_tokens: this.#read, reused_tokens: this.#reused };
   }
@@ -133,10 +147,10 @@ export class Live extends EventEmitter<LiveEvents> {
     if (generation === null) return;
     this.#read += generation.readTokens;
     this.#reused += generation.cachedTokens;
-    const waited = queueMs(generation);
+    const { startedAt, endedAt } = generation;
+    // One that has started was counted then.
+    const waited = startedAt === null ? queueMs(generation) : null;
     if (waited !== null) this.#queueTimes.add(waited);
-    if (generation.firstTokenAt !== null) this.#ttft.add(generation.firstTokenAt - summary.receivedAt);
-    const { endedAt } = generation;
     if (endedAt !== null && endedAt <= summary.endedAt)
       this.#totals.add(summary.endedAt - summary.receivedAt);
   }

@@ -55,6 +55,34 @@ test("a generation is counted with its times, its tokens and the way it ended", 
   assert.equal(seriesValue(text, 'jai_requests_total{ending="ok"}'), 1);
 });
 
+for (const stream of [true, false])
+  test(`the wait and the first token of a ${stream ? "stream" : "request"} that still runs are counted, once`, async (context) => {
+    const { post, metrics, jobs, until } = await serve(context, { hold: true });
+    // Its metrics are loaded.
+    await metrics();
+    const answer = post("/generate", { ...generating, max_tokens: 5, stream, n: 2 });
+    await until(() => jobs.length === 2);
+    const token = ({ say, read }: (typeof jobs)[0]) => (stream ? say("a", 1) : read());
+    const counts = (text: string) => [
+      seriesValue(text, `jai_request_queue_time_seconds_count{${labels}}`),
+      seriesValue(text, `jai_time_to_first_token_seconds_count{${labels}}`),
+      seriesValue(text, `jai_prompt_tokens_total{${labels}}`),
+      seriesValue(text, `jai_e2e_request_latency_seconds_count{${labels}}`),
+    ];
+    let now = counts(await metrics());
+    while (now[0] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 0, 0, 0]);
+    // A rerun of a dead worker's sequence tells of its first token again.
+    for (let run = 0; run < 2; run++) token(jobs[0]!);
+    while (now[1] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 1, 3, 0]);
+    token(jobs[1]!);
+    for (const job of jobs) job.finish();
+    await (await answer).text();
+    while (now[3] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 1, 6, 1]);
+  });
+
 test("refusals and failures are counted by their error code, which all are there from the start", async (context) => {
   const { post, metrics, jobs, until, url } = await serve(context, { hold: true });
   const before = await metrics();

@@ -38,6 +38,8 @@ export class Metrics {
     const requests = new RequestMetrics(this.#own);
     new StateMetrics(this.#own, parts);
     const callers = new CallerMetrics(this.#ofCallers, parts.queue, parts.keyed);
+    parts.telemetry.on("started", (summary) => this.#model.started(summary));
+    parts.telemetry.on("first_token", (summary) => this.#model.firstToken(summary));
     parts.telemetry.on("ended", (summary) => {
       this.#model.count(summary);
       requests.count(summary);

@@ -80,6 +80,15 @@ test("counts and latencies are those of requests that ended, and probes are none
   assert.ok(latency_ms.queue.p50! >= 0);
 });
 
+test("percentiles have the wait and the first token of a request that still runs", async (context) => {
+  const { status, generate, jobs } = await serve(context);
+  await generate({});
+  assert.ok((await status()).latency_ms.queue.p50! >= 0);
+  assert.equal((await status()).latency_ms.ttft.p50, null);
+  jobs[0]!.read();
+  assert.ok((await status()).latency_ms.ttft.p50! > 0);
+});
+
 test("the stream begins with the last minutes, goes on every second, and ends when the server stops", async (context) => {
   const { url, assembly } = await serve(context);
   const { live } = assembly.parts;
