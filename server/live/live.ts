@@ -99,7 +99,7 @@ export class Live extends EventEmitter<LiveEvents> {
     };
   }
 
-  /** How generating requests and jobs have ended, since the start. */
+  /** How generating requests and jobs have ended, since the start. Invalid ones do not count. */
   get requests(): Readonly<Record<"ok" | "refused" | "failed" | "cancelled", number>> {
     return this.#requests;
   }
@@ -142,7 +142,10 @@ export class Live extends EventEmitter<LiveEvents> {
     const { generation } = summary;
     // Only what asked for a generation counts: probes and pages say nothing of the model.
     if (generation === null && !isGenerating(summary)) return;
-    this.#requests[endingOf(summary)]++;
+    const ending = endingOf(summary);
+    // What is no valid request asked for none.
+    if (ending === "invalid") return;
+    this.#requests[ending]++;
     this.#ended++;
     if (generation === null) return;
     this.#read += generation.readTokens;
@@ -195,5 +198,6 @@ export class Live extends EventEmitter<LiveEvents> {
 }
 
 const generating = new Set(["/generate", "/chat", "/v1/completions", "/v1/chat/completions"]);
-const isGenerating = ({ route, path }: Summary) => generating.has(route ?? path);
+const isGenerating = ({ method, route, path }: Summary) =>
+  (method === "POST" || method === "JOB") && generating.has(route ?? path);
 const round = (value: number) => Math.round(value * 10) / 10;

@@ -83,10 +83,12 @@ for (const stream of [true, false])
     assert.deepEqual(now, [1, 1, 6, 1]);
   });
 
-test("refusals and failures are counted by their error code, which all are there from the start", async (context) => {
+test("invalid requests, refusals and failures are counted by their error code, which all are there from the start", async (context) => {
   const { post, metrics, jobs, until, url } = await serve(context, { hold: true });
   const before = await metrics();
-  assert.equal(seriesValue(before, 'jai_refusals_total{code="invalid_body"}'), 0);
+  assert.equal(seriesValue(before, 'jai_invalid_requests_total{code="invalid_body"}'), 0);
+  assert.equal(seriesValue(before, 'jai_refusals_total{code="invalid_body"}'), null);
+  assert.equal(seriesValue(before, 'jai_refusals_total{code="queue_full"}'), 0);
   assert.equal(seriesValue(before, 'jai_failures_total{code="worker_lost"}'), 0);
   assert.equal((await post("/generate", {})).status, 422);
   assert.equal((await fetch(`${url}/nothing`)).status, 404);
@@ -97,8 +99,8 @@ test("refusals and failures are counted by their error code, which all are there
   // A text serves everybody who asks shortly after.
   let text = before;
   while (text === before) text = await metrics();
-  assert.equal(seriesValue(text, 'jai_refusals_total{code="invalid_body"}'), 1);
-  assert.equal(seriesValue(text, 'jai_refusals_total{code="not_found"}'), 1);
+  assert.equal(seriesValue(text, 'jai_invalid_requests_total{code="invalid_body"}'), 1);
+  assert.equal(seriesValue(text, 'jai_invalid_requests_total{code="not_found"}'), 1);
   assert.equal(seriesValue(text, 'jai_failures_total{code="worker_lost"}'), 1);
   assert.equal(seriesValue(text, `jai_request_success_total{finished_reason="error",${labels}}`), 1);
 });

@@ -70,10 +70,15 @@ test("a caller with a key sees the place of others' requests, but not whose they
 });
 
 test("counts and latencies are those of requests that ended, and probes are none", async (context) => {
-  const { status, post, url } = await serve(context, { hold: false });
+  const { status, post, url, queue } = await serve(context, { hold: false });
   await (await post("/generate", { prompt: "abc", max_tokens: 2 })).text();
+  // None of these asks for a generation.
   await (await post("/generate", { prompt: 5 })).text();
+  await (await fetch(`${url}/generate`)).text();
   await (await fetch(`${url}/health`)).text();
+  assert.equal((await status()).requests.refused, 0);
+  await queue.drain();
+  assert.equal((await post("/generate", { prompt: "abc", max_tokens: 2 })).status, 503);
   const { requests, cache, latency_ms } = await status();
   assert.deepEqual(requests, { ok: 1, refused: 1, failed: 0, cancelled: 0 });
   assert.equal(cache.prompt_tokens, 3);
@@ -126,6 +131,25 @@ test("all who look share one walk through the queue", async (context) => {
   await once(assembly.parts.live, "tick");
   assert.equal(walk.mock.callCount(), 1);
   await Promise.all(readers.map((reader) => reader.cancel()));
+});
+
+test("those who ask once share one walk of a second, and see an empty queue at once", async (context) => {
+  const { status, generate, queue, jobs } = await serve(context);
+  assert.equal((await status()).queue.waiting, 0);
+  for (let n = 0; n < 2; n++) await generate({});
+  while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  const walk = context.mock.method(queue, "next");
+  let at = performance.now();
+  context.mock.method(performance, "now", () => at);
+  const seen = await Promise.all(Array.from({ length: 5 }, () => status()));
+  assert.deepEqual([...new Set(seen.map(({ queue }) => queue.requests.length))], [1]);
+  assert.equal(walk.mock.callCount(), 1);
+  at += 1001;
+  await status();
+  assert.equal(walk.mock.callCount(), 2);
+  jobs[0]!.finish();
+  while (queue.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await status()).queue.waiting, 0);
 });
 
 test("a HEAD of the stream ends at once, and takes no place", async (context) => {
