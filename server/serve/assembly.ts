@@ -45,6 +45,7 @@ export class Assembly {
   private constructor(parts: AssemblyParts) {
     this.parts = parts;
     const { config, jobs, idempotency, log } = parts;
+    this.#metricsApp.promise.catch(() => {});
     const sweep = () => {
       for (const swept of [jobs.sweep(), idempotency.sweep()])
         swept.catch((error: Error) => log.error(`expired records cannot be removed: ${error.message}`));
@@ -106,9 +107,16 @@ export class Assembly {
     const loaded = this.#createApp().then((created) => {
       app = created;
     });
+    // `loaded` tells why. Whoever waits for the metrics must not wait for ever.
+    loaded.catch((error: Error) => this.#metricsApp.reject(error));
     // Once the app is loaded, call it without a promise: pipelines can be bounded only while Node still parses them.
     const answer = boundPipelines((req, res) =>
-      app ? app(req, res) : void loaded.then(() => app!(req, res)),
+      app
+        ? app(req, res)
+        : void loaded.then(
+            () => app!(req, res),
+            () => res.destroy(),
+          ),
     );
     return { answer, loaded };
   }
@@ -128,7 +136,10 @@ export class Assembly {
   /** An HTTP server of `/metrics` alone. Until the app is loaded requests wait. */
   createMetricsServer(): Server {
     return this.createHttpServer().on("request", (req, res) => {
-      void this.#metricsApp.promise.then((app) => app(req, res));
+      void this.#metricsApp.promise.then(
+        (app) => app(req, res),
+        () => res.destroy(),
+      );
     });
   }
 
@@ -184,8 +195,10 @@ function countJobs(jobs: Jobs, dispatcher: Dispatcher): AssemblyParts["jobCounts
 /** Promise.withResolvers needs Node.js 22. */
 function withResolvers<T>() {
   let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
   });
-  return { promise, resolve };
+  return { promise, resolve, reject };
 }
