@@ -7,7 +7,7 @@ import type { Queue } from "../queue/queue.js";
 import { endingOf, queueMs, type Summary } from "../telemetry/summary.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { History, type Series } from "./history.js";
-import { LoopDelay } from "./loop-delay.js";
+import { type Delays, LoopDelay } from "./loop-delay.js";
 import { LATENCY_BOUNDS_MS, type Percentiles, Recent } from "./recent.js";
 
 /** What the workers do, and what they have computed since the start; null before they are started. */
@@ -117,6 +117,11 @@ export class Live extends EventEmitter<LiveEvents> {
   /** How late callbacks of the main thread were in the last second, in milliseconds. */
   get eventLoop(): { p50: number; p99: number } {
     return this.#loop.percentiles;
+  }
+
+  /** How late they were since the last call. */
+  takeLoopDelays(): Delays {
+    return this.#loop.take();
   }
 
   /** Rows of the cache: one for each token of each slot. */

@@ -279,3 +279,10 @@ test("docs/metrics.md lists exactly the metrics that there are, with their types
   );
   assert.deepEqual(listed.sort(), served.sort());
 });
+
+test("the event loop's delay keeps prom-client's names", async (context) => {
+  const { metrics } = await serve(context);
+  const names = namesOf(await metrics()).filter((name) => name.startsWith("nodejs_eventloop_lag"));
+  const kinds = ["", "min_", "max_", "mean_", "stddev_", "p50_", "p90_", "p99_"];
+  assert.deepEqual(names.sort(), kinds.map((kind) => `nodejs_eventloop_lag_${kind}seconds`).sort());
+});
