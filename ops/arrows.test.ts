@@ -127,6 +127,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "server/store",
     "server/streams",
+    "server/telemetry",
     "server/texts",
     "server/webhooks",
     "models",

@@ -67,6 +67,21 @@ test("steps are counted by their tokens, those of prompts and those that were wr
   );
 });
 
+test("a worker that was given up and goes on writing changes neither its successor's slots nor its counts", async () => {
+  const { gauges, engine, states } = observed();
+  ask(engine, { promptIds: [1], maxTokens: 9 });
+  await engine.step();
+  gauges.clear(1);
+  const observer = Gauges.over(gauges.buffers, 3).observer(1, () => {});
+  observer.slots([7, 8], 2);
+  observer.wrote(null);
+  const { written } = gauges.counts;
+  await engine.step();
+  assert.deepEqual(states(), ["decode", "decode", "idle"]);
+  assert.equal(gauges.slots(1)[0]!.tokens, 7);
+  assert.equal(gauges.counts.written, written + 1, "what it computes counts, in its own part");
+});
+
 test("a worker that is gone leaves its counts and idle slots", async () => {
   const { gauges, engine, states } = observed();
   ask(engine, { promptIds: [1], maxTokens: 9 });

@@ -28,41 +28,48 @@ export interface WorkerCounts {
 }
 
 const COUNTS = 3;
+/**
+ * Parts of a place, which its workers take in turns. A worker that was given up may still write for a moment, or when its
+ * native code returns: not into its successor's part, since nothing here is atomic.
+ */
+const PARTS = 4;
 const STATES = ["idle", "prefill", "decode"] as const;
 
 /**
  * What each worker does now and has done so far, for the main thread to read at any time.
  *
- * Shared memory. `counts` is float64 [workers, 3 + buckets]: tokens of prompts, tokens written, the sum of all
- * latencies, their histogram, and the histogram of the steps' tokens. `slots` is int32 [workers, slots, 2]: a slot's state and tokens. Each worker writes
- * its own part alone, so a reader may see a step half told, but no wrong number.
+ * Shared memory. `counts` is float64 [places, parts, 3 + buckets]: tokens of prompts, tokens written, the sum of all
+ * latencies, their histogram, and the histogram of the steps' tokens. `slots` is int32 [places, parts, slots, 2]: a slot's
+ * state and tokens. `turns` is int32 [places]: how many workers have left each place. Each worker writes its own part
+ * alone, so a reader may see a step half told, but no wrong number.
  */
 export class Gauges {
-  readonly buffers: { counts: SharedArrayBuffer; slots: SharedArrayBuffer };
+  readonly buffers: { counts: SharedArrayBuffer; slots: SharedArrayBuffer; turns: SharedArrayBuffer };
   readonly #counts: Float64Array;
   readonly #slots: Int32Array;
+  readonly #turns: Int32Array;
   readonly #slotsPerWorker: number;
 
   private constructor(buffers: Gauges["buffers"], slots: number) {
     this.buffers = buffers;
     this.#counts = new Float64Array(buffers.counts);
     this.#slots = new Int32Array(buffers.slots);
+    this.#turns = new Int32Array(buffers.turns);
     this.#slotsPerWorker = slots;
   }
 
   static for(workers: number, slots: number): Gauges {
-    const counts = new SharedArrayBuffer(workers * WIDTH * Float64Array.BYTES_PER_ELEMENT);
-    return new Gauges(
-      { counts, slots: new SharedArrayBuffer(2 * workers * slots * Int32Array.BYTES_PER_ELEMENT) },
-      slots,
-    );
+    const parts = workers * PARTS;
+    const int32s = (length: number) => new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT);
+    const counts = new SharedArrayBuffer(parts * WIDTH * Float64Array.BYTES_PER_ELEMENT);
+    return new Gauges({ counts, slots: int32s(2 * parts * slots), turns: int32s(workers) }, slots);
   }
 
   static over(buffers: Gauges["buffers"], slots: number): Gauges {
     return new Gauges(buffers, slots);
   }
 
-  /** Writes a worker's part. @param onToken called with each token, too */
+  /** Writes the part of the worker that has the place now. @param onToken called with each token, too */
   observer(worker: number, onToken: () => void): EngineObserver {
     const counts = this.#countsOf(worker);
     const slots = this.#slotsOf(worker);
@@ -109,18 +116,25 @@ export class Gauges {
     return { prefilled, written, itlSumMs, itl: sum.slice(COUNTS, STEPS), steps: sum.slice(STEPS) };
   }
 
-  /** Notes that a worker is gone, with its sequences. */
+  /** Notes that a worker is gone, with its sequences. Its successor gets another part, and its counts stay. */
   clear(worker: number): void {
+    Atomics.add(this.#turns, worker, 1);
     this.#slotsOf(worker).fill(0);
   }
 
   #countsOf(worker: number): Float64Array {
-    return this.#counts.subarray(worker * WIDTH, (worker + 1) * WIDTH);
+    const part = this.#partOf(worker);
+    return this.#counts.subarray(part * WIDTH, (part + 1) * WIDTH);
   }
 
   #slotsOf(worker: number): Int32Array {
     const width = 2 * this.#slotsPerWorker;
-    return this.#slots.subarray(worker * width, (worker + 1) * width);
+    const part = this.#partOf(worker);
+    return this.#slots.subarray(part * width, (part + 1) * width);
+  }
+
+  #partOf(worker: number): number {
+    return worker * PARTS + (Atomics.load(this.#turns, worker) % PARTS);
   }
 }
 

@@ -49,7 +49,13 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   const halt = Halt.over(setup.halt);
   const occupancy = Occupancy.over(setup.occupancy);
   const progress = Progress.over(setup.progress);
-  const leave = () => leaveIfReplaced(setup, index);
+  // Before anything that takes long: later it could be the part of this worker's successor.
+  const observer = Gauges.over(setup.gauges, setup.slots).observer(index, () => progress.step(index));
+  const isReplaced = () => isReplacedAt(setup, index);
+  /** Ends this thread if it was replaced. The main thread can't end one that is inside the native runtime. */
+  const leave = () => {
+    if (isReplaced()) process.exit(1);
+  };
   const open = async (threads: number) => {
     const options = { device, deviceId, threads };
     const opened = await halt.inside(index, () => openSession(model.graphPath, shape, options), leave);
@@ -58,7 +64,11 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   };
   const haltable = (session: StepSession): StepSession => ({
     run: async (inputs) => {
-      const outputs = await halt.inside(index, () => progress.run(index, () => session.run(inputs)), leave);
+      const outputs = await halt.inside(
+        index,
+        () => progress.run(index, () => session.run(inputs), isReplaced),
+        leave,
+      );
       leave();
       return outputs;
     },
@@ -78,19 +88,18 @@ export async function load(options: LoadOptions): Promise<Loaded> {
       remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
     }
   }
-  const observer = Gauges.over(setup.gauges, setup.slots).observer(index, () => progress.step(index));
   const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary, observer);
   const programs = new Programs(model.tokenizer, shape.vocabulary);
   return { model, engine, programs, selfTest, remark };
 }
 
 /**
- * Ends this thread if the main thread has taken its device away: it was stuck for so long that a successor runs its
- * sequences. The main thread can't end a thread that is inside the native runtime, so that one ends itself. Called when the
- * halt has noted that it enters, so that either this thread sees that it was replaced, or the main thread sees it inside.
+ * Whether the main thread has taken this thread's device away: it was stuck for so long that a successor runs its
+ * sequences. Asked when the halt has noted that it enters, so that either this thread sees that it was replaced, or the main
+ * thread sees it inside.
  */
-function leaveIfReplaced({ claims }: WorkerSetup, index: number): void {
-  if (Atomics.load(new Int32Array(claims), index) !== threadId) process.exit(1);
+function isReplacedAt({ claims }: WorkerSetup, index: number): boolean {
+  return Atomics.load(new Int32Array(claims), index) !== threadId;
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

@@ -32,3 +32,13 @@ test("a run is a step at its beginning and its end, and its time is kept if it i
   progress.clear(0);
   assert.equal(progress.longestRun(0), 0);
 });
+
+test("a run that ends after its worker was replaced leaves the successor's times alone", async () => {
+  const progress = Progress.for(1);
+  const until = performance.now() + 2;
+  const work = async () => {
+    while (performance.now() <= until);
+  };
+  await progress.run(0, work, () => true);
+  assert.deepEqual([progress.steps(0), progress.longestRun(0)], [1, 0]);
+});

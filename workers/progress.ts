@@ -27,11 +27,15 @@ export class Progress {
     Atomics.add(this.#state, 2 * worker, 1);
   }
 
-  /** Notes a run of the model, which is the longest work between two steps. */
-  async run<T>(worker: number, work: () => Promise<T>): Promise<T> {
+  /**
+   * Notes a run of the model, which is the longest work between two steps.
+   * @param isReplaced whether the worker was given up meanwhile: its run must not make its successor's patience longer
+   */
+  async run<T>(worker: number, work: () => Promise<T>, isReplaced = () => false): Promise<T> {
     const begun = performance.now();
     this.step(worker);
     const result = await work();
+    if (isReplaced()) return result;
     const ms = Math.min(Math.ceil(performance.now() - begun), 2 ** 31 - 1);
     if (ms > this.longestRun(worker)) Atomics.store(this.#state, 2 * worker + 1, ms);
     this.step(worker);

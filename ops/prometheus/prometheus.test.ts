@@ -74,7 +74,9 @@ function load(port: number, receiver: string): () => Promise<void> {
       if (i > 0) continue;
       await post("/generate", {});
       await post("/detokenize", { tokens: [99] }, { "idempotency-key": "k" });
-      await post("/jobs", { prompt: "x", max_tokens: 4, callback_url: receiver });
+      // More at once than may wait.
+      const job = { prompt: "x", max_tokens: 4, callback_url: receiver };
+      await Promise.all([1, 2, 3, 4].map(() => post("/jobs", job)));
     }
   });
   return async () => {
@@ -107,7 +109,7 @@ const filledIn = (query: string) =>
     .replaceAll("$instance", ".*");
 
 test("Prometheus has data for every panel of our dashboard and of vLLM's", { skip }, async (context) => {
-  const { server, address } = await start();
+  const { server, address } = await start({ JAI_JOB_LIMIT: "2" });
   const { server: receiving, url } = await receiver();
   const prometheus = await PrometheusProcess.start(`
 global: { scrape_interval: 1s, scrape_timeout: 1s }

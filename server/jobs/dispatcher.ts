@@ -176,7 +176,7 @@ export class Dispatcher {
     if (!isRunning(job)) throw new Cancelled();
     const operation = this.#operations.get(job.endpoint);
     if (operation === undefined) throw new PublicError("not_found");
-    const { jobs, queue, forms, texts, callers, log } = this.#options;
+    const { jobs, queue, forms, texts, callers, telemetry, log } = this.#options;
     const caller = callers.named(job.caller);
     if (caller === null) throw new PublicError("unauthorized");
     const request = operation.parse(body);
@@ -188,6 +188,7 @@ export class Dispatcher {
     job.sequences = sequences;
     log.info(`${job.id} - job started`, { id: job.id, path: job.endpoint });
     const result = generation.run({
+      milestones: telemetry.milestonesOf(underWay.summary),
       onDelta: (sequence, { text, tokens }) => {
         // A worker that was told to stop may still send text when the job has ended or runs again.
         if (job.sequences !== sequences) return;

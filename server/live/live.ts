@@ -7,7 +7,7 @@ import type { Queue } from "../queue/queue.js";
 import { endingOf, queueMs, type Summary } from "../telemetry/summary.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { History, type Series } from "./history.js";
-import { LoopDelay } from "./loop-delay.js";
+import { type Delays, LoopDelay } from "./loop-delay.js";
 import { LATENCY_BOUNDS_MS, type Percentiles, Recent } from "./recent.js";
 
 /** What the workers do, and what they have computed since the start; null before they are started. */
@@ -62,6 +62,7 @@ export class Live extends EventEmitter<LiveEvents> {
   readonly #loop = new LoopDelay();
   readonly #ticking: NodeJS.Timeout;
   readonly #requests = { ok: 0, refused: 0, failed: 0, cancelled: 0 };
+  #prompts = 0;
   #read = 0;
   #reused = 0;
   #counts: WorkerCounts | null = null;
@@ -73,7 +74,15 @@ export class Live extends EventEmitter<LiveEvents> {
   constructor(parts: LiveParts) {
     super();
     this.#parts = parts;
-    parts.telemetry.on("ended", (summary) => this.#count(summary));
+    const { telemetry } = parts;
+    telemetry.on("started", ({ generation }) => this.#queueTimes.add(queueMs(generation!)!));
+    telemetry.on("read", (_, promptTokens) => {
+      this.#prompts += promptTokens;
+    });
+    telemetry.on("first_token", ({ receivedAt, generation }) =>
+      this.#ttft.add(generation!.firstTokenAt! - receivedAt),
+    );
+    telemetry.on("ended", (summary) => this.#count(summary));
     this.#ticking = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
@@ -90,12 +99,17 @@ export class Live extends EventEmitter<LiveEvents> {
     };
   }
 
-  /** How generating requests and jobs have ended, since the start. */
+  /** How generating requests and jobs have ended, since the start. Invalid ones do not count. */
   get requests(): Readonly<Record<"ok" | "refused" | "failed" | "cancelled", number>> {
     return this.#requests;
   }
 
-  /** Tokens of prompts that sequences read, and those of them that a cache still held, since the start. */
+  /** Tokens of all prompts, each counted once for its sequence, with the sequence's first token. */
+  get promptTokens(): number {
+    return this.#prompts;
+  }
+
+  /** Tokens of prompts that finished sequences read, and those of them that a cache still held, since the start. */
   get prefixes(): { prompt_tokens: number; reused_tokens: number } {
     return { prompt_tokens: this.#read, reused_tokens: this.#reused };
   }
@@ -103,6 +117,11 @@ export class Live extends EventEmitter<LiveEvents> {
   /** How late callbacks of the main thread were in the last second, in milliseconds. */
   get eventLoop(): { p50: number; p99: number } {
     return this.#loop.percentiles;
+  }
+
+  /** How late they were since the last call. */
+  takeLoopDelays(): Delays {
+    return this.#loop.take();
   }
 
   /** Rows of the cache: one for each token of each slot. */
@@ -128,15 +147,18 @@ export class Live extends EventEmitter<LiveEvents> {
     const { generation } = summary;
     // Only what asked for a generation counts: probes and pages say nothing of the model.
     if (generation === null && !isGenerating(summary)) return;
-    this.#requests[endingOf(summary)]++;
+    const ending = endingOf(summary);
+    // What is no valid request asked for none.
+    if (ending === "invalid") return;
+    this.#requests[ending]++;
     this.#ended++;
     if (generation === null) return;
     this.#read += generation.readTokens;
     this.#reused += generation.cachedTokens;
-    const waited = queueMs(generation);
+    const { startedAt, endedAt } = generation;
+    // One that has started was counted then.
+    const waited = startedAt === null ? queueMs(generation) : null;
     if (waited !== null) this.#queueTimes.add(waited);
-    if (generation.firstTokenAt !== null) this.#ttft.add(generation.firstTokenAt - summary.receivedAt);
-    const { endedAt } = generation;
     if (endedAt !== null && endedAt <= summary.endedAt)
       this.#totals.add(summary.endedAt - summary.receivedAt);
   }
@@ -181,5 +203,6 @@ export class Live extends EventEmitter<LiveEvents> {
 }
 
 const generating = new Set(["/generate", "/chat", "/v1/completions", "/v1/chat/completions"]);
-const isGenerating = ({ route, path }: Summary) => generating.has(route ?? path);
+const isGenerating = ({ method, route, path }: Summary) =>
+  (method === "POST" || method === "JOB") && generating.has(route ?? path);
 const round = (value: number) => Math.round(value * 10) / 10;

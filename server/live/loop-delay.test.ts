@@ -21,6 +21,37 @@ test("the timer rests while the main thread is idle, and runs after a second wit
   assert.deepEqual(delay.percentiles, { p50: 0, p99: 0 });
 });
 
+test("what is taken is of all seconds since the last time, and rests with the timer", {
+  timeout: 20_000,
+}, async (context) => {
+  const delay = new LoopDelay();
+  context.after(() => delay.close());
+  delay.tick(30);
+  assert.equal(delay.take().p99, 0, "the first begins");
+  delay.tick(40);
+  assert.deepEqual([delay.take().p99, delay.take().p99], [40, 0], "the ticks' lateness, once");
+  work(60);
+  delay.tick(0);
+  for (let turn = 0; turn < 4; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    work(200);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  // Quiet seconds follow: they do not hide it, and a rest is no delay.
+  for (let second = 0; second < 3; second++) delay.tick(0);
+  assert.equal(delay.isMeasuring, false);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  work(60);
+  delay.tick(0);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { p99, max } = delay.take();
+  assert.ok(p99 > 100 && max >= p99, `${p99} ms`);
+  assert.ok(max < 1000, `${max} ms`);
+  for (let second = 0; second < 2; second++) delay.tick(0);
+  delay.take();
+  assert.deepEqual(delay.take(), { min: 0, max: 0, mean: 0, stddev: 0, p50: 0, p90: 0, p99: 0 });
+});
+
 test("a callback that holds the main thread is seen", { timeout: 20_000 }, async (context) => {
   const delay = new LoopDelay();
   context.after(() => delay.close());

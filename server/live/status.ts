@@ -32,15 +32,37 @@ export interface StatusParts {
 /** What a viewer sees of the moment at which it was made. */
 export type StatusOf = (viewer: Pick<Caller, "name">) => object;
 
-/**
- * What the server does now: the answer of GET /status. Only their own requests have a name for callers with a key. All
- * viewers share the work, since a walk through a long queue takes milliseconds.
- */
-export function statusNow(parts: StatusParts): StatusOf {
+/** How long a walk through the queue serves all who ask, in milliseconds: it takes milliseconds of the main thread. */
+const WALK_MS = 1000;
+
+/** What the server does now: the answer of GET /status. Only their own requests have a name for callers with a key. */
+export class StatusBoard {
+  readonly #parts: StatusParts;
+  #walk: { queueOf: StatusOf; until: number } | null = null;
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+  }
+
+  /** All viewers share it, so what it shows of a queue in which requests wait may be a second old. */
+  get shared(): StatusOf {
+    const { queue } = this.#parts;
+    const isFresh = this.#walk !== null && performance.now() < this.#walk.until;
+    return isFresh && queue.waiting > 0 ? statusNow(this.#parts, this.#walk!.queueOf) : this.anew();
+  }
+
+  /** Walks through the queue. */
+  anew(): StatusOf {
+    const queueOf = queueNow(this.#parts);
+    this.#walk = this.#parts.queue.waiting > 0 ? { queueOf, until: performance.now() + WALK_MS } : null;
+    return statusNow(this.#parts, queueOf);
+  }
+}
+
+function statusNow(parts: StatusParts, queueOf: StatusOf): StatusOf {
   const { model, plan, workers, live, health, jobs, vitals, startedAt, version } = parts;
   const { name, precision, n_positions: context, vocab_size: vocabulary } = model.config;
   const { workers: died, reruns, memory } = vitals();
-  const queueOf = queueNow(parts);
   const status = {
     time: new Date().toISOString(),
     version,

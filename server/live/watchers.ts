@@ -5,7 +5,7 @@ import type { Callers } from "../keys/callers.js";
 import { Holdings, shareOf } from "../shares.js";
 import { EventResponse, type EventStreamOptions, event } from "../streams/event-response.js";
 import type { Live } from "./live.js";
-import type { StatusOf } from "./status.js";
+import type { StatusBoard } from "./status.js";
 
 /** How many may look at once. */
 const MOST = 64;
@@ -15,7 +15,7 @@ const QUIET_SECONDS = 9;
 export interface WatchersParts {
   live: Live;
   callers: Callers;
-  status: () => StatusOf;
+  board: StatusBoard;
   streams?: EventStreamOptions | undefined;
   /** How many streams each caller has. Default: none */
   watching?: Holdings | undefined;
@@ -47,7 +47,7 @@ export class Watchers {
 
   /** @throws PublicError if too many look already */
   add(res: Response): void {
-    const { live, callers, status, streams } = this.#parts;
+    const { live, callers, board, streams } = this.#parts;
     const { name } = callerOf(res);
     const { several } = callers;
     if (this.#held.of(name) >= shareOf(MOST, several))
@@ -67,7 +67,7 @@ export class Watchers {
     });
     const until = new Date().toISOString();
     response.write(event({ until, ...live.history }, { name: "history" }));
-    response.write(event(status()({ name }), { name: "status" }));
+    response.write(event(board.shared({ name }), { name: "status" }));
     if (this.#closed) response.end("");
   }
 
@@ -84,7 +84,7 @@ export class Watchers {
 
   #tell(): void {
     if (this.#watchers.size === 0) return;
-    const statusOf = this.#parts.status();
+    const statusOf = this.#parts.board.anew();
     const events = new Map<string, string>();
     for (const [response, { name }] of this.#watchers) {
       if (!response.isOpen) continue;

@@ -57,7 +57,8 @@ export class CallerMetrics {
     const { generation } = summary;
     if (summary.caller === null || generation === null) return;
     const caller = this.#nameOf(summary.caller);
-    this.#requests.inc({ caller, ending: endingOf(summary) });
+    const ending = endingOf(summary);
+    if (ending !== "invalid") this.#requests.inc({ caller, ending });
     this.#tokens.inc({ caller, kind: "prompt" }, generation.promptTokens);
     this.#tokens.inc({ caller, kind: "generation" }, generation.completionTokens);
     this.#waited.inc({ caller }, (queueMs(generation) ?? 0) / 1000);

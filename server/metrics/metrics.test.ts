@@ -55,10 +55,40 @@ test("a generation is counted with its times, its tokens and the way it ended", 
   assert.equal(seriesValue(text, 'jai_requests_total{ending="ok"}'), 1);
 });
 
-test("refusals and failures are counted by their error code, which all are there from the start", async (context) => {
+for (const stream of [true, false])
+  test(`the wait and the first token of a ${stream ? "stream" : "request"} that still runs are counted, once`, async (context) => {
+    const { post, metrics, jobs, until } = await serve(context, { hold: true });
+    // Its metrics are loaded.
+    await metrics();
+    const answer = post("/generate", { ...generating, max_tokens: 5, stream, n: 2 });
+    await until(() => jobs.length === 2);
+    const token = ({ say, read }: (typeof jobs)[0]) => (stream ? say("a", 1) : read());
+    const counts = (text: string) => [
+      seriesValue(text, `jai_request_queue_time_seconds_count{${labels}}`),
+      seriesValue(text, `jai_time_to_first_token_seconds_count{${labels}}`),
+      seriesValue(text, `jai_prompt_tokens_total{${labels}}`),
+      seriesValue(text, `jai_e2e_request_latency_seconds_count{${labels}}`),
+    ];
+    let now = counts(await metrics());
+    while (now[0] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 0, 0, 0]);
+    // A rerun of a dead worker's sequence tells of its first token again.
+    for (let run = 0; run < 2; run++) token(jobs[0]!);
+    while (now[1] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 1, 3, 0]);
+    token(jobs[1]!);
+    for (const job of jobs) job.finish();
+    await (await answer).text();
+    while (now[3] === 0) now = counts(await metrics());
+    assert.deepEqual(now, [1, 1, 6, 1]);
+  });
+
+test("invalid requests, refusals and failures are counted by their error code, which all are there from the start", async (context) => {
   const { post, metrics, jobs, until, url } = await serve(context, { hold: true });
   const before = await metrics();
-  assert.equal(seriesValue(before, 'jai_refusals_total{code="invalid_body"}'), 0);
+  assert.equal(seriesValue(before, 'jai_invalid_requests_total{code="invalid_body"}'), 0);
+  assert.equal(seriesValue(before, 'jai_refusals_total{code="invalid_body"}'), null);
+  assert.equal(seriesValue(before, 'jai_refusals_total{code="queue_full"}'), 0);
   assert.equal(seriesValue(before, 'jai_failures_total{code="worker_lost"}'), 0);
   assert.equal((await post("/generate", {})).status, 422);
   assert.equal((await fetch(`${url}/nothing`)).status, 404);
@@ -69,8 +99,8 @@ test("refusals and failures are counted by their error code, which all are there
   // A text serves everybody who asks shortly after.
   let text = before;
   while (text === before) text = await metrics();
-  assert.equal(seriesValue(text, 'jai_refusals_total{code="invalid_body"}'), 1);
-  assert.equal(seriesValue(text, 'jai_refusals_total{code="not_found"}'), 1);
+  assert.equal(seriesValue(text, 'jai_invalid_requests_total{code="invalid_body"}'), 1);
+  assert.equal(seriesValue(text, 'jai_invalid_requests_total{code="not_found"}'), 1);
   assert.equal(seriesValue(text, 'jai_failures_total{code="worker_lost"}'), 1);
   assert.equal(seriesValue(text, `jai_request_success_total{finished_reason="error",${labels}}`), 1);
 });
@@ -248,4 +278,11 @@ test("docs/metrics.md lists exactly the metrics that there are, with their types
     ([, ...row]) => row,
   );
   assert.deepEqual(listed.sort(), served.sort());
+});
+
+test("the event loop's delay keeps prom-client's names", async (context) => {
+  const { metrics } = await serve(context);
+  const names = namesOf(await metrics()).filter((name) => name.startsWith("nodejs_eventloop_lag"));
+  const kinds = ["", "min_", "max_", "mean_", "stddev_", "p50_", "p90_", "p99_"];
+  assert.deepEqual(names.sort(), kinds.map((kind) => `nodejs_eventloop_lag_${kind}seconds`).sort());
 });

@@ -1,6 +1,8 @@
 import { Registry } from "prom-client";
+import type { Live } from "../live/live.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { CallerMetrics } from "./caller-metrics.js";
+import { addLoopMetrics } from "./loop-metrics.js";
 import { ModelMetrics, type ModelMetricsParts } from "./model-metrics.js";
 import { processMetrics } from "./process-metrics.js";
 import type { MetricsNames } from "./published.js";
@@ -11,7 +13,7 @@ export interface MetricsParts extends StateMetricsParts, ModelMetricsParts {
   queue: StateMetricsParts["queue"] & ModelMetricsParts["queue"];
   model: StateMetricsParts["model"];
   plan: StateMetricsParts["plan"];
-  live: StateMetricsParts["live"] & ModelMetricsParts["live"];
+  live: StateMetricsParts["live"] & ModelMetricsParts["live"] & Pick<Live, "takeLoopDelays">;
   telemetry: Telemetry;
   /** Whether there are callers that keys tell apart. */
   keyed: () => boolean;
@@ -37,7 +39,10 @@ export class Metrics {
     this.#model = new ModelMetrics(parts, names);
     const requests = new RequestMetrics(this.#own);
     new StateMetrics(this.#own, parts);
+    addLoopMetrics(this.#own, () => parts.live.takeLoopDelays());
     const callers = new CallerMetrics(this.#ofCallers, parts.queue, parts.keyed);
+    parts.telemetry.on("started", (summary) => this.#model.started(summary));
+    parts.telemetry.on("first_token", (summary) => this.#model.firstToken(summary));
     parts.telemetry.on("ended", (summary) => {
       this.#model.count(summary);
       requests.count(summary);

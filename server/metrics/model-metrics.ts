@@ -14,7 +14,7 @@ export interface ModelMetricsParts {
   plan: Pick<Plan, "concurrency">;
   queue: Pick<Queue<unknown, unknown>, "running" | "waiting">;
   workers: () => Workers;
-  live: Pick<Live, "rows" | "prefixes">;
+  live: Pick<Live, "rows" | "prefixes" | "promptTokens">;
 }
 
 const NO_COUNTS: WorkerCounts = { prefilled: 0, written: 0, itl: [], itlSumMs: 0, steps: [] };
@@ -78,11 +78,22 @@ export class ModelMetrics {
     this.#maxTokens = this.#sizes("request_params_max_tokens", "max_tokens of a request", TOKENS);
   }
 
+  /** Counts a request or job that has got its first slot. */
+  started({ generation }: Summary): void {
+    this.#queued.observe(queueMs(generation!)! / 1000);
+  }
+
+  /** Counts a request or job that has its first token. */
+  firstToken({ receivedAt, generation }: Summary): void {
+    this.#ttft.observe((generation!.firstTokenAt! - receivedAt) / 1000);
+  }
+
   /** Counts a request or job that has ended. */
   count(summary: Summary): void {
     const { generation } = summary;
     if (generation === null) return;
-    const waited = queueMs(generation);
+    // One that has started was counted then.
+    const waited = generation.startedAt === null ? queueMs(generation) : null;
     if (waited !== null) this.#queued.observe(waited / 1000);
     this.#countReasons(summary, generation);
     this.#sequences.observe(generation.sequences);
@@ -96,7 +107,6 @@ export class ModelMetrics {
     this.#tokens.observe(generation.completionTokens);
     this.#longest.observe(generation.longestTokens);
     if (firstTokenAt === null) return;
-    this.#ttft.observe((firstTokenAt - summary.receivedAt) / 1000);
     this.#prefill.observe((firstTokenAt - startedAt) / 1000);
     this.#decode.observe((endedAt - firstTokenAt) / 1000);
     const itl = meanItl(generation);
@@ -144,11 +154,19 @@ export class ModelMetrics {
     const cached = () => live.prefixes.reused_tokens;
     this.#counter(
       "prompt_tokens_total",
-      "Tokens of prompts that were processed, those found in a cache included",
-      () => counts().prefilled + cached(),
+      "Tokens of prompts, each prompt once for a sequence that has got a token, those found in a cache included",
+      () => live.promptTokens,
     );
-    this.#counter("prompt_tokens_cached_total", "Tokens of prompts that a cache still had", cached);
-    this.#counter("generation_tokens_total", "Tokens that were written", () => counts().written);
+    this.#counter(
+      "prompt_tokens_cached_total",
+      "Tokens of finished sequences' prompts that a cache still had",
+      cached,
+    );
+    this.#counter(
+      "generation_tokens_total",
+      "Tokens that workers wrote, those of a rerun again",
+      () => counts().written,
+    );
     this.#counter(
       "prefix_cache_queries_total",
       "Tokens of prompts that were looked for in a cache",

@@ -1,9 +1,12 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 
-/** They list every handle of the process, which takes long with many connections. */
-const UNUSED = /^nodejs_active_/;
-/** Interval at which the event loop's delay is measured, in milliseconds. */
-const RESOLUTION_MS = 20;
+/**
+ * Some list every handle of the process, which takes long with many connections. The others measure the event loop's delay
+ * with a timer that never rests: `LoopMetrics` has them instead.
+ */
+const UNUSED = /^nodejs_(active|eventloop_lag)_/;
+/** Interval of that timer in milliseconds, which can't be left out: so long that it wakes nobody. */
+const NEVER_MS = 86_400_000;
 
 let registry: Registry | null = null;
 
@@ -14,7 +17,7 @@ let registry: Registry | null = null;
 export function processMetrics(): Registry {
   if (registry !== null) return registry;
   registry = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: RESOLUTION_MS });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
   for (const { name } of registry.getMetricsAsArray())
     if (UNUSED.test(name)) registry.removeSingleMetric(name);
   return registry;

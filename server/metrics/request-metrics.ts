@@ -1,9 +1,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import { errors } from "../errors/errors.js";
-import { endingOf, type Summary } from "../telemetry/summary.js";
+import { endingOf, endingOfError, type Summary } from "../telemetry/summary.js";
 import { SECONDS } from "./buckets.js";
-
-const isFailure = (status: number) => status === 500 || status === 504;
 
 /** Methods that are told apart. */
 const METHODS = new Set(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
@@ -12,8 +10,8 @@ const METHODS = new Set(["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
 export class RequestMetrics {
   readonly #requests: Counter<"method" | "route" | "status">;
   readonly #seconds: Histogram<"route">;
-  readonly #refusals: Counter<"code">;
-  readonly #failures: Counter<"code">;
+  /** By what an error means. */
+  readonly #errors: Record<"refused" | "invalid" | "failed", Counter<"code">>;
   readonly #replays: Counter;
   readonly #prepared: Histogram;
 
@@ -32,21 +30,21 @@ export class RequestMetrics {
       buckets: SECONDS,
       registers,
     });
-    this.#refusals = new Counter({
-      name: "jai_refusals_total",
-      help: "Requests and jobs that were refused, by error code",
-      labelNames: ["code"],
-      registers,
-    });
-    this.#failures = new Counter({
-      name: "jai_failures_total",
-      help: "Requests and jobs that failed, by error code",
-      labelNames: ["code"],
-      registers,
-    });
+    const byCode = (name: string, help: string) =>
+      new Counter({
+        name,
+        help: `Requests and jobs ${help}, by error code`,
+        labelNames: ["code"],
+        registers,
+      });
+    this.#errors = {
+      refused: byCode("jai_refusals_total", "that were refused for want of room or for a limit"),
+      invalid: byCode("jai_invalid_requests_total", "that are no valid ones, or not allowed"),
+      failed: byCode("jai_failures_total", "that failed"),
+    };
     // A rate begins at a series' first value, so that without these the first refusal would be missed.
     for (const [code, { status }] of Object.entries(errors))
-      (isFailure(status) ? this.#failures : this.#refusals).inc({ code }, 0);
+      this.#errors[endingOfError(status)].inc({ code }, 0);
     this.#replays = new Counter({
       name: "jai_idempotent_replays_total",
       help: "Answers that were stored for an Idempotency-Key and sent again",
@@ -73,8 +71,8 @@ export class RequestMetrics {
       this.#seconds.observe({ route: path }, (summary.endedAt - summary.receivedAt) / 1000);
     }
     const ending = endingOf(summary);
-    if (ending === "refused") this.#refusals.inc({ code: error?.code ?? "replayed" });
-    if (ending === "failed") this.#failures.inc({ code: error?.code ?? "replayed" });
+    if (ending !== "ok" && ending !== "cancelled")
+      this.#errors[ending].inc({ code: error?.code ?? "replayed" });
     if (replayed) this.#replays.inc();
     if (generation !== null && generation.preparedAt !== null)
       this.#prepared.observe((generation.preparedAt - generation.reservedAt) / 1000);

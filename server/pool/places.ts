@@ -62,6 +62,8 @@ export class Places {
   takeFrom(thread: number): boolean {
     const place = this.of(thread);
     if (place < 0) return false;
+    // Whoever claims it next must find a part of its own.
+    this.gauges.clear(place);
     Atomics.store(this.#claims, place, 0);
     // Only now look: a thread enters first, and then looks whether the place is still its own.
     const inside = this.halt.isInside(place);
@@ -70,6 +72,7 @@ export class Places {
   }
 
   #free(place: number, owner: number): void {
+    this.gauges.clear(place);
     this.#clear(place);
     Atomics.compareExchange(this.#claims, place, owner, 0);
   }
@@ -78,6 +81,5 @@ export class Places {
     this.halt.leave(place);
     this.#occupancy.clear(place);
     this.#progress.clear(place);
-    this.gauges.clear(place);
   }
 }

@@ -321,3 +321,16 @@ test("closing ends running tasks", async (context) => {
   await pool.close();
   await held;
 });
+
+test("a task without text tells when its first token is there", async (context) => {
+  const pool = scriptedPool(context);
+  await pool.ready;
+  let tell!: () => void;
+  const read = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const job = pool.run({ ...task("read"), onRead: tell });
+  await read;
+  job.cancel();
+  assert.equal((await job.outcome).type, "finished");
+});

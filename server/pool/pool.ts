@@ -35,6 +35,8 @@ export interface Task extends Omit<GenerateTask, "port" | "stream"> {
    * `outcome` settles. The outcome's text may go on beyond the pieces.
    */
   onText?: OnText;
+  /** Called when its first token is there, if it has no `onText` and does not end with that token. Again for a rerun. */
+  onRead?: () => void;
 }
 
 export type OnText = (text: string, tokens: number, logprobs?: TokenLogprob[]) => void;
@@ -257,7 +259,7 @@ export class Pool extends EventEmitter<PoolEvents> {
    * @param company of the task: it shares a worker only with tasks of the same
    */
   run(task: Task, company: Company = null): RunningTask {
-    const { onText, ...rest } = task;
+    const { onText, onRead: _, ...rest } = task;
     const { port1, port2 } = new MessageChannel();
     const { promise: outcome, resolve, reject } = withResolvers<Outcome>();
     const end: UnderWay["end"] = (settle) => {
@@ -485,8 +487,9 @@ export class Pool extends EventEmitter<PoolEvents> {
   }
 
   #onPromptRead({ id }: PromptRead): void {
-    const placed = this.#underWay.get(id)?.placed;
-    if (placed) this.#placement.read(placed);
+    const underWay = this.#underWay.get(id);
+    if (underWay?.placed) this.#placement.read(underWay.placed);
+    underWay?.task.onRead?.();
   }
 
   /**

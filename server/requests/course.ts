@@ -1,13 +1,17 @@
 import type { Outcome } from "../pool/pool.js";
 import type { GenerationSummary } from "../telemetry/summary.js";
+import type { Milestones } from "../telemetry/telemetry.js";
 import type { Draft, GenerationRequest } from "./operation.js";
 import type { Spent } from "./spent.js";
 
-/** Notes a generation's course in its summary. */
+/** Notes a generation's course in its summary, and tells its milestones as they come. */
 export class Course {
   readonly summary: GenerationSummary;
   /** By sequence, when it got its slot. */
   readonly #startedAt: number[] = [];
+  /** By sequence, whether its prompt was told of. */
+  readonly #isRead: boolean[] = [];
+  #milestones: Milestones | null = null;
   /** Resolves when no sequence has a slot any more. It stays open if none is submitted. */
   readonly isOver: Promise<void>;
   #end!: () => void;
@@ -24,6 +28,16 @@ export class Course {
     });
   }
 
+  /** Everything from now on is told there, until the generation is given up. */
+  tell(milestones: Milestones): void {
+    this.#milestones = milestones;
+  }
+
+  /** What still comes of it says nothing of the model: nobody waits for it. */
+  givenUp(): void {
+    this.#milestones = null;
+  }
+
   prepared([first]: readonly Draft[]): void {
     this.summary.preparedAt = performance.now();
     if (first === undefined) return;
@@ -34,12 +48,29 @@ export class Course {
   started(sequence: number): void {
     const now = performance.now();
     this.#startedAt[sequence] = now;
-    this.summary.startedAt ??= now;
+    if (this.summary.startedAt !== null) return;
+    this.summary.startedAt = now;
+    this.#milestones?.started();
   }
 
-  /** A sequence has written text, which only streams tell. */
-  wrote(): void {
-    this.summary.firstTokenAt ??= performance.now();
+  /** A sequence has its first token: it has written text, or its worker says so. Further calls for it do nothing. */
+  read(sequence: number, promptTokens: number): void {
+    if (this.#isRead[sequence]) return;
+    this.#tellRead(sequence, promptTokens);
+    this.#hasToken(performance.now());
+  }
+
+  #tellRead(sequence: number, promptTokens: number): void {
+    if (this.#isRead[sequence]) return;
+    this.#isRead[sequence] = true;
+    this.#milestones?.read(promptTokens);
+  }
+
+  #hasToken(at: number): void {
+    const { firstTokenAt } = this.summary;
+    // The main thread learns of a token after it was there: the outcome may correct it to an earlier time.
+    this.summary.firstTokenAt = Math.min(firstTokenAt ?? at, at);
+    if (firstTokenAt === null) this.#milestones?.firstToken();
   }
 
   /** A sequence has left its slot. */
@@ -52,11 +83,11 @@ export class Course {
     summary.outputs[sequence] = { text: generated, reason };
     summary.readTokens += promptTokens;
     summary.cachedTokens += cachedTokens;
+    this.#tellRead(sequence, promptTokens);
     summary.longestTokens = Math.max(summary.longestTokens, completionTokens);
     if (completionTokens === 0) return;
     const firstAt = startedAt + firstTokenMs;
-    // A stream's first text comes after its first token. Without a stream only the outcome tells of that.
-    summary.firstTokenAt = Math.min(summary.firstTokenAt ?? firstAt, firstAt);
+    this.#hasToken(firstAt);
     summary.decodeMs += performance.now() - firstAt;
     summary.decodedTokens += completionTokens - 1;
   }

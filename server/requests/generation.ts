@@ -7,6 +7,7 @@ import { Cancelled } from "../queue/refusal.js";
 import type { Standing, Ticket } from "../queue/ticket.js";
 import type { Delta } from "../streams/events.js";
 import type { GenerationSummary } from "../telemetry/summary.js";
+import type { Milestones } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import { Course } from "./course.js";
 import type { Draft, GenerationRequest, Prepared } from "./operation.js";
@@ -18,6 +19,7 @@ export interface Listener {
   onDelta?: (sequence: number, delta: Delta) => void;
   /** A sequence has ended; its outcome has the whole text. */
   onEnd?: (sequence: number, outcome: Finished) => void;
+  milestones?: Milestones;
 }
 
 export interface Result {
@@ -129,20 +131,22 @@ export class Generation {
    * of the first sequence that failed.
    */
   async run(listener: Listener = {}): Promise<Result> {
-    const { onDelta } = listener;
+    const { onDelta, milestones } = listener;
+    if (milestones !== undefined) this.#course.tell(milestones);
     const spent = new Spent(this.prepared.tasks);
     let left = this.prepared.tasks.length;
     const items = this.prepared.tasks.map((draft, sequence) => {
       const task: Task = { ...draft, grammar: this.#form };
+      const onRead = () => this.#course.read(sequence, task.promptIds.length);
       const onText: Task["onText"] = (text, tokens, logprobs = []) => {
         spent.wrote(sequence, tokens);
-        this.#course.wrote();
+        onRead();
         this.#ticket.progress(sequence, tokens);
         onDelta?.(sequence, { text, tokens, logprobs });
       };
       const listens = onDelta !== undefined || this.#ticket.wantsProgress;
       return {
-        item: listens ? { ...task, onText } : task,
+        item: listens ? { ...task, onText } : { ...task, onRead },
         extent: { promptTokens: task.promptIds.length, most: Math.max(task.maxTokens, 1) },
         onStart: () => this.#course.started(sequence),
         onOutcome: (outcome: Outcome | null) => {
@@ -181,6 +185,7 @@ export class Generation {
 
   /** Cancels the generation in any state. */
   cancel(): void {
+    this.#course.givenUp();
     this.#ticket.cancel();
     if (!this.#submitted) this.#lease.settle();
   }

@@ -12,6 +12,7 @@ import { Generation } from "../requests/generation.js";
 import type { Operation } from "../requests/operation.js";
 import type { EventStreamOptions } from "../streams/event-response.js";
 import { EventStream } from "../streams/event-stream.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
 import type { Texts } from "../texts/texts.js";
 import { Turns } from "../turns.js";
 
@@ -20,6 +21,7 @@ export interface GenerateParts {
   queue: Queue<Task, Outcome>;
   forms: Pick<Forms, "check">;
   texts: Pick<Texts, "reader">;
+  telemetry: Telemetry;
   log: Log;
   streams?: EventStreamOptions | undefined;
 }
@@ -36,7 +38,7 @@ export function generateRoutes(app: IRouter, { operations, ...others }: Generate
 }
 
 function answer(operation: Operation, parts: AnswerParts): RequestHandler {
-  const { queue, forms, texts, log, streams, preparing } = parts;
+  const { queue, forms, texts, telemetry, log, streams, preparing } = parts;
   return async (req: Request, res: Response): Promise<void> => {
     const { socket } = req;
     const id = requestId(res);
@@ -58,9 +60,11 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
       const prepared = await preparing.take(() => taken.prepare());
       let events: EventStream | null = null;
       let standing: Standing | null = null;
+      const milestones = telemetry.milestonesOf(summary);
       const running = generation.run(
         request.stream
           ? {
+              milestones,
               onStanding: (now) => {
                 standing = now;
                 events?.queue(now);
@@ -68,7 +72,7 @@ function answer(operation: Operation, parts: AnswerParts): RequestHandler {
               onDelta: (sequence, delta) => events?.delta(sequence, delta),
               onEnd: (sequence, outcome) => events?.end(sequence, outcome),
             }
-          : {},
+          : { milestones },
       );
       summary.over = generation.over;
       res.set("X-Queue-Position", String(generation.position));

@@ -70,14 +70,28 @@ test("a caller with a key sees the place of others' requests, but not whose they
 });
 
 test("counts and latencies are those of requests that ended, and probes are none", async (context) => {
-  const { status, post, url } = await serve(context, { hold: false });
+  const { status, post, url, queue } = await serve(context, { hold: false });
   await (await post("/generate", { prompt: "abc", max_tokens: 2 })).text();
+  // None of these asks for a generation.
   await (await post("/generate", { prompt: 5 })).text();
+  await (await fetch(`${url}/generate`)).text();
   await (await fetch(`${url}/health`)).text();
+  assert.equal((await status()).requests.refused, 0);
+  await queue.drain();
+  assert.equal((await post("/generate", { prompt: "abc", max_tokens: 2 })).status, 503);
   const { requests, cache, latency_ms } = await status();
   assert.deepEqual(requests, { ok: 1, refused: 1, failed: 0, cancelled: 0 });
   assert.equal(cache.prompt_tokens, 3);
   assert.ok(latency_ms.queue.p50! >= 0);
+});
+
+test("percentiles have the wait and the first token of a request that still runs", async (context) => {
+  const { status, generate, jobs } = await serve(context);
+  await generate({});
+  assert.ok((await status()).latency_ms.queue.p50! >= 0);
+  assert.equal((await status()).latency_ms.ttft.p50, null);
+  jobs[0]!.read();
+  assert.ok((await status()).latency_ms.ttft.p50! > 0);
 });
 
 test("the stream begins with the last minutes, goes on every second, and ends when the server stops", async (context) => {
@@ -117,6 +131,25 @@ test("all who look share one walk through the queue", async (context) => {
   await once(assembly.parts.live, "tick");
   assert.equal(walk.mock.callCount(), 1);
   await Promise.all(readers.map((reader) => reader.cancel()));
+});
+
+test("those who ask once share one walk of a second, and see an empty queue at once", async (context) => {
+  const { status, generate, queue, jobs } = await serve(context);
+  assert.equal((await status()).queue.waiting, 0);
+  for (let n = 0; n < 2; n++) await generate({});
+  while (queue.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  const walk = context.mock.method(queue, "next");
+  let at = performance.now();
+  context.mock.method(performance, "now", () => at);
+  const seen = await Promise.all(Array.from({ length: 5 }, () => status()));
+  assert.deepEqual([...new Set(seen.map(({ queue }) => queue.requests.length))], [1]);
+  assert.equal(walk.mock.callCount(), 1);
+  at += 1001;
+  await status();
+  assert.equal(walk.mock.callCount(), 2);
+  jobs[0]!.finish();
+  while (queue.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await status()).queue.waiting, 0);
 });
 
 test("a HEAD of the stream ends at once, and takes no place", async (context) => {

@@ -47,6 +47,7 @@ export class Assembly {
   private constructor(parts: AssemblyParts) {
     this.parts = parts;
     const { config, jobs, idempotency, log } = parts;
+    this.#metricsApp.promise.catch(() => {});
     const sweep = () => {
       for (const swept of [jobs.sweep(), idempotency.sweep()])
         swept.catch((error: Error) => log.error(`expired records cannot be removed: ${error.message}`));
@@ -108,9 +109,16 @@ export class Assembly {
     const loaded = this.#createApp().then((created) => {
       app = created;
     });
+    // `loaded` tells why. Whoever waits for the metrics must not wait for ever.
+    loaded.catch((error: Error) => this.#metricsApp.reject(error));
     // Once the app is loaded, call it without a promise: pipelines can be bounded only while Node still parses them.
     const answer = boundPipelines((req, res) =>
-      app ? app(req, res) : void loaded.then(() => app!(req, res)),
+      app
+        ? app(req, res)
+        : void loaded.then(
+            () => app!(req, res),
+            () => res.destroy(),
+          ),
     );
     return { answer, loaded };
   }
@@ -134,7 +142,10 @@ export class Assembly {
   createMetricsServer(): Server {
     // Scrapes of this port are not what the metrics tell of.
     return this.createHttpServer({}, new Telemetry()).on("request", (req, res) => {
-      void this.#metricsApp.promise.then((app) => app(req, res));
+      void this.#metricsApp.promise.then(
+        (app) => app(req, res),
+        () => res.destroy(),
+      );
     });
   }
 
@@ -190,8 +201,10 @@ function countJobs(jobs: Jobs, dispatcher: Dispatcher): AssemblyParts["jobCounts
 /** Promise.withResolvers needs Node.js 22. */
 function withResolvers<T>() {
   let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
   });
-  return { promise, resolve };
+  return { promise, resolve, reject };
 }

@@ -130,14 +130,21 @@ export function whenComplete({ generation, over }: Summary, callback: () => void
   else void over.then(callback);
 }
 
-export type Ending = "ok" | "refused" | "failed" | "cancelled";
+export type Ending = "ok" | "refused" | "invalid" | "failed" | "cancelled";
 
-/** Refused: for a reason of the client, of its limits, or because the server is full, loads or stops. */
+/**
+ * What an error's status means. Refused: for the caller's limits, or because the server is full, loads or stops, so that
+ * the same request may succeed later or elsewhere. Invalid: for what the request itself is.
+ */
+export function endingOfError(status: number | null): "refused" | "invalid" | "failed" {
+  if (status === 500 || status === 504) return "failed";
+  return status === 429 || status === 503 || status === 507 ? "refused" : "invalid";
+}
+
 export function endingOf({ left, error, status }: Pick<Summary, "left" | "error" | "status">): Ending {
   if (left) return "cancelled";
   if (error === null && status !== null && status < 400) return "ok";
-  const isFailure = status === 500 || status === 504 || error?.code === "worker_lost";
-  return isFailure ? "failed" : "refused";
+  return error?.code === "worker_lost" ? "failed" : endingOfError(status);
 }
 
 /** Mean time between two tokens, in milliseconds; null for less than two tokens. */
