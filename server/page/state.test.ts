@@ -10,6 +10,7 @@ import { snippet } from "./source/state/snippets.js";
 import { visibleParts } from "./source/state/visible.js";
 import { english } from "./source/texts/english.js";
 import { korean } from "./source/texts/korean.js";
+import { english as liveEnglish } from "./source/texts/live/english.js";
 import { matchIds } from "./source/wire/match-ids.js";
 
 const run = promisify(execFile);
@@ -162,6 +163,11 @@ test("programs quote what a user writes", async () => {
   const javascript = snippet("JavaScript", source);
   const [, literal] = /body: JSON\.stringify\((\{[\s\S]*?\n {2}\})\),/.exec(javascript)!;
   assert.deepEqual(new Function(`return ${literal}`)(), body);
+});
+
+test("a job's state has the API's name, and only sequences of the queue wait", () => {
+  assert.equal(english.jobStates.queued, "queued");
+  assert.equal(liveEnglish.jobsNow("1", "2"), "1 running, 2 queued");
 });
 
 test("both languages have a text for every key, in every depth", () => {

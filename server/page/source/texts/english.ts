@@ -179,7 +179,7 @@ export const english = {
   jobState: "State",
   jobStates: {
     all: "all",
-    queued: "waiting",
+    queued: "queued",
     running: "running",
     done: "done",
     failed: "failed",
