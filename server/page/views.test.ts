@@ -146,6 +146,18 @@ test(
   },
 );
 
+test("programs name the model while the server is away", options, async (context) => {
+  const { url } = await serveStandIn(context);
+  const opened = await OpenPage.open(url, {}, "", { hasClock: true });
+  const { page } = opened;
+  await page.route("**/health", (route) => route.abort());
+  await page.clock.runFor(16_000);
+  await page.locator(".dot-away").waitFor();
+  await page.getByRole("button", { name: "Code" }).click();
+  await page.getByRole("dialog").getByText('"model": "stand-in"').waitFor();
+  await opened.close();
+});
+
 test("a job of the playground runs before one's eyes, is kept, and is removed", options, async (context) => {
   const { page, opened, jobs, until } = await open(context, {
     hold: true,

@@ -53,6 +53,7 @@ export const english = {
   share: "Share",
   shared: "The link is in the address bar and copied",
   notCopied: "The link is in the address bar",
+  shareTooLong: "This is too long for a link. Shorten the texts, or remove messages.",
   close: "Close",
   asJob: "Run as job",
   sample: (number: number) => `Sample ${number}`,
@@ -67,7 +68,8 @@ export const english = {
   failed: "Failed",
   finished: (tokens: number) => `Finished, ${tokens} tokens`,
   finishStop: "finished by itself",
-  finishLength: "cut at max_tokens",
+  finishLength: "cut at its longest",
+  cutBy: { max_tokens: "cut at max_tokens", context: "cut: the context is full" },
   usage: (prompt: number, cached: number, output: number) =>
     `${prompt} prompt tokens${cached > 0 ? ` (${cached} cached)` : ""} · ${output} output tokens`,
   ttft: (ms: number) => `first token after ${ms} ms`,

@@ -52,6 +52,7 @@ export const korean: Texts = {
   share: "공유",
   shared: "링크를 주소창에 넣고 복사했습니다",
   notCopied: "링크를 주소창에 넣었습니다",
+  shareTooLong: "링크에 담기에는 너무 깁니다. 글을 줄이거나 메시지를 지우세요.",
   close: "닫기",
   asJob: "작업으로 실행",
   sample: (number) => `표본 ${number}`,
@@ -65,7 +66,8 @@ export const korean: Texts = {
   failed: "실패",
   finished: (tokens) => `끝남, ${tokens}토큰`,
   finishStop: "스스로 끝남",
-  finishLength: "max_tokens에서 잘림",
+  finishLength: "최대 길이에서 잘림",
+  cutBy: { max_tokens: "max_tokens에서 잘림", context: "컨텍스트가 가득 차서 잘림" },
   usage: (prompt, cached, output) =>
     `프롬프트 ${prompt}토큰${cached > 0 ? ` (캐시 ${cached})` : ""} · 출력 ${output}토큰`,
   ttft: (ms) => `첫 토큰까지 ${ms} ms`,
