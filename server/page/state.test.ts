@@ -7,7 +7,7 @@ import { deflateRawSync } from "node:zlib";
 import { readFragment, writeFragment } from "./source/state/fragment.js";
 import { bodyOf, problemsOf, requestOf } from "./source/state/request.js";
 import { newScreen, newTurn } from "./source/state/screen.js";
-import { snippet } from "./source/state/snippets.js";
+import { languages, snippet } from "./source/state/snippets.js";
 import { visibleParts } from "./source/state/visible.js";
 import { english } from "./source/texts/english.js";
 import { korean } from "./source/texts/korean.js";
@@ -180,6 +180,18 @@ test("programs quote what a user writes", async () => {
   const javascript = snippet("JavaScript", source);
   const [, literal] = /body: JSON\.stringify\((\{[\s\S]*?\n {2}\})\),/.exec(javascript)!;
   assert.deepEqual(new Function(`return ${literal}`)(), body);
+});
+
+test("programs escape what would be invisible or turn the direction, and send it all the same", async () => {
+  const content = "a\u202eb\u{e0041}\u007f\u2028\ufeff";
+  const body = { messages: [{ role: "user", content }] };
+  const source = { base: "http://x/", path: "/v1/chat/completions", body, keyed: false };
+  for (const language of languages) assert.equal(visibleParts(snippet(language, source)).length, 1);
+  const [, data] = /-d ([\s\S]*)$/.exec(snippet("curl", source))!;
+  assert.deepEqual(JSON.parse((await run("sh", ["-c", `printf %s ${data}`])).stdout), body);
+  const [, literal] = /body: JSON\.stringify\((\{[\s\S]*?\n {2}\})\),/.exec(snippet("JavaScript", source))!;
+  assert.deepEqual(new Function(`return ${literal}`)(), body);
+  assert.match(snippet("Python", source), /"a\\u202eb\\U000e0041\\u007f\\u2028\\ufeff"/);
 });
 
 test("a job's state has the API's name, and only sequences of the queue wait", () => {
