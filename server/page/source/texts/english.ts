@@ -1,4 +1,6 @@
-const seconds = (count: number) => (count === 1 ? "1 second" : `${count} seconds`);
+import { spanOf } from "./time.js";
+
+const seconds = (count: number) => spanOf(count, "en");
 
 /** Every text of the page. The other languages have the same keys. */
 export const english = {
@@ -161,6 +163,8 @@ export const english = {
       `A limit is reached.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
     unavailable: (wait: number | null) =>
       `The server is busy.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
+    storeFull: (wait: number | null) =>
+      `The server cannot keep this now.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
     refused: "The server refused this.",
     failed: "The server failed.",
     says: "It says:",
