@@ -72,9 +72,7 @@ test("a server that cannot keep a job says so, with the time to wait in words", 
   await page.getByRole("button", { name: "Run as job" }).click();
   await page
     .getByRole("alert")
-    .getByText(
-      /^The server cannot keep this now. Try again in \d+ (seconds?|minutes?|hours?|days?). It says: The store /,
-    )
+    .getByText(/^The server cannot keep this now. It says: The store of jobs and answers is full$/)
     .waitFor();
   await page.route("**/jobs", (route) =>
     route.fulfill({ status: 429, headers: { "retry-after": "43200" }, json: { detail: "no tokens left" } }),
