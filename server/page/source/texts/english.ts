@@ -1,6 +1,6 @@
-import { spanOf } from "./time.js";
+import { waitOf } from "./time.js";
 
-const seconds = (count: number) => spanOf(count, "en");
+const seconds = (count: number) => waitOf(count, "en");
 
 /** Every text of the page. The other languages have the same keys. */
 export const english = {

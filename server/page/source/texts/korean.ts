@@ -1,7 +1,7 @@
 import type { Texts } from "./english.js";
-import { spanOf } from "./time.js";
+import { waitOf } from "./time.js";
 
-const seconds = (count: number) => spanOf(count, "ko");
+const seconds = (count: number) => waitOf(count, "ko");
 
 export const korean: Texts = {
   skip: "본문으로 건너뛰기",
