@@ -23,7 +23,7 @@ export const usage = usageOf("jobs [list|show ID|cancel ID|remove ID] [FLAGS]", 
   rows: [
     ["list", "the jobs of this API key, without a word too"],
     ["show ID", "a job, with its answer"],
-    ["cancel ID", "end a job that waits or runs"],
+    ["cancel ID", "end a job that is queued or running"],
     ["remove ID", "delete a job that is done or has failed, with its answer"],
   ],
 });

@@ -46,8 +46,8 @@ test("show describes the default model: sizes, precision, tokenizer, template, m
     /^ +added +\[EOS\] 0, \[QUESTION\] 1/m,
     /^ +conversation +kept/m,
     /^ +system text +not taken$/m,
-    /^ +cache +2.0 MB a sequence/m,
-    /^ +1 at once +\d+\.\d MB with 1 worker$/m,
+    /^ +cache +2.0 MiB a sequence/m,
+    /^ +1 at once +\d+\.\d MiB with 1 worker$/m,
   ])
     assert.match(stdout, line);
   assert.ok(!stdout.includes("\u001b"));
@@ -146,6 +146,6 @@ test("list finds the package's models, those of the current folder, and those be
   assert.equal(other.default, true);
   const lines = jai(["list"], environment).stdout;
   assert.match(lines, /^NAME +SIZE +PRECISION +CONTEXT +PATH$/m);
-  assert.match(lines, /^fixture +[\d.]+ kB +fp32 +160 +models\/mine$/m);
+  assert.match(lines, /^fixture +[\d.]+ KiB +fp32 +160 +models\/mine$/m);
   assert.match(lines, /^broken: models\/broken: config\.json: /m);
 });

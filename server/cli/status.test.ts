@@ -33,6 +33,7 @@ test("ps prints what the server does, with --json the status itself", async (con
   const { url } = await serveStatus(context, busy);
   const { stdout } = await jai("ps", "--url", url);
   assert.match(stdout, /^한글-small · .*\nslots +2 of 3 busy/);
+  assert.match(stdout, /^jobs +0 queued, 0 running, /m);
   assert.match(stdout, /^ +2 .*한글\\u\{1b\}\[2J \(yours\)$/m);
   assert.ok(!stdout.includes("\u001b"));
   assert.deepEqual(JSON.parse((await jai("ps", "--url", url, "--json")).stdout), busy);

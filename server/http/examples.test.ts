@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readModelFolder } from "../../models/folder.js";
 import { usualModel } from "../fixtures/stand-in.js";
+import { packageRoot } from "../settings/config.js";
 import { readDocument } from "./document.js";
 import { fitExamples } from "./examples.js";
 
 const limits = { maxTokens: 4096, maxPromptChars: 32_768 };
 
-/** Every example of the paths and their bodies, as text. */
-function examplesOf(model: Parameters<typeof fitExamples>[1]): string {
+/** Every example of the paths and their bodies, as text. @param model null: as openapi.yaml has them */
+function examplesOf(model: Parameters<typeof fitExamples>[1] | null): string {
   const document = readDocument(limits);
-  fitExamples(document, model);
+  if (model !== null) fitExamples(document, model);
   const found: unknown[] = [];
   const collect = (value: unknown) => {
     if (typeof value !== "object" || value === null) return;
@@ -36,10 +38,35 @@ test("examples have the served model's name, context and characters, in streams 
 });
 
 test("examples of the default model stay as they are", () => {
+  const { config, tokenizer } = readModelFolder(`${packageRoot}/models/jai-small`);
+  assert.equal(examplesOf({ config, tokenizer }), examplesOf(null));
+  assert.match(examplesOf({ config, tokenizer }), /서울/);
+});
+
+test("a renamed model with the default model's tokenizer keeps the texts, and has its name and context", () => {
+  const { config, tokenizer } = readModelFolder(`${packageRoot}/models/jai-small`);
+  const examples = examplesOf({ config: { ...config, name: "mine", n_positions: 512 }, tokenizer });
+  assert.doesNotMatch(examples, /jai-small/);
+  assert.match(examples, /"prompt":"서울 React 개발자"/);
+  assert.match(examples, /"tokens":\[1791,980,431\]/);
+  assert.match(examples, /"max_model_len":512/);
+  assert.match(examples, /\\"model\\":\\"mine\\"/);
+});
+
+test("another model has its own tokens, though it is named like the default one", () => {
+  const { encode, decode } = usualModel.tokenizer;
   const config = { ...usualModel.config, name: "jai-small" };
-  assert.equal(
-    examplesOf({ ...usualModel, config }),
-    examplesOf({ config, tokenizer: { size: 0, encode: () => [], decode: () => "" } }),
-  );
-  assert.match(examplesOf({ ...usualModel, config }), /서울/);
+  assert.doesNotMatch(examplesOf({ config, tokenizer: { size: 128, encode, decode } }), /[가-힣]/);
+  // It knows Hangul, a token for each character.
+  const korean = examplesOf({ config, tokenizer: { size: 0x10000, encode, decode } });
+  assert.match(korean, /"prompt":"서울 React 개발자"/);
+  assert.match(korean, /"tokens":\[49436,50872,32,82,/);
+  assert.doesNotMatch(korean, /판교|1791/);
+});
+
+test("a language that the tokenizer spells in bytes is not the model's", () => {
+  const config = { ...usualModel.config, name: "bytes" };
+  const encode = (text: string) => [...Buffer.from(text)];
+  const decode = (ids: readonly number[]) => Buffer.from(ids).toString();
+  assert.match(examplesOf({ config, tokenizer: { size: 256, encode, decode } }), /"prompt":"ABCDE"/);
 });

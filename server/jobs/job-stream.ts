@@ -108,6 +108,14 @@ export class JobStream {
     return events;
   }
 
+  /** Ends the stream before the job has ended. A client that asks again learns why. */
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#unwatch();
+    this.#response.end("");
+  }
+
   async #finish(): Promise<void> {
     const { res, jobs, job, document } = this.#options;
     this.#ending = true;

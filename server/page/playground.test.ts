@@ -77,6 +77,20 @@ describe("the playground", { skip: noBrowser }, () => {
   );
 
   it(
+    "says of an answer that fills the context that this cut it",
+    on(async (page) => {
+      await openFold(page, "Where the output ends");
+      await page.getByLabel("Ignore the end").check();
+      await page.getByLabel("Min tokens").fill("240");
+      await send(page, QUESTION);
+      await ended(page);
+      const facts = await page.locator(".facts").innerText();
+      assert.match(facts, /cut: the context is full/);
+      assert.doesNotMatch(facts, /max_tokens/);
+    }),
+  );
+
+  it(
     "frees the slot when an answer is stopped, by the button and by Escape",
     on(async (page) => {
       await openFold(page, "Where the output ends");
@@ -372,6 +386,23 @@ describe("the playground", { skip: noBrowser }, () => {
       assert.equal(await answerText(page), answer);
       assert.equal(await page.getByLabel("Max tokens").inputValue(), "4");
       assert.equal(isSent, false);
+    }),
+  );
+
+  it(
+    "says so of a playground that is too large for a link, and leaves the address alone",
+    on(async (page) => {
+      await page.locator(".composer textarea").fill("가나다라".repeat(100_000));
+      await page.getByRole("button", { name: "Share" }).click();
+      await page
+        .getByRole("alert")
+        .getByText(/^This is too long for a link/)
+        .waitFor();
+      assert.equal(new URL(page.url()).hash, "");
+      await page.locator(".composer textarea").fill("가나다라");
+      await page.getByRole("button", { name: "Share" }).click();
+      await page.waitForURL(/#s=/);
+      assert.equal(await page.getByRole("alert").count(), 0);
     }),
   );
 

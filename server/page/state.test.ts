@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { deflateRawSync } from "node:zlib";
 import { readFragment, writeFragment } from "./source/state/fragment.js";
 import { bodyOf, problemsOf, requestOf } from "./source/state/request.js";
 import { newScreen, newTurn } from "./source/state/screen.js";
-import { snippet } from "./source/state/snippets.js";
+import { languages, snippet } from "./source/state/snippets.js";
 import { visibleParts } from "./source/state/visible.js";
 import { english } from "./source/texts/english.js";
 import { korean } from "./source/texts/korean.js";
+import { english as liveEnglish } from "./source/texts/live/english.js";
+import { cutOf, newAnswer } from "./source/wire/answer.js";
 import { matchIds } from "./source/wire/match-ids.js";
 
 const run = promisify(execFile);
@@ -25,7 +28,7 @@ test("what is on the playground survives the trip through a fragment", async () 
     screen.numbers.temperature = "0";
     screen.form = "regex";
     screen.tokens = true;
-    const fragment = await writeFragment(screen);
+    const fragment = (await writeFragment(screen))!;
     assert.match(fragment, length === 1 ? /^s=[\w-]+$/ : /^z=[\w-]{1,600}$/);
     const read = await readFragment(`#${fragment}`);
     const keyless = ({ turns, ...rest }: typeof screen) => ({
@@ -34,6 +37,21 @@ test("what is on the playground survives the trip through a fragment", async () 
     });
     assert.deepEqual(keyless(read!), keyless(screen));
   }
+});
+
+test("a state that no link could be read of is not written as one", async () => {
+  const screen = newScreen();
+  screen.prompt = randomBytes(80_000).toString("base64");
+  assert.equal(await writeFragment(screen), null);
+  // It compresses well, and would be refused when it is opened.
+  screen.prompt = "a".repeat(1_100_000);
+  assert.equal(await writeFragment(screen), null);
+  screen.prompt = "";
+  screen.turns = Array.from({ length: 1025 }, () => newTurn("user", "x"));
+  assert.equal(await writeFragment(screen), null);
+  screen.turns = [];
+  screen.prompt = randomBytes(50_000).toString("base64");
+  assert.equal((await readFragment(`#${await writeFragment(screen)}`))!.prompt, screen.prompt);
 });
 
 test("a fragment of somebody else's sets only known fields of the right type", async () => {
@@ -162,6 +180,45 @@ test("programs quote what a user writes", async () => {
   const javascript = snippet("JavaScript", source);
   const [, literal] = /body: JSON\.stringify\((\{[\s\S]*?\n {2}\})\),/.exec(javascript)!;
   assert.deepEqual(new Function(`return ${literal}`)(), body);
+});
+
+test("programs escape what would be invisible or turn the direction, and send it all the same", async () => {
+  const content = "a\u202eb\u{e0041}\u007f\u2028\ufeff";
+  const body = { messages: [{ role: "user", content }] };
+  const source = { base: "http://x/", path: "/v1/chat/completions", body, keyed: false };
+  for (const language of languages) assert.equal(visibleParts(snippet(language, source)).length, 1);
+  const [, data] = /-d ([\s\S]*)$/.exec(snippet("curl", source))!;
+  assert.deepEqual(JSON.parse((await run("sh", ["-c", `printf %s ${data}`])).stdout), body);
+  const [, literal] = /body: JSON\.stringify\((\{[\s\S]*?\n {2}\})\),/.exec(snippet("JavaScript", source))!;
+  assert.deepEqual(new Function(`return ${literal}`)(), body);
+  assert.match(snippet("Python", source), /"a\\u202eb\\U000e0041\\u007f\\u2028\\ufeff"/);
+});
+
+test("a job's state has the API's name, and only sequences of the queue wait", () => {
+  assert.equal(english.jobStates.queued, "queued");
+  assert.equal(liveEnglish.jobsNow("1", "2"), "1 running, 2 queued");
+});
+
+test("an answer that is cut tells by what, as far as its numbers do", () => {
+  const cut = (
+    finishes: ("stop" | "length")[],
+    completion_tokens: number,
+    maxTokens: number | null = null,
+  ) => {
+    const answer = newAnswer(finishes.length, 1, maxTokens);
+    const samples = finishes.map((finish) => ({ text: "x", tokens: [], finish }));
+    return cutOf({ ...answer, samples, usage: { prompt_tokens: 16, completion_tokens } }, 256);
+  };
+  assert.equal(cut(["length"], 240), "context");
+  assert.equal(cut(["length"], 240, 240), "context");
+  assert.equal(cut(["length"], 239, 239), "max_tokens");
+  // The server's own limit on max_tokens.
+  assert.equal(cut(["length"], 100), "max_tokens");
+  assert.equal(cut(["length", "length"], 480), "context");
+  assert.equal(cut(["length", "stop"], 250, 240), "context");
+  assert.equal(cut(["length", "stop"], 30, 20), "max_tokens");
+  assert.equal(cut(["length", "stop"], 250), null);
+  assert.equal(cutOf(newAnswer(1, 1, 20), 256), null);
 });
 
 test("both languages have a text for every key, in every depth", () => {

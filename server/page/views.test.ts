@@ -1,5 +1,8 @@
 // Jobs, keys, the frame and the errors in a browser, against the app with a stand-in for the pool.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { Page } from "playwright-core";
 import { finished } from "../fixtures/finished.js";
@@ -58,6 +61,105 @@ test("the page asks for a key, and keeps it for the tab alone unless asked", opt
   await third.getByText("priority 0").waitFor();
   await third.getByRole("button", { name: "Forget the key" }).click();
   await third.getByLabel("API key").waitFor();
+  await opened.close();
+});
+
+for (const [what, script] of [
+  ["full", "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"],
+  [
+    "forbidden",
+    `for (const name of ["sessionStorage", "localStorage"])
+      Object.defineProperty(window, name, { get() { throw new DOMException("no", "SecurityError"); } })`,
+  ],
+  [
+    "missing",
+    'for (const name of ["sessionStorage", "localStorage"]) Object.defineProperty(window, name, { value: null })',
+  ],
+] as const)
+  test(
+    `with a browser's store that is ${what}, the key and what one likes hold until the tab is closed`,
+    options,
+    async (context) => {
+      const { page, opened, url } = await open(context, { ...keyed(), ...answering("hello") });
+      await page.addInitScript(script);
+      await page.goto(`${url}/?again#keys`);
+      await giveKey(page, "the-key", true);
+      await page.getByText("priority 0").waitFor();
+      await page.getByRole("link", { name: "Playground" }).click();
+      await page.getByLabel("Theme").selectOption("dark");
+      await send(page, "hi");
+      await page.locator(".turn-assistant").getByText("hello").waitFor();
+      await page.getByRole("link", { name: "Keys" }).click();
+      await page.getByRole("button", { name: "Forget the key" }).click();
+      await page.getByLabel("API key").waitFor();
+      await opened.close();
+    },
+  );
+
+test(
+  "below a proxy's path all views work, and the key of one path is not sent to another",
+  options,
+  async (context) => {
+    const { url } = await serveStandIn(context, { ...keyed(), ...answering("hello") });
+    const asked: string[] = [];
+    const proxy = createServer((req, res) => {
+      const [, prefix, path] = /^\/(one|two)(\/.*)/.exec(req.url!) ?? [];
+      if (prefix === undefined) return void res.writeHead(404).end();
+      asked.push(`${prefix} ${req.headers.authorization ?? "none"}`);
+      const { method, headers } = req;
+      const passed = request(url + path, { method, headers }, (answer) => {
+        res.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(res);
+        res.once("close", () => answer.destroy());
+      });
+      req.pipe(passed.on("error", () => res.destroy()));
+    }).listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const { port } = proxy.address() as AddressInfo;
+    const opened = await OpenPage.open(`http://127.0.0.1:${port}/one`, {}, "#keys");
+    const { page } = opened;
+    await giveKey(page, "the-key", true);
+    await page.getByText("priority 0").waitFor();
+    await page.getByRole("link", { name: "Live" }).click();
+    await page.getByText("New each second").waitFor();
+    await page.getByRole("link", { name: "Jobs" }).click();
+    await page.getByText("No jobs.").waitFor();
+    await page.getByRole("link", { name: "Playground" }).click();
+    await send(page, "hi");
+    await page.locator(".turn-assistant").getByText("hello").waitFor();
+    await page.getByRole("button", { name: "Code" }).click();
+    await page.getByRole("dialog").getByText(`http://127.0.0.1:${port}/one/v1/chat/completions`).waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`http://127.0.0.1:${port}/two/#keys`);
+    await other.getByLabel("API key").waitFor();
+    assert.ok(asked.includes("one Bearer the-key"));
+    assert.deepEqual([...new Set(asked.filter((line) => line.startsWith("two")))], ["two none"]);
+    await opened.close();
+    proxy.closeAllConnections();
+    proxy.close();
+  },
+);
+
+test("a key is in no program and in no link", options, async (context) => {
+  const { page, opened } = await open(context, { ...keyed(), ...answering("hello") });
+  await send(page, "hi");
+  await giveKey(page, "the-key");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.locator(".turn-assistant").getByText("hello").waitFor();
+  await page.getByRole("button", { name: "Code" }).click();
+  const dialog = page.getByRole("dialog");
+  for (const language of ["curl", "Python", "JavaScript"]) {
+    await dialog.getByRole("radio", { name: language }).check();
+    const program = await dialog.locator("pre").innerText();
+    assert.match(program, /JAI_API_KEY/);
+    assert.doesNotMatch(program, /the-key/);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Share" }).click();
+  await page.waitForURL(/#s=/);
+  const shared = Buffer.from(page.url().split("#s=")[1]!, "base64url").toString();
+  assert.match(shared, /hello/);
+  assert.doesNotMatch(shared, /the-key/);
   await opened.close();
 });
 
@@ -145,6 +247,18 @@ test(
     await opened.close();
   },
 );
+
+test("programs name the model while the server is away", options, async (context) => {
+  const { url } = await serveStandIn(context);
+  const opened = await OpenPage.open(url, {}, "", { hasClock: true });
+  const { page } = opened;
+  await page.route("**/health", (route) => route.abort());
+  await page.clock.runFor(16_000);
+  await page.locator(".dot-away").waitFor();
+  await page.getByRole("button", { name: "Code" }).click();
+  await page.getByRole("dialog").getByText('"model": "stand-in"').waitFor();
+  await opened.close();
+});
 
 test("a job of the playground runs before one's eyes, is kept, and is removed", options, async (context) => {
   const { page, opened, jobs, until } = await open(context, {

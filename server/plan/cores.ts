@@ -52,10 +52,10 @@ const MOST_WORKERS = 16;
  * workers run in parallel what a second thread can't shorten: some 2 ms of the 4.5 ms of a step with eight sequences.
  * So one-thread workers with eight sequences each lose nothing as long as reading the weights takes at most 2 ms: 2 ms
  * × 16 GB/s = 32 MB. The same bound limits the time to the first token: one thread reads a lone prompt of 200 tokens in
- * some 45 ms (two threads: 30 ms), in proportion to the weights. With a thread per 32 MB that is some 60 ms for every
+ * some 45 ms (two threads: 30 ms), in proportion to the weights. With a thread per 32 MiB that is some 60 ms for every
  * model.
  *
- * **Result.** A worker has one thread per 32 MB of weights. There are as many such workers as the cores allow, limited
+ * **Result.** A worker has one thread per 32 MiB of weights. There are as many such workers as the cores allow, limited
  * by memory, the sequences in flight and MOST_WORKERS. With a fractional quota, as in containers, one-thread workers
  * take the nearest whole number of cores: half a core more is worth the pauses when the quota is used up. Wider workers
  * take only whole cores, since their helper threads spin and would use up the quota by waiting.
@@ -68,7 +68,7 @@ export function shareCores({ cores, modelBytes, threads, concurrency, fits }: Co
   const width = Math.max(wanted, threads === "auto" ? 1 : threads);
   const whole = Math.max(1, width === 1 ? Math.round(cores) : Math.floor(cores / width));
   const each = width === 1 ? "" : `, ${width} for each`;
-  const weights = `${(modelBytes / 2 ** 20).toFixed(1)} MB of weights`;
+  const weights = `${(modelBytes / 2 ** 20).toFixed(1)} MiB of weights`;
   const reasons: [workers: number, why: string][] = [
     [
       whole,

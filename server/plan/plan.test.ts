@@ -225,7 +225,7 @@ for (const [what, hardware, wishes, expected] of [
     "the memory of a slot",
     laptop,
     {},
-    /32 sequences at once a worker \(4\.5 MB of cache each\), beyond which/,
+    /32 sequences at once a worker \(4\.5 MiB of cache each\), beyond which/,
   ],
   ["tight memory", { ...laptop, freeMemory: 800 * MB }, {}, /25 sequences .* as many as free memory holds\./],
   ["no memory", { ...laptop, freeMemory: 0 }, {}, /1 sequence .* although memory may not hold it/],
@@ -239,7 +239,7 @@ for (const [what, hardware, wishes, expected] of [
     "few weights",
     laptop,
     {},
-    /8 workers, from 8 cores: 14\.0 MB of weights keep one thread busy\. 1 thread a worker, from 8 cores\./,
+    /8 workers, from 8 cores: 14\.0 MiB of weights keep one thread busy\. 1 thread a worker, from 8 cores\./,
   ],
   [
     "the workers that memory holds",
@@ -302,7 +302,7 @@ for (const [what, hardware, wishes, expected] of [
 test("the reasons for wide workers mention the size of the weights", () => {
   assert.match(
     planDevices(laptop, auto, middling).reasons.join(" "),
-    /2 workers, from 8 cores, 4 for each: 117\.0 MB of weights keep 4 threads busy\. 4 threads a worker/,
+    /2 workers, from 8 cores, 4 for each: 117\.0 MiB of weights keep 4 threads busy\. 4 threads a worker/,
   );
 });
 

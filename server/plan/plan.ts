@@ -181,7 +181,7 @@ function chooseSlots(
   reasons: string[],
 ): number {
   const holds = slotsInMemory(hardware, device, workers, model);
-  const slot = `${megabytes(model.cacheBytesPerSlot)} of cache each`;
+  const slot = `${mebibytes(model.cacheBytesPerSlot)} of cache each`;
   if (concurrency === "auto") {
     const most = device === "cpu" && threads === 1 ? MOST_SLOTS_OF_ONE_THREAD : MOST_SLOTS[device];
     const slots = Math.min(Math.max(1, holds), most);
@@ -208,4 +208,4 @@ function describeGpus(gpus: readonly Gpu[]): string {
 
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
-const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -12,8 +12,9 @@ import type { JobDocuments } from "../jobs/job-documents.js";
 import type { JobStandings } from "../jobs/job-standings.js";
 import { JobStream, readEventId } from "../jobs/job-stream.js";
 import { type Jobs, JobsFull } from "../jobs/jobs.js";
-import { callerOf } from "../keys/authenticate.js";
+import { callerOf, hasValidKey } from "../keys/authenticate.js";
 import type { Caller } from "../keys/caller.js";
+import type { Callers } from "../keys/callers.js";
 import type { Log } from "../log.js";
 import type { Outcome, Task } from "../pool/pool.js";
 import type { Queue } from "../queue/queue.js";
@@ -31,6 +32,7 @@ export interface JobRoutesParts {
   jobs: Jobs;
   space: Pick<Space, "retryAfter">;
   documents: JobDocuments;
+  callers: Callers;
   standings: JobStandings;
   dispatcher: Dispatcher;
   idempotency: Idempotency;
@@ -218,7 +220,12 @@ function cancel(parts: JobRoutesParts): RequestHandler {
 }
 
 function stream(parts: JobRoutesParts): RequestHandler {
-  const { jobs, documents, streams } = parts;
+  const { jobs, documents, callers, streams } = parts;
+  const followers = new Map<Request, JobStream>();
+  // Whoever lost the key must not read on.
+  callers.on("replaced", () => {
+    for (const [req, follower] of followers) if (!hasValidKey(callers, req)) follower.end();
+  });
   return (req, res) => {
     const job = find(parts, req, res);
     const last = req.get("Last-Event-ID");
@@ -231,7 +238,7 @@ function stream(parts: JobRoutesParts): RequestHandler {
     if (from === "end") return void res.sendStatus(204);
     // Express routes HEAD to this handler too, but a HEAD has no stream to follow.
     if (req.method === "HEAD") return void res.type("text/event-stream").end();
-    new JobStream({
+    const follower = new JobStream({
       res,
       jobs,
       job,
@@ -240,6 +247,8 @@ function stream(parts: JobRoutesParts): RequestHandler {
       standing: () => documents.standing(job),
       ...streams,
     });
+    followers.set(req, follower);
+    res.once("close", () => followers.delete(req));
   };
 }
 

@@ -25,6 +25,23 @@ test("only a job's own caller finds it", async (context) => {
   assert.equal((await ask("GET", `/jobs/${id}`, undefined, anna)).status, 200);
 });
 
+test("a job's events end when the key is revoked, and another key's go on", async (context) => {
+  const key = (name: string) => ({ name, hash: hashKey(`key of ${name}`), priority: 0, limits: unlimited });
+  const callers = new Callers([key("anna"), key("ben")]);
+  const { ask, create, jobs, until } = await serve(context, { callers });
+  const [anna, ben] = [{ "x-api-key": "key of anna" }, { "x-api-key": "key of ben" }];
+  const follow = async (headers: Record<string, string>) => {
+    const { id } = await create({ prompt: "x" }, headers);
+    return ask("GET", `/jobs/${id}/events`, undefined, headers);
+  };
+  const [left, kept] = [await follow(anna), await follow(ben)];
+  await until(() => jobs.length === 2);
+  callers.replace([key("ben")]);
+  assert.doesNotMatch(await left.text(), /event: done/);
+  for (const job of jobs) job.finish();
+  assert.match(await kept.text(), /event: done/);
+});
+
 test("jobs are listed in pages, newest first, by state, endpoint and time", async (context) => {
   const { ask, json, create, jobs, until } = await serve(context, { slots: 1 });
   const ids: string[] = [];

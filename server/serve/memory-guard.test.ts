@@ -40,9 +40,9 @@ test("memory above the budget is told once, and again after it was well below", 
   const { guard: made, lines, look } = guard();
   for (const megabytes of [100, 101, 150, 95, 101, 89, 50, 101]) look(megabytes);
   assert.deepEqual(lines, [
-    "the process holds 101 MB, more than its budget of 100 MB",
-    "the process holds 89 MB, within its budget again",
-    "the process holds 101 MB, more than its budget of 100 MB",
+    "the process holds 101 MiB, more than its budget of 100 MiB",
+    "the process holds 89 MiB, within its budget again",
+    "the process holds 101 MiB, more than its budget of 100 MiB",
   ]);
   const { rss, budget, container_free } = made.read();
   assert.deepEqual([rss, budget, container_free], [101 * MEGABYTE, 100 * MEGABYTE, null]);
@@ -66,7 +66,7 @@ test("a peak replaces no worker; memory that stays above the budget replaces eac
   look(101, 100);
   assert.equal(state.renewals, 2);
   assert.equal(
-    lines.filter((line) => line === "the process holds 101 MB, though all its workers were replaced").length,
+    lines.filter((line) => line === "the process holds 101 MiB, though all its workers were replaced").length,
     1,
   );
   assert.equal(made.read().replaced_workers, 2);
@@ -96,9 +96,9 @@ test("near the container's limit new work is refused until there is room again, 
   look(50);
   assert.equal(made.isLimited, false);
   assert.deepEqual(lines, [
-    "the container has 63 MB left of 1024 MB: new work is refused",
+    "the container has 63 MiB left of 1024 MiB: new work is refused",
     "memory is short: a worker is replaced as soon as it has no work",
-    "the container has 129 MB left: new work is accepted again",
+    "the container has 129 MiB left: new work is accepted again",
   ]);
   assert.equal(made.read().container_free, 129 * MEGABYTE);
 });
@@ -108,7 +108,7 @@ test("in a program of somebody else it only tells", () => {
   roomOf(1);
   look(101, 100);
   assert.deepEqual([made.isLimited, state.renewals], [false, 0]);
-  assert.deepEqual(lines, ["the process holds 101 MB, more than its budget of 100 MB"]);
+  assert.deepEqual(lines, ["the process holds 101 MiB, more than its budget of 100 MiB"]);
 });
 
 test("without another source it reads this process", () => {

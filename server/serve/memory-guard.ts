@@ -98,10 +98,10 @@ export class MemoryGuard {
     const { budget, log } = this.#parts;
     if (rss > budget && !this.#isOver) {
       this.#isOver = true;
-      log.warn(`the process holds ${megabytes(rss)}, more than its budget of ${megabytes(budget)}`);
+      log.warn(`the process holds ${mebibytes(rss)}, more than its budget of ${mebibytes(budget)}`);
     } else if (rss < RELIEF * budget && this.#isOver) {
       this.#isOver = false;
-      log.info(`the process holds ${megabytes(rss)}, within its budget again`);
+      log.info(`the process holds ${mebibytes(rss)}, within its budget again`);
     }
   }
 
@@ -118,11 +118,11 @@ export class MemoryGuard {
     if (room.free < margin && !this.#isLimited) {
       this.#isLimited = true;
       log.error(
-        `the container has ${megabytes(room.free)} left of ${megabytes(room.limit)}: new work is refused`,
+        `the container has ${mebibytes(room.free)} left of ${mebibytes(room.limit)}: new work is refused`,
       );
     } else if (room.free > 2 * margin && this.#isLimited) {
       this.#isLimited = false;
-      log.info(`the container has ${megabytes(room.free)} left: new work is accepted again`);
+      log.info(`the container has ${mebibytes(room.free)} left: new work is accepted again`);
     }
   }
 
@@ -131,7 +131,7 @@ export class MemoryGuard {
     const workers = this.#parts.workers();
     if (workers === null || !workers.isWhole || this.#renewals > workers.size) return;
     if (++this.#renewals > workers.size) {
-      log.error(`the process holds ${megabytes(this.#rss)}, though all its workers were replaced`);
+      log.error(`the process holds ${mebibytes(this.#rss)}, though all its workers were replaced`);
       return;
     }
     this.#replaced++;
@@ -140,4 +140,4 @@ export class MemoryGuard {
   }
 }
 
-const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
+const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -63,7 +63,7 @@ describe("memory that is short", { concurrency: true }, () => {
     assert.deepEqual(worker_states, { loaded: 2, stalled: 0, deaths: 0, failed_starts: 0 });
     const { code, output } = await server.stop();
     assert.equal(code, 0);
-    assert.match(output, /more than its budget of 1 MB/);
+    assert.match(output, /more than its budget of 1 MiB/);
     assert.match(output, /memory is short: a worker is replaced as soon as it has no work/);
     assert.doesNotMatch(output, /a worker died/);
   });

@@ -49,9 +49,9 @@ test("units", () => {
   assert.deepEqual([0, 1023, 1024, 7_463_438, 2 ** 40 * 3].map(bytes), [
     "0 B",
     "1023 B",
-    "1.0 kB",
-    "7.1 MB",
-    "3.0 TB",
+    "1.0 KiB",
+    "7.1 MiB",
+    "3.0 TiB",
   ]);
   assert.deepEqual([0.04, 9.96, 119, 120, 7199, 7200, 200_000].map(duration), [
     "0.0 s",

@@ -1,6 +1,6 @@
-/** `7.1 MB`, in units of 1024 as the rest of the server has them. */
+/** `7.1 MiB` */
 export function bytes(count: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let value = count;
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {

@@ -47,7 +47,7 @@ export function figures(status: Status, styles: Styles): string[] {
     ],
     [
       "jobs",
-      `${jobs.waiting} waiting, ${jobs.running} running, ${jobs.done} done, ${jobs.failed} failed, ${jobs.cancelled} cancelled`,
+      `${jobs.waiting} queued, ${jobs.running} running, ${jobs.done} done, ${jobs.failed} failed, ${jobs.cancelled} cancelled`,
     ],
     [
       "process",

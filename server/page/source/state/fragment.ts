@@ -4,12 +4,13 @@ import { type FormKind, newScreen, newTurn, type Screen } from "./screen.js";
 
 /** Beyond this many characters the state is compressed. */
 const LONG = 400;
-/** Most characters of a fragment that is read, and most bytes that it may decompress to. */
+/** Most characters of a fragment, and most bytes that it may decompress to. */
 const MOST_CHARS = 100_000;
 const MOST_BYTES = 1_000_000;
 const MOST_TURNS = 1024;
 
-export async function writeFragment(screen: Screen): Promise<string> {
+/** @returns null if the state is too large for a link that could be read again */
+export async function writeFragment(screen: Screen): Promise<string | null> {
   const { output: _, turns, numbers, ...rest } = screen;
   const start = newScreen();
   const shared = {
@@ -20,7 +21,9 @@ export async function writeFragment(screen: Screen): Promise<string> {
   const json = JSON.stringify(shared);
   const bytes = new TextEncoder().encode(json);
   if (bytes.length <= LONG) return `s=${toBase64(bytes)}`;
-  return `z=${toBase64(await through(bytes, new CompressionStream("deflate-raw"), Number.POSITIVE_INFINITY))}`;
+  if (bytes.length > MOST_BYTES || turns.length > MOST_TURNS) return null;
+  const text = toBase64(await through(bytes, new CompressionStream("deflate-raw"), Number.POSITIVE_INFINITY));
+  return text.length > MOST_CHARS ? null : `z=${text}`;
 }
 
 /** The fields that are not as in `start`. */

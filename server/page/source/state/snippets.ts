@@ -1,4 +1,5 @@
 // Programs that send what is on screen.
+import { withEscapes } from "./visible.js";
 
 export interface SnippetSource {
   /** The server's address, with a slash at its end. */
@@ -12,10 +13,20 @@ export interface SnippetSource {
 export const languages = ["curl", "Python", "JavaScript"] as const;
 export type Language = (typeof languages)[number];
 
+/** A text that came with a link can't make a program look like another one: what is invisible in it is escaped. */
 export function snippet(language: Language, source: SnippetSource): string {
-  if (language === "curl") return curl(source);
-  return language === "Python" ? python(source) : javascript(source);
+  if (language === "Python") return withEscapes(python(source), pythonEscape);
+  return withEscapes(language === "curl" ? curl(source) : javascript(source), jsonEscape);
 }
+
+const hex = (code: number, digits: number) => code.toString(16).padStart(digits, "0");
+
+function jsonEscape(code: number): string {
+  const units = String.fromCodePoint(code);
+  return Array.from({ length: units.length }, (_, at) => `\\u${hex(units.charCodeAt(at), 4)}`).join("");
+}
+
+const pythonEscape = (code: number) => (code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`);
 
 const url = ({ base, path }: SnippetSource) => base + path.slice(1);
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -22,6 +22,10 @@ export function visibleParts(text: string): Part[] {
   return parts;
 }
 
+/** Writes each such character of a program as an escape. @param write of a code point, in the program's language */
+export const withEscapes = (program: string, write: (code: number) => string): string =>
+  program.replace(CONTROLS, (control) => write(control.codePointAt(0)!));
+
 const names: Readonly<Record<number, string>> = {
   0: "NUL",
   7: "BEL",

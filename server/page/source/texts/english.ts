@@ -1,4 +1,6 @@
-const seconds = (count: number) => (count === 1 ? "1 second" : `${count} seconds`);
+import { waitOf } from "./time.js";
+
+const seconds = (count: number) => waitOf(count, "en");
 
 /** Every text of the page. The other languages have the same keys. */
 export const english = {
@@ -53,6 +55,7 @@ export const english = {
   share: "Share",
   shared: "The link is in the address bar and copied",
   notCopied: "The link is in the address bar",
+  shareTooLong: "This is too long for a link. Shorten the texts, or remove messages.",
   close: "Close",
   asJob: "Run as job",
   sample: (number: number) => `Sample ${number}`,
@@ -67,7 +70,8 @@ export const english = {
   failed: "Failed",
   finished: (tokens: number) => `Finished, ${tokens} tokens`,
   finishStop: "finished by itself",
-  finishLength: "cut at max_tokens",
+  finishLength: "cut at its longest",
+  cutBy: { max_tokens: "cut at max_tokens", context: "cut: the context is full" },
   usage: (prompt: number, cached: number, output: number) =>
     `${prompt} prompt tokens${cached > 0 ? ` (${cached} cached)` : ""} · ${output} output tokens`,
   ttft: (ms: number) => `first token after ${ms} ms`,
@@ -159,6 +163,8 @@ export const english = {
       `A limit is reached.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
     unavailable: (wait: number | null) =>
       `The server is busy.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
+    storeFull: (wait: number | null) =>
+      `The server cannot keep this now.${wait === null ? "" : ` Try again in ${seconds(wait)}.`}`,
     refused: "The server refused this.",
     failed: "The server failed.",
     says: "It says:",
@@ -179,7 +185,7 @@ export const english = {
   jobState: "State",
   jobStates: {
     all: "all",
-    queued: "waiting",
+    queued: "queued",
     running: "running",
     done: "done",
     failed: "failed",

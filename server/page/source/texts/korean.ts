@@ -1,4 +1,7 @@
 import type { Texts } from "./english.js";
+import { waitOf } from "./time.js";
+
+const seconds = (count: number) => waitOf(count, "ko");
 
 export const korean: Texts = {
   skip: "본문으로 건너뛰기",
@@ -52,6 +55,7 @@ export const korean: Texts = {
   share: "공유",
   shared: "링크를 주소창에 넣고 복사했습니다",
   notCopied: "링크를 주소창에 넣었습니다",
+  shareTooLong: "링크에 담기에는 너무 깁니다. 글을 줄이거나 메시지를 지우세요.",
   close: "닫기",
   asJob: "작업으로 실행",
   sample: (number) => `표본 ${number}`,
@@ -59,13 +63,14 @@ export const korean: Texts = {
   chosen: "대화가 이것으로 이어집니다",
 
   waiting: "첫 토큰을 기다리는 중",
-  queued: (position, wait) => `대기열 ${position}번째, 약 ${Math.max(1, Math.ceil(wait))}초`,
+  queued: (position, wait) => `대기열 ${position}번째, 약 ${seconds(Math.max(1, Math.ceil(wait)))}`,
   running: "생성하는 중",
   stopped: "멈춤",
   failed: "실패",
   finished: (tokens) => `끝남, ${tokens}토큰`,
   finishStop: "스스로 끝남",
-  finishLength: "max_tokens에서 잘림",
+  finishLength: "최대 길이에서 잘림",
+  cutBy: { max_tokens: "max_tokens에서 잘림", context: "컨텍스트가 가득 차서 잘림" },
   usage: (prompt, cached, output) =>
     `프롬프트 ${prompt}토큰${cached > 0 ? ` (캐시 ${cached})` : ""} · 출력 ${output}토큰`,
   ttft: (ms) => `첫 토큰까지 ${ms} ms`,
@@ -146,8 +151,10 @@ export const korean: Texts = {
     offline: "오프라인입니다. 아무것도 보내지 않았습니다.",
     unreachable: "서버에 닿지 않거나 연결이 끊겼습니다.",
     key: "서버가 API 키를 요구합니다. 위에 넣어 주세요.",
-    tooMany: (wait) => `한도에 이르렀습니다.${wait === null ? "" : ` ${wait}초 뒤에 다시 해 보세요.`}`,
-    unavailable: (wait) => `서버가 바쁩니다.${wait === null ? "" : ` ${wait}초 뒤에 다시 해 보세요.`}`,
+    tooMany: (wait) => `한도에 이르렀습니다.${wait === null ? "" : ` ${seconds(wait)} 뒤에 다시 해 보세요.`}`,
+    unavailable: (wait) => `서버가 바쁩니다.${wait === null ? "" : ` ${seconds(wait)} 뒤에 다시 해 보세요.`}`,
+    storeFull: (wait) =>
+      `서버가 지금 이것을 보관할 수 없습니다.${wait === null ? "" : ` ${seconds(wait)} 뒤에 다시 해 보세요.`}`,
     refused: "서버가 거절했습니다.",
     failed: "서버가 실패했습니다.",
     says: "서버의 말:",

@@ -10,6 +10,7 @@ export function wordsOf(error: unknown, { error: texts }: Texts): { what: string
   const said = message || null;
   if (status === 401) return { what: texts.key, said: null };
   if (status === 429) return { what: texts.tooMany(retryAfter), said };
+  if (status === 507) return { what: texts.storeFull(retryAfter), said };
   if (status === 503) return { what: texts.unavailable(retryAfter), said };
   return { what: status >= 400 && status < 500 ? texts.refused : texts.failed, said };
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { keepPreference, readPreference } from "../state/preferences.js";
 import { newScreen, type Screen } from "../state/screen.js";
 import { browserLanguage, dictionaries, type Language, Speech } from "../texts/texts.js";
@@ -12,7 +12,7 @@ import { LazyView } from "./LazyView.js";
 import { PlaygroundView } from "./playground/PlaygroundView.js";
 import { type Session, SessionContext } from "./session.js";
 import { useSharedLinks } from "./shared-links.js";
-import { useHealth } from "./use-health.js";
+import { type Health, useHealth } from "./use-health.js";
 import { type ViewName, viewOf } from "./views.js";
 
 /** Its code is as large as all other views' together, with the plots. */
@@ -31,7 +31,7 @@ export function App() {
   });
   const health = useHealth();
   const [announcement, say] = useState("");
-  const { session, asked } = useNewSession(health?.model.name ?? "", say);
+  const { session, asked } = useNewSession(health?.model, say);
   const texts = dictionaries[language];
   useEffect(() => {
     document.documentElement.lang = language;
@@ -77,7 +77,11 @@ function useView(): ViewName {
   return view;
 }
 
-function useNewSession(model: string, say: (text: string) => void) {
+function useNewSession(served: Health["model"] | undefined, say: (text: string) => void) {
+  // While the server is away, programs and answers still say what it served.
+  const last = useRef(served);
+  last.current = served ?? last.current;
+  const { name: model = "", context = Number.POSITIVE_INFINITY } = last.current ?? {};
   const [asked, setAsked] = useState(false);
   const [generation, setGeneration] = useState(0);
   const report = useCallback((error: unknown) => {
@@ -89,8 +93,8 @@ function useNewSession(model: string, say: (text: string) => void) {
   }, []);
   const keyed = asked || readKey() !== "";
   const session = useMemo<Session>(
-    () => ({ model, keyed, generation, report, keyChanged, say }),
-    [model, keyed, generation, report, keyChanged, say],
+    () => ({ model, context, keyed, generation, report, keyChanged, say }),
+    [model, context, keyed, generation, report, keyChanged, say],
   );
   return { session, asked };
 }

@@ -5,6 +5,8 @@ import { useContext } from "preact/hooks";
 export interface Session {
   /** The served model's name; empty until it is known. */
   model: string;
+  /** Its context, in tokens; infinite until it is known. */
+  context: number;
   /** Whether the server asks for keys, as far as this page knows. */
   keyed: boolean;
   /** Changes with the key: what was loaded with another one is loaded again. */
@@ -20,6 +22,7 @@ export interface Session {
 const nothing = () => {};
 export const SessionContext = createContext<Session>({
   model: "",
+  context: Number.POSITIVE_INFINITY,
   keyed: false,
   generation: 0,
   report: nothing,

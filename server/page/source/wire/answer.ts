@@ -29,6 +29,8 @@ export interface Answer {
   queue: { position: number; expected_wait: number } | null;
   usage: Usage | null;
   seed: number;
+  /** The `max_tokens` that was sent; null: as many as the server gives. */
+  maxTokens: number | null;
   /** Milliseconds since the page loaded. */
   sentAt: number;
   firstAt: number | null;
@@ -37,17 +39,34 @@ export interface Answer {
 
 export const emptySample = (): Sample => ({ text: "", tokens: [], finish: null });
 
-export function newAnswer(samples: number, seed: number): Answer {
+export function newAnswer(samples: number, seed: number, maxTokens: number | null = null): Answer {
   return {
     samples: Array.from({ length: samples }, emptySample),
     state: "waiting",
     queue: null,
     usage: null,
     seed,
+    maxTokens,
     sentAt: performance.now(),
     firstAt: null,
     endedAt: null,
   };
+}
+
+/**
+ * What cut the samples that are cut: all of them are of the same length.
+ * @param context the model's, in tokens
+ * @returns null if the answer does not tell
+ */
+export function cutOf(
+  { samples, usage, maxTokens }: Answer,
+  context: number,
+): "context" | "max_tokens" | null {
+  if (usage === null) return null;
+  const areAllCut = samples.every(({ finish }) => finish === "length");
+  const length = maxTokens ?? (areAllCut ? usage.completion_tokens / samples.length : null);
+  if (length === null) return null;
+  return usage.prompt_tokens + length >= context ? "context" : "max_tokens";
 }
 
 /** Milliseconds from sending to the first token, and tokens a second after it, of all samples together. */

@@ -40,7 +40,7 @@ export async function generate(
   signal: AbortSignal,
   report: (answer: Answer) => void,
 ): Promise<void> {
-  let answer = newAnswer(samples, seed);
+  let answer = newAnswer(samples, seed, typeof body.max_tokens === "number" ? body.max_tokens : null);
   const change = (changes: Partial<Answer>) => {
     answer = { ...answer, ...changes };
     report(answer);

@@ -1,34 +1,38 @@
 // The API key. It is kept for the tab, and longer only if the user asks for that.
-const NAME = "jai-key";
+/** Servers below different paths of one host share its stores: each has a key of its own. */
+const NAME = (() => {
+  const { pathname } = new URL(document.baseURI);
+  return pathname === "/" ? "jai-key" : `jai-key ${pathname}`;
+})();
 
-/** A store may be switched off in the browser: then the key lives in memory. */
+/** A store may be forbidden, or full: then the key lives in memory. */
 let memory = "";
 
-function stores(): Storage[] {
+type Which = "sessionStorage" | "localStorage";
+
+/** @returns undefined if the browser has no such store, or refuses */
+function from<T>(which: Which, use: (store: Storage) => T): T | undefined {
   try {
-    return [sessionStorage, localStorage];
+    return use(window[which]);
   } catch {
-    return [];
+    return undefined;
   }
 }
 
 export function readKey(): string {
-  for (const store of stores()) {
-    const key = store.getItem(NAME);
-    if (key) return key;
-  }
-  return memory;
+  const read = (store: Storage) => store.getItem(NAME);
+  return from("sessionStorage", read) || from("localStorage", read) || memory;
 }
 
 /** @param remember keep it in this browser after the tab is closed */
 export function keepKey(key: string, remember: boolean): void {
   forgetKey();
   memory = key;
-  const [tab, browser] = stores();
-  (remember ? browser : tab)?.setItem(NAME, key);
+  from(remember ? "localStorage" : "sessionStorage", (store) => store.setItem(NAME, key));
 }
 
 export function forgetKey(): void {
   memory = "";
-  for (const store of stores()) store.removeItem(NAME);
+  for (const which of ["sessionStorage", "localStorage"] as const)
+    from(which, (store) => store.removeItem(NAME));
 }

@@ -90,8 +90,8 @@ export const english = {
     "Tokens of prompts that a cache still held, so that they were not computed again, since the start.",
   ),
   hitsOf: (reused: string, all: string) => `${reused} of ${all} tokens`,
-  jobs: help("Jobs", "Work without a waiting client: running, waiting and ended."),
-  jobsNow: (running: string, waiting: string) => `${running} running, ${waiting} waiting`,
+  jobs: help("Jobs", "Work without a waiting client: running, queued and ended."),
+  jobsNow: (running: string, queued: string) => `${running} running, ${queued} queued`,
   jobsEnded: (done: string, failed: string, cancelled: string) =>
     `${done} done, ${failed} failed, ${cancelled} cancelled`,
   restarts: help(

@@ -85,7 +85,7 @@ export const korean: LiveTexts = {
   prefixHits: ["접두사 재사용", "시작한 뒤로, 캐시에 남아 있어 다시 계산하지 않은 프롬프트 토큰입니다."],
   hitsOf: (reused, all) => `${all}토큰 중 ${reused}`,
   jobs: ["작업", "클라이언트가 기다리지 않는 일입니다. 실행 중, 대기 중, 끝난 작업의 수를 보여 줍니다."],
-  jobsNow: (running, waiting) => `실행 중 ${running}, 대기 ${waiting}`,
+  jobsNow: (running, queued) => `실행 중 ${running}, 대기 ${queued}`,
   jobsEnded: (done, failed, cancelled) => `끝남 ${done}, 실패 ${failed}, 취소 ${cancelled}`,
   restarts: ["워커 재시작", "시작한 뒤로, 오류나 메모리 때문에 바뀐 워커의 수입니다."],
   reruns: (number) => `다시 실행한 시퀀스 ${number}`,

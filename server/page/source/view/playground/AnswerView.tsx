@@ -1,5 +1,6 @@
 import { useTexts } from "../../texts/texts.js";
-import { type Answer, paceOf, type Sample } from "../../wire/answer.js";
+import { type Answer, cutOf, paceOf, type Sample } from "../../wire/answer.js";
+import { useSession } from "../session.js";
 import { Visible } from "../Visible.js";
 import { TokenView } from "./TokenView.js";
 
@@ -40,7 +41,7 @@ export function AnswerView({ answer, keepSeed, chosen, choose }: Props) {
             )}
             <SampleText sample={sample} isEnded={answer.endedAt !== null} />
             {!isSingle && sample.finish && (
-              <small>{sample.finish === "length" ? <Cut /> : texts.finishStop}</small>
+              <small>{sample.finish === "length" ? <Cut answer={answer} /> : texts.finishStop}</small>
             )}
           </div>
         ))}
@@ -60,7 +61,11 @@ function SampleText({ sample, isEnded }: { sample: Sample; isEnded: boolean }) {
   );
 }
 
-const Cut = () => <strong class="cut">{useTexts().finishLength}</strong>;
+function Cut({ answer }: { answer: Answer }) {
+  const texts = useTexts();
+  const cut = cutOf(answer, useSession().context);
+  return <strong class="cut">{cut ? texts.cutBy[cut] : texts.finishLength}</strong>;
+}
 
 interface FactsProps {
   answer: Answer;
@@ -80,7 +85,7 @@ function Facts({ answer, keepSeed, isStopped }: FactsProps) {
   const parts = [
     isStopped && <strong>{texts.stopped}</strong>,
     state === "failed" && <strong class="cut">{texts.failed}</strong>,
-    finish && (finish === "length" ? <Cut /> : texts.finishStop),
+    finish && (finish === "length" ? <Cut answer={answer} /> : texts.finishStop),
     usage &&
       texts.usage(
         usage.prompt_tokens,

@@ -11,16 +11,35 @@ export function ShareButton({ screen }: { screen: Screen }) {
   const texts = useTexts();
   const { say } = useSession();
   const [said, setSaid] = useState("");
+  const [isTooLong, setTooLong] = useState(false);
   const share = async () => {
-    replaceWithRead(`#${await writeFragment(screen)}`);
+    const fragment = await writeFragment(screen);
+    setTooLong(fragment === null);
+    if (fragment === null) return setSaid("");
+    replaceWithRead(`#${fragment}`);
     const words = (await copyText(location.href)) ? texts.shared : texts.notCopied;
     setSaid(words);
     say(words);
   };
   return (
-    <button type="button" title={said || undefined} onBlur={() => setSaid("")} onClick={() => void share()}>
-      {said === "" ? "" : "✓ "}
-      {texts.share}
-    </button>
+    <>
+      <button
+        type="button"
+        title={said || undefined}
+        onBlur={() => {
+          setSaid("");
+          setTooLong(false);
+        }}
+        onClick={() => void share()}
+      >
+        {said === "" ? "" : "✓ "}
+        {texts.share}
+      </button>
+      {isTooLong && (
+        <p class="failure" role="alert">
+          {texts.shareTooLong}
+        </p>
+      )}
+    </>
   );
 }
