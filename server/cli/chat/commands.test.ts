@@ -140,7 +140,7 @@ test("a folder, a pipe and a huge file are refused at once by /load and /save", 
       message: `${command.slice(0, 5)}: ${folder}: expected a file, got a folder`,
     });
   await assert.rejects(runSlash(session, `/load ${huge}`), {
-    message: `/load: ${huge}: expected at most 64.0 MB, got 4.0 GB`,
+    message: `/load: ${huge}: expected at most 64.0 MiB, got 4.0 GiB`,
   });
   const pipe = join(folder, "pipe");
   if (spawnSync("mkfifo", [pipe]).status !== 0) return;
