@@ -26,7 +26,7 @@ test("every field reaches the task", async (context) => {
     regex: "[ab]+",
   });
   assert.equal(response.status, 200);
-  const { id, onText: _, grammar, ...task } = jobs[0]!.task;
+  const { id, onText: _, onRead: __, grammar, ...task } = jobs[0]!.task;
   assert.equal(id, response.headers.get("x-request-id"));
   assert.deepEqual(task, {
     promptIds: [97, 98],
@@ -68,7 +68,7 @@ test("null means the default", async (context) => {
   const more = ["logit_bias", "stop", "min_tokens", "n", "response_format", "regex", "grammar", "timeout"];
   const nulls = Object.fromEntries([...names, ...more].map((name) => [name, null]));
   for (const body of [{}, nulls]) await post("/chat", { prompt: "x", seed: 1, ...body });
-  const [plain, withNulls] = jobs.map(({ task: { id: _, ...fields } }) => fields);
+  const [plain, withNulls] = jobs.map(({ task: { id: _, onRead: __, ...fields } }) => fields);
   assert.deepEqual(withNulls, plain);
 });
 

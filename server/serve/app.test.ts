@@ -38,7 +38,7 @@ test("the replaced FastAPI server's fields are answered in the same way", async 
 test("a bare prompt gets the defaults", async (context) => {
   const { post, jobs } = await serveStandIn(context);
   await post("/generate", { prompt: "x" });
-  const { id, ...task } = jobs[0]!.task;
+  const { id, onRead: _, ...task } = jobs[0]!.task;
   assert.deepEqual(task, {
     promptIds: [120],
     maxTokens: 256,
