@@ -69,14 +69,14 @@ for (const [what, bytes, told] of [
     "POST /generate: 400, The request is not valid HTTP",
   ],
 ] as const) {
-  test(`${what}: one line at its end, with the id of the answer, and it counts as refused`, async (context) => {
+  test(`${what}: one line at its end, with the id of the answer, and it counts as invalid`, async (context) => {
     const { port, lines, telemetry } = await serveStandIn(context);
     const ended = once(telemetry, "ended");
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     socket.end(bytes);
     const answer = await text(socket);
     const [summary] = (await ended) as [Summary];
-    assert.equal(endingOf(summary), "refused");
+    assert.equal(endingOf(summary), "invalid");
     const [, id] = /^x-request-id: (.*)\r$/im.exec(answer)!;
     assert.deepEqual(lines, [`${id} - ${told}`]);
   });
