@@ -154,7 +154,7 @@ test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their tex
   let client = clientOf(server);
   const bodies = Array.from({ length: COUNT }, (_, index) => ({ ...bodyOf(index), callback_url }));
   // While it runs, no other job begins, so that none has ended when it is cancelled.
-  const blocker = { prompt: "막기", max_tokens: 600, ignore_eos: true, n: 4, priority: 10 };
+  const blocker = { prompt: "막기", max_tokens: 4000, ignore_eos: true, n: 4, priority: 10 };
   const { id: blockerId } = await client.create(blocker, "blocker");
   const created = await Promise.all(bodies.map((body, index) => client.create(body, `key-${index}`)));
   const ids = created.map(({ id }) => id);
