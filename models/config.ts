@@ -1,3 +1,4 @@
+import { type Architecture, parseArchitecture } from "./architecture.js";
 import { type Fields, isIntegerIn, unexpected } from "./files/fields.js";
 
 /** The part of a model folder's `config.json` that the server uses, under Hugging Face's names for GPT-2. */
@@ -10,10 +11,22 @@ export interface ModelConfig {
   n_positions: number;
   n_embd: number;
   n_layer: number;
+  /** Heads of queries. */
   n_head: number;
+  /** Heads of keys and values, each for n_head / n_kv_head heads of queries. Default: as many. */
+  n_kv_head: number;
+  /** Width of a head. Default: n_embd / n_head. */
+  head_dim: number;
+  /** Of every norm: added to the variance, or to the mean square. */
   layer_norm_epsilon: number;
+  /** Default: GPT-2's block, with an exact GELU. */
+  architecture: Architecture;
   precision: "int8" | "fp32";
 }
+
+/** The fields of a config.json that is still to be written; those that may be left out have their defaults. */
+export type NewConfig = Omit<ModelConfig, "model_type" | Later> & Partial<Pick<ModelConfig, Later>>;
+type Later = "n_kv_head" | "head_dim" | "architecture";
 
 /**
  * Reads the fields that are listed here; any other is dropped.
@@ -33,18 +46,24 @@ export function parseModelConfig(fields: Fields): ModelConfig {
     throw unexpected(file, "layer_norm_epsilon", "a number between 0 and 1", epsilon);
   if (precision !== "int8" && precision !== "fp32")
     throw unexpected(file, "precision", '"int8" or "fp32"', precision);
-  const config: ModelConfig = {
+  const [width, layers, heads] = [positive("n_embd"), positive("n_layer"), positive("n_head")];
+  const kvHeads = fields.n_kv_head === undefined ? heads : positive("n_kv_head");
+  if (heads % kvHeads !== 0) throw unexpected(file, "n_kv_head", `a divisor of n_head (${heads})`, kvHeads);
+  if (fields.head_dim === undefined && width % heads !== 0)
+    throw unexpected(file, "n_head", `a divisor of n_embd (${width})`, heads);
+  const headDim = fields.head_dim === undefined ? width / heads : positive("head_dim");
+  return {
     model_type: "jai",
     name,
     vocab_size: positive("vocab_size"),
     n_positions: positive("n_positions"),
-    n_embd: positive("n_embd"),
-    n_layer: positive("n_layer"),
-    n_head: positive("n_head"),
+    n_embd: width,
+    n_layer: layers,
+    n_head: heads,
+    n_kv_head: kvHeads,
+    head_dim: headDim,
     layer_norm_epsilon: epsilon,
+    architecture: parseArchitecture(fields.architecture, layers, headDim),
     precision,
   };
-  if (config.n_embd % config.n_head !== 0)
-    throw unexpected(file, "n_head", `a divisor of n_embd (${config.n_embd})`, config.n_head);
-  return config;
 }

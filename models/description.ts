@@ -41,7 +41,7 @@ export function describeModel(dir: string): ModelDescription {
   return {
     folder,
     parameters: { total: sum(weights), head: sum(weights.filter(({ name }) => /^head\b/.test(name))) },
-    hidden: weights.find(({ name }) => name === "layers.0.fc.bias")?.dims[0] ?? 4 * folder.config.n_embd,
+    hidden: weights.find(({ name }) => /^layers\.0\.mlp_proj\.(weight|values)$/.test(name))?.dims[0] ?? 0,
     cacheBytesPerSlot: cacheBytesPerSlot(folder.config),
     tokenizer: describeTokenizer(dir),
     chatTemplate: describeTemplate(dir, folder),

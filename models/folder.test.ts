@@ -3,7 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { GPT } from "./architecture.js";
 import { jaiChatTemplate } from "./chat-template.js";
+import { parseModelConfig } from "./config.js";
 import { ModelError } from "./files/error.js";
 import { byteLevelTokenizer, whitespaceTokenizer } from "./fixtures/tokenizers.js";
 import { cacheBytesPerSlot, readModelFolder, renderConfigFiles, trimmedVocabulary } from "./folder.js";
@@ -20,6 +22,8 @@ const sizes = {
   layer_norm_epsilon: 1e-5,
   precision: "int8",
 } as const;
+
+const defaults = { n_kv_head: 4, head_dim: 4, architecture: GPT };
 
 type Files = Record<string, unknown>;
 
@@ -47,7 +51,7 @@ test("files that an editor on Windows has written are read as any others", (t) =
     `\ufeff${JSON.stringify(content, null, 2).replaceAll("\n", "\r\n")}\r\n`,
   ]);
   const folder = readModelFolder(writeFolder(t, Object.fromEntries(edited)));
-  assert.deepEqual(folder.config, { model_type: "jai", ...sizes });
+  assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
   assert.equal(folder.eosId, 4);
   assert.equal(folder.chatTemplate.terminator, "[/ANSWER]");
 });
@@ -64,7 +68,7 @@ function assertRefused(work: () => unknown, expected: RegExp): void {
 test("a folder that was written is read back whole", (t) => {
   const dir = writeFolder(t, { "onnx/model.onnx_data": "weights" });
   const folder = readModelFolder(dir);
-  assert.deepEqual(folder.config, { model_type: "jai", ...sizes });
+  assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
   assert.equal(folder.eosId, 4);
   assert.equal(folder.tokenizer.size, sizes.vocab_size);
   assert.equal(folder.chatTemplate.terminator, "[/ANSWER]");
@@ -73,7 +77,7 @@ test("a folder that was written is read back whole", (t) => {
 });
 
 test("a cache slot holds keys and values of every layer over the whole context", () => {
-  assert.equal(cacheBytesPerSlot({ model_type: "jai", ...sizes }), 2 * 2 * 16 * 32 * 4);
+  assert.equal(cacheBytesPerSlot(parseModelConfig({ model_type: "jai", ...sizes })), 2 * 2 * 16 * 32 * 4);
 });
 
 test("control tokens are found among the tokenizer's by their usual names", () => {

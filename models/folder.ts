@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
-import { type ModelConfig, parseModelConfig } from "./config.js";
+import { type ModelConfig, type NewConfig, parseModelConfig } from "./config.js";
 import { ModelError } from "./files/error.js";
 import { type Fields, isIntegerIn, readFields, requireFile, unexpected } from "./files/fields.js";
 import { readSelfTest, type SelfTest } from "./self-test.js";
@@ -73,7 +73,7 @@ export function readModelFolder(dir: string): ModelFolder {
 
 /** Bytes of one sequence's keys and values over the whole context, in float32. */
 export function cacheBytesPerSlot(config: ModelConfig): number {
-  return config.n_layer * 2 * config.n_embd * config.n_positions * 4;
+  return config.n_layer * 2 * config.n_kv_head * config.head_dim * config.n_positions * 4;
 }
 
 /**
@@ -81,7 +81,7 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
  * @throws ModelError if a folder of these sizes and this tokenizer could not be read back
  */
 export function renderConfigFiles(
-  model: Omit<ModelConfig, "model_type">,
+  model: NewConfig,
   tokenizerJson: unknown,
   chatTemplate: string = jaiChatTemplate,
 ): ConfigFiles {

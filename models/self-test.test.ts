@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { GPT } from "./architecture.js";
 import type { ModelConfig } from "./config.js";
 import { ModelError } from "./files/error.js";
 import {
@@ -22,7 +23,10 @@ const config: ModelConfig = {
   n_embd: 8,
   n_layer: 1,
   n_head: 1,
+  n_kv_head: 1,
+  head_dim: 8,
   layer_norm_epsilon: 1e-5,
+  architecture: GPT,
   precision: "int8",
 };
 const selfTest: SelfTest = {

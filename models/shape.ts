@@ -3,18 +3,25 @@ import type { ModelConfig } from "./config.js";
 /** The sizes of a step graph. */
 export interface ModelShape {
   layers: number;
-  heads: number;
+  /** Heads of keys and values. */
+  kvHeads: number;
   headDim: number;
   /** The context window in tokens: the most that a cache slot can hold. */
   context: number;
   vocabulary: number;
 }
 
-export function modelShape({ n_layer, n_head, n_embd, n_positions, vocab_size }: ModelConfig): ModelShape {
+export function modelShape({
+  n_layer,
+  n_kv_head,
+  head_dim,
+  n_positions,
+  vocab_size,
+}: ModelConfig): ModelShape {
   return {
     layers: n_layer,
-    heads: n_head,
-    headDim: n_embd / n_head,
+    kvHeads: n_kv_head,
+    headDim: head_dim,
     context: n_positions,
     vocabulary: vocab_size,
   };

@@ -6,15 +6,15 @@ import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
 import { openCheckpoint } from "./checkpoint/checkpoint.js";
 import { ImportError } from "./checkpoint/error.js";
-import { type GptWeights, readWeights, type WeightSource } from "./checkpoint/weights.js";
+import { readWeights } from "./checkpoint/weights.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
+import { firstRows } from "./rearranged.js";
 import type { Verification } from "./verify.js";
+import type { ModelWeights, WeightSource } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 export type { ImportPhase, Quality };
-
-const LAYER_NORM_EPSILON = 1e-5;
 
 export interface ImportOptions {
   checkpoint: string;
@@ -64,7 +64,10 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
         n_embd: sizes.width,
         n_layer: sizes.layers,
         n_head: sizes.heads,
-        layer_norm_epsilon: LAYER_NORM_EPSILON,
+        n_kv_head: sizes.kvHeads,
+        head_dim: sizes.headDim,
+        layer_norm_epsilon: weights.epsilon,
+        architecture: weights.architecture,
         precision: options.precision,
       },
       tokenizerJson,
@@ -110,18 +113,13 @@ function parseTokenizer(file: string, text: string): unknown {
 }
 
 /** The same weights with only the first `vocabulary` rows of the token table and of the head. */
-function trim(weights: GptWeights, vocabulary: number): GptWeights {
+function trim(weights: ModelWeights, vocabulary: number): ModelWeights {
   if (vocabulary === weights.sizes.vocab) return weights;
-  const { width } = weights.sizes;
-  const rows = (source: WeightSource): WeightSource => ({
-    name: source.name,
-    shape: [vocabulary, width],
-    read: async () => (await source.read()).slice(0, vocabulary * width),
-  });
+  const rows = (source: WeightSource) => firstRows(source, vocabulary);
   return {
     ...weights,
     sizes: { ...weights.sizes, vocab: vocabulary },
     tokens: rows(weights.tokens),
-    head: rows(weights.head),
+    head: { weight: rows(weights.head.weight), bias: weights.head.bias && rows(weights.head.bias) },
   };
 }

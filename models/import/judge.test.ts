@@ -17,7 +17,7 @@ describe("the divergence of two distributions", () => {
 });
 
 describe("a quantized model", () => {
-  const shape = { layers: 1, heads: 1, headDim: 1, context: 12, vocabulary: 3 };
+  const shape = { layers: 1, kvHeads: 1, headDim: 1, context: 12, vocabulary: 3 };
   /** A model whose logits depend on the id alone; `bend` is added to the likeliest token's. */
   const model = (bend: (id: number) => number): StepSession => ({
     run: async ({ batch, chunk, inputIds, lastRows }) => ({

@@ -8,7 +8,7 @@ import { verify } from "./verify.js";
 test("a graph that the runtime refuses to run is one line with the model's name", async () => {
   const broken: StepSession = { run: () => Promise.reject(new Error("Add node:\nno broadcast")) };
   const weights = randomWeights();
-  const config = fixtureConfig(weights.sizes, "fp32");
+  const config = fixtureConfig(weights, "fp32");
   await assert.rejects(verify(broken, weights, config), (error) => {
     assert.ok(error instanceof ImportError, String(error));
     assert.match(error.message, /^the written model fixture: expected a graph that runs, got: [^\n]+$/);

@@ -3,8 +3,8 @@ import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelConfig } from "../config.js";
 import { modelShape } from "../shape.js";
 import { ImportError } from "./checkpoint/error.js";
-import type { GptWeights } from "./checkpoint/weights.js";
-import { forward } from "./forward.js";
+import { forward } from "./forward/forward.js";
+import type { ModelWeights } from "./weights.js";
 
 /** Number of ids that both sides read; more would only cost time. */
 const IDS = 24;
@@ -29,7 +29,7 @@ export interface Verification {
  */
 export async function verify(
   session: StepSession,
-  weights: GptWeights,
+  weights: ModelWeights,
   config: ModelConfig,
   onProgress: (share: number) => void = () => {},
 ): Promise<Verification> {
@@ -41,7 +41,7 @@ export async function verify(
   const actual = await readPrompt(session, shape, ids).catch((error: Error) => {
     throw doesNotRun(config, error.message);
   });
-  const expected = await forward(weights, [...ids], actual.length, config.layer_norm_epsilon, onProgress);
+  const expected = await forward(weights, [...ids], actual.length, onProgress);
   let difference = 0;
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;

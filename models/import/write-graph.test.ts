@@ -10,7 +10,7 @@ import { readModelFolder } from "../folder.js";
 import { compare } from "../self-test.js";
 import { modelShape } from "../shape.js";
 import { ImportError } from "./checkpoint/error.js";
-import type { GptWeights } from "./checkpoint/weights.js";
+import type { ModelWeights } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 function folder(t: TestContext): string {
@@ -20,8 +20,8 @@ function folder(t: TestContext): string {
 }
 
 /** The same weights with each matrix passed through `change`. */
-function changed(weights: GptWeights, change: (name: string, values: Float32Array) => void): GptWeights {
-  const source = (one: GptWeights["tokens"]) => ({
+function changed(weights: ModelWeights, change: (name: string, values: Float32Array) => void): ModelWeights {
+  const source = (one: ModelWeights["tokens"]) => ({
     ...one,
     read: async () => {
       const values = await one.read();
@@ -32,24 +32,24 @@ function changed(weights: GptWeights, change: (name: string, values: Float32Arra
   return {
     ...weights,
     tokens: source(weights.tokens),
-    positions: source(weights.positions),
+    positions: weights.positions && source(weights.positions),
     layers: weights.layers.map((layer) => ({
       ...layer,
       qkv: { ...layer.qkv, weight: source(layer.qkv.weight) },
       fc: { ...layer.fc, weight: source(layer.fc.weight) },
     })),
-    head: source(weights.head),
+    head: { ...weights.head, weight: source(weights.head.weight) },
   };
 }
 
 test("int8 is close to float32, and every phase tells how far it is", async (t) => {
-  const weights = randomWeights({ ...FIXTURE_SIZES, width: 64, hidden: 256 }, 1, 1);
+  const weights = randomWeights({ ...FIXTURE_SIZES, width: 64, headDim: 32, hidden: 256 }, 1, 1);
   const dir = folder(t);
   const seen = new Map<ImportPhase, number>();
   const { verification, quality } = await writeGraph(
     dir,
     weights,
-    fixtureConfig(weights.sizes, "int8"),
+    fixtureConfig(weights, "int8"),
     (phase, share) => {
       assert.ok(share > (seen.get(phase) ?? 0) && share <= 1, `${phase} ${share}`);
       seen.set(phase, share);
@@ -69,22 +69,22 @@ test("int8 weights that lose an output's small weights to a large one are called
     if (name !== "head.weight") return;
     for (let row = 0; row < values.length; row += FIXTURE_SIZES.width) values[row] = 100;
   });
-  const { quality } = await writeGraph(folder(t), outliers, fixtureConfig(FIXTURE_SIZES, "int8"));
+  const { quality } = await writeGraph(folder(t), outliers, fixtureConfig(outliers, "int8"));
   assert.equal(quality?.verdict, "poor");
 });
 
 for (const width of [16, 32, 128]) {
   test(`a checkpoint of width ${width} that was never trained is written in int8`, async (t) => {
-    const sizes = { ...FIXTURE_SIZES, width, hidden: 4 * width, heads: 2 };
+    const sizes = { ...FIXTURE_SIZES, width, headDim: width / 2, hidden: 4 * width };
     const untrained = randomWeights(sizes, width, 0.02 * Math.sqrt(width));
-    const { quality } = await writeGraph(folder(t), untrained, fixtureConfig(sizes, "int8"));
+    const { quality } = await writeGraph(folder(t), untrained, fixtureConfig(untrained, "int8"));
     assert.equal(quality?.verdict, "good");
   });
 }
 
 test("a checkpoint of nothing but zeros is written in int8", async (t) => {
   const zeros = changed(randomWeights(), (_, values) => values.fill(0));
-  const { verification, quality } = await writeGraph(folder(t), zeros, fixtureConfig(FIXTURE_SIZES, "int8"));
+  const { verification, quality } = await writeGraph(folder(t), zeros, fixtureConfig(zeros, "int8"));
   assert.equal(verification.difference, 0);
   assert.deepEqual(quality, { kl: 0, sameTop: 1, verdict: "good" });
 });
@@ -97,7 +97,7 @@ test("a checkpoint that holds no numbers is refused by the model's name", async 
   for (const precision of ["int8", "fp32"] as const) {
     const place = join(dir, precision);
     mkdirSync(place);
-    await assert.rejects(writeGraph(place, spoilt, fixtureConfig(FIXTURE_SIZES, precision)), (error) => {
+    await assert.rejects(writeGraph(place, spoilt, fixtureConfig(spoilt, precision)), (error) => {
       assert.ok(error instanceof ImportError, String(error));
       assert.match(
         error.message,
@@ -111,12 +111,12 @@ test("a checkpoint that holds no numbers is refused by the model's name", async 
 test("a graph that the runtime refuses is one line with the model's name, not with a file that is gone", async (t) => {
   const weights = randomWeights();
   const { context, width } = FIXTURE_SIZES;
-  const misshapen = { ...weights, positions: { ...weights.positions, shape: [2 * context, width / 2] } };
+  const misshapen = { ...weights, positions: { ...weights.positions!, shape: [2 * context, width / 2] } };
   const dir = folder(t);
   for (const precision of ["int8", "fp32"] as const) {
     const place = join(dir, precision);
     mkdirSync(place);
-    await assert.rejects(writeGraph(place, misshapen, fixtureConfig(FIXTURE_SIZES, precision)), (error) => {
+    await assert.rejects(writeGraph(place, misshapen, fixtureConfig(weights, precision)), (error) => {
       assert.ok(error instanceof ImportError, String(error));
       assert.match(error.message, /^the written model fixture: expected a graph that runs, got: [^\n]+$/);
       assert.ok(!error.message.includes(dir), error.message);

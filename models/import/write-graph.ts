@@ -13,11 +13,11 @@ import {
 import { modelShape } from "../shape.js";
 import { calibrate } from "./calibrate.js";
 import { ImportError } from "./checkpoint/error.js";
-import type { GptWeights } from "./checkpoint/weights.js";
 import { buildGraph, buildObservedGraph } from "./graph/build.js";
 import { writeModel } from "./graph/onnx.js";
 import { judge, type Quality } from "./judge.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
+import type { ModelWeights } from "./weights.js";
 
 /** Phases of an import, in this order; an fp32 import only writes and verifies. */
 export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
@@ -37,7 +37,7 @@ export interface WrittenGraph {
  */
 export async function writeGraph(
   folder: string,
-  weights: GptWeights,
+  weights: ModelWeights,
   config: ModelConfig,
   onProgress: (phase: ImportPhase, share: number) => void = () => {},
 ): Promise<WrittenGraph> {

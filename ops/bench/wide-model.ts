@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { decodeText } from "../../models/files/decode-text.js";
 import { checkpoint, type FakeTensor, tensor } from "../../models/fixtures/checkpoint-writer.js";
 import { openCheckpoint } from "../../models/import/checkpoint/checkpoint.js";
-import { type Linear, readWeights, type WeightSource } from "../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../models/import/checkpoint/weights.js";
+import type { Linear, Norm, WeightSource } from "../../models/import/weights.js";
 import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Checkpoint } from "./load/system.js";
 
@@ -37,19 +38,19 @@ export async function writeWideModel(
       const repeated = new Float32Array(vocabulary * n_embd).map((_, i) => values[i % values.length]!);
       add(name, [vocabulary, n_embd], repeated);
     };
-    const layer = async (name: string, { weight, bias }: Linear) => {
-      const size = weight.shape[0]!;
-      add(`${name}.weight`, weight.shape, await weight.read());
+    const layer = async (name: string, { weight, bias }: Linear | Norm) => {
+      const size = weight!.shape[0]!;
+      add(`${name}.weight`, weight!.shape, await weight!.read());
       add(`${name}.bias`, [size], (await bias?.read()) ?? new Float32Array(size));
     };
     await rows("tok_emb.weight", tokens);
-    add("pos_emb.weight", positions.shape, await positions.read());
+    add("pos_emb.weight", positions!.shape, await positions!.read());
     for (const [i, { ln1, qkv, proj, ln2, fc, mlpProj }] of layers.entries()) {
       const parts = { ln1, "attn.qkv": qkv, "attn.proj": proj, ln2, "mlp.fc": fc, "mlp.proj": mlpProj };
       for (const [name, part] of Object.entries(parts)) await layer(`blocks.${i}.${name}`, part);
     }
     await layer("ln_f", finalNorm);
-    await rows("head.weight", head);
+    await rows("head.weight", head.weight);
     const cfg = { block_size, n_layer, n_head, n_embd };
     await writeFile(wide.checkpoint, checkpoint({ model: state, step: 0, cfg }));
   } finally {

@@ -1,7 +1,7 @@
 // A sequence's text depends on nothing but itself: neither on the batch, nor on the chunks, nor on what the cache holds.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { FIXTURE_SIZES } from "../../models/fixtures/model.js";
+import { FIXTURE_SIZES, randomWeights, rotaryWeights } from "../../models/fixtures/model.js";
 import { randomCases } from "../../ops/random-cases.js";
 import type { OnnxSession } from "../onnx/session.js";
 import { KvCache } from "./cache/kv-cache.js";
@@ -14,7 +14,7 @@ import { uniform } from "./sampling/philox.js";
 import type { Sequence } from "./sequence.js";
 import type { StepInputs, StepOutputs, StepSession } from "./step-session.js";
 
-const { heads } = FIXTURE_SIZES;
+const { kvHeads } = FIXTURE_SIZES;
 /** Requests that come and go beside one another. */
 const MANY = randomCases(32, 64);
 
@@ -47,12 +47,17 @@ function mixedRequests(count: number): Ask[] {
   });
 }
 
-for (const precision of ["fp32", "int8"] as const) {
-  describe(`an engine over a real ${precision} model`, () => {
+for (const [precision, kind, weights] of [
+  ["fp32", "GPT", randomWeights()],
+  ["int8", "GPT", randomWeights()],
+  ["fp32", "rotary model with windows and shared keys", rotaryWeights()],
+  ["int8", "rotary model with windows and shared keys", rotaryWeights()],
+] as const) {
+  describe(`an engine over a real ${precision} ${kind}`, () => {
     let session: OnnxSession;
     const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
     before(async () => {
-      session = await openFixtureSession(precision);
+      session = await openFixtureSession(precision, weights);
     });
     after(() => session.close());
 
@@ -192,7 +197,7 @@ async function recordLogits(session: StepSession, requests: Ask[]): Promise<stri
     async run(inputs: StepInputs): Promise<StepOutputs> {
       const outputs = await session.run(inputs);
       const slot = probe?.slot ?? -1;
-      const first = inputs.past[0]!.byteOffset / (heads * inputs.capacity * shape.headDim * 4) || 0;
+      const first = inputs.past[0]!.byteOffset / (kvHeads * inputs.capacity * shape.headDim * 4) || 0;
       const row = slot - first;
       if (inputs.chunk === 1 && slot >= 0 && row >= 0 && row < inputs.batch) {
         const logits = outputs.logits.subarray(row * vocab, (row + 1) * vocab);

@@ -15,7 +15,7 @@ export interface StepOutputs {
   logits: Float32Array;
   /** float32 [rows, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
   maxima: Float32Array;
-  /** float32 [2 * layers, batch, heads, chunk, head_dim] */
+  /** float32 [2 * layers, batch, kv_heads, chunk, head_dim] */
   present: Float32Array;
   /** Only of a graph that import built to be observed; shape in `buildObservedGraph`. */
   ranges?: Float32Array;

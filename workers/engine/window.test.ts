@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { randomWeights } from "../../models/fixtures/model.js";
-import { forward } from "../../models/import/forward.js";
+import { forward } from "../../models/import/forward/forward.js";
 import type { OnnxSession } from "../onnx/session.js";
 import { KvCache } from "./cache/kv-cache.js";
 import { Engine } from "./engine.js";
@@ -36,7 +36,7 @@ describe("an engine past the context window", () => {
     const weights = randomWeights();
     const ids = [...prompt];
     for (let i = 0; i < count; i++) {
-      const [logits] = await forward(weights, ids.slice(windowStart(ids)), 1, 1e-5);
+      const [logits] = await forward(weights, ids.slice(windowStart(ids)), 1);
       ids.push(logits!.indexOf(Math.max(...logits!)));
     }
     return ids.slice(prompt.length);
@@ -75,7 +75,7 @@ describe("an engine past the context window", () => {
         assert.deepEqual([end.reason, end.completionTokens], ["length", maxTokens]);
         const start = Math.max(0, length - context);
         const window = promptIds.slice(start);
-        const rows = await forward(weights, window, window.length, 1e-5);
+        const rows = await forward(weights, window, window.length);
         assert.equal(end.promptLogprobs!.length, length);
         for (const [i, given] of end.promptLogprobs!.entries()) {
           if (i <= start) assert.equal(given, null);

@@ -66,11 +66,11 @@ export class OnnxSession implements StepSession {
       past_lengths: new Tensor("int32", pastLengths, [batch]),
       last_rows: new Tensor("int32", lastRows, [lastRows.length]),
     };
-    const { heads, headDim } = this.#model;
+    const { kvHeads, headDim } = this.#model;
     for (const [i, values] of past.entries()) {
       feeds[`past_${i % 2 === 0 ? "k" : "v"}.${i >> 1}`] = new Tensor("float32", values, [
         batch,
-        heads,
+        kvHeads,
         capacity,
         headDim,
       ]);
@@ -106,10 +106,10 @@ export class OnnxSession implements StepSession {
       throw new Error(
         "expected a graph that this version of `jai import` wrote, got another: import it again",
       );
-    const [, heads, capacity, headDim] = cache.shape;
+    const [, kvHeads, capacity, headDim] = cache.shape;
     return {
       layers: inputNames.filter((name) => name.startsWith("past_k.")).length,
-      heads: Number(heads),
+      kvHeads: Number(kvHeads),
       headDim: Number(headDim),
       context: contextOf(String(capacity)),
       vocabulary: Number(logits.shape[1]),

@@ -196,11 +196,11 @@ async function readAll(file: string): Promise<void> {
   const weights = await readWeights(await openCheckpoint(file), { heads: 2 });
   try {
     const parts = weights.layers.flatMap((layer) => Object.values(layer));
-    for (const { weight, bias } of [...parts, weights.finalNorm]) {
-      await weight.read();
-      await bias?.read();
+    for (const part of [...parts, weights.finalNorm, weights.head]) {
+      await part?.weight?.read();
+      await part?.bias?.read();
     }
-    for (const weight of [weights.tokens, weights.positions, weights.head]) await weight.read();
+    for (const weight of [weights.tokens, weights.positions]) await weight?.read();
   } finally {
     await weights.close();
   }

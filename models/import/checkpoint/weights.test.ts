@@ -10,17 +10,18 @@ import {
   tensor,
 } from "../../fixtures/checkpoint-writer.js";
 import { type FakeGpt, gpt, temporaryFile, valuesOf } from "../../fixtures/gpt.js";
+import type { ModelWeights, WeightSource } from "../weights.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
-import { type GptWeights, readWeights, type WeightSource } from "./weights.js";
+import { readWeights } from "./weights.js";
 
-const SIZES = { vocab: 11, context: 6, layers: 2, heads: 2, width: 8, hidden: 32 };
+const SIZES = { vocab: 11, context: 6, layers: 2, heads: 2, kvHeads: 2, headDim: 4, width: 8, hidden: 32 };
 const CFG = { block_size: 6, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.1 };
 const MODEL_ARGS = { ...CFG, vocab_size: 11, bias: true };
 
 type State = Map<string, FakeTensor>;
 
-async function read(t: TestContext, root: Plain, heads?: number): Promise<GptWeights> {
+async function read(t: TestContext, root: Plain, heads?: number): Promise<ModelWeights> {
   const weights = await readWeights(await openCheckpoint(await temporaryFile(t, checkpoint(root))), {
     heads,
   });
@@ -40,14 +41,14 @@ async function refuses(t: TestContext, root: Plain, message: RegExp, heads?: num
 }
 
 /** Every weight of the model, by its name in the file. */
-function sources(weights: GptWeights): Map<string, WeightSource> {
-  const parts = [...weights.layers.flatMap((layer) => Object.values(layer)), weights.finalNorm];
-  const all = parts.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]));
-  all.push(weights.tokens, weights.positions, weights.head);
-  return new Map(all.map((source) => [source.name, source]));
+function sources(weights: ModelWeights): Map<string, WeightSource> {
+  const parts = [...weights.layers.flatMap((layer) => Object.values(layer)), weights.finalNorm, weights.head];
+  const all = parts.flatMap((part) => [part?.weight, part?.bias]);
+  all.push(weights.tokens, weights.positions);
+  return new Map(all.flatMap((source) => (source ? [[source.name, source]] : [])));
 }
 
-async function assertSame(weights: GptWeights, state: State): Promise<void> {
+async function assertSame(weights: ModelWeights, state: State): Promise<void> {
   const found = sources(weights);
   for (const [name, fake] of state) {
     if (name.endsWith(".attn.bias") || (weights.tied && name === "lm_head.weight")) continue;
@@ -80,7 +81,7 @@ test("reads the training script's names, with sizes from cfg", async (t) => {
 test("reads the server document's names without cfg, with the heads that it is told", async (t) => {
   const state = gpt({ dialect: "document" });
   const weights = await read(t, { model: new FakeState(state) }, 4);
-  assert.deepEqual(weights.sizes, { ...SIZES, heads: 4 });
+  assert.deepEqual(weights.sizes, { ...SIZES, heads: 4, kvHeads: 4, headDim: 2 });
   assert.equal(weights.layers[1]!.fc.weight.name, "blocks.1.mlp.c_fc.weight");
   await assertSame(weights, state);
 });
@@ -98,7 +99,7 @@ test("reads nanoGPT's names, compiled and tied", async (t) => {
   });
   assert.deepEqual(weights.sizes, SIZES);
   assert.equal(weights.tied, true);
-  assert.equal(weights.head, weights.tokens);
+  assert.equal(weights.head.weight, weights.tokens);
   await assertSame(weights, state);
 });
 
@@ -119,7 +120,7 @@ test("a nanoGPT head is tied where it is left out, and its own where its storage
   state.set("lm_head.weight", tensor("float32", [11, 8], values));
   const weights = await read(t, { model: new FakeState(state), model_args: MODEL_ARGS });
   assert.equal(weights.tied, false);
-  assert.deepEqual([...(await weights.head.read())], values);
+  assert.deepEqual([...(await weights.head.weight.read())], values);
 });
 
 for (const dtype of ["float16", "bfloat16", "float64"] as const)
@@ -386,6 +387,8 @@ test("reads a real checkpoint", { skip: !existsSync(real) && "needs ../shared/ja
     context: 256,
     layers: 6,
     heads: 6,
+    kvHeads: 6,
+    headDim: 64,
     width: 384,
     hidden: 1536,
   });

@@ -1,69 +1,10 @@
+import { GPT } from "../../architecture.js";
+import type { LayerWeights, Linear, ModelWeights, Norm, Sizes, WeightSource } from "../weights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { describe } from "./pickle.js";
 import { type Config, findStateDict, type StateDict } from "./state-dict.js";
 import type { Tensor } from "./tensor.js";
-
-/** The model's sizes; all are at least 1, and `width` is a multiple of `heads`. */
-export interface Sizes {
-  vocab: number;
-  /** Positions in the context window. */
-  context: number;
-  layers: number;
-  heads: number;
-  /** Width of the residual stream. */
-  width: number;
-  /** Width inside the MLP. */
-  hidden: number;
-}
-
-/** A weight that stays in the file until it is read. */
-export interface WeightSource {
-  /** The tensor's name in the checkpoint, for messages. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** A contiguous row-major copy in float32, owned by the caller. Throws `ImportError` where a value is not finite. */
-  read(): Promise<Float32Array<ArrayBuffer>>;
-}
-
-/** `y = x · weightᵀ + bias`; `weight` is [out, in], as PyTorch keeps it. */
-export interface Linear {
-  weight: WeightSource;
-  bias: WeightSource | null;
-}
-
-/** LayerNorm over the width. */
-export interface Norm {
-  weight: WeightSource;
-  bias: WeightSource | null;
-}
-
-export interface LayerWeights {
-  ln1: Norm;
-  /** [3·width, width]: the rows of queries, then keys, then values. */
-  qkv: Linear;
-  proj: Linear;
-  ln2: Norm;
-  /** [hidden, width] */
-  fc: Linear;
-  /** [width, hidden] */
-  mlpProj: Linear;
-}
-
-export interface GptWeights {
-  sizes: Sizes;
-  /** [vocab, width] */
-  tokens: WeightSource;
-  /** [context, width] */
-  positions: WeightSource;
-  layers: LayerWeights[];
-  finalNorm: Norm;
-  /** [vocab, width]; the same source as `tokens` where `tied`. */
-  head: WeightSource;
-  tied: boolean;
-  /** Closes the checkpoint; no weight can be read after it. */
-  close(): Promise<void>;
-}
 
 export interface ReadOptions {
   /** Attention heads, where the checkpoint doesn't say; where it does, the two must agree. */
@@ -80,7 +21,7 @@ interface OuterNames {
   mayTie: boolean;
 }
 
-type InnerNames = Record<keyof LayerWeights, string>;
+type InnerNames = Record<Exclude<keyof LayerWeights, "qNorm" | "kNorm">, string>;
 
 const OUTER: readonly OuterNames[] = [
   {
@@ -113,6 +54,8 @@ const INNER: readonly InnerNames[] = [
   },
 ];
 
+const EPSILON = 1e-5;
+
 /** Far above any model that this server can run, and low enough that no product of two sizes loses a digit. */
 const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 16, hidden: 2 ** 18 };
 
@@ -122,7 +65,7 @@ const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 
  * is closed with them, and at once if this throws.
  * @throws ImportError that names the tensor that is missing, extra or of another shape, or the size in doubt.
  */
-export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<GptWeights> {
+export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<ModelWeights> {
   try {
     return new WeightsReader(checkpoint, findStateDict(checkpoint)).read(options.heads);
   } catch (error) {
@@ -153,7 +96,7 @@ class WeightsReader {
     this.#hasBias = this.#findBias();
   }
 
-  read(heads: number | undefined): GptWeights {
+  read(heads: number | undefined): ModelWeights {
     const sizes = this.#sizes(heads);
     const { vocab, context, width } = sizes;
     const tokens = this.#take(`${this.#outer.tokens}.weight`, [vocab, width]);
@@ -164,11 +107,13 @@ class WeightsReader {
     this.#assertNothingLeft();
     return {
       sizes,
+      architecture: GPT,
+      epsilon: EPSILON,
       tokens,
       positions,
       layers,
       finalNorm,
-      head,
+      head: { weight: head, bias: null },
       tied: head === tokens,
       close: () => this.#checkpoint.close(),
     };
@@ -185,7 +130,8 @@ class WeightsReader {
     this.#assertConfig("n_embd", width, `${tokens}.weight`);
     this.#assertConfig("block_size", context, `${positions}.weight`);
     this.#assertConfig("n_layer", layers, `what lies under "${blocks}"`);
-    return { vocab, context, layers, heads: this.#heads(headsOption, width), width, hidden };
+    const heads = this.#heads(headsOption, width);
+    return { vocab, context, layers, heads, kvHeads: heads, headDim: width / heads, width, hidden };
   }
 
   #heads(option: number | undefined, width: number): number {
@@ -212,6 +158,8 @@ class WeightsReader {
     return {
       ln1: this.#norm(`${block}.${names.ln1}`, width),
       qkv: this.#linear(`${block}.${names.qkv}`, 3 * width, width),
+      qNorm: null,
+      kNorm: null,
       proj: this.#linear(`${block}.${names.proj}`, width, width),
       ln2: this.#norm(`${block}.${names.ln2}`, width),
       fc: this.#linear(`${block}.${names.fc}`, hidden, width),

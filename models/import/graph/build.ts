@@ -1,30 +1,32 @@
 import type { ModelConfig } from "../../config.js";
 import { capacityDimension, LOGIT_BLOCK, type ModelShape, modelShape } from "../../shape.js";
-import type { GptWeights } from "../checkpoint/weights.js";
-import { addAttention } from "./attention.js";
+import type { ModelWeights } from "../weights.js";
+import { type AttentionParts, addAttention } from "./attention.js";
 import { GraphBuilder } from "./builder.js";
 import { addEmbedding, addPositions } from "./embedding.js";
-import { addExtent } from "./extent.js";
+import { addExtent, type Extent } from "./extent.js";
 import { addHead } from "./head.js";
 import { type AddLinear, floatLinear, observedLinear, quantizedLinear } from "./linear.js";
 import { addMask, addScoreLengths } from "./mask.js";
 import { addMlp } from "./mlp.js";
-import { layerNorm } from "./norm.js";
+import { addNorms } from "./norm.js";
 import type { Model, ValueInfo } from "./onnx.js";
+import { addQkNorm } from "./qk-norm.js";
 import type { Range } from "./quantize.js";
+import { addRotary } from "./rotary.js";
 
 const OPSET = 20;
 
 /**
- * Builds the step graph of a GPT with learned positions, pre-LayerNorm, fused QKV, causal attention, exact GELU and a
- * final LayerNorm. One run feeds `chunk` new tokens to each of `batch` sequences.
+ * Builds the step graph of a decoder: layers of a norm, causal attention, a norm and an MLP, as `architecture.ts` describes
+ * them. One run feeds `chunk` new tokens to each of `batch` sequences.
  *
  * Inputs: `input_ids` int32 [batch, chunk]; `past_lengths` int32 [batch], tokens that each sequence's cache holds;
  * `last_rows` int32 [rows], the rows of the flattened [batch * chunk] that go through the output head, usually each
- * sequence's last; `past_k.N`, `past_v.N` float32 [batch, heads, capacity, head_dim], of which the first
+ * sequence's last; `past_k.N`, `past_v.N` float32 [batch, kv_heads, capacity, head_dim], of which the first
  * `past_lengths` positions count.
  * Outputs: `logits` float32 [rows, vocabulary]; `maxima` float32 [rows, 1, vocabulary / LOGIT_BLOCK rounded up], the
- * greatest logit of each block, which tell the sampler where not to look; `present` float32 [2 * layers, batch, heads,
+ * greatest logit of each block, which tell the sampler where not to look; `present` float32 [2 * layers, batch, kv_heads,
  * chunk, head_dim], the new cache rows, K before V in each layer.
  *
  * The cache is only read: onnxruntime-node feeds an input without a copy but copies every output, so the new rows come
@@ -37,13 +39,13 @@ const OPSET = 20;
  * would make a sequence's numbers depend on its neighbours.
  */
 export function buildGraph(
-  weights: GptWeights,
+  weights: ModelWeights,
   config: ModelConfig,
   inputRanges: readonly Range[] = [],
 ): Model {
   const graph = new GraphBuilder();
   const linear = config.precision === "int8" ? quantizedLinear(graph, inputRanges) : floatLinear(graph);
-  addLayers(graph, linear, weights, config);
+  addLayers(graph, linear, weights);
   return modelOf(graph, config);
 }
 
@@ -51,34 +53,61 @@ export function buildGraph(
  * The same graph in float32 with one more output: `ranges` float32 [products, 2], the least and the greatest number that
  * each matrix product's input held in this run.
  */
-export function buildObservedGraph(weights: GptWeights, config: ModelConfig): Model {
+export function buildObservedGraph(weights: ModelWeights, config: ModelConfig): Model {
   const graph = new GraphBuilder();
   const ranges: string[] = [];
-  addLayers(graph, observedLinear(graph, ranges), weights, config);
+  addLayers(graph, observedLinear(graph, ranges), weights);
   graph.output("ranges", "Concat", ranges, { axis: 0 });
   return modelOf(graph, { ...config, precision: "fp32" }, [
     { name: "ranges", type: "float32", dims: [ranges.length, 2] },
   ]);
 }
 
-function addLayers(graph: GraphBuilder, linear: AddLinear, weights: GptWeights, config: ModelConfig): void {
-  const shape = modelShape(config);
-  const norm = layerNorm(graph, config.layer_norm_epsilon);
+function addLayers(graph: GraphBuilder, linear: AddLinear, weights: ModelWeights): void {
+  const { sizes, architecture, epsilon } = weights;
+  const { embedding_norm, parallel_residual } = architecture;
+  const norm = addNorms(graph, architecture.norm, sizes.width, epsilon);
   const extent = addExtent(graph);
-  const positions = addPositions(graph, extent, shape.context);
-  const mask = addMask(graph, extent);
-  const parts = { graph, linear, shape, mask, scoreLengths: addScoreLengths(graph, extent) };
+  const positions = addPositions(graph, extent, sizes.context);
+  const parts = { graph, linear, architecture, hidden: sizes.hidden };
+  const attention = attentionParts(graph, linear, weights, extent, positions);
   let hidden = addEmbedding(graph, weights, positions);
+  if (embedding_norm) hidden = norm("embedding_norm", hidden, { weight: null, bias: null });
   const rows: string[] = [];
   for (const [index, layer] of weights.layers.entries()) {
-    const attended = addAttention(parts, index, norm(`layers.${index}.ln1`, hidden, layer.ln1), layer);
+    const name = `layers.${index}`;
+    const attended = addAttention(attention, index, norm(`${name}.ln1`, hidden, layer.ln1), layer);
     rows.push(attended.key, attended.value);
-    hidden = graph.node("Add", [hidden, attended.output]);
-    const inner = addMlp(graph, linear, index, norm(`layers.${index}.ln2`, hidden, layer.ln2), layer);
-    hidden = graph.node("Add", [hidden, inner]);
+    const between = graph.node("Add", [hidden, attended.output]);
+    const input = norm(`${name}.ln2`, parallel_residual ? hidden : between, layer.ln2);
+    hidden = graph.node("Add", [between, addMlp(parts, index, input, layer)]);
   }
   graph.output("present", "Concat", rows, { axis: 0 });
   addHead(graph, linear, norm, hidden, weights);
+}
+
+function attentionParts(
+  graph: GraphBuilder,
+  linear: AddLinear,
+  { sizes, architecture, epsilon }: ModelWeights,
+  extent: Extent,
+  positions: string,
+): AttentionParts {
+  const { rotary, qk_norm, sliding_window } = architecture;
+  const masks = new Map<number | null, string>();
+  const maskOf = (layer: number) => {
+    const window = sliding_window?.[layer] ?? null;
+    // The whole context is no window.
+    const most = window === null || window >= sizes.context ? null : window;
+    if (!masks.has(most)) masks.set(most, addMask(graph, extent, positions, most));
+    return masks.get(most)!;
+  };
+  return {
+    ...{ graph, linear, sizes, maskOf },
+    rotate: rotary && addRotary(graph, rotary, sizes.context, sizes.headDim, positions),
+    qkNorm: qk_norm ? addQkNorm(graph, sizes, epsilon) : null,
+    scoreLengths: addScoreLengths(graph, extent),
+  };
 }
 
 function modelOf(graph: GraphBuilder, config: ModelConfig, more: readonly ValueInfo[] = []): Model {
@@ -93,7 +122,7 @@ function modelOf(graph: GraphBuilder, config: ModelConfig, more: readonly ValueI
   };
 }
 
-function inputsOf({ layers, heads, headDim, context }: ModelShape): ValueInfo[] {
+function inputsOf({ layers, kvHeads, headDim, context }: ModelShape): ValueInfo[] {
   const past = Array.from({ length: layers }, (_, layer) => [`past_k.${layer}`, `past_v.${layer}`]).flat();
   return [
     { name: "input_ids", type: "int32", dims: ["batch", "chunk"] },
@@ -103,16 +132,16 @@ function inputsOf({ layers, heads, headDim, context }: ModelShape): ValueInfo[] 
       (name): ValueInfo => ({
         name,
         type: "float32",
-        dims: ["batch", heads, capacityDimension(context), headDim],
+        dims: ["batch", kvHeads, capacityDimension(context), headDim],
       }),
     ),
   ];
 }
 
-function outputsOf({ layers, heads, headDim, vocabulary }: ModelShape): ValueInfo[] {
+function outputsOf({ layers, kvHeads, headDim, vocabulary }: ModelShape): ValueInfo[] {
   return [
     { name: "logits", type: "float32", dims: ["rows", vocabulary] },
     { name: "maxima", type: "float32", dims: ["rows", 1, Math.ceil(vocabulary / LOGIT_BLOCK)] },
-    { name: "present", type: "float32", dims: [2 * layers, "batch", heads, "chunk", headDim] },
+    { name: "present", type: "float32", dims: [2 * layers, "batch", kvHeads, "chunk", headDim] },
   ];
 }

@@ -1,4 +1,4 @@
-import type { WeightSource } from "../checkpoint/weights.js";
+import type { WeightSource } from "../weights.js";
 import { type Attribute, type ElementType, encodeNode, type Initializer } from "./onnx.js";
 
 /** Changes a weight's values in place. */

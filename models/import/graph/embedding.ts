@@ -1,4 +1,4 @@
-import type { GptWeights } from "../checkpoint/weights.js";
+import type { ModelWeights } from "../weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { Extent } from "./extent.js";
 
@@ -11,14 +11,16 @@ export function addPositions(graph: GraphBuilder, { chunkRange }: Extent, contex
   ]);
 }
 
-/** Adds the sum of each token's embedding and its position's: float32 [batch, chunk, width]. */
+/** Adds each token's embedding, and its position's if those are learned: float32 [batch, chunk, width]. */
 export function addEmbedding(
   graph: GraphBuilder,
-  { tokens, positions }: GptWeights,
+  { tokens, positions }: Pick<ModelWeights, "tokens" | "positions">,
   positionIds: string,
 ): string {
+  const embedded = graph.node("Gather", [graph.source("tokens", tokens), "input_ids"]);
+  if (positions === null) return embedded;
   return graph.node("Add", [
-    graph.node("Gather", [graph.source("tokens", tokens), "input_ids"]),
+    embedded,
     graph.node("Gather", [graph.source("positions", positions), positionIds]),
   ]);
 }

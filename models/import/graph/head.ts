@@ -1,5 +1,5 @@
 import { LOGIT_BLOCK } from "../../shape.js";
-import type { GptWeights } from "../checkpoint/weights.js";
+import type { ModelWeights } from "../weights.js";
 import type { GraphBuilder } from "./builder.js";
 import type { AddLinear } from "./linear.js";
 import type { AddNorm } from "./norm.js";
@@ -10,14 +10,25 @@ export function addHead(
   linear: AddLinear,
   norm: AddNorm,
   hidden: string,
-  { finalNorm, head, sizes: { width } }: GptWeights,
+  {
+    finalNorm,
+    head,
+    sizes: { width },
+    architecture: { final_logit_softcapping: cap },
+  }: Pick<ModelWeights, "finalNorm" | "head" | "sizes" | "architecture">,
 ): void {
   const last = graph.node("Gather", [graph.node("Reshape", [hidden, graph.shape(-1, width)]), "last_rows"]);
-  const logits = linear("head", norm("final_norm", last, finalNorm), { weight: head, bias: null });
+  const projected = linear("head", norm("final_norm", last, finalNorm), head);
+  const logits = cap === null ? projected : softcap(graph, projected, cap);
   graph.output("logits", "Identity", [logits]);
   graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", [logits, graph.shape(1)])], {
     kernel_shape: [LOGIT_BLOCK],
     strides: [LOGIT_BLOCK],
     ceil_mode: 1,
   });
+}
+
+function softcap(graph: GraphBuilder, logits: string, cap: number): string {
+  const scalar = graph.constant("float32", [], cap);
+  return graph.node("Mul", [graph.node("Tanh", [graph.node("Div", [logits, scalar])]), scalar]);
 }

@@ -1,4 +1,4 @@
-import type { Linear } from "../checkpoint/weights.js";
+import type { Linear } from "../weights.js";
 import { type Change, changed, type GraphBuilder } from "./builder.js";
 import { levelsOf, quantizeRows, type Range } from "./quantize.js";
 

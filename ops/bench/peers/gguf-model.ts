@@ -1,11 +1,6 @@
 import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
-import {
-  type GptWeights,
-  type Linear,
-  type Norm,
-  readWeights,
-  type WeightSource,
-} from "../../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../../models/import/checkpoint/weights.js";
+import type { Linear, ModelWeights, Norm, WeightSource } from "../../../models/import/weights.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 
 const MOSTLY_Q8_0 = 7;
@@ -27,7 +22,7 @@ export async function writeGgufModel(checkpoint: string, vocabulary: number, out
   }
 }
 
-function metadata({ sizes }: GptWeights, vocabulary: number): Record<string, GgufValue> {
+function metadata({ sizes }: ModelWeights, vocabulary: number): Record<string, GgufValue> {
   return {
     "general.architecture": "gpt2",
     "general.name": "jai",
@@ -52,7 +47,7 @@ function metadata({ sizes }: GptWeights, vocabulary: number): Record<string, Ggu
   };
 }
 
-function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
+function tensors(weights: ModelWeights, vocabulary: number): GgufTensor[] {
   const { width } = weights.sizes;
   const all: GgufTensor[] = [];
   const add = (name: string, type: GgufTensor["type"], shape: readonly number[], read: GgufTensor["read"]) =>
@@ -71,7 +66,7 @@ function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
     vector(`${name}.bias`, bias, weight.shape[0]!);
   };
   rows("token_embd.weight", weights.tokens);
-  add("position_embd.weight", "f32", weights.positions.shape, () => weights.positions.read());
+  add("position_embd.weight", "f32", weights.positions!.shape, () => weights.positions!.read());
   for (const [index, layer] of weights.layers.entries()) {
     const name = `blk.${index}`;
     norm(`${name}.attn_norm`, layer.ln1);
@@ -83,6 +78,6 @@ function tensors(weights: GptWeights, vocabulary: number): GgufTensor[] {
   }
   norm("output_norm", weights.finalNorm);
   // Written even if it is tied to the embedding: not every fork falls back to that.
-  rows("output.weight", weights.head);
+  rows("output.weight", weights.head.weight);
   return all;
 }

@@ -1,17 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
-import {
-  type GptWeights,
-  type Linear,
-  type Norm,
-  readWeights,
-  type WeightSource,
-} from "../../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../../models/import/checkpoint/weights.js";
 import { GraphBuilder } from "../../../models/import/graph/builder.js";
 import { transpose } from "../../../models/import/graph/linear.js";
 import { type Model, type ValueInfo, writeModel } from "../../../models/import/graph/onnx.js";
 import { quantizeRows } from "../../../models/import/graph/quantize.js";
+import type { Linear, ModelWeights, Norm, WeightSource } from "../../../models/import/weights.js";
 import type { Precision } from "../results/results.js";
 
 const OPSET = 20;
@@ -53,7 +48,7 @@ export async function writeTransformersModel(
  * [batch, heads, past, head_dim] → logits [batch, 1, vocab], present.N.{key,value} [batch, heads, past + chunk, head_dim].
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: in one piece, to compare it with the export
-export function buildTransformersGraph(weights: GptWeights, precision: Precision): Model {
+export function buildTransformersGraph(weights: ModelWeights, precision: Precision): Model {
   const { vocab, context, width, heads, layers } = weights.sizes;
   const headDim = width / heads;
   const graph = new GraphBuilder();
@@ -69,7 +64,7 @@ export function buildTransformersGraph(weights: GptWeights, precision: Precision
   const norm = (name: string, input: string, { weight, bias }: Norm) =>
     graph.node(
       "LayerNormalization",
-      [input, vector(`${name}.weight`, weight), ...(bias ? [vector(`${name}.bias`, bias)] : [])],
+      [input, vector(`${name}.weight`, weight!), ...(bias ? [vector(`${name}.bias`, bias)] : [])],
       { axis: -1, epsilon: { float: 1e-5 } },
     );
 
@@ -92,7 +87,7 @@ export function buildTransformersGraph(weights: GptWeights, precision: Precision
 
   let hidden = graph.node("Add", [
     graph.node("Gather", [vector("tokens", weights.tokens), "input_ids"]),
-    graph.node("Gather", [vector("positions", weights.positions), "position_ids"]),
+    graph.node("Gather", [vector("positions", weights.positions!), "position_ids"]),
   ]);
   for (const [layer, { ln1, qkv, proj, ln2, fc, mlpProj }] of weights.layers.entries()) {
     const name = `layers.${layer}`;
@@ -127,7 +122,7 @@ export function buildTransformersGraph(weights: GptWeights, precision: Precision
     hidden = graph.node("Add", [hidden, linear(`${name}.mlp_proj`, inner, mlpProj)]);
   }
   const last = graph.node("Gather", [hidden, graph.constant("int64", [1], -1)], { axis: 1 });
-  const logits = matrix("head", norm("final_norm", last, weights.finalNorm), weights.head);
+  const logits = matrix("head", norm("final_norm", last, weights.finalNorm), weights.head.weight);
   graph.output("logits", "Identity", [logits]);
 
   const cache = (prefix: string, length: string): ValueInfo[] =>

@@ -1,3 +1,4 @@
+import { GPT } from "../../../models/architecture.js";
 import { BOUNDS } from "../load/open-loop.js";
 import { emptyResults, OURS, type Results } from "../results/results.js";
 
@@ -16,8 +17,21 @@ export function tinyResults(): Results {
     settings: { threads: 2, tokens: 150, repeats: 3, seconds: 4, mostSeconds: 10, bounds: BOUNDS },
   });
   const model = "vocabulary 99";
-  const sizes = { vocab_size: 99, n_positions: 64, n_embd: 32, n_layer: 2, n_head: 2 };
-  const rest = { model_type: "jai", layer_norm_epsilon: 1e-5, precision: "int8" } as const;
+  const sizes = {
+    vocab_size: 99,
+    n_positions: 64,
+    n_embd: 32,
+    n_layer: 2,
+    n_head: 2,
+    n_kv_head: 2,
+    head_dim: 16,
+  };
+  const rest = {
+    model_type: "jai",
+    layer_norm_epsilon: 1e-5,
+    architecture: GPT,
+    precision: "int8",
+  } as const;
   results.models.push({ ...rest, name: model, ...sizes });
   const percentiles = { p50: 10, p95: 20, p99: 30 };
   const latencies = { firstToken: percentiles, interToken: percentiles, endToEnd: percentiles };

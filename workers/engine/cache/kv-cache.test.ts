@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { KvCache } from "./kv-cache.js";
 
-const shape = { layers: 2, heads: 3, headDim: 4, context: 200 };
+const shape = { layers: 2, kvHeads: 3, headDim: 4, context: 200 };
 
 /** Every value of a token's rows tells whose they are. */
 const mark = (owner: number, position: number) => owner * 1000 + position;
@@ -10,14 +10,14 @@ const mark = (owner: number, position: number) => owner * 1000 + position;
 /** Appends `count` marked tokens to each of `owners`, who lie in the slots from `first` on. */
 function append(cache: KvCache, first: number, owners: number[], counts: number[]): void {
   const chunk = Math.max(...counts);
-  const rows = new Float32Array(2 * shape.layers * owners.length * shape.heads * chunk * shape.headDim).fill(
-    -1,
-  );
+  const rows = new Float32Array(
+    2 * shape.layers * owners.length * shape.kvHeads * chunk * shape.headDim,
+  ).fill(-1);
   const starts = owners.map((_, i) => cache.lengths[first + i]!);
   let place = 0;
   for (let part = 0; part < 2 * shape.layers; part++) {
     for (const [i, owner] of owners.entries()) {
-      for (let head = 0; head < shape.heads; head++) {
+      for (let head = 0; head < shape.kvHeads; head++) {
         for (let row = 0; row < chunk; row++, place += shape.headDim) {
           if (row < counts[i]!)
             rows.fill(mark(owner, starts[i]! + row) + head / 8, place, place + shape.headDim);
@@ -33,7 +33,7 @@ function assertHolds(cache: KvCache, slot: number, owner: number, length: number
   assert.equal(cache.lengths[slot], length);
   const { capacity, arrays } = cache.past(slot, 1, length);
   for (const view of arrays) {
-    for (let head = 0; head < shape.heads; head++) {
+    for (let head = 0; head < shape.kvHeads; head++) {
       for (let position = 0; position < length; position++) {
         for (let d = 0; d < shape.headDim; d++) {
           const value = view[(head * capacity + position) * shape.headDim + d];
@@ -134,14 +134,14 @@ describe("the cache", () => {
     const { capacity, arrays } = cache.past(1, 3, 60);
     assert.ok(capacity < 100 && capacity >= 30);
     const last = arrays.at(-1)!;
-    assert.equal(last.length, 3 * shape.heads * capacity * shape.headDim);
-    assert.equal(last[((1 * shape.heads + 2) * capacity + 29) * shape.headDim], mark(3, 29) + 2 / 8);
-    assert.equal(last[(2 * shape.heads * capacity + 4) * shape.headDim], mark(4, 4));
+    assert.equal(last.length, 3 * shape.kvHeads * capacity * shape.headDim);
+    assert.equal(last[((1 * shape.kvHeads + 2) * capacity + 29) * shape.headDim], mark(3, 29) + 2 / 8);
+    assert.equal(last[(2 * shape.kvHeads * capacity + 4) * shape.headDim], mark(4, 4));
   });
 
   it("refuses rows for packed and loose slots at once, and past the last", () => {
     const cache = open(3, 1);
-    const rows = new Float32Array(2 * shape.layers * 2 * shape.heads * shape.headDim);
+    const rows = new Float32Array(2 * shape.layers * 2 * shape.kvHeads * shape.headDim);
     assert.throws(() => cache.append(0, [1, 1], 1, rows), /expected slots of one kind, got 0 to 2/);
     assert.throws(() => cache.append(2, [1, 1], 1, rows), /expected slots of one kind, got 2 to 4/);
   });
@@ -175,6 +175,6 @@ describe("the cache", () => {
     append(cache, 0, [1, 2], [3, 3]);
     const [view] = cache.views(1, 1, cache.capacity);
     view![0] = 42;
-    assert.equal(cache.views(0, 2, cache.capacity)[0]![shape.heads * cache.capacity * shape.headDim], 42);
+    assert.equal(cache.views(0, 2, cache.capacity)[0]![shape.kvHeads * cache.capacity * shape.headDim], 42);
   });
 });

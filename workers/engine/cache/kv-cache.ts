@@ -25,11 +25,11 @@ const SET_MINIMUM = 256;
  * The keys and values of all sequences, in arrays of our own that the runtime reads without a copy.
  *
  * Each layer has one K and one V array. The first `packed` slots, those that decode, lie there densely, as
- * [packed, heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
+ * [packed, kv_heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
  * `subarray`. `capacity` is shared by them and follows the longest, so that short ones don't pay for the window.
  *
  * The others are loose: free, or a prompt of which only a part is there. Each keeps its rows at its place for the full
- * window, [slot, heads, context, head_dim], where the slots before it can't reach them whatever their capacity. So a
+ * window, [slot, kv_heads, context, head_dim], where the slots before it can't reach them whatever their capacity. So a
  * prompt widens nobody's capacity before it decodes: that would copy all packed rows, and slow each of their steps.
  */
 export class KvCache {
@@ -52,7 +52,7 @@ export class KvCache {
   #touched = 0;
 
   constructor(shape: CacheShape, slots: number) {
-    const { layers, heads, headDim, context } = shape;
+    const { layers, kvHeads, headDim, context } = shape;
     this.shape = shape;
     this.slots = slots;
     this.lengths = new Int32Array(slots);
@@ -60,7 +60,7 @@ export class KvCache {
     this.#widest = roundUp(context, this.#step);
     this.#least = Math.min(FIRST_CAPACITIES * this.#step, this.#widest);
     this.#capacity = this.#least;
-    const size = slots * heads * this.#widest * headDim;
+    const size = slots * kvHeads * this.#widest * headDim;
     this.#arrays = Array.from({ length: 2 * layers }, () => new Float32Array(size));
     this.#spare = new Float32Array(context * headDim);
   }
@@ -103,7 +103,7 @@ export class KvCache {
 
   /**
    * The past of a run over `count` slots from `first` on, all packed or all loose: K and V of every layer in turn,
-   * float32 [count, heads, capacity, head_dim], valid until the cache changes. Afterwards each slot has room for
+   * float32 [count, kv_heads, capacity, head_dim], valid until the cache changes. Afterwards each slot has room for
    * `tokens` positions. The first chunk of a prompt has an empty past, which saves its attention.
    */
   past(first: number, count: number, tokens: number): { capacity: number; arrays: Float32Array[] } {
@@ -121,17 +121,17 @@ export class KvCache {
 
   /** The arrays' part for `count` slots from `first` on, if each has `capacity` positions there. */
   views(first: number, count: number, capacity: number): Float32Array[] {
-    const stride = this.shape.heads * capacity * this.shape.headDim;
+    const stride = this.shape.kvHeads * capacity * this.shape.headDim;
     return this.#arrays.map((array) => array.subarray(first * stride, (first + count) * stride));
   }
 
   /**
    * Adds a run's new rows to the slots from `first` on.
-   * @param rows float32 [2 * layers, counts.length, heads, chunk, head_dim]
+   * @param rows float32 [2 * layers, counts.length, kv_heads, chunk, head_dim]
    * @param counts how many of a slot's `chunk` rows are tokens; the rest is padding
    */
   append(first: number, counts: readonly number[], chunk: number, rows: Float32Array): void {
-    const { heads, headDim } = this.shape;
+    const { kvHeads, headDim } = this.shape;
     const end = first + counts.length;
     const packed = first < this.#packed;
     if (end > (packed ? this.#packed : this.slots))
@@ -142,8 +142,8 @@ export class KvCache {
       for (let i = 0; i < counts.length; i++) {
         const slot = first + i;
         const length = counts[i]! * headDim;
-        for (let head = 0; head < heads; head++, source += chunk * headDim) {
-          const target = ((slot * heads + head) * capacity + this.lengths[slot]!) * headDim;
+        for (let head = 0; head < kvHeads; head++, source += chunk * headDim) {
+          const target = ((slot * kvHeads + head) * capacity + this.lengths[slot]!) * headDim;
           if (length >= SET_MINIMUM) array.set(rows.subarray(source, source + length), target);
           else for (let d = 0; d < length; d++) array[target + d] = rows[source + d]!;
         }
@@ -185,26 +185,26 @@ export class KvCache {
   }
 
   #eachBlock(a: number, b: number, visit: (array: Float32Array, inA: number, inB: number) => void): void {
-    const { heads, headDim } = this.shape;
+    const { kvHeads, headDim } = this.shape;
     const blockA = (a < this.#packed ? this.#capacity : this.#widest) * headDim;
     const blockB = (b < this.#packed ? this.#capacity : this.#widest) * headDim;
     for (const array of this.#arrays) {
-      for (let head = 0; head < heads; head++)
-        visit(array, (a * heads + head) * blockA, (b * heads + head) * blockB);
+      for (let head = 0; head < kvHeads; head++)
+        visit(array, (a * kvHeads + head) * blockA, (b * kvHeads + head) * blockB);
     }
   }
 
   #gather(first: number, count: number, capacity: number): Float32Array[] {
-    const { heads, headDim } = this.shape;
+    const { kvHeads, headDim } = this.shape;
     const block = capacity * headDim;
-    const size = count * heads * block;
+    const size = count * kvHeads * block;
     if ((this.#scratch[0]?.length ?? 0) < size)
       this.#scratch = this.#arrays.map(() => new Float32Array(size));
     return this.#arrays.map((array, part) => {
       const scratch = this.#scratch[part]!;
-      for (let i = 0; i < count * heads; i++) {
-        const source = (first * heads + i) * this.#widest * headDim;
-        const length = this.lengths[first + Math.floor(i / heads)]! * headDim;
+      for (let i = 0; i < count * kvHeads; i++) {
+        const source = (first * kvHeads + i) * this.#widest * headDim;
+        const length = this.lengths[first + Math.floor(i / kvHeads)]! * headDim;
         scratch.set(array.subarray(source, source + length), i * block);
       }
       return scratch.subarray(0, size);
@@ -217,12 +217,12 @@ export class KvCache {
    */
   #lay(first: number, end: number, from: number, to: number): void {
     if (from === to) return;
-    const { heads, headDim } = this.shape;
-    const blocks = (end - first) * heads;
+    const { kvHeads, headDim } = this.shape;
+    const blocks = (end - first) * kvHeads;
     for (const array of this.#arrays) {
       for (let i = 0; i < blocks; i++) {
-        const block = first * heads + (to > from ? blocks - 1 - i : i);
-        const length = this.lengths[Math.floor(block / heads)]! * headDim;
+        const block = first * kvHeads + (to > from ? blocks - 1 - i : i);
+        const length = this.lengths[Math.floor(block / kvHeads)]! * headDim;
         if (length === 0) continue;
         const source = block * from * headDim;
         array.copyWithin(block * to * headDim, source, source + length);
@@ -236,7 +236,7 @@ export class KvCache {
    */
   #touch(slot: number): void {
     if (slot < this.#touched) return;
-    const place = this.shape.heads * this.#widest * this.shape.headDim;
+    const place = this.shape.kvHeads * this.#widest * this.shape.headDim;
     for (const array of this.#arrays) array.fill(0, slot * place, (slot + 1) * place);
     this.#touched = slot + 1;
   }

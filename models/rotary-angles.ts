@@ -1,0 +1,31 @@
+import type { Rotary } from "./architecture.js";
+
+/**
+ * How far each pair of a head's values is turned from one position to the next: float32 [dim / 2], in radians, rounded as
+ * training scripts round them. As
+ * https://github.com/huggingface/transformers/blob/main/src/transformers/modeling_rope_utils.py computes them.
+ */
+export function rotaryFrequencies({ dim, theta, scaling }: Rotary): Float32Array {
+  const plain = Float32Array.from({ length: dim / 2 }, (_, pair) => theta ** ((-2 * pair) / dim));
+  if (scaling === null) return plain;
+  if (scaling.type === "linear") return plain.map((frequency) => frequency / scaling.factor);
+  const { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings: context } = scaling;
+  return plain.map((frequency) => {
+    const turns = (context * frequency) / (2 * Math.PI);
+    if (turns < low_freq_factor) return frequency / factor;
+    if (turns > high_freq_factor) return frequency;
+    const smooth = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
+    return ((1 - smooth) * frequency) / factor + smooth * frequency;
+  });
+}
+
+/** The cosines and sines of each position's angles: float32 [context, dim / 2] each. */
+export function rotaryTables(rotary: Rotary, context: number): { cos: Float32Array; sin: Float32Array } {
+  const frequencies = rotaryFrequencies(rotary);
+  const pairs = frequencies.length;
+  const table = (of: (angle: number) => number) =>
+    Float32Array.from({ length: context * pairs }, (_, i) =>
+      of(Math.fround(Math.floor(i / pairs) * frequencies[i % pairs]!)),
+    );
+  return { cos: table(Math.cos), sin: table(Math.sin) };
+}
