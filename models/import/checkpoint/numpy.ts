@@ -1,39 +1,8 @@
 import { half } from "./tensor.js";
-import { Global, Tuple, type Value } from "./values.js";
+import { Global, NumpyArray, NumpyDtype, Tuple, type Value } from "./values.js";
 
 /** Names of NumPy 1 and 2. */
 const MODULES = ["numpy.core", "numpy._core"];
-
-/** A dtype as a pickle makes it: its code first, then, as its state, the byte order. */
-export class NumpyDtype {
-  order: "<" | ">" = "<";
-
-  constructor(readonly code: string) {}
-
-  setState(state: Value): boolean {
-    const order = state instanceof Tuple ? state.items[1] : undefined;
-    if (order !== "<" && order !== ">" && order !== "|" && order !== "=") return false;
-    if (order === ">") this.order = order;
-    return true;
-  }
-}
-
-/** An array beside the tensors, such as a list of losses. Nothing here needs its elements. */
-export class NumpyArray {
-  readonly kind = "numpy";
-  shape: readonly Value[] = [];
-  dtype: NumpyDtype | undefined;
-  data: Value = null;
-
-  setState(state: Value): boolean {
-    const [, shape, dtype, , data] = state instanceof Tuple ? state.items : [];
-    if (!(shape instanceof Tuple && dtype instanceof NumpyDtype)) return false;
-    this.shape = shape.items;
-    this.dtype = dtype;
-    this.data = data ?? null;
-    return true;
-  }
-}
 
 /** What NumPy's values call when they are unpickled. */
 export function numpyGlobals(): [name: string, call: (args: readonly Value[]) => Value | undefined][] {

@@ -1,7 +1,15 @@
 import { ImportError } from "./error.js";
-import { NumpyArray, NumpyDtype } from "./numpy.js";
 import { Tensor } from "./tensor.js";
-import { describe, Global, Instance, PythonSet, Tuple, type Value } from "./values.js";
+import {
+  describe,
+  Global,
+  Instance,
+  NumpyArray,
+  NumpyDtype,
+  PythonSet,
+  Tuple,
+  type Value,
+} from "./values.js";
 
 export { describe, Global, Instance, PythonSet, Tuple, type Value };
 

@@ -1,4 +1,3 @@
-import type { NumpyArray, NumpyDtype } from "./numpy.js";
 import type { Storage, Tensor } from "./tensor.js";
 
 /**
@@ -95,6 +94,36 @@ export class Instance {
   }
 }
 
+/** A dtype as a pickle makes it: its code first, then, as its state, the byte order. */
+export class NumpyDtype {
+  order: "<" | ">" = "<";
+
+  constructor(readonly code: string) {}
+
+  setState(state: Value): boolean {
+    const order = state instanceof Tuple ? state.items[1] : undefined;
+    if (order !== "<" && order !== ">" && order !== "|" && order !== "=") return false;
+    if (order === ">") this.order = order;
+    return true;
+  }
+}
+
+/** An array beside the tensors, such as a list of losses. Nothing here needs its elements. */
+export class NumpyArray {
+  shape: readonly Value[] = [];
+  dtype: NumpyDtype | undefined;
+  data: Value = null;
+
+  setState(state: Value): boolean {
+    const [, shape, dtype, , data] = state instanceof Tuple ? state.items : [];
+    if (!(shape instanceof Tuple && dtype instanceof NumpyDtype)) return false;
+    this.shape = shape.items;
+    this.dtype = dtype;
+    this.data = data ?? null;
+    return true;
+  }
+}
+
 /** How Python calls the value, for messages. */
 export function describe(value: Value | undefined): string {
   if (value === undefined) return "nothing";
@@ -116,7 +145,7 @@ export function describe(value: Value | undefined): string {
   if (value instanceof Instance)
     return value.called ? `what "${value.type}" would return` : `an object of the class "${value.type}"`;
   if (value instanceof Uint8Array) return "bytes";
-  if ("order" in value) return "a NumPy dtype";
-  if ("kind" in value) return "a NumPy array";
+  if (value instanceof NumpyDtype) return "a NumPy dtype";
+  if (value instanceof NumpyArray) return "a NumPy array";
   return "elements" in value ? "a tensor" : "a storage";
 }
