@@ -35,6 +35,8 @@ const PLAIN_TYPES = [
   "tuple",
   "type",
 ];
+/** PyTorch's constants and classes that are not called. */
+const TORCH_NAMES = ["Tensor", "strided", "contiguous_format", "preserve_format", "channels_last"];
 const PATHS = ["Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"];
 
 type Call = (args: readonly Value[]) => Value | undefined;
@@ -55,8 +57,10 @@ export function knownGlobals(file: string): ReadonlyMap<string, Global> {
       }),
     );
   for (const entry of [...torchCalls(globals), ...pythonCalls(globals), ...numpyGlobals()]) callable(entry);
-  const dtypes = [...Object.keys(DTYPES), "float8_e4m3fn", "float8_e5m2"].map((name) => `torch.${name}`);
-  for (const name of [...Object.keys(STORAGE_TYPES), ...dtypes, "numpy.ndarray"])
+  const constants = [...Object.keys(DTYPES), "float8_e4m3fn", "float8_e5m2", ...TORCH_NAMES].map(
+    (name) => `torch.${name}`,
+  );
+  for (const name of [...Object.keys(STORAGE_TYPES), ...constants, "numpy.ndarray"])
     globals.set(name, new Global(name));
   return globals;
 }

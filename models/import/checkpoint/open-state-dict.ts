@@ -91,9 +91,12 @@ async function fromShards(index: string, { files, fileOf }: Shards): Promise<Ope
   };
   try {
     for (const file of files) shards.set(file, await openAny(file, false));
+    const expected = new Set([...fileOf.keys()].map(withoutWrapper));
     const tensors = new Map<string, Tensor>();
     for (const [file, shard] of shards)
       for (const [name, tensor] of shard.tensors) {
+        if (!expected.has(name))
+          throw new ImportError(file, `unexpected tensor "${name}", which isn't in the index`);
         if (tensors.has(name)) throw new ImportError(file, `the tensor "${name}" is in another file, too`);
         tensors.set(name, tensor);
       }

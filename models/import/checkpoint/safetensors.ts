@@ -164,5 +164,6 @@ function isCounts(value: unknown): value is number[] {
 }
 
 function show(value: unknown): string {
+  if (value === undefined) return "none";
   return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : `a ${typeof value}`;
 }

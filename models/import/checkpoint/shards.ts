@@ -4,7 +4,10 @@ import { isJsonObject, readJsonObject } from "./json-file.js";
 
 /** An index of a model too large for this server takes a tenth of it. */
 const MAX_INDEX = 16 << 20;
-const MAX_SHARDS = 1000;
+/** Each is open until the import ends. A model too large for this server has fewer. */
+const MAX_SHARDS = 200;
+/** In all shards together. */
+const MAX_TENSORS = 100_000;
 
 /** The files of a model that is saved in pieces. */
 export interface Shards {
@@ -35,6 +38,8 @@ export async function readShards(index: string): Promise<Shards> {
       );
     fileOf.set(name, join(dirname(index), shard));
   }
+  if (fileOf.size > MAX_TENSORS)
+    throw new ImportError(index, `expected at most ${MAX_TENSORS} tensors in weight_map, got ${fileOf.size}`);
   const files = [...new Set(fileOf.values())];
   if (files.length === 0 || files.length > MAX_SHARDS)
     throw new ImportError(index, `expected 1 to ${MAX_SHARDS} files in weight_map, got ${files.length}`);
