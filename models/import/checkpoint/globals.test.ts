@@ -242,6 +242,30 @@ test("a dict that holds itself, or another many times, is searched once", async 
   await refuses(t, raw(inner), /expected a state dict, at the top or as .*, got a dict with the keys "k0"/);
 });
 
+test("what many dicts hold is looked through once, and a long tuple never", {
+  timeout: 60_000,
+}, async (t) => {
+  const big = `}(${Array.from({ length: 50_000 }, (_, index) => `M${String.fromCharCode(index & 255, index >> 8)}N`).join("")}uq\x010`;
+  const inner = `}${str("model")}h\x01s`;
+  const outer = `}(${Array.from({ length: 50_000 }, (_, index) => `${str(`k${index}`)}${inner}`).join("")}u`;
+  await refuses(
+    t,
+    raw(big, outer),
+    /expected a state dict, at the top or as .*, got a dict with the keys "k0"/,
+  );
+  const tuple = `(${"K\x01".repeat(50_000)}tq\x010`;
+  const path = `cpathlib\nPosixPath\nh\x01R`;
+  await refuses(t, raw(tuple, path), /calls pathlib\.PosixPath with other arguments/);
+  const rebuild = `ctorch._utils\n_rebuild_tensor_v2\n(NK\0h\x01h\x01tR`;
+  await refuses(t, raw(tuple, rebuild), /calls torch\._utils\._rebuild_tensor_v2 with other arguments/);
+  const name = Buffer.alloc(1001, "a.").toString();
+  await refuses(
+    t,
+    new FakeState(new Map([[name, tensor("float32", [1], [1])]])),
+    /at most 1000 characters, got 1001$/,
+  );
+});
+
 test("two thousand corrupted pickles with objects are read or refused", { timeout: 120_000 }, async (t) => {
   const random = mulberry32(13);
   const pick = (below: number) => Math.floor(random() * below);

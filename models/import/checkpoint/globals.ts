@@ -21,6 +21,8 @@ export const STORAGE_TYPES: Readonly<Record<string, Dtype>> = {
 /** Bytes that calls may make of a file's texts. A text is stored once and can be used a million times. */
 const MAX_ENCODED = 64 << 20;
 const MAX_PATH = 4096;
+/** A longer tuple is not looked through, since a call of it can be repeated, too. */
+const MAX_ITEMS = 64;
 
 const PLAIN_TYPES = [
   "bool",
@@ -108,6 +110,7 @@ function pythonCalls(globals: Map<string, Global>): [string, Call][] {
     return Array.isArray(items) ? new PythonSet(items) : undefined;
   };
   const path: Call = (parts) => {
+    if (parts.length > MAX_ITEMS) return undefined;
     let joined = "";
     for (const part of parts) {
       if (typeof part !== "string" || joined.length + part.length > MAX_PATH) return undefined;
@@ -151,7 +154,8 @@ function pythonCalls(globals: Map<string, Global>): [string, Call][] {
 }
 
 function counts(value: Value | undefined): number[] | undefined {
-  if (!(value instanceof Tuple) || !value.items.every(isCount)) return undefined;
+  if (!(value instanceof Tuple) || value.items.length > MAX_ITEMS) return undefined;
+  if (!value.items.every(isCount)) return undefined;
   return value.items.filter(isCount);
 }
 

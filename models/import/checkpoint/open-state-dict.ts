@@ -121,9 +121,12 @@ async function closing<T>(close: () => Promise<void>, make: () => T): Promise<T>
 }
 
 /** The longest beginning up to a dot that all names share. */
-function commonPrefix([first, ...others]: readonly string[]): string {
-  let prefix = first?.slice(0, first.lastIndexOf(".") + 1) ?? "";
-  while (prefix !== "" && !others.every((name) => name.startsWith(prefix)))
-    prefix = prefix.slice(0, prefix.lastIndexOf(".", prefix.length - 2) + 1);
-  return prefix;
+function commonPrefix([first = "", ...others]: readonly string[]): string {
+  let length = first.lastIndexOf(".") + 1;
+  for (const name of others) {
+    let same = 0;
+    while (same < length && name[same] === first[same]) same++;
+    length = same;
+  }
+  return first.slice(0, first.lastIndexOf(".", length - 1) + 1).slice(0, length);
 }

@@ -120,6 +120,12 @@ test("refuses deep nesting before it is parsed", async (t) => {
   await refuses(t, rawSafetensors(deep, Buffer.alloc(0)), /it is nested deeper than 3/);
 });
 
+test("refuses a shape of a million axes", async (t) => {
+  const shape = `[${"1,".repeat(1 << 20)}1]`;
+  const header = `{"a":{"dtype":"F32","shape":${shape},"data_offsets":[0,4]}}`;
+  await refuses(t, rawSafetensors(header, Buffer.alloc(4)), /a shape of whole numbers for the tensor "a"$/);
+});
+
 test("a tensor named __proto__ is a tensor like any other", async (t) => {
   const header = '{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
   const { tensors } = await load(t, rawSafetensors(header, Buffer.alloc(4)));
