@@ -7,6 +7,8 @@ export interface Rotary {
   /** Base of the angles: the pair i of position p is turned by p / theta^(2i / dim), before scaling. */
   theta: number;
   scaling: RotaryScaling | null;
+  /** What the cosines and sines are rounded to, as the model was trained with them. */
+  precision: "float32" | "bfloat16";
 }
 
 /** How the angles of a longer context are made, under Hugging Face's names (`rope_scaling`). */
@@ -37,8 +39,8 @@ export interface Architecture {
   activation: Activation;
   /** Whether the activation of one projection gates another one. */
   gated_mlp: boolean;
-  /** Whether each head of queries and keys is normalized by an RMSNorm, before it is turned. */
-  qk_norm: boolean;
+  /** When each head of queries and keys is normalized by an RMSNorm: before or after it is turned; null for never. */
+  qk_norm: "before_rotation" | "after_rotation" | null;
   /** Whether attention and MLP read the same input, and are added to it together. */
   parallel_residual: boolean;
   /** By layer: how many positions, its own included, a token attends to; null for all. Null: all in every layer. */
@@ -55,7 +57,7 @@ export const GPT: Architecture = Object.freeze({
   rotary: null,
   activation: "gelu",
   gated_mlp: false,
-  qk_norm: false,
+  qk_norm: null,
   parallel_residual: false,
   sliding_window: null,
   embedding_norm: false,
@@ -89,7 +91,7 @@ export function parseArchitecture(value: unknown, layers: number, headDim: numbe
     rotary: fields.rotary === null ? null : parseRotary(fields.rotary, headDim),
     activation: one("activation", ACTIVATIONS),
     gated_mlp: flag("gated_mlp"),
-    qk_norm: flag("qk_norm"),
+    qk_norm: one("qk_norm", [null, "before_rotation", "after_rotation"] as const),
     parallel_residual: flag("parallel_residual"),
     sliding_window: parseWindows(fields.sliding_window, layers),
     embedding_norm: flag("embedding_norm"),
@@ -101,11 +103,13 @@ export function parseArchitecture(value: unknown, layers: number, headDim: numbe
 }
 
 function parseRotary(value: unknown, headDim: number): Rotary {
-  const { dim, theta, scaling } = (value ?? {}) as Record<keyof Rotary, unknown>;
+  const { dim, theta, scaling, precision } = (value ?? {}) as Record<keyof Rotary, unknown>;
   if (!isIntegerIn(dim, 2, headDim) || dim % 2 !== 0)
     throw unexpected(FILE, "architecture.rotary.dim", `an even number from 2 to ${headDim}`, dim);
+  if (precision !== "float32" && precision !== "bfloat16")
+    throw unexpected(FILE, "architecture.rotary.precision", '"float32" or "bfloat16"', precision);
   return {
-    dim,
+    ...{ dim, precision },
     theta: positive("rotary.theta", theta),
     scaling: scaling === null ? null : parseScaling(scaling),
   };

@@ -15,13 +15,13 @@ const old = {
   layer_norm_epsilon: 1e-5,
   precision: "int8",
 };
-const rotary = { dim: 4, theta: 10_000, scaling: null };
+const rotary = { dim: 4, theta: 10_000, scaling: null, precision: "float32" } as const;
 const architecture: Architecture = {
   norm: "rmsnorm",
   rotary,
   activation: "silu",
   gated_mlp: true,
-  qk_norm: true,
+  qk_norm: "before_rotation",
   parallel_residual: false,
   sliding_window: [5, null],
   embedding_norm: false,
@@ -55,7 +55,11 @@ for (const [name, changes, message] of [
     { norm: "batchnorm" },
     /"layernorm" or "rmsnorm" for architecture.norm, got "batchnorm"/,
   ],
-  ["a missing switch", { qk_norm: undefined }, /false or true for architecture.qk_norm, got nothing/],
+  [
+    "a missing switch",
+    { qk_norm: undefined },
+    /null or "before_rotation" or "after_rotation" for architecture.qk_norm, got nothing/,
+  ],
   ["an unknown activation", { activation: "mish" }, /"gelu" or .* for architecture.activation, got "mish"/],
   [
     "half a pair to turn",
@@ -64,6 +68,11 @@ for (const [name, changes, message] of [
   ],
   ["more to turn than a head has", { rotary: { ...rotary, dim: 6 } }, /from 2 to 4 .*rotary.dim, got 6/],
   ["a base of 0", { rotary: { ...rotary, theta: 0 } }, /a positive number .*rotary.theta, got 0/],
+  [
+    "an unknown precision",
+    { rotary: { ...rotary, precision: "int8" } },
+    /"float32" or "bfloat16" .*precision, got "int8"/,
+  ],
   ["a rotary that is none", { rotary: undefined }, /rotary.dim, got nothing/],
   [
     "an unknown scaling",

@@ -240,7 +240,10 @@ test("what could not be read back is not written", () => {
     () => renderConfigFiles({ ...sizes, vocab_size: 9 }, tokenizerJson),
     /vocabulary of 9 tokens/,
   );
-  assertRefused(() => renderConfigFiles(sizes, tokenizerJson, "{% if %}"), /^chat_template: /);
+  assertRefused(
+    () => renderConfigFiles(sizes, tokenizerJson, { chatTemplate: "{% if %}" }),
+    /^chat_template: /,
+  );
 });
 
 test("a model's vocabulary is the tokenizer's, or padded to a multiple of 64 or 128", () => {

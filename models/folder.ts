@@ -76,6 +76,16 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
   return config.n_layer * 2 * config.n_kv_head * config.head_dim * config.n_positions * 4;
 }
 
+/** What files beside a checkpoint tell of how it was trained. */
+export interface Told {
+  /** A Jinja template. Default: JAI's own. */
+  chatTemplate?: string | undefined;
+  /** Control tokens by tokenizer_config.json's names. Default: those with usual names. */
+  tokens?: Readonly<Record<string, string>>;
+  /** Default: the id of `eos_token`. */
+  eosId?: number | null | undefined;
+}
+
 /**
  * The contents of the three JSON files for a model of these sizes: the reverse of `readModelFolder`.
  * @throws ModelError if a folder of these sizes and this tokenizer could not be read back
@@ -83,10 +93,10 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
 export function renderConfigFiles(
   model: NewConfig,
   tokenizerJson: unknown,
-  chatTemplate: string = jaiChatTemplate,
+  { chatTemplate = jaiChatTemplate, tokens = {}, eosId }: Told = {},
 ): ConfigFiles {
   const config = parseModelConfig({ model_type: "jai", ...model });
-  const names = controlTokens(createTokenizer(tokenizerJson, {}));
+  const names = { ...controlTokens(createTokenizer(tokenizerJson, {})), ...tokens };
   const tokenizerConfig = {
     tokenizer_class: "PreTrainedTokenizerFast",
     model_max_length: config.n_positions,
@@ -103,7 +113,7 @@ export function renderConfigFiles(
     );
   return {
     "config.json": config,
-    "generation_config.json": { eos_token_id: tokenizer.eosId },
+    "generation_config.json": { eos_token_id: eosId === undefined ? tokenizer.eosId : eosId },
     "tokenizer_config.json": tokenizerConfig,
   };
 }

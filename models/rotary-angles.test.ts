@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rotaryFrequencies, rotaryTables } from "./rotary-angles.js";
 
-const plain = { dim: 8, theta: 10_000, scaling: null };
+const plain = { dim: 8, theta: 10_000, scaling: null, precision: "float32" } as const;
 const near = (actual: Iterable<number>, expected: readonly number[]) => {
   const values = [...actual];
   assert.equal(values.length, expected.length);
@@ -38,4 +38,10 @@ test("tables have a row for each position and a column for each pair", () => {
   const { cos, sin } = rotaryTables(plain, 3);
   near(cos, [1, 1, 1, 1, ...[1, 0.1, 0.01, 0.001, 2, 0.2, 0.02, 0.002].map(Math.cos)]);
   near(sin, [0, 0, 0, 0, ...[1, 0.1, 0.01, 0.001, 2, 0.2, 0.02, 0.002].map(Math.sin)]);
+});
+
+test("cosines and sines are rounded as the model was trained with them", () => {
+  const { cos } = rotaryTables({ ...plain, precision: "bfloat16" }, 2);
+  // 0.5403023 lies between 0.5390625 and 0.54296875, the neighbours that bfloat16 has.
+  assert.deepEqual([...cos.slice(4, 6)], [0.5390625, 0.99609375]);
 });

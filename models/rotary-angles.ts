@@ -19,13 +19,24 @@ export function rotaryFrequencies({ dim, theta, scaling }: Rotary): Float32Array
   });
 }
 
+/** A cosine or sine as the model was trained with it. https://en.wikipedia.org/wiki/Bfloat16_floating-point_format */
+export function rounded(value: number, precision: Rotary["precision"]): number {
+  if (precision === "float32") return Math.fround(value);
+  const bits = new DataView(new ArrayBuffer(4));
+  bits.setFloat32(0, value);
+  const whole = bits.getUint32(0);
+  // To the nearest of those with 16 bits, and of two to the even one.
+  bits.setUint32(0, ((whole + 0x7fff + ((whole >>> 16) & 1)) & 0xffff0000) >>> 0);
+  return bits.getFloat32(0);
+}
+
 /** The cosines and sines of each position's angles: float32 [context, dim / 2] each. */
 export function rotaryTables(rotary: Rotary, context: number): { cos: Float32Array; sin: Float32Array } {
   const frequencies = rotaryFrequencies(rotary);
   const pairs = frequencies.length;
   const table = (of: (angle: number) => number) =>
     Float32Array.from({ length: context * pairs }, (_, i) =>
-      of(Math.fround(Math.floor(i / pairs) * frequencies[i % pairs]!)),
+      rounded(of(Math.fround(Math.floor(i / pairs) * frequencies[i % pairs]!)), rotary.precision),
     );
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }

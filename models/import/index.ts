@@ -4,27 +4,29 @@ import type { ModelConfig } from "../config.js";
 import { decodeText } from "../files/decode-text.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import { openCheckpoint } from "./checkpoint/checkpoint.js";
 import { ImportError } from "./checkpoint/error.js";
-import { readWeights } from "./checkpoint/weights.js";
+import { type ModelFolderSource, readModelFolderSource } from "./checkpoint/model-folder-source.js";
+import { openStateDict } from "./checkpoint/open-state-dict.js";
+import type { Asked } from "./families/family.js";
+import { readModel } from "./families/index.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import { firstRows } from "./rearranged.js";
+import { readTold } from "./told.js";
 import type { Verification } from "./verify.js";
 import type { ModelWeights, WeightSource } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
 export type { ImportPhase, Quality };
 
-export interface ImportOptions {
+export interface ImportOptions extends Asked {
+  /** A checkpoint, or the folder that holds one. */
   checkpoint: string;
-  /** A Hugging Face tokenizer.json. */
-  tokenizer: string;
+  /** A Hugging Face tokenizer.json. Default: the one beside the checkpoint. */
+  tokenizer?: string;
   /** The model folder to make; must not exist. */
   out: string;
   precision: ModelConfig["precision"];
-  /** Attention heads, for checkpoints that don't say. */
-  heads?: number;
   /** The model's name; the folder's by default. */
   name?: string;
   /** Called as the work goes on, with the share of the phase that is done, from 0 to 1. */
@@ -35,27 +37,30 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   config: ModelConfig;
   /** How close the int8 model comes to float32; null for `fp32`. */
   quality: Quality | null;
+  /** Whether a chat template lay beside the checkpoint. */
+  chatTemplate: "found" | "default";
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
 }
 
 /**
- * Makes a model folder of a PyTorch checkpoint and a tokenizer, and checks it against the checkpoint. The folder appears
+ * Makes a model folder of a checkpoint and a tokenizer, and checks it against the checkpoint. The folder appears
  * whole or not at all.
  * @throws ImportError or ModelError, with one line that says what was expected and what came
  */
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
   requireAbsent(options.out);
-  const tokenizerText = await readTokenizer(options.tokenizer);
-  const tokenizerJson = parseTokenizer(options.tokenizer, tokenizerText);
-  const checkpoint = await openCheckpoint(options.checkpoint);
+  const source = await readModelFolderSource(options.checkpoint);
+  const tokenizerFile = options.tokenizer ?? tokenizerBeside(source);
+  const tokenizerText = await readTokenizer(tokenizerFile);
+  const tokenizerJson = parseTokenizer(tokenizerFile, tokenizerText);
+  const state = await openStateDict(source.weights);
   try {
-    const weights = await readWeights(
-      checkpoint,
-      options.heads === undefined ? {} : { heads: options.heads },
-    );
+    const weights = readModel(state, await source.config(), options);
     const { sizes } = weights;
     const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(tokenizerJson, {}).size);
+    // What lies beside the checkpoint tells nothing of another tokenizer.
+    const told = options.tokenizer === undefined ? await readTold(source, tokenizerJson) : {};
     const files = renderConfigFiles(
       {
         name: options.name ?? basename(resolve(options.out)),
@@ -71,6 +76,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
         precision: options.precision,
       },
       tokenizerJson,
+      told,
     );
     const config = files["config.json"];
     const trimmed = trim(weights, vocabulary);
@@ -85,14 +91,25 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
       await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
       folder.keep();
       const { difference, range } = verification;
-      return { config, difference, range, quality, trimmed: sizes.vocab - vocabulary };
+      const chatTemplate = told.chatTemplate === undefined ? "default" : "found";
+      return { config, difference, range, quality, chatTemplate, trimmed: sizes.vocab - vocabulary };
     } catch (error) {
       folder.discard();
       throw explain(options.out, error);
     }
   } finally {
-    await checkpoint.close();
+    await state.close();
   }
+}
+
+function tokenizerBeside(source: ModelFolderSource): string {
+  const found = source.tokenizer();
+  if (found.kind === "tokenizer.json") return found.file;
+  const file = found.kind === "merges" ? found.vocab : found.file;
+  throw new ImportError(
+    file,
+    "expected a tokenizer.json beside the checkpoint, got another form; pass --tokenizer FILE",
+  );
 }
 
 async function readTokenizer(file: string): Promise<string> {

@@ -47,3 +47,82 @@ export function columnsInOrder(source: WeightSource, order: readonly number[]): 
 export function outputsInOrder({ weight, bias }: Linear, order: readonly number[]): Linear {
   return { weight: rowsInOrder(weight, order), bias: bias && rowsInOrder(bias, order) };
 }
+
+/** Matrices of the same width, or vectors, one below the other. */
+export function stacked(sources: readonly WeightSource[]): WeightSource {
+  const [first] = sources as [WeightSource, ...WeightSource[]];
+  const rows = sources.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const shape = [rows, ...first.shape.slice(1)];
+  return {
+    name: sources.map(({ name }) => name).join(" + "),
+    shape,
+    read: async () => {
+      const values = new Float32Array(rows * (shape[1] ?? 1));
+      let at = 0;
+      for (const source of sources) {
+        const part = await source.read();
+        values.set(part, at);
+        at += part.length;
+      }
+      return values;
+    },
+  };
+}
+
+/** Linear layers of the same input as one; all have a bias, or none. */
+export function stackedLinear(layers: readonly Linear[]): Linear {
+  const biases = layers.flatMap(({ bias }) => (bias === null ? [] : [bias]));
+  return {
+    weight: stacked(layers.map(({ weight }) => weight)),
+    bias: biases.length === layers.length ? stacked(biases) : null,
+  };
+}
+
+/** A matrix as GPT-2's Conv1D keeps it, [in, out], the other way round. */
+export function transposed(source: WeightSource): WeightSource {
+  const [rows, columns] = source.shape as [number, number];
+  return {
+    name: source.name,
+    shape: [columns, rows],
+    read: async () => {
+      const values = await source.read();
+      const result = new Float32Array(values.length);
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++)
+          result[column * rows + row] = values[row * columns + column]!;
+      return result;
+    },
+  };
+}
+
+/** A weight whose values are all multiplied by one number. */
+export function scaled(source: WeightSource, factor: number): WeightSource {
+  return {
+    ...source,
+    shape: source.shape,
+    name: source.name,
+    read: async () => (await source.read()).map((value) => value * factor),
+  };
+}
+
+/**
+ * Rows of heads whose turned pairs lie side by side, 2i and 2i + 1, as rows whose pairs lie half a head apart: the graph
+ * turns those.
+ * @param dim how many rows of each head are turned
+ */
+export function halvedPairs(heads: number, headDim: number, dim = headDim): number[] {
+  return Array.from({ length: heads * headDim }, (_, row) => {
+    const [head, i] = [Math.floor(row / headDim), row % headDim];
+    if (i >= dim) return row;
+    const half = dim / 2;
+    return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
+  });
+}
+
+/** Rows of heads whose halves change places: turning them goes the other way round. */
+export function exchangedHalves(heads: number, headDim: number): number[] {
+  return Array.from({ length: heads * headDim }, (_, row) => {
+    const [head, i] = [Math.floor(row / headDim), row % headDim];
+    return head * headDim + ((i + headDim / 2) % headDim);
+  });
+}

@@ -1,13 +1,23 @@
+import { ACTIVATIONS, type Activation } from "../../models/architecture.js";
 import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
 export const flags = {
-  tokenizer: { type: "string", value: "FILE", description: "its Hugging Face tokenizer.json" },
+  tokenizer: {
+    type: "string",
+    value: "FILE",
+    description: "its Hugging Face tokenizer.json; default: the one beside it",
+  },
   out: { type: "string", value: "DIR", description: "the model folder to make" },
   precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },
   heads: { type: "string", value: "N", description: "attention heads, for checkpoints that don't say" },
+  activation: {
+    type: "string",
+    value: "NAME",
+    description: `the MLP's activation, for checkpoints that don't say: ${ACTIVATIONS.join(", ")}`,
+  },
   name: {
     type: "string",
     value: "NAME",
@@ -17,8 +27,8 @@ export const flags = {
 
 export const argument = "FILE";
 
-export const usage = usageOf("import CKPT --tokenizer FILE --out DIR [FLAGS]", flags, {
-  rows: [["CKPT", "a checkpoint file of torch.save"]],
+export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
+  rows: [["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one"]],
 });
 
 const BAR_WIDTH = 30;
@@ -27,7 +37,7 @@ const BAR_WIDTH = 30;
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
-  const { config, difference, range, quality, trimmed } = await importCheckpoint({
+  const { config, difference, range, quality, trimmed, chatTemplate } = await importCheckpoint({
     ...options,
     ...(process.stderr.isTTY && { onProgress: drawProgress }),
   });
@@ -37,7 +47,9 @@ export async function run(args: string[]): Promise<void> {
     ...(trimmed > 0 ? [`left out ${trimmed} rows of padding, for which the tokenizer has no token`] : []),
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
-    "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, change it in tokenizer_config.json",
+    chatTemplate === "found"
+      ? "chat template: the one beside the checkpoint"
+      : "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, change it in tokenizer_config.json",
     `written to ${options.out} in ${seconds} s`,
     `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
@@ -53,24 +65,28 @@ function shellQuoted(path: string): string {
 function parse(args: string[]): ImportOptions {
   const given = readArgs({ args, allowPositionals: true, options: flags });
   const [checkpoint, ...others] = given.positionals;
-  const { tokenizer, out, precision, heads, name } = given.values;
+  const { tokenizer, out, precision, heads, activation, name } = given.values;
   if (checkpoint === undefined) throw new UsageError("expected a checkpoint, got none");
   if (others.length > 0) throw new UsageError(`expected one checkpoint, got ${given.positionals.length}`);
-  if (tokenizer === undefined) throw new UsageError("expected --tokenizer FILE, got none");
   if (out === undefined) throw new UsageError("expected --out DIR, got none");
   if (precision !== "int8" && precision !== "fp32") throw unexpected("precision", "int8 or fp32", precision);
   if (heads !== undefined && !/^[1-9]\d{0,4}$/.test(heads))
     throw unexpected("heads", "a positive integer", heads);
+  if (activation !== undefined && !isActivation(activation))
+    throw unexpected("activation", ACTIVATIONS.join(" or "), activation);
   if (name === "") throw new UsageError("--name: expected a name, got an empty one");
   return {
     checkpoint,
-    tokenizer,
     out,
     precision,
+    ...(tokenizer !== undefined && { tokenizer }),
     ...(heads !== undefined && { heads: Number(heads) }),
+    ...(activation !== undefined && { activation }),
     ...(name !== undefined && { name }),
   };
 }
+
+const isActivation = (text: string): text is Activation => (ACTIVATIONS as readonly string[]).includes(text);
 
 /** One line on how much int8 changes the model's predictions, with advice if that is a lot. */
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {

@@ -1,4 +1,6 @@
 import { resolve } from "node:path";
+import type { Architecture } from "../../models/architecture.js";
+import type { ModelConfig } from "../../models/config.js";
 import { describeModel, type ModelDescription } from "../../models/description.js";
 import { probeHardware } from "../plan/hardware.js";
 import { neededMemory, within } from "../plan/memory.js";
@@ -91,13 +93,14 @@ function documentOf(model: ModelDescription, memory: PlannedMemory | ConfigError
   return {
     name: config.name,
     path: folder.dir,
-    architecture: "gpt2",
+    architecture: config.architecture,
     parameters,
     bytes: folder.modelBytes,
     vocabulary: config.vocab_size,
     context: config.n_positions,
     layers: config.n_layer,
     heads: config.n_head,
+    kv_heads: config.n_kv_head,
     width: config.n_embd,
     hidden,
     precision: config.precision,
@@ -140,12 +143,12 @@ function sizeRows({ folder, parameters, hidden }: ModelDescription): string[][] 
   const { config } = folder;
   return [
     ["path", visibleLine(folder.dir)],
-    ["architecture", "GPT-2: learned positions, LayerNorm, GELU"],
+    ["architecture", wordsOf(config.architecture)],
     [
       "parameters",
       `${thousands(parameters.total)}, of them ${thousands(parameters.head)} in the output head (often a copy of the token table)`,
     ],
-    ["layers", `${config.n_layer}, of ${counted(config.n_head, "head")} each`],
+    ["layers", `${config.n_layer}, of ${counted(config.n_head, "head")} each${sharing(config)}`],
     ["width", `${thousands(config.n_embd)}, ${thousands(hidden)} in the feed-forward layers`],
     ["context", `${thousands(config.n_positions)} tokens`],
     ["size", `${bytes(folder.modelBytes)} of graph and weights`],
@@ -153,6 +156,33 @@ function sizeRows({ folder, parameters, hidden }: ModelDescription): string[][] 
     ["self-test", quantization(folder).words],
   ];
 }
+
+const ACTIVATION_WORDS: Record<Architecture["activation"], string> = {
+  gelu: "GELU",
+  gelu_tanh: "GELU by tanh",
+  silu: "SiLU",
+  relu: "ReLU",
+  relu2: "squared ReLU",
+};
+
+/** What distinguishes the model's layers, in a few words. */
+function wordsOf(architecture: Architecture): string {
+  const { rotary, norm, activation, gated_mlp, qk_norm, parallel_residual } = architecture;
+  const { sliding_window, embedding_norm, final_logit_softcapping: cap } = architecture;
+  return [
+    rotary === null ? "learned positions" : `rotary positions (base ${thousands(rotary.theta)})`,
+    norm === "layernorm" ? "LayerNorm" : "RMSNorm",
+    `${ACTIVATION_WORDS[activation]}${gated_mlp ? " with a gate" : ""}`,
+    ...(qk_norm === null ? [] : ["normalized queries and keys"]),
+    ...(parallel_residual ? ["parallel residual"] : []),
+    ...(sliding_window === null ? [] : ["sliding windows"]),
+    ...(embedding_norm ? ["normalized embeddings"] : []),
+    ...(cap === null ? [] : [`logits capped at ${cap}`]),
+  ].join(", ");
+}
+
+const sharing = ({ n_head, n_kv_head }: ModelConfig) =>
+  n_head === n_kv_head ? "" : `, which share ${counted(n_kv_head, "head")} of keys and values`;
 
 const SHOWN_LINES = 3;
 

@@ -3,16 +3,18 @@ import { shown } from "./internal/shown.js";
 
 /** Options of an import. */
 export interface ImportOptions {
-  /** Path of the checkpoint, a file of `torch.save`. */
+  /** Path of the checkpoint, a file of `torch.save` or of safetensors, or of the folder that holds one. */
   checkpoint: string;
-  /** Path of the model's Hugging Face `tokenizer.json`. */
-  tokenizer: string;
+  /** Path of the model's Hugging Face `tokenizer.json`. Default: the one beside the checkpoint. */
+  tokenizer?: string | undefined;
   /** Path of the model folder to make. It must not exist. */
   out: string;
   /** Precision of the weights. Default `int8`, the fastest on a CPU. */
   precision?: "int8" | "fp32" | undefined;
   /** The number of attention heads, for checkpoints that don't contain it. */
   heads?: number | undefined;
+  /** The MLP's activation, for checkpoints that don't contain it. */
+  activation?: "gelu" | "gelu_tanh" | "silu" | "relu" | "relu2" | undefined;
   /** The model's name. Default: the folder's name. */
   name?: string | undefined;
   /** Called during the import with the finished share of the phase, from 0 to 1. */
@@ -42,6 +44,8 @@ export interface ImportResult {
     n_embd: number;
     n_layer: number;
     n_head: number;
+    n_kv_head: number;
+    head_dim: number;
     layer_norm_epsilon: number;
     precision: "int8" | "fp32";
   };
@@ -51,12 +55,14 @@ export interface ImportResult {
   range: number;
   /** Quality of the int8 model; null for `fp32`. */
   quality: Quality | null;
+  /** Whether the chat template lay beside the checkpoint, or is the default model's. */
+  chatTemplate: "found" | "default";
   /** Number of vocabulary rows that were left out, since the tokenizer has no token for them. */
   trimmed: number;
 }
 
 /**
- * Makes a model folder from a PyTorch checkpoint and a tokenizer, and verifies it against the checkpoint. It needs no
+ * Makes a model folder from a checkpoint and a tokenizer, and verifies it against the checkpoint. It needs no
  * Python, and runs no code from the checkpoint. The folder appears whole or not at all.
  * @throws an error with a one-line message: what was expected, and what came
  * @example
@@ -68,6 +74,8 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   return run(checked(options));
 }
 
+const activations: readonly string[] = ["gelu", "gelu_tanh", "silu", "relu", "relu2"];
+
 /** Each option's check, and what an error says was expected. */
 const checks: Record<keyof ImportOptions, { expected: string; holds: (value: unknown) => boolean }> = {
   checkpoint: { expected: "a file's path", holds: isText },
@@ -75,6 +83,10 @@ const checks: Record<keyof ImportOptions, { expected: string; holds: (value: unk
   out: { expected: "a folder's path", holds: isText },
   precision: { expected: "int8 or fp32", holds: (value) => value === "int8" || value === "fp32" },
   heads: { expected: "a positive integer", holds: (value) => Number.isInteger(value) && Number(value) > 0 },
+  activation: {
+    expected: activations.join(" or "),
+    holds: (value) => activations.includes(value as string),
+  },
   name: { expected: "a name", holds: isText },
   onProgress: { expected: "a function", holds: (value) => typeof value === "function" },
 };
@@ -86,7 +98,7 @@ function isText(value: unknown): boolean {
 function checked(options: ImportOptions): Parameters<typeof run>[0] {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const withDefaults: Record<string, unknown> = { precision: "int8", ...given };
-  for (const name of new Set(["checkpoint", "tokenizer", "out", ...Object.keys(withDefaults)])) {
+  for (const name of new Set(["checkpoint", "out", ...Object.keys(withDefaults)])) {
     const check = Object.hasOwn(checks, name) ? checks[name as keyof ImportOptions] : undefined;
     const value = withDefaults[name];
     if (check === undefined)

@@ -1,14 +1,16 @@
-import { GPT } from "../../architecture.js";
+import { type Activation, GPT } from "../../architecture.js";
 import type { LayerWeights, Linear, ModelWeights, Norm, Sizes, WeightSource } from "../weights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { describe } from "./pickle.js";
-import { type Config, findStateDict, type StateDict } from "./state-dict.js";
+import { type Config, findStateDict } from "./state-dict.js";
 import type { Tensor } from "./tensor.js";
 
 export interface ReadOptions {
   /** Attention heads, where the checkpoint doesn't say; where it does, the two must agree. */
   heads?: number | undefined;
+  /** The activation, where the tensors' names leave it open. */
+  activation?: Activation | undefined;
 }
 
 interface OuterNames {
@@ -60,22 +62,33 @@ const EPSILON = 1e-5;
 const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 16, hidden: 2 ** 18 };
 
 /**
- * Finds a GPT's weights in a checkpoint, under the names of the training script, of the server document or of nanoGPT.
- * Every tensor is accounted for and every shape checked, without reading a tensor. The weights own the checkpoint: it
- * is closed with them, and at once if this throws.
+ * Finds a GPT's weights in a checkpoint, under the names of the training script, of the server document or of nanoGPT, which
+ * minGPT and build-nanogpt share. Every tensor is accounted for and every shape checked, without reading a tensor.
  * @throws ImportError that names the tensor that is missing, extra or of another shape, or the size in doubt.
  */
+export function readGpt(state: GptState, options: ReadOptions = {}): Omit<ModelWeights, "close"> {
+  return new WeightsReader(state).read(options);
+}
+
+/** The same of a file of `torch.save`. The weights own it: it is closed with them, and at once if this throws. */
 export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<ModelWeights> {
   try {
-    return new WeightsReader(checkpoint, findStateDict(checkpoint)).read(options.heads);
+    const read = readGpt({ file: checkpoint.file, ...findStateDict(checkpoint) }, options);
+    return { ...read, close: () => checkpoint.close() };
   } catch (error) {
     await checkpoint.close();
     throw error;
   }
 }
 
+/** What a file says of a GPT. */
+export interface GptState {
+  file: string;
+  tensors: ReadonlyMap<string, Tensor>;
+  config: Config | undefined;
+}
+
 class WeightsReader {
-  readonly #checkpoint: Checkpoint;
   readonly #file: string;
   /** Tensors that were not taken yet. */
   readonly #tensors: Map<string, Tensor>;
@@ -84,10 +97,9 @@ class WeightsReader {
   readonly #inner: InnerNames;
   readonly #hasBias: boolean;
 
-  constructor(checkpoint: Checkpoint, { tensors, config }: StateDict) {
-    this.#checkpoint = checkpoint;
-    this.#file = checkpoint.file;
-    this.#tensors = tensors;
+  constructor({ file, tensors, config }: GptState) {
+    this.#file = file;
+    this.#tensors = new Map(tensors);
     this.#config = config;
     this.#outer = this.#mostUsed(OUTER, (names) => [names.tokens, names.positions, names.blocks]);
     this.#inner = this.#mostUsed(INNER, (names) =>
@@ -96,7 +108,7 @@ class WeightsReader {
     this.#hasBias = this.#findBias();
   }
 
-  read(heads: number | undefined): ModelWeights {
+  read({ heads, activation }: ReadOptions): Omit<ModelWeights, "close"> {
     const sizes = this.#sizes(heads);
     const { vocab, context, width } = sizes;
     const tokens = this.#take(`${this.#outer.tokens}.weight`, [vocab, width]);
@@ -107,7 +119,7 @@ class WeightsReader {
     this.#assertNothingLeft();
     return {
       sizes,
-      architecture: GPT,
+      architecture: { ...GPT, activation: this.#activation(activation) },
       epsilon: EPSILON,
       tokens,
       positions,
@@ -115,8 +127,29 @@ class WeightsReader {
       finalNorm,
       head: { weight: head, bias: null },
       tied: head === tokens,
-      close: () => this.#checkpoint.close(),
     };
+  }
+
+  /** nanoGPT's names don't tell it from codebases whose GELU is another one, but its configurations do. */
+  #activation(asked: Activation | undefined): Activation {
+    const told = this.#outer.mayTie ? this.#toldActivation() : "gelu";
+    if (told === undefined && asked === undefined)
+      throw this.#error(
+        "the checkpoint doesn't say which GELU the model has; pass --activation gelu (exact, as nanoGPT has it) or --activation gelu_tanh (as minGPT and build-nanogpt have it)",
+      );
+    if (told !== undefined && asked !== undefined && told !== asked)
+      throw this.#error(`--activation is ${asked}, but the checkpoint is of a codebase that has ${told}`);
+    return told ?? asked!;
+  }
+
+  #toldActivation(): Activation | undefined {
+    if (this.#config === undefined) return undefined;
+    const { name, values } = this.#config;
+    // Only nanoGPT has biases as an option; minGPT names each of its dropouts.
+    if (name === "model_args" || values.has("bias")) return "gelu";
+    const isMinGpt = values.has("embd_pdrop");
+    const isBuildNanogpt = values.has("n_embd") && !values.has("dropout");
+    return isMinGpt || isBuildNanogpt ? "gelu_tanh" : undefined;
   }
 
   #sizes(headsOption: number | undefined): Sizes {
@@ -315,7 +348,7 @@ class Weight implements WeightSource {
     const bad = values.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0)
       throw new ImportError(
-        this.tensor.storage.archive.file,
+        this.tensor.file,
         `expected finite numbers in "${this.name}", got ${values[bad]} at element ${bad}`,
       );
     return values;

@@ -1,5 +1,5 @@
 import type { Rotary } from "../../architecture.js";
-import { rotaryFrequencies } from "../../rotary-angles.js";
+import { rotaryFrequencies, rounded } from "../../rotary-angles.js";
 import type { LayerWeights, ModelWeights, Norm } from "../weights.js";
 import { linear, normalized, type Rows } from "./pieces.js";
 
@@ -22,13 +22,15 @@ export async function attend(
     Array.from({ length: count }, (_, head) =>
       fused.map((row) => row.slice((first + head) * headDim, (first + head + 1) * headDim)),
     );
+  const even = (all: Rows[], norm: Norm | null) =>
+    Promise.all(all.map(async (one) => (norm === null ? one : normalized("rmsnorm", epsilon)(one, norm))));
+  const turn = (all: Rows[]) => (rotary === null ? all : all.map((head) => turned(head, rotary)));
   const placed = async (all: Rows[], norm: Norm | null): Promise<Rows[]> => {
-    const even =
-      norm === null ? all : await Promise.all(all.map((one) => normalized("rmsnorm", epsilon)(one, norm)));
-    return rotary === null ? even : even.map((head) => turned(head, rotary));
+    if (qk_norm === null) return turn(all);
+    return qk_norm === "before_rotation" ? turn(await even(all, norm)) : even(turn(all), norm);
   };
-  const queries = await placed(headsFrom(0, heads), qk_norm ? qNorm : null);
-  const keys = await placed(headsFrom(heads, kvHeads), qk_norm ? kNorm : null);
+  const queries = await placed(headsFrom(0, heads), qNorm);
+  const keys = await placed(headsFrom(heads, kvHeads), kNorm);
   const values = headsFrom(heads + kvHeads, kvHeads);
   const window = sliding_window?.[index] ?? rows.length;
   const mixed = queries.map((query, head) => {
@@ -65,7 +67,11 @@ function turned(rows: Rows, rotary: Rotary): Rows {
   return rows.map((row, position) => {
     const result = row.slice();
     for (const [i, frequency] of frequencies.entries()) {
-      const [cos, sin] = [Math.cos(position * frequency), Math.sin(position * frequency)];
+      const angle = position * frequency;
+      const [cos, sin] = [Math.cos(angle), Math.sin(angle)].map((one) => rounded(one, rotary.precision)) as [
+        number,
+        number,
+      ];
       result[i] = row[i]! * cos - row[i + pairs]! * sin;
       result[i + pairs] = row[i + pairs]! * cos + row[i]! * sin;
     }

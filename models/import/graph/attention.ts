@@ -13,6 +13,8 @@ export interface AttentionParts {
   rotate: AddRotation | null;
   /** Null without `qk_norm`. */
   qkNorm: AddQkNorm | null;
+  /** Whether heads are normalized before they are turned. */
+  normsFirst: boolean;
   /** The result of `addMask`, for a layer. */
   maskOf: (layer: number) => string;
   /** The result of `addScoreLengths`. */
@@ -34,7 +36,7 @@ export interface Attended {
  * @param input the normalized residual stream: float32 [batch, chunk, width]
  */
 export function addAttention(
-  { graph, linear, sizes, rotate, qkNorm, maskOf, scoreLengths }: AttentionParts,
+  { graph, linear, sizes, rotate, qkNorm, normsFirst, maskOf, scoreLengths }: AttentionParts,
   layer: number,
   input: string,
   weights: LayerWeights,
@@ -64,9 +66,10 @@ export function addAttention(
   } else {
     const turning = (group + 1) * kvHeads;
     const [plain, values] = split(fused, -1, turning * headDim, kvHeads * headDim) as Pair;
-    const normalized = qkNorm === null ? plain : qkNorm(`${name}.qk_norm`, plain, weights);
-    const turned = rotate === null ? normalized : rotate(normalized, turning);
-    [query, key] = split(byHead(turned, group + 1), 0, group, 1) as Pair;
+    const norm = (heads: string) => qkNorm?.(`${name}.qk_norm`, heads, weights) ?? heads;
+    const turn = (heads: string) => rotate?.(heads, turning) ?? heads;
+    const placed = normsFirst ? turn(norm(plain)) : norm(turn(plain));
+    [query, key] = split(byHead(placed, group + 1), 0, group, 1) as Pair;
     value = byHead(values, 1);
   }
 

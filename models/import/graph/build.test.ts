@@ -114,7 +114,7 @@ describe("the step graph", () => {
     }
   }
 
-  const rotary = { dim: 8, theta: 10_000, scaling: null };
+  const rotary = { dim: 8, theta: 10_000, scaling: null, precision: "float32" } as const;
   const llama: Architecture = { ...GPT, norm: "rmsnorm", rotary, activation: "silu", gated_mlp: true };
   const shared = { heads: 6, kvHeads: 2, headDim: 8 };
   const scaling: RotaryScaling = {
@@ -136,9 +136,13 @@ describe("the step graph", () => {
     "angles that are scaled as Llama 3's": [{ ...llama, rotary: { ...rotary, scaling } }, shared],
     "RMSNorm and a gate": [llama, { headDim: 8 }],
     "keys and values that heads share": [llama, shared],
-    "queries and keys that are normalized": [{ ...llama, qk_norm: true }, shared],
+    "queries and keys that are normalized": [{ ...llama, qk_norm: "before_rotation" }, shared],
+    "queries and keys that are normalized after they were turned": [
+      { ...llama, qk_norm: "after_rotation", rotary: { ...rotary, precision: "bfloat16" } },
+      shared,
+    ],
     "one head of keys, heads wider than the stream": [
-      { ...llama, qk_norm: true },
+      { ...llama, qk_norm: "before_rotation" },
       { heads: 3, kvHeads: 1 },
     ],
     "windows in some layers": [{ ...llama, sliding_window: [5, null] }, shared],

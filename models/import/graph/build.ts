@@ -105,7 +105,8 @@ function attentionParts(
   return {
     ...{ graph, linear, sizes, maskOf },
     rotate: rotary && addRotary(graph, rotary, sizes.context, sizes.headDim, positions),
-    qkNorm: qk_norm ? addQkNorm(graph, sizes, epsilon) : null,
+    qkNorm: qk_norm === null ? null : addQkNorm(graph, sizes, epsilon),
+    normsFirst: qk_norm === "before_rotation",
     scoreLengths: addScoreLengths(graph, extent),
   };
 }

@@ -1,0 +1,34 @@
+import type { Activation } from "../../architecture.js";
+import type { ModelWeights } from "../weights.js";
+import type { Settings } from "./settings.js";
+import type { TensorReader } from "./tensor-reader.js";
+
+/** What is known of a checkpoint. */
+export interface Source {
+  tensors: TensorReader;
+  /** What the checkpoint, or the config file beside it, says of the model; null if nothing does. */
+  settings: Settings | null;
+  asked: Asked;
+}
+
+/** What a command's flags say, where the checkpoint doesn't; where it does, the two must agree. */
+export interface Asked {
+  heads?: number | undefined;
+  activation?: Activation | undefined;
+}
+
+/** Weights whose tensors have all been taken. */
+export type Read = Omit<ModelWeights, "close">;
+
+/** Checkpoints of one codebase, or of several that name tensors alike. */
+export interface Family {
+  /** As messages and documents show it. */
+  readonly name: string;
+  /** Whether the tensors' names are this family's. Families are asked in turn. */
+  is(source: Source): boolean;
+  /**
+   * Takes all tensors that the family has.
+   * @throws ImportError that names the tensor or setting that is wrong, or the flag that is needed
+   */
+  read(source: Source): Read;
+}

@@ -1,0 +1,50 @@
+import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
+import type { Config } from "../checkpoint/state-dict.js";
+import { readGpt } from "../checkpoint/weights.js";
+import type { ModelWeights } from "../weights.js";
+import type { Asked, Family, Source } from "./family.js";
+import { gptNeo } from "./gpt-neo.js";
+import { gptNeox } from "./gpt-neox.js";
+import { gpt2 } from "./gpt2.js";
+import { litgpt } from "./litgpt.js";
+import { llama } from "./llama.js";
+import { llama2c } from "./llama2c.js";
+import { llmsFromScratch } from "./llms-from-scratch.js";
+import { nanochat } from "./nanochat.js";
+import { ngVideoLecture } from "./ng-video-lecture.js";
+import { Settings } from "./settings.js";
+import { TensorReader } from "./tensor-reader.js";
+
+const FAMILIES: readonly Family[] = [
+  llama,
+  llama2c,
+  gptNeox,
+  gptNeo,
+  litgpt,
+  nanochat,
+  llmsFromScratch,
+  ngVideoLecture,
+  gpt2,
+];
+
+/**
+ * Finds the weights of a model in a checkpoint of any family that this server knows. Every tensor is accounted for and every
+ * shape checked, without reading a tensor. The weights own the checkpoint: it is closed with them.
+ * @param beside what a config file beside the checkpoint says; it goes before what the checkpoint says
+ * @throws ImportError
+ */
+export function readModel(state: OpenedStateDict, beside: Config | undefined, asked: Asked): ModelWeights {
+  const { file } = state;
+  const config =
+    beside ?? (state.config && { ...state.config, name: `the checkpoint's ${state.config.name}` });
+  const tensors = new TensorReader(file, state);
+  const source: Source = {
+    tensors,
+    settings: config ? new Settings(file, config.name, config.values) : null,
+    asked,
+  };
+  const family = FAMILIES.find((one) => one.is(source));
+  const read = family?.read(source) ?? readGpt({ ...state, config: state.config ?? beside }, asked);
+  if (family !== undefined) tensors.assertNothingLeft();
+  return { ...read, close: () => state.close() };
+}
