@@ -1,12 +1,11 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
 import yauzl from "yauzl";
 import { ImportError } from "./error.js";
+import { isZip, KIND_BYTES, kindOf } from "./file-kind.js";
+import { assertWithin, type Bytes, OpenFile } from "./open-file.js";
 
 /** A checkpoint holds an entry per tensor; a thousand layers with their optimizer state stay below this. */
 const MAX_ENTRIES = 100_000;
 const LOCAL_HEADER_BYTES = 30;
-/** One read(2) moves at most 2 GiB on Linux. */
-const MAX_READ = 1 << 30;
 const READ_AHEAD = 4096;
 
 interface Member {
@@ -24,28 +23,28 @@ interface Member {
  */
 export class Archive {
   readonly file: string;
-  readonly #handle: FileHandle;
+  readonly #open: OpenFile;
   readonly #zip: yauzl.ZipFile;
   readonly #members: Map<string, Member>;
 
-  private constructor(file: string, handle: FileHandle, zip: yauzl.ZipFile, members: Map<string, Member>) {
-    this.file = file;
-    this.#handle = handle;
+  private constructor(open: OpenFile, zip: yauzl.ZipFile, members: Map<string, Member>) {
+    this.file = open.file;
+    this.#open = open;
     this.#zip = zip;
     this.#members = members;
   }
 
   static async open(file: string): Promise<Archive> {
-    const handle = await openFile(file);
+    const open = await OpenFile.open(file);
     try {
-      const size = (await handle.stat()).size;
-      await assertZip(file, handle);
-      const reader = new FileReader(handle, size);
+      await assertZip(open);
       const options = { autoClose: false, strictFileNames: true, validateEntrySizes: false };
-      const zip = await attempt(file, () => yauzl.fromRandomAccessReaderPromise(reader, size, options));
-      return new Archive(file, handle, zip, await listMembers(file, zip, size));
+      const zip = await attempt(file, () =>
+        yauzl.fromRandomAccessReaderPromise(new FileReader(open), open.size, options),
+      );
+      return new Archive(open, zip, await listMembers(file, zip, open.size));
     } catch (error) {
-      await handle.close();
+      await open.close();
       throw error;
     }
   }
@@ -55,24 +54,23 @@ export class Archive {
     return this.#members.get(name)?.entry.uncompressedSize;
   }
 
+  /** The member, to be read later; undefined where there is none. */
+  member(name: string): Bytes | undefined {
+    const size = this.size(name);
+    if (size === undefined) return undefined;
+    return { file: this.file, name, size, read: (offset, into) => this.read(name, offset, into) };
+  }
+
   /** Fills `into` with the member's bytes from `offset` on; the range must lie within the member. */
   async read(name: string, offset: number, into: Uint8Array): Promise<void> {
     const member = this.#members.get(name);
-    if (member === undefined || offset + into.length > member.entry.uncompressedSize)
-      throw new RangeError(`${name}: no bytes ${offset} to ${offset + into.length}`);
-    const start = await this.#locate(member);
-    for (let done = 0; done < into.length; ) {
-      const length = Math.min(into.length - done, MAX_READ);
-      const { bytesRead } = await attempt(this.file, () =>
-        this.#handle.read(into, done, length, start + offset + done),
-      );
-      if (bytesRead === 0) throw new ImportError(this.file, `the file ends inside "${name}"`);
-      done += bytesRead;
-    }
+    assertWithin(name, member?.entry.uncompressedSize ?? 0, offset, into.length);
+    if (member === undefined) return;
+    await this.#open.read((await this.#locate(member)) + offset, into, name);
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#open.close();
   }
 
   async #locate(member: Member): Promise<number> {
@@ -99,14 +97,12 @@ interface Block {
  * small pieces for each entry.
  */
 class FileReader extends yauzl.RandomAccessReader {
-  readonly #handle: FileHandle;
-  readonly #size: number;
+  readonly #open: OpenFile;
   #ahead: Block = { start: 0, bytes: Buffer.alloc(0) };
 
-  constructor(handle: FileHandle, size: number) {
+  constructor(open: OpenFile) {
     super();
-    this.#handle = handle;
-    this.#size = size;
+    this.#open = open;
   }
 
   override read(
@@ -116,7 +112,7 @@ class FileReader extends yauzl.RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    if (!Number.isSafeInteger(position) || position < 0 || position + length > this.#size) {
+    if (!Number.isSafeInteger(position) || position < 0 || position + length > this.#open.size) {
       setImmediate(callback, new Error(`a record at byte ${position} lies past the end of the file`));
       return;
     }
@@ -134,57 +130,27 @@ class FileReader extends yauzl.RandomAccessReader {
     const { start, bytes } = this.#ahead;
     if (position >= start && position + length <= start + bytes.length) return this.#ahead;
     const wanted = Buffer.alloc(Math.max(length, READ_AHEAD));
-    const { bytesRead } = await this.#handle.read(wanted, 0, wanted.length, position);
+    const bytesRead = await this.#open.readSome(position, wanted);
     const block = { start: position, bytes: wanted.subarray(0, bytesRead) };
     this.#ahead = block;
     return block;
   }
 }
 
-async function openFile(file: string): Promise<FileHandle> {
-  try {
-    const found = await stat(file);
-    if (!found.isFile()) {
-      const kind = found.isDirectory() ? "a folder" : "not a regular file";
-      throw new ImportError(file, `expected a PyTorch checkpoint, but this is ${kind}`);
-    }
-    return await open(file, "r");
-  } catch (error) {
-    if (error instanceof ImportError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new ImportError(file, code === "ENOENT" ? "no such file" : `can't be opened (${code ?? message})`);
-  }
-}
-
-/**
- * Says what the file is if it is no archive: "not a zip" doesn't help somebody with an old or half-copied checkpoint.
- */
-async function assertZip(file: string, handle: FileHandle): Promise<void> {
-  const head = Buffer.alloc(16);
-  const { bytesRead } = await attempt(file, () => handle.read(head, 0, head.length, 0));
-  const start = head.subarray(0, bytesRead);
-  if (start.subarray(0, 4).equals(Buffer.from("PK\x03\x04", "latin1"))) return;
+async function assertZip(open: OpenFile): Promise<void> {
+  const start = await open.head(KIND_BYTES);
+  if (isZip(start)) return;
   throw new ImportError(
-    file,
+    open.file,
     `expected a PyTorch checkpoint as torch.save writes it (a zip archive), got ${kindOf(start)}`,
   );
-}
-
-function kindOf(start: Buffer): string {
-  if (start.length === 0) return "an empty file";
-  if (start[0] === 0x80 && start[1]! <= 5)
-    return "a bare pickle, as PyTorch wrote before 1.6; load it and torch.save it again with a newer PyTorch";
-  if (start[0] === 0x1f && start[1] === 0x8b) return "a gzip file; unpack it first";
-  if (start.subarray(0, 4).equals(Buffer.from("GGUF"))) return "a GGUF file";
-  if (start[8] === 0x7b && start.readUInt16LE(6) === 0) return "what looks like a safetensors file";
-  if (start.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d))) return "what looks like text";
-  return `a file that starts with the bytes ${start.subarray(0, 4).toString("hex")}`;
 }
 
 async function listMembers(file: string, zip: yauzl.ZipFile, size: number): Promise<Map<string, Member>> {
   const entries = new Map<string, yauzl.Entry>();
   await attempt(file, async () => {
     for await (const entry of zip.eachEntry()) {
+      assertNoScript(file, entry.fileName);
       assertStored(file, entry);
       if (entries.has(entry.fileName))
         throw new ImportError(file, `corrupt zip archive: two entries named "${entry.fileName}"`);
@@ -204,6 +170,15 @@ async function listMembers(file: string, zip: yauzl.ZipFile, size: number): Prom
   for (const [name, member] of withLimits(file, [...entries.values()], size))
     if (name.startsWith(folder)) members.set(name.slice(folder.length), member);
   return members;
+}
+
+/** torch.jit.save writes these members, and torch.save doesn't. */
+function assertNoScript(file: string, name: string): void {
+  if (/^[^/]+\/(?:code\/|constants\.pkl$)/.test(name))
+    throw new ImportError(
+      file,
+      `expected a state dict, got a TorchScript archive, which is code (nothing was run); load it with torch.jit.load and save its state dict: torch.save(model.state_dict(), "model.pt")`,
+    );
 }
 
 /** torch.save never compresses. A compressed entry is not its work, and may be a zip bomb. */

@@ -1,39 +1,22 @@
 import { ImportError } from "./error.js";
-import type { Storage, Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
+import {
+  describe,
+  Global,
+  Instance,
+  NumpyArray,
+  NumpyDtype,
+  PythonSet,
+  Tuple,
+  type Value,
+} from "./values.js";
 
-/**
- * A value in a pickle. A dict is a `Map`, so that no key (`__proto__`) can reach an object's prototype; a list is an
- * array; an int past 2^53 is a bigint.
- */
-export type Value =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Tuple
-  | Global
-  | Storage
-  | Tensor
-  | Value[]
-  | Map<Value, Value>;
-
-export class Tuple {
-  constructor(readonly items: readonly Value[]) {}
-}
-
-/** A Python global that a pickle may name. Only one with a `call` may be called, and that function is ours. */
-export class Global {
-  constructor(
-    readonly name: string,
-    readonly call?: (args: readonly Value[]) => Value,
-  ) {}
-}
+export { describe, Global, Instance, PythonSet, Tuple, type Value };
 
 export interface PickleOptions {
   /** The file's name, for messages. */
   file: string;
+  /** What the pickle may name and call. Other classes are let in as `Instance`s, which are data without code. */
   globals: ReadonlyMap<string, Global>;
   /** Python's `persistent_load`: turns the id that stands for outside data into that data. */
   persistentLoad(id: Value): Value;
@@ -47,8 +30,8 @@ const MAX_INT_BYTES = 64;
 const STOP = 0x2e;
 
 /**
- * Reads a pickle of plain values and tensors (protocols 2 to 5). There is no way from the input to code: a global is
- * looked up in `globals`, and anything else that would import, call or build is refused by name.
+ * Reads a pickle of plain values, tensors and other objects' data (protocols 2 to 5). There is no way from the input to
+ * code: a global is looked up in `globals`. Any other becomes data, and names of modules that could do harm are refused.
  * Time and memory are linear in the input, and bounded.
  * @throws ImportError
  */
@@ -56,26 +39,15 @@ export function unpickle(bytes: Uint8Array, options: PickleOptions): Value {
   return new Unpickler(bytes, options).run();
 }
 
-/** How Python calls the value, for messages. */
-export function describe(value: Value | undefined): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "None";
-  switch (typeof value) {
-    case "string":
-      return `the str ${JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)}`;
-    case "number":
-    case "bigint":
-      return `the number ${value}`;
-    case "boolean":
-      return value ? "True" : "False";
-  }
-  if (Array.isArray(value)) return "a list";
-  if (value instanceof Map) return "a dict";
-  if (value instanceof Tuple) return "a tuple";
-  if (value instanceof Global) return value.name;
-  if (value instanceof Uint8Array) return "bytes";
-  return "elements" in value ? "a tensor" : "a storage";
-}
+/**
+ * Modules whose names no checkpoint's data has. Nothing of any module is ever run; a file that names these is an attack
+ * or broken, so it is refused instead of read as far as possible.
+ */
+const REFUSED =
+  /^(?:torch$|(?:builtins|__builtin__|nt|os|posix|posixpath|ntpath|sys|subprocess|shutil|socket|pty|commands|runpy|importlib|imp|pickle|_pickle|marshal|ctypes|code|codeop|timeit|webbrowser|operator|_operator|torch\.(?:hub|jit|package|serialization|storage|_utils|_tensor))(?:\.|$))/;
+const MAX_NAME = 500;
+/** A dotted Python name. */
+const NAME = /^[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}_][\p{L}\p{N}_]*)*$/u;
 
 class Unpickler {
   readonly #bytes: Buffer;
@@ -106,10 +78,11 @@ class Unpickler {
   #result(): Value {
     const value = this.#pop();
     if (this.#stack.length + this.#outer.length > 0) throw this.#error("values are left over at its end");
+    if (value instanceof Instance && value.called) throw this.#refused(value.type);
     return value;
   }
 
-  /** The value that the opcode pushes; undefined for an opcode that pushes none. One table, so one long function. */
+  /** The value that the opcode pushes; undefined for an opcode that pushes none. */
   #make(opcode: number): Value | undefined {
     switch (opcode) {
       case 0x4e: // NONE
@@ -141,7 +114,33 @@ class Unpickler {
         return this.#made(Uint8Array.from(this.#take(this.#length(1))));
       case 0x42: // BINBYTES
         return this.#made(Uint8Array.from(this.#take(this.#length(4))));
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        return this.#made(Uint8Array.from(this.#take(this.#length(8))));
 
+      case 0x68: // BINGET
+        return this.#recall(this.#uint(1));
+      case 0x6a: // LONG_BINGET
+        return this.#recall(this.#uint(4));
+      case 0x63: // GLOBAL
+        return this.#global(this.#line(), this.#line());
+      case 0x93: // STACK_GLOBAL
+        return this.#stackGlobal();
+      case 0x51: // BINPERSID
+        return this.#made(this.#options.persistentLoad(this.#pop()));
+      case 0x52: // REDUCE
+        return this.#made(this.#reduce());
+      case 0x81: // NEWOBJ
+        return this.#made(this.#newObject(opcode));
+      case 0x92: // NEWOBJ_EX
+        return this.#made(this.#newObject(opcode));
+      default:
+        return this.#makeContainer(opcode);
+    }
+  }
+
+  #makeContainer(opcode: number): Value | undefined {
+    switch (opcode) {
       case 0x5d: // EMPTY_LIST
         return this.#made([]);
       case 0x7d: // EMPTY_DICT
@@ -156,19 +155,10 @@ class Unpickler {
         return this.#made(new Tuple(this.#popMany(3)));
       case 0x74: // TUPLE
         return this.#made(new Tuple(this.#popToMark()));
-
-      case 0x68: // BINGET
-        return this.#recall(this.#uint(1));
-      case 0x6a: // LONG_BINGET
-        return this.#recall(this.#uint(4));
-      case 0x63: // GLOBAL
-        return this.#global(this.#line(), this.#line());
-      case 0x93: // STACK_GLOBAL
-        return this.#stackGlobal();
-      case 0x51: // BINPERSID
-        return this.#made(this.#options.persistentLoad(this.#pop()));
-      case 0x52: // REDUCE
-        return this.#made(this.#reduce());
+      case 0x8f: // EMPTY_SET
+        return this.#made(new PythonSet([]));
+      case 0x91: // FROZENSET
+        return this.#made(new PythonSet(this.#popToMark()));
       default:
         return undefined;
     }
@@ -209,6 +199,15 @@ class Unpickler {
       case 0x94: // MEMOIZE
         this.#remember(this.#memo.size);
         break;
+      case 0x90: // ADDITEMS
+        this.#addItems(this.#popToMark());
+        break;
+      case 0x30: // POP
+        this.#pop();
+        break;
+      case 0x31: // POP_MARK
+        this.#popToMark();
+        break;
       case 0x62: // BUILD
         this.#build();
         break;
@@ -222,13 +221,15 @@ class Unpickler {
   }
 
   #append(items: Value[]): void {
-    const list = this.#stack.at(-1);
+    const target = this.#stack.at(-1);
+    const list = target instanceof Instance ? target.items : target;
     if (!Array.isArray(list)) throw this.#error(`expected a list to append to, got ${describe(list)}`);
     for (const item of items) list.push(item);
   }
 
   #setItems(items: Value[]): void {
-    const dict = this.#stack.at(-1);
+    const target = this.#stack.at(-1);
+    const dict = target instanceof Instance ? target.entries : target;
     if (!(dict instanceof Map)) throw this.#error(`expected a dict to set items of, got ${describe(dict)}`);
     if (items.length % 2 !== 0) throw this.#error("a dict's key has no value");
     for (let i = 0; i < items.length; i += 2) {
@@ -240,12 +241,25 @@ class Unpickler {
     }
   }
 
+  #addItems(items: Value[]): void {
+    const set = this.#stack.at(-1);
+    if (!(set instanceof PythonSet)) throw this.#error(`expected a set to add to, got ${describe(set)}`);
+    for (const item of items) set.items.push(item);
+  }
+
+  /** An unknown global can be called: the call makes an `Instance` that says what would have been called. */
   #global(module: string, name: string): Global {
     const full = `${module}.${name}`;
     const found = this.#options.globals.get(full);
     if (found !== undefined) return found;
-    throw this.#error(
-      `the global "${full}" is refused, nothing was run; expected tensors and plain values only (save model.state_dict(), and a configuration as a plain dict such as vars(args))`,
+    const isData = full.length <= MAX_NAME && NAME.test(module) && NAME.test(name) && !REFUSED.test(module);
+    if (!isData) throw this.#refused(full);
+    return this.#made(new Global(full, (args) => new Instance(full, args, true)));
+  }
+
+  #refused(name: string): ImportError {
+    return this.#error(
+      `the global "${name}" is refused, nothing was run; expected tensors and plain values only (save model.state_dict(), and a configuration as a plain dict such as vars(args))`,
     );
   }
 
@@ -265,10 +279,36 @@ class Unpickler {
     return callee.call(args.items);
   }
 
+  /** An object of a class. For an unknown class, as for a call, an `Instance` takes its place. */
+  #newObject(opcode: 0x81 | 0x92): Value {
+    const named = opcode === 0x92 ? this.#pop() : undefined;
+    const [type, args] = this.#popMany(2);
+    if (!(type instanceof Global) || !(args instanceof Tuple))
+      throw this.#error(
+        `the opcode 0x${opcode.toString(16)} is refused for ${describe(type)}; expected a class`,
+      );
+    if (this.#options.globals.get(type.name) === type) {
+      if (type.call === undefined) throw this.#error(`calling ${type.name} is refused, nothing was run`);
+      return type.call(args.items);
+    }
+    const made = new Instance(type.name, args.items, false);
+    if (named !== undefined) made.setState(named);
+    return made;
+  }
+
   /** The only state in a state dict is an OrderedDict's `_metadata`: versions of modules, which nothing here needs. */
   #build(): void {
     const state = this.#pop();
     const target = this.#stack.at(-1);
+    const keepsState =
+      target instanceof Instance || target instanceof NumpyArray || target instanceof NumpyDtype;
+    if (keepsState) {
+      if (!target.setState(state))
+        throw this.#error(`${describe(target)} has a state that NumPy doesn't write`);
+      return;
+    }
+    // A Parameter's own attributes.
+    if (target instanceof Tensor) return;
     if (!(target instanceof Map) || !(state instanceof Map))
       throw this.#error(`setting the state of ${describe(target)} is refused, nothing was run`);
   }

@@ -1,5 +1,5 @@
-import type { Archive } from "./archive.js";
 import { ImportError } from "./error.js";
+import type { Bytes } from "./open-file.js";
 
 /** Bytes of an element. */
 export const DTYPES = {
@@ -12,7 +12,12 @@ export const DTYPES = {
   int16: 2,
   int32: 4,
   int64: 8,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
   bool: 1,
+  complex64: 8,
+  complex128: 16,
 } as const;
 
 export type Dtype = keyof typeof DTYPES;
@@ -22,33 +27,31 @@ const MAX_RANK = 16;
 /** 4 GiB of float32: far more than any weight of a model that this server can run. */
 const MAX_ELEMENTS = 2 ** 30;
 
-/** A flat run of elements in the archive; tensors are views of it and may share it. */
+/** A flat run of elements in a file; tensors are views of it and may share it. */
 export class Storage {
   constructor(
-    readonly archive: Archive,
-    readonly key: string,
+    readonly bytes: Bytes,
     readonly dtype: Dtype,
     /** In elements. */
     readonly length: number,
   ) {
     const expected = length * DTYPES[dtype];
-    const bytes = archive.size(this.#member);
-    if (bytes === undefined) throw new ImportError(archive.file, `the storage "${this.#member}" is missing`);
-    if (bytes !== expected)
+    if (bytes.size !== expected)
       throw new ImportError(
-        archive.file,
-        `the storage "${this.#member}" should hold ${length} ${dtype} (${expected} bytes), but holds ${bytes} bytes`,
+        bytes.file,
+        `the storage "${bytes.name}" should hold ${length} ${dtype} (${expected} bytes), but holds ${bytes.size} bytes`,
       );
   }
 
-  get #member(): string {
-    return `data/${this.key}`;
+  /** What the elements lie in, for messages. */
+  get archive(): Bytes {
+    return this.bytes;
   }
 
   /** `length` elements from `offset` on, as float32. */
   async readFloats(offset: number, length: number): Promise<Float32Array<ArrayBuffer>> {
     const raw = new ArrayBuffer(length * DTYPES[this.dtype]);
-    await this.archive.read(this.#member, offset * DTYPES[this.dtype], new Uint8Array(raw));
+    await this.bytes.read(offset * DTYPES[this.dtype], new Uint8Array(raw));
     switch (this.dtype) {
       case "float32":
         return new Float32Array(raw);
@@ -90,8 +93,24 @@ export class Tensor {
     if (this.elements > 0 && offset + this.#span() > storage.length) throw this.#broken();
   }
 
+  /** A tensor that owns its storage: row-major, all of it. */
+  static whole(bytes: Bytes, dtype: Dtype, shape: readonly number[]): Tensor {
+    const strides: number[] = [];
+    let elements = 1;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      strides.unshift(elements);
+      elements *= shape[axis]!;
+    }
+    return new Tensor(new Storage(bytes, dtype, elements), 0, shape, strides);
+  }
+
   get dtype(): Dtype {
     return this.storage.dtype;
+  }
+
+  /** The file that it lies in, for messages. */
+  get file(): string {
+    return this.storage.bytes.file;
   }
 
   get isFloat(): boolean {
@@ -113,7 +132,7 @@ export class Tensor {
    * @throws ImportError for an integer tensor, and for one that is larger than the storage it is a view of.
    */
   async read(): Promise<Float32Array<ArrayBuffer>> {
-    const { file } = this.storage.archive;
+    const { file } = this;
     if (!this.isFloat) throw new ImportError(file, `expected a float tensor, got ${this.dtype}`);
     // A stride of 0 makes any size out of one element. A file must not make us allocate more than its own size.
     if (this.elements > this.storage.length)
@@ -144,10 +163,10 @@ export class Tensor {
   }
 
   #broken(): ImportError {
-    const { archive, key, length } = this.storage;
+    const { bytes, length } = this.storage;
     return new ImportError(
-      archive.file,
-      `a tensor of shape [${this.shape}], strides [${this.strides}] and offset ${this.offset} doesn't fit its storage "data/${key}" of ${length} elements`,
+      bytes.file,
+      `a tensor of shape [${this.shape}], strides [${this.strides}] and offset ${this.offset} doesn't fit its storage "${bytes.name}" of ${length} elements`,
     );
   }
 }
@@ -190,7 +209,7 @@ function fromHalf(bits: Uint16Array): Float32Array<ArrayBuffer> {
 /** Every float16 as a float32, made when the first one is read. */
 let halves: Float32Array | undefined;
 
-function half(bits: number): number {
+export function half(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
