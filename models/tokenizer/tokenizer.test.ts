@@ -8,9 +8,9 @@ import { ModelError } from "../files/error.js";
 import type { Fields } from "../files/fields.js";
 import { byteLevelTokenizer, randomText, tinyBpe, whitespaceTokenizer } from "../fixtures/tokenizers.js";
 import { mulberry32 } from "../recipe/random.js";
-import { addedToken } from "./tokenizer-json.js";
 import { knownPatterns } from "./components.js";
 import { createTokenizer } from "./tokenizer.js";
+import { addedToken } from "./tokenizer-json.js";
 import { forms } from "./unicode.js";
 
 const shared = fileURLToPath(new URL("../../../../shared/jai/", import.meta.url));

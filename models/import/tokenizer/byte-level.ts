@@ -1,11 +1,10 @@
 import type { Fields } from "../../files/fields.js";
 import { BYTE_ALPHABET } from "../../tokenizer/byte-alphabet.js";
+import { addedToken, bpeModel, byteLevel, tokenizerJson } from "../../tokenizer/tokenizer-json.js";
 import { ImportError } from "../checkpoint/error.js";
-import { bpeFields, specialToken, tokenizerFields } from "./converted.js";
 import { mergesOf, TooManySteps } from "./merges.js";
 
-const GPT2_PATTERN =
-  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /** tiktoken's own spellings of GPT-2's pattern. */
 const GPT2_SPELLINGS = [
@@ -13,13 +12,6 @@ const GPT2_SPELLINGS = [
   "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
   "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s",
 ];
-
-const byteLevel = (use_regex: boolean): Fields => ({
-  type: "ByteLevel",
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex,
-});
 
 export interface ByteLevelParts {
   /** Ids by token, in GPT-2's alphabet of bytes. */
@@ -35,19 +27,19 @@ export interface ByteLevelParts {
 /** The tokenizer.json of tokens that are bytes. */
 export function byteLevelFields({ vocab, merges, ignoreMerges, pattern, special }: ByteLevelParts): Fields {
   const plain = pattern === undefined || GPT2_SPELLINGS.includes(pattern);
-  return tokenizerFields({
-    added_tokens: [...special].map(([content, id]) => specialToken(id, content)),
+  return tokenizerJson({
+    added_tokens: [...special].map(([content, id]) => addedToken(content, id)),
     pre_tokenizer: plain
-      ? byteLevel(true)
+      ? byteLevel({ add_prefix_space: false, use_regex: true })
       : {
           type: "Sequence",
           pretokenizers: [
             { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
-            byteLevel(false),
+            byteLevel({ add_prefix_space: false, use_regex: false }),
           ],
         },
-    decoder: byteLevel(true),
-    model: bpeFields(vocab, merges, { ignore_merges: ignoreMerges }),
+    decoder: byteLevel({ add_prefix_space: false, use_regex: true }),
+    model: bpeModel(Object.fromEntries(vocab), merges, { ignore_merges: ignoreMerges }),
   });
 }
 
@@ -66,7 +58,10 @@ export function rankedFields(
     const token = Array.from(bytes, (byte) => BYTE_ALPHABET[byte]!).join("");
     const fits = Number.isInteger(rank) && rank >= 0 && rank < 2 ** 24 && token !== "";
     if (!fits || vocab.has(token) || seen.has(rank))
-      throw new ImportError(file, `expected each token and each rank once, got rank ${rank} for ${JSON.stringify(token)}`);
+      throw new ImportError(
+        file,
+        `expected each token and each rank once, got rank ${rank} for ${JSON.stringify(token)}`,
+      );
     vocab.set(token, rank);
     seen.add(rank);
   }
@@ -77,6 +72,9 @@ export function rankedFields(
     return byteLevelFields({ ...parts, vocab, merges: mergesOf(vocab), ignoreMerges: true });
   } catch (error) {
     if (!(error instanceof TooManySteps)) throw error;
-    throw new ImportError(file, "expected tokens that are joined of two others, got ones far too long for that");
+    throw new ImportError(
+      file,
+      "expected tokens that are joined of two others, got ones far too long for that",
+    );
   }
 }

@@ -1,6 +1,7 @@
+import { bpeModel, tokenizerJson } from "../../tokenizer/tokenizer-json.js";
 import { ImportError } from "../checkpoint/error.js";
 import { describe, type Value } from "../checkpoint/pickle.js";
-import { bpeFields, type ConvertedTokenizer, tokenizerFields } from "./converted.js";
+import type { ConvertedTokenizer } from "./converted.js";
 
 /** More characters than any language has. */
 const MAX_CHARACTERS = 200_000;
@@ -11,9 +12,9 @@ function convertCharacters(file: string, vocab: ReadonlyMap<string, number>): Co
     throw new ImportError(file, `expected 1 to ${MAX_CHARACTERS} characters, got ${vocab.size}`);
   return {
     kind: "characters",
-    tokenizerJson: tokenizerFields({
+    tokenizerJson: tokenizerJson({
       decoder: { type: "Fuse" },
-      model: bpeFields(vocab, [], { jai: { refuses_unknown: true } }),
+      model: bpeModel(Object.fromEntries(vocab), [], { jai: { refuses_unknown: true } }),
     }),
     bos: null,
     eos: [],
@@ -28,10 +29,15 @@ export function convertMeta(file: string, meta: ReadonlyMap<Value, Value>): Conv
   const vocab = new Map<string, number>();
   const ids = new Set<number>();
   for (const [character, id] of stoi) {
-    const single = typeof character === "string" && [...character].length === 1 && !/\p{Surrogate}/u.test(character);
-    if (!single) throw new ImportError(file, `expected single characters in "stoi", got ${describe(character)}`);
+    const single =
+      typeof character === "string" && [...character].length === 1 && !/\p{Surrogate}/u.test(character);
+    if (!single)
+      throw new ImportError(file, `expected single characters in "stoi", got ${describe(character)}`);
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= 2 ** 24 || ids.has(id))
-      throw new ImportError(file, `expected an id of its own for ${describe(character)} in "stoi", got ${describe(id)}`);
+      throw new ImportError(
+        file,
+        `expected an id of its own for ${describe(character)} in "stoi", got ${describe(id)}`,
+      );
     vocab.set(character, id);
     ids.add(id);
   }

@@ -1,5 +1,5 @@
 import { ImportError } from "../checkpoint/error.js";
-import { describe, Global, unpickle, type Value } from "../checkpoint/pickle.js";
+import { describe, Instance, unpickle, type Value } from "../checkpoint/pickle.js";
 import { rankedFields } from "./byte-level.js";
 import { convertMeta } from "./characters.js";
 import type { ConvertedTokenizer } from "./converted.js";
@@ -8,21 +8,17 @@ import type { ConvertedTokenizer } from "./converted.js";
 const EOS = ["<|assistant_end|>", "<|endoftext|>"];
 const BOS = "<|bos|>";
 
-/** An object of a class is what `__setstate__` would get; the class itself is never looked for. */
-const globals = new Map([
-  ["tiktoken.core.Encoding", new Global("tiktoken.core.Encoding", () => new Map())],
-]);
-
 /** Of nanochat's `tokenizer.pkl` (a tiktoken Encoding) or nanoGPT's `meta.pkl`. Nothing is run. @throws ImportError */
 export function convertPickle(file: string, bytes: Uint8Array): ConvertedTokenizer {
   const value = unpickle(bytes, {
     file,
-    globals,
+    globals: new Map(),
     persistentLoad: () => {
       throw new ImportError(file, "expected a pickled tokenizer, got a reference to other data");
     },
   });
-  if (value instanceof Map && value.has("mergeable_ranks")) return convertEncoding(file, value);
+  if (value instanceof Instance && value.type === "tiktoken.core.Encoding")
+    return convertEncoding(file, value.fields);
   if (value instanceof Map && value.has("stoi")) return convertMeta(file, value);
   throw new ImportError(
     file,
@@ -38,14 +34,20 @@ function convertEncoding(file: string, state: ReadonlyMap<Value, Value>): Conver
     throw new ImportError(file, "expected the pattern, ranks and special tokens of a tiktoken Encoding");
   const ranks = [...mergeable].map(([token, rank]): [Uint8Array, number] => {
     if (!(token instanceof Uint8Array) || typeof rank !== "number")
-      throw new ImportError(file, `expected bytes and their rank, got ${describe(token)} and ${describe(rank)}`);
+      throw new ImportError(
+        file,
+        `expected bytes and their rank, got ${describe(token)} and ${describe(rank)}`,
+      );
     return [token, rank];
   });
   const special = new Map<string, number>();
   // Their ids follow the ranks, and the Rust library numbers them in the file's order.
   for (const [name, id] of [...specials].sort(([, a], [, b]) => Number(a) - Number(b))) {
     if (typeof name !== "string" || typeof id !== "number")
-      throw new ImportError(file, `expected a special token and its id, got ${describe(name)} and ${describe(id)}`);
+      throw new ImportError(
+        file,
+        `expected a special token and its id, got ${describe(name)} and ${describe(id)}`,
+      );
     special.set(name, id);
   }
   return {

@@ -17,7 +17,10 @@ export function convertRanks(file: string, text: string): ConvertedTokenizer {
     if (line.trim() === "") continue;
     const match = LINE.exec(line.trimEnd());
     if (match === null)
-      throw new ImportError(file, `expected a token in base64 and its rank in line ${index + 1}, got another line`);
+      throw new ImportError(
+        file,
+        `expected a token in base64 and its rank in line ${index + 1}, got another line`,
+      );
     ranks.push([Buffer.from(match[1]!, "base64"), Number(match[2])]);
   }
   const next = ranks.reduce((most, [, rank]) => Math.max(most, rank), -1) + 1;

@@ -25,7 +25,10 @@ export function convertVocabMerges(
   }
   const missing = BYTE_ALPHABET.findIndex((symbol) => !vocab.has(symbol));
   if (missing >= 0)
-    throw new ImportError(vocabFile, `expected a token for each of the 256 bytes, got none for byte ${missing}`);
+    throw new ImportError(
+      vocabFile,
+      `expected a token for each of the 256 bytes, got none for byte ${missing}`,
+    );
   const merges: [string, string][] = [];
   for (const [index, line] of mergesText.split("\n").entries()) {
     // The first line may say the file's version.
@@ -33,7 +36,10 @@ export function convertVocabMerges(
     const pair = line.replace(/\r$/, "").split(" ");
     const known = pair.length === 2 && pair.every((part) => vocab.has(part)) && vocab.has(pair.join(""));
     if (!known)
-      throw new ImportError(mergesFile, `expected two tokens to join in line ${index + 1}, got ${shown(line)}`);
+      throw new ImportError(
+        mergesFile,
+        `expected two tokens to join in line ${index + 1}, got ${shown(line)}`,
+      );
     merges.push(pair as [string, string]);
   }
   const names = ["<|endoftext|>", "<|im_end|>"].filter((name) => vocab.has(name));
