@@ -1,6 +1,6 @@
 import { fromSymbols } from "./byte-alphabet.js";
 import { parseMetaspace, steps, unsupported } from "./components.js";
-import { parseTextDecoding, type TextDecoding } from "./text-decoder.js";
+import { parseTextDecoding, stripToken, type TextDecoding } from "./text-decoder.js";
 import { TextDetokenizer } from "./text-detokenizer.js";
 
 /** Turns ids into text one at a time. What `push` and `end` return, joined, is the text of all ids. */
@@ -66,11 +66,15 @@ export function prepareTokenBytes(
 }
 
 function textBytes(token: string, first: boolean, { write, strip }: TextDecoding): TokenBytes {
-  const written = write(token);
+  const written = write(first ? stripToken(token, strip) : token);
   if (typeof written === "number")
     return { bytes: Uint8Array.of(written), text: written < 0x80 ? String.fromCharCode(written) : null };
   let text = written;
-  for (let left = first ? strip.times : 0; left > 0 && text.startsWith(strip.content); left--)
+  for (
+    let left = first && !strip.ofTokens ? strip.times : 0;
+    left > 0 && text.startsWith(strip.content);
+    left--
+  )
     text = text.slice(strip.content.length);
   return { bytes: encoder.encode(text), text };
 }

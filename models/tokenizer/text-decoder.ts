@@ -7,8 +7,19 @@ import { expect } from "./vocabulary.js";
 export interface TextDecoding {
   /** A token's text; a number is a byte of a character. */
   write(token: string): string | number;
-  /** Taken away from the text's start, so often at most. */
-  strip: { content: string; times: number };
+  strip: Stripping;
+}
+
+/** What is taken away where a text begins. */
+export interface Stripping {
+  content: string;
+  /** So often at most. */
+  times: number;
+  /**
+   * From tokens as they are in the vocabulary, once each, as SentencePiece does: what a token decodes to may begin
+   * likewise, and stays.
+   */
+  ofTokens: boolean;
 }
 
 /**
@@ -25,7 +36,7 @@ export function parseTextDecoding(decoder: unknown): TextDecoding | null {
   const replacements: ((text: string) => string)[] = [];
   let bytes = false;
   let fused = false;
-  let strip = { content: "", times: 0 };
+  let strip: Stripping = { content: "", times: 0, ofTokens: false };
   for (const step of chain) {
     // After that, the Rust library sees the whole text instead of tokens.
     if (fused && step.type !== "Strip") unsupported("decoder after Fuse", step.type);
@@ -47,9 +58,16 @@ export function parseTextDecoding(decoder: unknown): TextDecoding | null {
         unsupported("decoder", step.type);
     }
   }
+  /** By token, since one is written again and again. */
+  const written = new Map<string, string | number>();
   const write = (token: string) => {
-    const text = replacements.reduce((done, replace) => replace(done), token);
-    return (bytes ? tokenByte(text) : null) ?? text;
+    let found = written.get(token);
+    if (found === undefined) {
+      const text = replacements.reduce((done, replace) => replace(done), token);
+      found = (bytes ? tokenByte(text) : null) ?? text;
+      written.set(token, found);
+    }
+    return found;
   };
   return { write, strip };
 }
@@ -65,7 +83,7 @@ function replacement({ pattern, content }: Fields): (text: string) => string {
   return (text) => text.replaceAll(literal, () => content);
 }
 
-function stripping({ content, start, stop }: Fields): TextDecoding["strip"] {
+function stripping({ content, start, stop, jai }: Fields): Stripping {
   expect(
     typeof content === "string" && [...content].length === 1,
     "one character for the decoder Strip",
@@ -73,5 +91,17 @@ function stripping({ content, start, stop }: Fields): TextDecoding["strip"] {
   );
   expect(Number.isInteger(start) && (start as number) >= 0, "a number for start of Strip", start);
   expect(stop === 0, "0 for stop of Strip", stop);
-  return { content, times: start as number };
+  if (jai === undefined) return { content, times: start as number, ofTokens: false };
+  const valid = isFields(jai) && typeof jai.mark === "string" && typeof jai.each === "boolean";
+  expect(valid, "a mark, and whether each is stripped, in jai of Strip", jai);
+  return {
+    content: jai.mark as string,
+    times: jai.each ? Number.POSITIVE_INFINITY : (start as number),
+    ofTokens: true,
+  };
+}
+
+/** The token without what is stripped of it while the text is empty. */
+export function stripToken(token: string, { content, times, ofTokens }: Stripping): string {
+  return ofTokens && times > 0 && token.startsWith(content) ? token.slice(content.length) : token;
 }

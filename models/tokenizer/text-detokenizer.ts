@@ -1,4 +1,4 @@
-import type { TextDecoding } from "./text-decoder.js";
+import { stripToken, type TextDecoding } from "./text-decoder.js";
 
 /** A detokenizer for tokens that are texts or single bytes. */
 export class TextDetokenizer {
@@ -18,7 +18,10 @@ export class TextDetokenizer {
   push(id: number): string {
     const token = this.#tokens[id];
     if (token === undefined) return "";
-    const written = this.#decoding.write(token);
+    const { strip, write } = this.#decoding;
+    const rest = this.#strips > 0 ? stripToken(token, strip) : token;
+    if (strip.ofTokens && rest !== token) this.#strips--;
+    const written = write(rest);
     if (typeof written === "string") return this.#strip(this.#flush() + written);
     this.#open.push(written);
     return this.#strip(this.#takeWhole());
@@ -47,7 +50,11 @@ export class TextDetokenizer {
   }
 
   #strip(text: string): string {
-    const { content } = this.#decoding.strip;
+    const { content, ofTokens } = this.#decoding.strip;
+    if (ofTokens) {
+      if (text !== "" || this.#open.length > 0) this.#strips = 0;
+      return text;
+    }
     let rest = text;
     while (this.#strips > 0 && rest !== "") {
       this.#strips = rest.startsWith(content) ? this.#strips - 1 : 0;

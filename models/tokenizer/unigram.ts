@@ -100,6 +100,7 @@ function bestPath(word: string, { root, scores, unknownId, unknownScore, round }
   const starts = new Int32Array(word.length + 1).fill(-1);
   const ids = new Int32Array(word.length + 1);
   const reach = (start: number, end: number, id: number, score: number) => {
+    // Compared before it is rounded, as by SentencePiece up to 0.2.1; later ones decide some ties otherwise.
     const sum = score + best[start]!;
     if (starts[end] !== -1 && !(sum > best[end]!)) return;
     best[end] = round(sum);

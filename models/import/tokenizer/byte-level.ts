@@ -22,13 +22,24 @@ export interface ByteLevelParts {
   /** The pattern that splits a text into words; GPT-2's by default. */
   pattern?: string;
   special: ReadonlyMap<string, number>;
+  /** Whether a text that reads like a special token is encoded as that token; else it is text like any other. */
+  findsSpecial: boolean;
 }
 
 /** The tokenizer.json of tokens that are bytes. */
-export function byteLevelFields({ vocab, merges, ignoreMerges, pattern, special }: ByteLevelParts): Fields {
+export function byteLevelFields({
+  vocab,
+  merges,
+  ignoreMerges,
+  pattern,
+  special,
+  findsSpecial,
+}: ByteLevelParts): Fields {
   const plain = pattern === undefined || GPT2_SPELLINGS.includes(pattern);
+  const options = { ignore_merges: ignoreMerges };
+  const names = [...special.keys()];
   return tokenizerJson({
-    added_tokens: [...special].map(([content, id]) => addedToken(content, id)),
+    added_tokens: findsSpecial ? [...special].map(([content, id]) => addedToken(content, id)) : [],
     pre_tokenizer: plain
       ? byteLevel({ add_prefix_space: false, use_regex: true })
       : {
@@ -39,7 +50,11 @@ export function byteLevelFields({ vocab, merges, ignoreMerges, pattern, special 
           ],
         },
     decoder: byteLevel({ add_prefix_space: false, use_regex: true }),
-    model: bpeModel(Object.fromEntries(vocab), merges, { ignore_merges: ignoreMerges }),
+    model: bpeModel(
+      Object.fromEntries(findsSpecial ? vocab : [...vocab, ...special]),
+      merges,
+      findsSpecial ? options : { ...options, jai: { unreachable: names } },
+    ),
   });
 }
 
@@ -50,7 +65,7 @@ export function byteLevelFields({ vocab, merges, ignoreMerges, pattern, special 
 export function rankedFields(
   file: string,
   ranks: readonly (readonly [Uint8Array, number])[],
-  parts: Pick<ByteLevelParts, "pattern" | "special">,
+  parts: Pick<ByteLevelParts, "pattern" | "special" | "findsSpecial">,
 ): Fields {
   const vocab = new Map<string, number>();
   const seen = new Set<number>();

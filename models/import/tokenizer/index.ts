@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ModelError } from "../../files/error.js";
 import { type Fields, isFields, shown } from "../../files/fields.js";
@@ -51,15 +51,8 @@ async function convert(file: string, bytes: Buffer): Promise<ConvertedTokenizer>
   const plain = text.replace(/^\ufeff/, "");
   if (/^\s*\{/.test(plain)) return convertJson(file, plain);
   if (isRanks(plain)) return convertRanks(file, plain);
-  const pair = PAIRS.find(([, merges]) => merges === basename(file));
-  const vocab = PAIRS.map(([name]) => join(dirname(file), name)).find((name) => existsSync(name));
-  if (pair !== undefined || plain.startsWith("#version")) {
-    const vocabFile = pair ? join(dirname(file), pair[0]) : vocab;
-    if (vocabFile === undefined || !existsSync(vocabFile))
-      throw new ImportError(file, `expected ${pair?.[0] ?? "vocab.json"} beside these merges, got none`);
-    const ids = parseJson(vocabFile, decode(vocabFile, await readBounded(vocabFile)));
-    return convertVocabMerges(vocabFile, ids, file, plain);
-  }
+  if (plain.startsWith("#version") || PAIRS.some(([, merges]) => merges === basename(file)))
+    return convertPair(file, partner(file, 0), file);
   // Any text at all could be one that a model was trained on, so here the name has a say.
   if (/\.txt$/i.test(file)) return convertText(file, text);
   throw new ImportError(file, `expected ${FORMATS}, got another text`);
@@ -68,15 +61,38 @@ async function convert(file: string, bytes: Buffer): Promise<ConvertedTokenizer>
 async function convertJson(file: string, text: string): Promise<ConvertedTokenizer> {
   const json = parseJson(file, text);
   if (isFields(json.model)) return { kind: "tokenizer.json", tokenizerJson: json, bos: null, eos: [] };
-  const named = PAIRS.find(([vocab]) => vocab === basename(file))?.[1];
-  const merges = [...(named ? [named] : []), ...PAIRS.map(([, name]) => name)]
-    .map((name) => join(dirname(file), name))
-    .find((name) => existsSync(name));
   if (!Object.values(json).every((id) => typeof id === "number"))
     throw new ImportError(file, `expected ${FORMATS}, got other JSON`);
-  if (merges === undefined)
-    throw new ImportError(file, "expected merges.txt or vocab.bpe beside this vocabulary, got neither");
-  return convertVocabMerges(file, json, merges, decode(merges, await readBounded(merges)));
+  return convertPair(file, file, partner(file, 1));
+}
+
+/** The vocabulary (0) or the merges (1) that lie beside the other file. @throws ImportError if there are none */
+function partner(file: string, which: 0 | 1): string {
+  const pairs = PAIRS.toSorted((a) => (a.includes(basename(file) as never) ? -1 : 1));
+  const found = pairs.map((pair) => join(dirname(file), pair[which])).find((name) => existsSync(name));
+  if (found !== undefined) return found;
+  throw new ImportError(file, `expected ${pairs[0]![which]} beside this file, got none`);
+}
+
+async function convertPair(file: string, vocabFile: string, mergesFile: string): Promise<ConvertedTokenizer> {
+  const besides = (name: string) => join(dirname(file), name);
+  const isHuggingFace = basename(vocabFile) === "vocab.json";
+  // The pair says nothing of normalization and words, and so isn't all of most newer tokenizers.
+  if (isHuggingFace && existsSync(besides("tokenizer.json"))) return readTokenizer(besides("tokenizer.json"));
+  const [ids, config] = await Promise.all([
+    readJson(vocabFile),
+    readJson(besides("tokenizer_config.json"), {}),
+  ]);
+  const name = config.tokenizer_class;
+  if (isHuggingFace && typeof name === "string" && !name.startsWith("GPT2"))
+    throw new ImportError(file, `expected the tokenizer.json of a ${shown(name)} beside this file, got none`);
+  const merges = decode(mergesFile, await readBounded(mergesFile));
+  return convertVocabMerges(vocabFile, ids, mergesFile, merges, isHuggingFace);
+}
+
+async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
+  if (otherwise !== undefined && !existsSync(file)) return otherwise;
+  return parseJson(file, decode(file, await readBounded(file)));
 }
 
 async function findFile(path: string): Promise<string> {
@@ -84,7 +100,10 @@ async function findFile(path: string): Promise<string> {
     throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
   });
   if (!found.isDirectory()) return path;
-  const file = NAMES.map((name) => join(path, name)).find((name) => existsSync(name));
+  const names = await readdir(path);
+  const others = names.filter((name) => /\.(model|tiktoken)$/.test(name));
+  const name = NAMES.find((one) => names.includes(one)) ?? (others.length === 1 ? others[0] : undefined);
+  const file = name === undefined ? undefined : join(path, name);
   if (file === undefined)
     throw new ImportError(path, `expected a folder with ${NAMES.join(", ")}, got none of these`);
   return file;

@@ -52,7 +52,7 @@ function convertEncoding(file: string, state: ReadonlyMap<Value, Value>): Conver
   }
   return {
     kind: "tiktoken",
-    tokenizerJson: rankedFields(file, ranks, { pattern, special }),
+    tokenizerJson: rankedFields(file, ranks, { pattern, special, findsSpecial: true }),
     bos: special.has(BOS) ? BOS : null,
     eos: EOS.filter((name) => special.has(name)),
   };

@@ -10,7 +10,8 @@ export function isRanks(text: string): boolean {
   return LINE.test(first.trimEnd());
 }
 
-/** GPT-2's pattern, since the file has none; `<|endoftext|>` gets the next id, as in GPT-2. @throws ImportError */
+/** GPT-2's pattern, since the file has none; `<|endoftext|>` gets the next id, as in GPT-2, and is found in
+ * no text, as by `encode_ordinary`. @throws ImportError */
 export function convertRanks(file: string, text: string): ConvertedTokenizer {
   const ranks: [Uint8Array, number][] = [];
   for (const [index, line] of text.split("\n").entries()) {
@@ -27,7 +28,7 @@ export function convertRanks(file: string, text: string): ConvertedTokenizer {
   const special = new Map([["<|endoftext|>", next]]);
   return {
     kind: "tiktoken",
-    tokenizerJson: rankedFields(file, ranks, { special }),
+    tokenizerJson: rankedFields(file, ranks, { special, findsSpecial: false }),
     bos: null,
     eos: ["<|endoftext|>"],
   };

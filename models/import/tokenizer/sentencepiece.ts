@@ -113,7 +113,9 @@ function decoder({ pieces, unknownSurface, dummyPrefix, removeExtraSpaces }: Sen
       become(MARK, " "),
       { type: "ByteFallback" },
       { type: "Fuse" },
-      ...(dummyPrefix || removeExtraSpaces ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : []),
+      ...(dummyPrefix || removeExtraSpaces
+        ? [{ type: "Strip", content: " ", start: 1, stop: 0, jai: { mark: MARK, each: removeExtraSpaces } }]
+        : []),
     ],
   };
 }
@@ -143,7 +145,8 @@ function bpe(file: string, { pieces, byteFallback }: SentencePieceModel): Fields
     const unknown = pieces.find(({ type }) => type === "unknown")!.text;
     const jai = {
       symbols: pieces.filter(({ type }) => type === "user").map(({ text }) => text),
-      unreachable: unreachable(pieces),
+      // A single character that is the name of a control piece is found, however.
+      unreachable: [unknown],
     };
     return bpeModel(Object.fromEntries(pieces.map(({ text }, id) => [text, id])), merges, {
       unk_token: unknown,

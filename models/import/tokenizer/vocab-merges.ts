@@ -10,12 +10,17 @@ export const PAIRS = [
   ["encoder.json", "vocab.bpe"],
 ] as const;
 
-/** GPT-2's form: ids by token, and lines of two tokens that are joined. @throws ImportError */
+/**
+ * GPT-2's form: ids by token, and lines of two tokens that are joined. `findsSpecial` as Hugging Face's tokenizers do,
+ * and OpenAI's don't.
+ * @throws ImportError
+ */
 export function convertVocabMerges(
   vocabFile: string,
   ids: Readonly<Record<string, unknown>>,
   mergesFile: string,
   mergesText: string,
+  findsSpecial: boolean,
 ): ConvertedTokenizer {
   const vocab = new Map<string, number>();
   for (const [token, id] of Object.entries(ids)) {
@@ -50,7 +55,7 @@ export function convertVocabMerges(
   );
   return {
     kind: "vocab-merges",
-    tokenizerJson: byteLevelFields({ vocab, merges, ignoreMerges: false, special }),
+    tokenizerJson: byteLevelFields({ vocab, merges, ignoreMerges: false, special, findsSpecial }),
     bos: null,
     eos: names,
   };
