@@ -1,5 +1,5 @@
-/** What work a file may cause: some hundred times of what GPT-4's hundred thousand tokens take. */
-const MAX_STEPS = 300_000_000;
+/** What work a file may cause: about ten times of what GPT-4's hundred thousand tokens take. */
+const MAX_STEPS = 60_000_000;
 
 /** A token would need more than that to be split into its two parts. */
 export class TooManySteps extends Error {}
