@@ -21,6 +21,8 @@ export const STORAGE_TYPES: Readonly<Record<string, Dtype>> = {
 /** Bytes that calls may make of a file's texts. A text is stored once and can be used a million times. */
 const MAX_ENCODED = 64 << 20;
 const MAX_PATH = 4096;
+/** A longer tuple is not looked through, since a call of it can be repeated, too. */
+const MAX_ITEMS = 64;
 
 const PLAIN_TYPES = [
   "bool",
@@ -35,6 +37,8 @@ const PLAIN_TYPES = [
   "tuple",
   "type",
 ];
+/** PyTorch's constants and classes that are not called. */
+const TORCH_NAMES = ["Tensor", "strided", "contiguous_format", "preserve_format", "channels_last"];
 const PATHS = ["Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"];
 
 type Call = (args: readonly Value[]) => Value | undefined;
@@ -55,8 +59,10 @@ export function knownGlobals(file: string): ReadonlyMap<string, Global> {
       }),
     );
   for (const entry of [...torchCalls(globals), ...pythonCalls(globals), ...numpyGlobals()]) callable(entry);
-  const dtypes = [...Object.keys(DTYPES), "float8_e4m3fn", "float8_e5m2"].map((name) => `torch.${name}`);
-  for (const name of [...Object.keys(STORAGE_TYPES), ...dtypes, "numpy.ndarray"])
+  const constants = [...Object.keys(DTYPES), "float8_e4m3fn", "float8_e5m2", ...TORCH_NAMES].map(
+    (name) => `torch.${name}`,
+  );
+  for (const name of [...Object.keys(STORAGE_TYPES), ...constants, "numpy.ndarray"])
     globals.set(name, new Global(name));
   return globals;
 }
@@ -104,6 +110,7 @@ function pythonCalls(globals: Map<string, Global>): [string, Call][] {
     return Array.isArray(items) ? new PythonSet(items) : undefined;
   };
   const path: Call = (parts) => {
+    if (parts.length > MAX_ITEMS) return undefined;
     let joined = "";
     for (const part of parts) {
       if (typeof part !== "string" || joined.length + part.length > MAX_PATH) return undefined;
@@ -147,7 +154,8 @@ function pythonCalls(globals: Map<string, Global>): [string, Call][] {
 }
 
 function counts(value: Value | undefined): number[] | undefined {
-  if (!(value instanceof Tuple) || !value.items.every(isCount)) return undefined;
+  if (!(value instanceof Tuple) || value.items.length > MAX_ITEMS) return undefined;
+  if (!value.items.every(isCount)) return undefined;
   return value.items.filter(isCount);
 }
 

@@ -28,7 +28,7 @@ function scalar([dtype, data]: readonly Value[]): Value | undefined {
   if (!(dtype instanceof NumpyDtype)) return undefined;
   if (!(data instanceof Uint8Array)) return data ?? undefined;
   const view = new DataView(data.buffer, data.byteOffset, data.length);
-  const [, kind, digits] = /^([fiubU])(\d{1,4})$/.exec(dtype.code) ?? [];
+  const [, kind, digits] = /^([fiubU])(\d{1,2})$/.exec(dtype.code) ?? [];
   if (kind === undefined) return data;
   const little = dtype.order === "<";
   const size = Number(digits) * (kind === "U" ? 4 : 1);

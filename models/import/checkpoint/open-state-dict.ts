@@ -91,9 +91,12 @@ async function fromShards(index: string, { files, fileOf }: Shards): Promise<Ope
   };
   try {
     for (const file of files) shards.set(file, await openAny(file, false));
+    const expected = new Set([...fileOf.keys()].map(withoutWrapper));
     const tensors = new Map<string, Tensor>();
     for (const [file, shard] of shards)
       for (const [name, tensor] of shard.tensors) {
+        if (!expected.has(name))
+          throw new ImportError(file, `unexpected tensor "${name}", which isn't in the index`);
         if (tensors.has(name)) throw new ImportError(file, `the tensor "${name}" is in another file, too`);
         tensors.set(name, tensor);
       }
@@ -118,9 +121,12 @@ async function closing<T>(close: () => Promise<void>, make: () => T): Promise<T>
 }
 
 /** The longest beginning up to a dot that all names share. */
-function commonPrefix([first, ...others]: readonly string[]): string {
-  let prefix = first?.slice(0, first.lastIndexOf(".") + 1) ?? "";
-  while (prefix !== "" && !others.every((name) => name.startsWith(prefix)))
-    prefix = prefix.slice(0, prefix.lastIndexOf(".", prefix.length - 2) + 1);
-  return prefix;
+function commonPrefix([first = "", ...others]: readonly string[]): string {
+  let length = first.lastIndexOf(".") + 1;
+  for (const name of others) {
+    let same = 0;
+    while (same < length && name[same] === first[same]) same++;
+    length = same;
+  }
+  return first.slice(0, first.lastIndexOf(".", length - 1) + 1).slice(0, length);
 }

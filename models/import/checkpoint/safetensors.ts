@@ -7,6 +7,8 @@ import { DTYPES, type Dtype, Tensor } from "./tensor.js";
 const MAX_HEADER = 16 << 20;
 const MAX_TENSORS = 100_000;
 const LENGTH_BYTES = 8;
+/** More than any tensor has; `Tensor` has a limit of its own. */
+const MAX_AXES = 64;
 /** Header, tensor, shape. */
 const MAX_NESTING = 3;
 
@@ -130,7 +132,7 @@ function readEntry(file: string, name: string, value: unknown): Entry {
   const dtype = typeof code === "string" && Object.hasOwn(DTYPE_NAMES, code) ? DTYPE_NAMES[code] : undefined;
   if (dtype === undefined)
     throw wrong(`one of the dtypes ${Object.keys(DTYPE_NAMES).join(", ")}, not ${show(code)},`);
-  if (!isCounts(shape)) throw wrong("a shape of whole numbers");
+  if (!isCounts(shape) || shape.length > MAX_AXES) throw wrong("a shape of whole numbers");
   if (!isCounts(offsets) || offsets.length !== 2) throw wrong("two data_offsets");
   const [begin, end] = offsets as [number, number];
   const size = shape.reduce((product, axis) => product * axis, DTYPES[dtype]);
@@ -164,5 +166,6 @@ function isCounts(value: unknown): value is number[] {
 }
 
 function show(value: unknown): string {
+  if (value === undefined) return "none";
   return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : `a ${typeof value}`;
 }

@@ -37,6 +37,7 @@ const WRAPPERS = /^(?:_orig_mod\.|module\.)+/;
 const INNER_WRAPPERS = /(?<=^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 /** Dicts within dicts that are searched for a state dict. */
 const MAX_DEPTH = 3;
+const MAX_NAME = 1000;
 
 /** A model's tensors by name, without wrappers' prefixes, and what the checkpoint says about its sizes. */
 export interface StateDict {
@@ -77,11 +78,24 @@ export function findStateDict({ file, root }: Checkpoint): StateDict {
   return { tensors: named(file, state), config: findConfig(parents), path: path.join(".") };
 }
 
-/** State dicts under their usual keys, or else the dict itself, or else those in the dicts that it holds. */
-function find(dict: Dict, path: string[] = [], parents: Dict[] = [], seen = new Set<Dict>()): Found[] {
-  // A dict may hold itself, or another one a million times.
-  if (seen.has(dict)) return [];
-  seen.add(dict);
+/**
+ * State dicts under their usual keys, or else the dict itself, or else those in the dicts that it holds.
+ * @param seen A dict may hold itself, and a million may hold the same one: each is looked through once.
+ */
+function find(
+  dict: Dict,
+  path: string[] = [],
+  parents: Dict[] = [],
+  seen = { dicts: new Set<Dict>(), states: new Map<Dict, boolean>() },
+): Found[] {
+  if (seen.dicts.has(dict)) return [];
+  seen.dicts.add(dict);
+  const holdsTensors = (value: Value | undefined): value is Dict => {
+    if (!(value instanceof Map)) return false;
+    const known = seen.states.get(value) ?? [...value.values()].some((item) => item instanceof Tensor);
+    seen.states.set(value, known);
+    return known;
+  };
   const here = [dict, ...parents];
   const found = STATE_KEYS.flatMap((key): Found[] => {
     const state = dict.get(key);
@@ -114,6 +128,11 @@ function named(file: string, state: Dict): Map<string, Tensor> {
 export function withoutWrappers<T>(file: string, named: ReadonlyMap<string, T>): Map<string, T> {
   const tensors = new Map<string, T>();
   for (const [key, value] of named) {
+    if (key.length > MAX_NAME)
+      throw new ImportError(
+        file,
+        `expected tensors' names of at most ${MAX_NAME} characters, got ${key.length}`,
+      );
     const name = withoutWrapper(key);
     if (tensors.has(name)) throw new ImportError(file, `the tensor ${quote(name)} is there twice`);
     tensors.set(name, value);
@@ -180,10 +199,6 @@ function assertNoModule(file: string, value: Value, got: string): void {
 
 function isModule(value: Value | undefined): value is Instance {
   return value instanceof Instance && value.has("_parameters") && value.has("_modules");
-}
-
-function holdsTensors(value: Value | undefined): value is Dict {
-  return value instanceof Map && [...value.values()].some((item) => item instanceof Tensor);
 }
 
 function keysOf(dict: Dict): string {
