@@ -1,14 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { ModelConfig } from "../config.js";
-import { decodeText } from "../files/decode-text.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
 import { openCheckpoint } from "./checkpoint/checkpoint.js";
-import { ImportError } from "./checkpoint/error.js";
 import { type GptWeights, readWeights, type WeightSource } from "./checkpoint/weights.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
+import { readTokenizer } from "./tokenizer/index.js";
 import type { Verification } from "./verify.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
 
@@ -18,7 +17,7 @@ const LAYER_NORM_EPSILON = 1e-5;
 
 export interface ImportOptions {
   checkpoint: string;
-  /** A Hugging Face tokenizer.json. */
+  /** A tokenizer in any of the formats of `readTokenizer`. */
   tokenizer: string;
   /** The model folder to make; must not exist. */
   out: string;
@@ -46,8 +45,7 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
  */
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
   requireAbsent(options.out);
-  const tokenizerText = await readTokenizer(options.tokenizer);
-  const tokenizerJson = parseTokenizer(options.tokenizer, tokenizerText);
+  const { tokenizerJson, text: tokenizerText } = await readTokenizer(options.tokenizer);
   const checkpoint = await openCheckpoint(options.checkpoint);
   try {
     const weights = await readWeights(
@@ -89,23 +87,6 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
     }
   } finally {
     await checkpoint.close();
-  }
-}
-
-async function readTokenizer(file: string): Promise<string> {
-  try {
-    return decodeText(await readFile(file));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ImportError(`--tokenizer ${file}`, `expected a readable tokenizer.json, got ${code}`);
-  }
-}
-
-function parseTokenizer(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ImportError(`--tokenizer ${file}`, "expected JSON, got something else");
   }
 }
 

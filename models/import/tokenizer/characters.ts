@@ -1,13 +1,13 @@
 import { bpeModel, tokenizerJson } from "../../tokenizer/tokenizer-json.js";
 import { ImportError } from "../checkpoint/error.js";
 import { describe, type Value } from "../checkpoint/pickle.js";
-import type { ConvertedTokenizer } from "./converted.js";
+import type { Converted } from "./converted.js";
 
 /** More characters than any language has. */
 const MAX_CHARACTERS = 200_000;
 
 /** A model of single characters: any other is refused, as in the scripts that train such models. */
-function convertCharacters(file: string, vocab: ReadonlyMap<string, number>): ConvertedTokenizer {
+function convertCharacters(file: string, vocab: ReadonlyMap<string, number>): Converted {
   if (vocab.size === 0 || vocab.size > MAX_CHARACTERS)
     throw new ImportError(file, `expected 1 to ${MAX_CHARACTERS} characters, got ${vocab.size}`);
   return {
@@ -22,7 +22,7 @@ function convertCharacters(file: string, vocab: ReadonlyMap<string, number>): Co
 }
 
 /** The contents of nanoGPT's `meta.pkl`: ids by character as `stoi`. @throws ImportError */
-export function convertMeta(file: string, meta: ReadonlyMap<Value, Value>): ConvertedTokenizer {
+export function convertMeta(file: string, meta: ReadonlyMap<Value, Value>): Converted {
   const stoi = meta.get("stoi");
   if (!(stoi instanceof Map))
     throw new ImportError(file, `expected a dict of characters and ids as "stoi", got ${describe(stoi)}`);
@@ -45,7 +45,7 @@ export function convertMeta(file: string, meta: ReadonlyMap<Value, Value>): Conv
 }
 
 /** The text that a model was trained on: the ids number its characters in order, as minGPT's do. @throws ImportError */
-export function convertText(file: string, text: string): ConvertedTokenizer {
+export function convertText(file: string, text: string): Converted {
   // Python reads every end of a line as "\n".
   const characters = [...new Set(text.replace(/\r\n?/g, "\n"))];
   characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);

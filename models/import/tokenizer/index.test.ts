@@ -190,7 +190,7 @@ describe("a tokenizer of another format", () => {
     assert.equal((await readTokenizer(made)).kind, "tokenizer.json");
     await assert.rejects(
       readTokenizer(folder({ "a.bin": "" })),
-      /expected a folder with tokenizer\.json, .* got none/,
+      /expected a tokenizer \(tokenizer\.json, .*\), got none/,
     );
     await assert.rejects(readTokenizer(join(dir, "none")), /got ENOENT$/);
   });

@@ -4,8 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { ModelError } from "../../files/error.js";
 import { type Fields, isFields, shown } from "../../files/fields.js";
 import { ImportError } from "../checkpoint/error.js";
+import { findTokenizer } from "../checkpoint/source-tokenizer.js";
 import { convertText } from "./characters.js";
-import type { ConvertedTokenizer, TokenizerKind } from "./converted.js";
+import type { Converted, ConvertedTokenizer, TokenizerKind } from "./converted.js";
 import { convertPickle } from "./pickled.js";
 import { convertRanks, isRanks } from "./ranks.js";
 import { convertSentencePiece, isSentencePiece } from "./sentencepiece.js";
@@ -17,16 +18,6 @@ export type { ConvertedTokenizer, TokenizerKind };
 const MAX_BYTES = 128 << 20;
 const FORMATS =
   "a tokenizer.json, a SentencePiece .model, a rank file of tiktoken, vocab.json with merges.txt, encoder.json with vocab.bpe, nanochat's tokenizer.pkl, nanoGPT's meta.pkl, or the .txt that a character model was trained on";
-/** What a folder may have, the most telling first. */
-const NAMES = [
-  "tokenizer.json",
-  "tokenizer.model",
-  "tokenizer.pkl",
-  ...PAIRS.map(([vocab]) => vocab),
-  "meta.pkl",
-  "input.txt",
-];
-
 /**
  * Reads a tokenizer of any of the formats, which are told apart by what is in the file, as a tokenizer.json. `path` is a
  * file, either file of a pair, or a folder that has one of the usual names.
@@ -35,7 +26,8 @@ const NAMES = [
 export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
   const file = await findFile(path);
   try {
-    return await convert(file, await readBounded(file));
+    const converted = await convert(file, await readBounded(file));
+    return { ...converted, text: converted.text ?? JSON.stringify(converted.tokenizerJson) };
   } catch (error) {
     // Parts of the tokenizer.json that is made are checked as that of any other, such as its table of replacements.
     if (error instanceof ModelError)
@@ -44,7 +36,7 @@ export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
   }
 }
 
-async function convert(file: string, bytes: Buffer): Promise<ConvertedTokenizer> {
+async function convert(file: string, bytes: Buffer): Promise<Converted> {
   if (bytes[0] === 0x80) return convertPickle(file, bytes);
   if (isSentencePiece(bytes)) return convertSentencePiece(file, bytes);
   const text = decode(file, bytes);
@@ -58,9 +50,9 @@ async function convert(file: string, bytes: Buffer): Promise<ConvertedTokenizer>
   throw new ImportError(file, `expected ${FORMATS}, got another text`);
 }
 
-async function convertJson(file: string, text: string): Promise<ConvertedTokenizer> {
+async function convertJson(file: string, text: string): Promise<Converted> {
   const json = parseJson(file, text);
-  if (isFields(json.model)) return { kind: "tokenizer.json", tokenizerJson: json, bos: null, eos: [] };
+  if (isFields(json.model)) return { kind: "tokenizer.json", tokenizerJson: json, text, bos: null, eos: [] };
   if (!Object.values(json).every((id) => typeof id === "number"))
     throw new ImportError(file, `expected ${FORMATS}, got other JSON`);
   return convertPair(file, file, partner(file, 1));
@@ -74,7 +66,7 @@ function partner(file: string, which: 0 | 1): string {
   throw new ImportError(file, `expected ${pairs[0]![which]} beside this file, got none`);
 }
 
-async function convertPair(file: string, vocabFile: string, mergesFile: string): Promise<ConvertedTokenizer> {
+async function convertPair(file: string, vocabFile: string, mergesFile: string): Promise<Converted> {
   const besides = (name: string) => join(dirname(file), name);
   const isHuggingFace = basename(vocabFile) === "vocab.json";
   // The pair says nothing of normalization and words, and so isn't all of most newer tokenizers.
@@ -100,13 +92,8 @@ async function findFile(path: string): Promise<string> {
     throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
   });
   if (!found.isDirectory()) return path;
-  const names = await readdir(path);
-  const others = names.filter((name) => /\.(model|tiktoken)$/.test(name));
-  const name = NAMES.find((one) => names.includes(one)) ?? (others.length === 1 ? others[0] : undefined);
-  const file = name === undefined ? undefined : join(path, name);
-  if (file === undefined)
-    throw new ImportError(path, `expected a folder with ${NAMES.join(", ")}, got none of these`);
-  return file;
+  const tokenizer = findTokenizer(path, await readdir(path));
+  return tokenizer.kind === "merges" ? tokenizer.vocab : tokenizer.file;
 }
 
 async function readBounded(file: string): Promise<Buffer> {

@@ -2,14 +2,14 @@ import { ImportError } from "../checkpoint/error.js";
 import { describe, Instance, unpickle, type Value } from "../checkpoint/pickle.js";
 import { rankedFields } from "./byte-level.js";
 import { convertMeta } from "./characters.js";
-import type { ConvertedTokenizer } from "./converted.js";
+import type { Converted } from "./converted.js";
 
 /** nanochat's own names, in the order in which they may end an answer. */
 const EOS = ["<|assistant_end|>", "<|endoftext|>"];
 const BOS = "<|bos|>";
 
 /** Of nanochat's `tokenizer.pkl` (a tiktoken Encoding) or nanoGPT's `meta.pkl`. Nothing is run. @throws ImportError */
-export function convertPickle(file: string, bytes: Uint8Array): ConvertedTokenizer {
+export function convertPickle(file: string, bytes: Uint8Array): Converted {
   const value = unpickle(bytes, {
     file,
     globals: new Map(),
@@ -26,7 +26,7 @@ export function convertPickle(file: string, bytes: Uint8Array): ConvertedTokeniz
   );
 }
 
-function convertEncoding(file: string, state: ReadonlyMap<Value, Value>): ConvertedTokenizer {
+function convertEncoding(file: string, state: ReadonlyMap<Value, Value>): Converted {
   const pattern = state.get("pat_str");
   const mergeable = state.get("mergeable_ranks");
   const specials = state.get("special_tokens") ?? new Map<Value, Value>();

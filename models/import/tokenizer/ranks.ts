@@ -1,6 +1,6 @@
 import { ImportError } from "../checkpoint/error.js";
 import { rankedFields } from "./byte-level.js";
-import type { ConvertedTokenizer } from "./converted.js";
+import type { Converted } from "./converted.js";
 
 const LINE = /^([A-Za-z0-9+/]+={0,2}) (\d{1,8})$/;
 
@@ -12,7 +12,7 @@ export function isRanks(text: string): boolean {
 
 /** GPT-2's pattern, since the file has none; `<|endoftext|>` gets the next id, as in GPT-2, and is found in
  * no text, as by `encode_ordinary`. @throws ImportError */
-export function convertRanks(file: string, text: string): ConvertedTokenizer {
+export function convertRanks(file: string, text: string): Converted {
   const ranks: [Uint8Array, number][] = [];
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;

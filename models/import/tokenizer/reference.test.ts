@@ -16,6 +16,13 @@ interface Case {
   decoded?: string;
 }
 
+interface Prompt {
+  text?: string;
+  ids: number[];
+  greedy: number[];
+  greedy_text?: string;
+}
+
 const FORMATS =
   /^(?:tokenizer\.(?:json|pkl)|meta\.pkl|input\.txt|.*\.tiktoken|vocab\.(?:json|bpe)|encoder\.json|merges\.txt|tok\d+\.model)$/;
 
@@ -50,9 +57,10 @@ else
       }
       const reference = join(file, "../reference.json");
       if (!existsSync(reference)) return;
-      const { prompts = [] } = JSON.parse(readFileSync(reference, "utf8")) as { prompts?: Partial<Case>[] };
-      for (const { text, ids } of prompts) {
-        if (text === undefined || ids === undefined) continue;
+      const { prompts = [] } = JSON.parse(readFileSync(reference, "utf8")) as { prompts?: Prompt[] };
+      for (const { text, ids, greedy, greedy_text } of prompts) {
+        if (greedy_text !== undefined) assert.equal(tokenizer.decode(greedy), greedy_text);
+        if (text === undefined) continue;
         // Some families begin each prompt with a token that the text doesn't have.
         const first = bos !== null && ids[0] === tokenizer.tokenId(bos) ? ids.slice(1) : ids;
         assert.ok(

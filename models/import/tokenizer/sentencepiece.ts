@@ -3,7 +3,7 @@ import { tokenByte } from "../../tokenizer/byte-fallback.js";
 import { Charsmap } from "../../tokenizer/charsmap.js";
 import { bpeModel, tokenizerJson } from "../../tokenizer/tokenizer-json.js";
 import { ImportError } from "../checkpoint/error.js";
-import type { ConvertedTokenizer } from "./converted.js";
+import type { Converted } from "./converted.js";
 import { mergesOf, TooManySteps } from "./merges.js";
 import { type Piece, parseSentencePiece, type SentencePieceModel } from "./sentencepiece-model.js";
 
@@ -22,7 +22,7 @@ export function isSentencePiece(bytes: Uint8Array): boolean {
  * no text here either.
  * @throws ImportError
  */
-export function convertSentencePiece(file: string, bytes: Buffer): ConvertedTokenizer {
+export function convertSentencePiece(file: string, bytes: Buffer): Converted {
   const model = parseSentencePiece(file, bytes);
   assertSupported(file, model);
   const control = (id: number) => {

@@ -2,7 +2,7 @@ import { shown } from "../../files/fields.js";
 import { BYTE_ALPHABET } from "../../tokenizer/byte-alphabet.js";
 import { ImportError } from "../checkpoint/error.js";
 import { byteLevelFields } from "./byte-level.js";
-import type { ConvertedTokenizer } from "./converted.js";
+import type { Converted } from "./converted.js";
 
 /** Names of the pair's files, by OpenAI and by Hugging Face. */
 export const PAIRS = [
@@ -21,7 +21,7 @@ export function convertVocabMerges(
   mergesFile: string,
   mergesText: string,
   findsSpecial: boolean,
-): ConvertedTokenizer {
+): Converted {
   const vocab = new Map<string, number>();
   for (const [token, id] of Object.entries(ids)) {
     if (typeof id !== "number")
