@@ -18,6 +18,10 @@ export type { ConvertedTokenizer, TokenizerKind };
 const MAX_BYTES = 128 << 20;
 const FORMATS =
   "a tokenizer.json, a SentencePiece .model, a rank file of tiktoken, vocab.json with merges.txt, encoder.json with vocab.bpe, nanochat's tokenizer.pkl, nanoGPT's meta.pkl, or the .txt that a character model was trained on";
+/** Many models are trained on GPT-2's tokens, with a library that has them. */
+const GPT2 =
+  "expected a file, got no such one; GPT-2's tokens come as encoder.json and vocab.bpe (OpenAI) or tokenizer.json (Hugging Face), give one of these";
+
 /**
  * Reads a tokenizer of any of the formats, which are told apart by what is in the file, as a tokenizer.json. `path` is a
  * file, either file of a pair, or a folder that has one of the usual names.
@@ -89,7 +93,7 @@ async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
 
 async function findFile(path: string): Promise<string> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
+    throw new ImportError(path, path === "gpt2" ? GPT2 : `expected ${FORMATS}, got ${error.code}`);
   });
   if (!found.isDirectory()) return path;
   const tokenizer = findTokenizer(path, await readdir(path));
