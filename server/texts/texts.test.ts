@@ -48,7 +48,9 @@ test("a character that the model doesn't know is the sender's mistake, in a shor
   const dir = mkdtempSync(join(tmpdir(), "jai-texts-"));
   context.after(() => rmSync(dir, { recursive: true }));
   cpSync(folder.dir, dir, { recursive: true });
-  const vocab = { ...Object.fromEntries([..."abc "].map((character, id) => [character, id])), "[EOS]": 4 };
+  const others = Array.from({ length: tokenizer.size - 5 }, (_, i) => String.fromCodePoint(0xe000 + i));
+  const tokens = [..."abc ", "[EOS]", ...others];
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
   const model = { type: "BPE", vocab, merges: [], jai: { refuses_unknown: true } };
   writeFileSync(join(dir, "tokenizer.json"), JSON.stringify({ model, decoder: { type: "Fuse" } }));
   const characters = createTokenizer({ model }, {});
