@@ -6,6 +6,16 @@ const MAX_REPLACEMENT_BYTES = 256;
 const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
 const strictUtf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
+/** Texts in UTF-8 by their first byte, the longest first. */
+export type KeptTexts = ReadonlyMap<number, readonly Buffer[]>;
+
+export function keptTexts(texts: readonly string[]): KeptTexts {
+  const kept = new Map<number, Buffer[]>();
+  for (const bytes of texts.map((text) => Buffer.from(text)).sort((a, b) => b.length - a.length))
+    kept.set(bytes[0]!, [...(kept.get(bytes[0]!) ?? []), bytes]);
+  return kept;
+}
+
 /**
  * SentencePiece's precompiled table of replacements: the byte length of a double-array trie, the trie, and the
  * replacements, each ended by a zero byte.
@@ -38,12 +48,17 @@ export class Charsmap {
     }
   }
 
-  /** As SentencePiece normalizes: at each place the longest match. */
-  normalizeLongest(text: string): string {
+  /** As SentencePiece normalizes: at each place the longest match, or one of the texts that are kept as they are. */
+  normalizeLongest(text: string, kept: KeptTexts = new Map()): string {
     const bytes = Buffer.from(text);
     const parts: Buffer[] = [];
     let copied = 0;
     for (let at = 0; at < bytes.length; ) {
+      const same = kept.get(bytes[at]!)?.find((one) => one.equals(bytes.subarray(at, at + one.length)));
+      if (same !== undefined) {
+        at += same.length;
+        continue;
+      }
       const match = this.#find(bytes, at, bytes.length, true);
       if (match === null) {
         at += characterLength(bytes[at]!);

@@ -1,5 +1,5 @@
 import { type Fields, isFields } from "../files/fields.js";
-import { Charsmap } from "./charsmap.js";
+import { Charsmap, keptTexts } from "./charsmap.js";
 import { plainPattern, steps, unsupported } from "./components.js";
 import { forms, normalize } from "./unicode.js";
 import { expect } from "./vocabulary.js";
@@ -75,14 +75,17 @@ function stripRight(text: string, isStripped: (character: string) => boolean): s
 }
 
 function preparePrecompiled(step: Fields): Step {
-  const { precompiled_charsmap: base64, match = "grapheme" } = step;
+  const { precompiled_charsmap: base64, match = "grapheme", kept = [] } = step;
   // Files of models without any replacement have null or nothing here.
   if (base64 === null || base64 === "") return (text) => text;
   expect(typeof base64 === "string", "a precompiled_charsmap in base64", base64);
   expect(match === "grapheme" || match === "longest", "grapheme or longest for match", match);
+  const valid = Array.isArray(kept) && kept.every((one) => typeof one === "string" && one !== "");
+  expect(valid, "a list of texts for kept", kept);
   const charsmap = new Charsmap(Buffer.from(base64, "base64"));
+  const texts = keptTexts(kept as string[]);
   return match === "longest"
-    ? (text) => charsmap.normalizeLongest(text)
+    ? (text) => charsmap.normalizeLongest(text, texts)
     : (text) => charsmap.normalizeGraphemes(text);
 }
 

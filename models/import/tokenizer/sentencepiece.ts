@@ -64,26 +64,21 @@ function assertSupported(file: string, model: SentencePieceModel): void {
     bytes.some(({ text }) => tokenByte(text) === null)
   )
     refuse(`expected ${model.byteFallback ? 256 : "no"} pieces of bytes, got ${bytes.length}`);
-  const { charsmap } = model;
-  if (charsmap.length === 0) return;
-  const map = new Charsmap(charsmap);
-  // SentencePiece finds a user's symbols before it normalizes; here they are found after.
-  const changed = pieces.find(
-    (piece) => piece.type === "user" && map.normalizeLongest(piece.text) !== piece.text,
-  );
-  if (changed)
-    refuse(
-      `expected symbols that the normalization leaves alone, got ${JSON.stringify(changed.text)}; use --normalization_rule_name=identity`,
-    );
+  if (pieces.some(({ text, type }) => type === "user" && text.includes(" ")))
+    refuse("expected symbols without spaces, got one with a space, which is not supported");
+  // Checks it.
+  if (model.charsmap.length > 0) new Charsmap(model.charsmap);
 }
 
 /** As SentencePiece: replacements, then spaces, which are removed at both ends and joined if the model says so. */
-function normalizer({ charsmap, dummyPrefix, removeExtraSpaces }: SentencePieceModel): Fields | null {
+function normalizer({ charsmap, dummyPrefix, removeExtraSpaces, pieces }: SentencePieceModel): Fields {
+  // A user's symbols are found before the text is normalized.
+  const kept = pieces.filter(({ type }) => type === "user").map(({ text }) => text);
   const prepend: Fields[] = dummyPrefix ? [{ type: "Prepend", prepend: MARK }] : [];
   const replaced: Fields[] =
     charsmap.length === 0
       ? []
-      : [{ type: "Precompiled", precompiled_charsmap: charsmap.toString("base64"), match: "longest" }];
+      : [{ type: "Precompiled", precompiled_charsmap: charsmap.toString("base64"), match: "longest", kept }];
   const marked = { type: "Replace", pattern: { String: " " }, content: MARK };
   const trimmed = [
     ["\\A +", ""],
