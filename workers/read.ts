@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ModelError } from "../models/files/error.js";
 import { readModelFolder } from "../models/folder.js";
 import { spellings } from "../models/tokenizer/spellings.js";
+import { UnknownCharacterError } from "../models/tokenizer/unknown-character.js";
 import type { FromReader, TextThreadSetup, ToReader } from "./protocol.js";
 
 const { tokenizer, chatTemplate } = readModelFolder((workerData as TextThreadSetup).modelDir);
@@ -17,7 +18,7 @@ parentPort!.on("message", (work: ToReader) => {
 function answerTo(work: ToReader): FromReader {
   switch (work.type) {
     case "encode":
-      return { type: "encoded", ids: work.texts.map((text) => Int32Array.from(tokenizer.encode(text))) };
+      return encode(work.texts);
     case "decode":
       return { type: "decoded", text: tokenizer.decode(work.ids) };
     case "spell":
@@ -30,5 +31,14 @@ function answerTo(work: ToReader): FromReader {
         if (!(error instanceof ModelError)) throw error;
         return { type: "refused", reason: error.message };
       }
+  }
+}
+
+function encode(texts: readonly string[]): FromReader {
+  try {
+    return { type: "encoded", ids: texts.map((text) => Int32Array.from(tokenizer.encode(text))) };
+  } catch (error) {
+    if (!(error instanceof UnknownCharacterError)) throw error;
+    return { type: "refused", reason: error.message };
   }
 }

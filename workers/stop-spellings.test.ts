@@ -38,3 +38,8 @@ it("has one spelling where the tokenizer keeps the text", () => {
   const bytes = createTokenizer(byteTokenizer(), { eos_token: "[EOS]" });
   for (const stop of ["[/ANSWER]", " a", "\n,", "가😀"]) assert.deepEqual(spellings(stop, bytes), [stop]);
 });
+
+it("leaves a stop string alone that has a character which the model never writes", () => {
+  const model = { type: "BPE", vocab: { a: 0 }, merges: [], jai: { refuses_unknown: true } };
+  assert.deepEqual(spellings("ab", createTokenizer({ model }, {})), ["ab"]);
+});

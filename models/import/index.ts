@@ -1,17 +1,16 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { ModelConfig } from "../config.js";
-import { decodeText } from "../files/decode-text.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import { ImportError } from "./checkpoint/error.js";
-import { type ModelFolderSource, readModelFolderSource } from "./checkpoint/model-folder-source.js";
+import { readModelFolderSource } from "./checkpoint/model-folder-source.js";
 import { openStateDict } from "./checkpoint/open-state-dict.js";
 import type { Asked } from "./families/family.js";
 import { readModel } from "./families/index.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import { firstRows } from "./rearranged.js";
+import { readTokenizer } from "./tokenizer/index.js";
 import { readTold } from "./told.js";
 import type { Verification } from "./verify.js";
 import type { ModelWeights, WeightSource } from "./weights.js";
@@ -22,7 +21,7 @@ export type { ImportPhase, Quality };
 export interface ImportOptions extends Asked {
   /** A checkpoint, or the folder that holds one. */
   checkpoint: string;
-  /** A Hugging Face tokenizer.json. Default: the one beside the checkpoint. */
+  /** A tokenizer in any of the formats of `readTokenizer`. Default: the one beside the checkpoint. */
   tokenizer?: string;
   /** The model folder to make; must not exist. */
   out: string;
@@ -51,16 +50,15 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
   requireAbsent(options.out);
   const source = await readModelFolderSource(options.checkpoint);
-  const tokenizerFile = options.tokenizer ?? tokenizerBeside(source);
-  const tokenizerText = await readTokenizer(tokenizerFile);
-  const tokenizerJson = parseTokenizer(tokenizerFile, tokenizerText);
+  const tokenizer = await readTokenizer(options.tokenizer ?? source.folder);
+  const { tokenizerJson, text: tokenizerText } = tokenizer;
   const state = await openStateDict(source.weights);
   try {
     const weights = readModel(state, await source.config(), options);
     const { sizes } = weights;
     const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(tokenizerJson, {}).size);
     // What lies beside the checkpoint tells nothing of another tokenizer.
-    const told = options.tokenizer === undefined ? await readTold(source, tokenizerJson) : {};
+    const told = await readTold(options.tokenizer === undefined ? source : null, tokenizer);
     const files = renderConfigFiles(
       {
         name: options.name ?? basename(resolve(options.out)),
@@ -99,33 +97,6 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
     }
   } finally {
     await state.close();
-  }
-}
-
-function tokenizerBeside(source: ModelFolderSource): string {
-  const found = source.tokenizer();
-  if (found.kind === "tokenizer.json") return found.file;
-  const file = found.kind === "merges" ? found.vocab : found.file;
-  throw new ImportError(
-    file,
-    "expected a tokenizer.json beside the checkpoint, got another form; pass --tokenizer FILE",
-  );
-}
-
-async function readTokenizer(file: string): Promise<string> {
-  try {
-    return decodeText(await readFile(file));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ImportError(`--tokenizer ${file}`, `expected a readable tokenizer.json, got ${code}`);
-  }
-}
-
-function parseTokenizer(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ImportError(`--tokenizer ${file}`, "expected JSON, got something else");
   }
 }
 

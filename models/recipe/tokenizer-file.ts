@@ -1,5 +1,5 @@
+import { addedToken, bpeModel, byteLevel, tokenizerJson } from "../tokenizer/tokenizer-json.js";
 import { PRE_TOKENIZER_PATTERN, SPECIAL_TOKENS, type Vocabulary } from "./bpe.js";
-import { addedToken, bpeModel, byteLevel, tokenizerJson } from "./tokenizer-json.js";
 
 /** The vocabulary as a Hugging Face `tokenizer.json`: byte level both ways, so that every text comes back as it was. */
 export function tokenizerFile({ tokens, merges }: Vocabulary) {

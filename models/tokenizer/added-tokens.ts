@@ -44,22 +44,30 @@ export function parseAddedTokens(
 }
 
 /**
- * Divides text into ids of added tokens and the normalized text between them. transformers.js could do so too, but it
+ * Divides text into ids of added tokens, ids of `symbols`, which are searched for in the normalized text as they are,
+ * and the normalized text between them. transformers.js could do so too, but it
  * knows tokens by their texts alone, and normalizing can make two texts equal.
  */
 export function divider(
   added: readonly AddedToken[],
   normalize: (text: string) => string,
+  symbols: ReadonlyMap<string, number> = new Map(),
 ): (text: string) => (string | number)[] {
-  const divide = finder(added.filter(({ normalized }) => !normalized));
-  const divideNormalized = finder(added.filter(({ normalized }) => normalized));
+  const idsOf = (tokens: readonly AddedToken[]) => new Map(tokens.map(({ text, id }) => [text, id]));
+  const divide = finder(idsOf(added.filter(({ normalized }) => !normalized)));
+  const divideNormalized = finder(idsOf(added.filter(({ normalized }) => normalized)));
+  const divideSymbols = finder(symbols);
+  const each = (parts: (string | number)[], next: (text: string) => (string | number)[]) =>
+    parts.flatMap((part) => (typeof part === "number" ? part : next(part)));
   return (text) =>
-    divide(text).flatMap((part) => (typeof part === "number" ? part : divideNormalized(normalize(part))));
+    each(
+      each(divide(text), (part) => divideNormalized(normalize(part))),
+      divideSymbols,
+    );
 }
 
 /** Finds the longest of the tokens at each place. */
-function finder(added: readonly AddedToken[]): (text: string) => (string | number)[] {
-  const ids = new Map(added.map(({ text, id }) => [text, id]));
+function finder(ids: ReadonlyMap<string, number>): (text: string) => (string | number)[] {
   const { splitter_unnormalized: splitter } = new Library(
     {
       model: { type: "BPE", vocab: {}, merges: [] },

@@ -6,9 +6,10 @@ import type { Fields } from "../files/fields.js";
 import { randomText } from "../fixtures/tokenizers.js";
 import { PRE_TOKENIZER_PATTERN } from "../recipe/bpe.js";
 import { mulberry32 } from "../recipe/random.js";
-import { tokenizerJson } from "../recipe/tokenizer-json.js";
-import { knownPatterns, prepareNormalizer, preparePreTokenizers } from "./components.js";
+import { knownPatterns, preparePreTokenizers } from "./components.js";
 import { SequencePreTokenizer } from "./library.js";
+import { prepareNormalizer } from "./normalizer.js";
+import { tokenizerJson } from "./tokenizer-json.js";
 import { forms } from "./unicode.js";
 
 /** Every character of all planes in use, each beside letters, digits and signs, in batches. */

@@ -1,5 +1,5 @@
 import { type Fields, isFields } from "../files/fields.js";
-import { digit, forms, letter, normalize, number, word } from "./unicode.js";
+import { digit, letter, number, word } from "./unicode.js";
 import { expect } from "./vocabulary.js";
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
@@ -93,16 +93,8 @@ export function preparePostProcessors(
     );
 }
 
-/** Normalizes text before it is split. */
-export function prepareNormalizer(json: unknown): (text: string) => string {
-  const chain = steps(json, "normalizer", "normalizers").map(
-    ({ type }) => forms.find((form) => form === type) ?? unsupported("normalizer", type),
-  );
-  return (text) => chain.reduce(normalize, text);
-}
-
 /** One component, or a `Sequence` of them. */
-function steps(json: unknown, name: string, list: string): Fields[] {
+export function steps(json: unknown, name: string, list: string): Fields[] {
   if (json === null || json === undefined) return [];
   const found: unknown = isFields(json) && json.type === "Sequence" ? json[list] : [json];
   expect(Array.isArray(found) && found.every(isFields), `a supported ${name}`, json);
@@ -133,7 +125,7 @@ function exactPattern({ Regex, String: text }: Fields): string {
  * several ways must not be repeated without bound: a malicious prompt could make that take forever.
  * @throws ModelError for any other
  */
-function plainPattern(regex: string): string {
+export function plainPattern(regex: string): string {
   const wanted =
     "a Regex of literals, classes, \\p{L}, \\p{N}, groups, alternatives, look-around and quantifiers";
   let plain = "";

@@ -1,6 +1,7 @@
-import { type Fields, isFields } from "../files/fields.js";
 import { fromSymbols } from "./byte-alphabet.js";
-import { parseMetaspace, unsupported } from "./components.js";
+import { parseMetaspace, steps, unsupported } from "./components.js";
+import { parseTextDecoding, stripToken, type TextDecoding } from "./text-decoder.js";
+import { TextDetokenizer } from "./text-detokenizer.js";
 
 /** Turns ids into text one at a time. What `push` and `end` return, joined, is the text of all ids. */
 export interface Detokenizer {
@@ -29,6 +30,8 @@ export function prepareDetokenizer(
   decoder: unknown,
   tokens: readonly (string | undefined)[],
 ): () => Detokenizer {
+  const decoding = parseTextDecoding(decoder);
+  if (decoding !== null) return () => new TextDetokenizer(tokens, decoding);
   const write = wordWriter(decoder);
   if (write !== null) return () => new WordDetokenizer(tokens, write);
   const pieces: Piece[] = [];
@@ -50,14 +53,30 @@ export function prepareTokenBytes(
   tokens: readonly (string | undefined)[],
   names: readonly (string | undefined)[],
 ): (id: number, first: boolean) => TokenBytes {
-  const write = wordWriter(decoder);
+  const decoding = parseTextDecoding(decoder);
+  const write = decoding === null ? wordWriter(decoder) : null;
   return (id, first) => {
     const token = tokens[id];
     if (token === undefined) return { bytes: null, text: names[id] ?? "" };
+    if (decoding !== null) return textBytes(token, first, decoding);
     if (write === null) return readBytes(token);
     const text = write(token, first);
     return { bytes: encoder.encode(text), text };
   };
+}
+
+function textBytes(token: string, first: boolean, { write, strip }: TextDecoding): TokenBytes {
+  const written = write(first ? stripToken(token, strip) : token);
+  if (typeof written === "number")
+    return { bytes: Uint8Array.of(written), text: written < 0x80 ? String.fromCharCode(written) : null };
+  let text = written;
+  for (
+    let left = first && !strip.ofTokens ? strip.times : 0;
+    left > 0 && text.startsWith(strip.content);
+    left--
+  )
+    text = text.slice(strip.content.length);
+  return { bytes: encoder.encode(text), text };
 }
 
 /**
@@ -66,11 +85,11 @@ export function prepareTokenBytes(
  */
 function wordWriter(decoder: unknown): Write | null {
   // Without a decoder nothing says where words end, so every token counts as a word.
-  if (decoder === null || decoder === undefined) return (token, first) => (first ? token : ` ${token}`);
-  const type = isFields(decoder) ? decoder.type : decoder;
-  if (type === "ByteLevel") return null;
-  if (type !== "Metaspace") return unsupported("decoder", type);
-  const { mark, prepended } = parseMetaspace(decoder as Fields);
+  const [step] = steps(decoder, "decoder", "decoders");
+  if (step === undefined) return (token, first) => (first ? token : ` ${token}`);
+  if (step.type === "ByteLevel") return null;
+  if (step.type !== "Metaspace") return unsupported("decoder", step.type);
+  const { mark, prepended } = parseMetaspace(step);
   return (token, first) => token.replaceAll(mark, first && prepended ? "" : " ");
 }
 

@@ -8,8 +8,7 @@ interface Library {
     json: object,
     config: object,
   ) => {
-    encode(text: string): { ids: number[] };
-    model: { _call(words: string[]): string[]; bpe(word: string): string[] };
+    model: { bpe(word: string): string[] };
     splitter_unnormalized: { split(text: string): string[] };
   };
   SequencePreTokenizer: new (json: object) => { pre_tokenize(text: string): string[] };

@@ -6,11 +6,13 @@ import { Tokenizer as Rust } from "tokenizers";
 import { randomCases, testSeed } from "../../ops/random-cases.js";
 import { ModelError } from "../files/error.js";
 import type { Fields } from "../files/fields.js";
+import { charsmapOf } from "../fixtures/charsmap.js";
 import { byteLevelTokenizer, randomText, tinyBpe, whitespaceTokenizer } from "../fixtures/tokenizers.js";
 import { mulberry32 } from "../recipe/random.js";
-import { addedToken } from "../recipe/tokenizer-json.js";
+import { byteToken } from "./byte-fallback.js";
 import { knownPatterns } from "./components.js";
 import { createTokenizer } from "./tokenizer.js";
+import { addedToken } from "./tokenizer-json.js";
 import { forms } from "./unicode.js";
 
 const shared = fileURLToPath(new URL("../../../../shared/jai/", import.meta.url));
@@ -22,7 +24,12 @@ function randomTexts(count: number, seed: number): string[] {
 }
 
 /** Compares the ids of every text, and the texts of these ids and of random ones, with the Rust library's. */
-async function assertAgrees(json: Fields, texts: readonly string[], config: Fields = {}): Promise<void> {
+async function assertAgrees(
+  json: Fields,
+  texts: readonly string[],
+  config: Fields = {},
+  { drawsIds = true } = {},
+): Promise<void> {
   const rust = Rust.fromString(JSON.stringify(json));
   const tokenizer = createTokenizer(json, config);
   assert.equal(tokenizer.size, rust.getVocabSize(true));
@@ -35,7 +42,7 @@ async function assertAgrees(json: Fields, texts: readonly string[], config: Fiel
   const random = mulberry32(testSeed(1));
   const randomIds = () =>
     Array.from({ length: 1 + Math.floor(random() * 12) }, () => Math.floor(random() * (tokenizer.size + 2)));
-  const sequences = expected.map((ids) => (random() < 0.5 ? ids : randomIds()));
+  const sequences = expected.map((ids) => (!drawsIds || random() < 0.5 ? ids : randomIds()));
   const decoded = await rust.decodeBatch(sequences, Object.keys(config).length > 0);
   for (const [i, ids] of sequences.entries())
     assert.equal(tokenizer.decode(ids), decoded[i], `text of ${ids}`);
@@ -204,6 +211,133 @@ for (const [index, [name, json]] of Object.entries(components).entries())
     await assertAgrees(json, ["", ...randomTexts(randomCases(100, 500), 100 + index)]);
   });
 
+const byteTokens = Array.from({ length: 256 }, (_, byte) => byteToken(byte));
+const marked = ["▁서울", "▁서울", "▁a▁b", "▁a▁b", "▁▁", "▁▁", "the", "▁the", "▁ing", "ing"];
+const replaceSpaces = { type: "Replace", pattern: { String: " " }, content: "▁" };
+const unmark = { type: "Replace", pattern: { String: "▁" }, content: " " };
+const normalizing = (...normalizers: Fields[]): Fields => ({ type: "Sequence", normalizers });
+const decoding = (...decoders: Fields[]): Fields => ({ type: "Sequence", decoders });
+const stripFirst = { type: "Strip", content: " ", start: 1, stop: 0 };
+
+/** As Hugging Face writes Llama's. */
+const llama = (options: Fields = {}, parts: Fields = {}): Fields =>
+  whitespaceTokenizer(
+    {},
+    {
+      added_tokens: ["<unk>", "<s>", "</s>"].map(addedToken),
+      normalizer: normalizing({ type: "Prepend", prepend: "▁" }, replaceSpaces),
+      pre_tokenizer: null,
+      decoder: decoding(unmark, { type: "ByteFallback" }, { type: "Fuse" }, stripFirst),
+      model: tinyBpe(marked, {
+        first: ["<unk>", "<s>", "</s>", ...byteTokens],
+        unk_token: "<unk>",
+        fuse_unk: true,
+        byte_fallback: true,
+        ...options,
+      }),
+      ...parts,
+    },
+  );
+
+/** Scores that make many paths equally good, and some nearly so. */
+const unigram = (options: Fields = {}, parts: Fields = {}): Fields => {
+  const { vocab } = tinyBpe(marked, { first: ["<unk>", ...byteTokens] }) as { vocab: Record<string, number> };
+  const random = mulberry32(1);
+  const vocabulary = Object.keys(vocab).map((token, id) => [
+    token,
+    id < 257 ? 0 : -Math.floor(random() * 8) / 10 - [...token].length,
+  ]);
+  const model = { type: "Unigram", unk_id: 0, vocab: vocabulary, byte_fallback: false, ...options };
+  return llama({}, { added_tokens: [addedToken("<unk>", 0)], model, ...parts });
+};
+
+const charsmap = {
+  type: "Precompiled",
+  precompiled_charsmap: charsmapOf({
+    Ａ: "A",
+    ﬁ: "fi",
+    "e\u0301": "é",
+    "\u3000": " ",
+    "\t": " ",
+    "\u200b": "",
+    "①": "1",
+  }),
+};
+
+for (const [index, [name, json]] of Object.entries({
+  "bytes for unknown characters": llama(),
+  "byte_fallback without tokens of bytes": whitespaceTokenizer({ byte_fallback: true }),
+  "an unknown token, fused over a whole text": llama({ byte_fallback: false }),
+  "Fuse as the decoder": whitespaceTokenizer({}, { decoder: { type: "Fuse" } }),
+  Unigram: unigram(),
+  "Unigram with bytes for unknown characters": unigram({ byte_fallback: true }),
+  "Unigram after Metaspace": unigram(
+    {},
+    {
+      normalizer: null,
+      pre_tokenizer: { type: "Metaspace", replacement: "▁" },
+      decoder: { type: "Metaspace", replacement: "▁" },
+    },
+  ),
+  "Strip and Replace": llama(
+    {},
+    {
+      normalizer: normalizing(
+        { type: "Strip", strip_left: true, strip_right: true },
+        { type: "Replace", pattern: { Regex: " {2,}" }, content: " " },
+        { type: "Replace", pattern: { Regex: "[aeiou]+\\z" }, content: "" },
+        { type: "Replace", pattern: { Regex: "\\A[0-9]+" }, content: "#" },
+        replaceSpaces,
+      ),
+    },
+  ),
+  "a precompiled table of replacements": unigram(
+    {},
+    { normalizer: normalizing(charsmap, { type: "Prepend", prepend: "▁" }, replaceSpaces) },
+  ),
+}).entries())
+  test(`${name}: as the Rust library`, async () => {
+    const texts = randomTexts(randomCases(200, 20_000), 300 + index);
+    const random = mulberry32(testSeed(400 + index));
+    const parts = [
+      "▁",
+      " ",
+      "  ",
+      "\n",
+      "a",
+      "b",
+      "the",
+      "ing",
+      "서울",
+      "é",
+      "e\u0301",
+      "ﬁ",
+      "Ａ",
+      "<0x41>",
+      "<unk>",
+      "\u3000",
+      "①x",
+    ];
+    const close = Array.from({ length: randomCases(200, 20_000) }, () =>
+      Array.from({ length: random() * 12 }, () => parts[Math.floor(random() * parts.length)]).join(""),
+    );
+    // Of bytes that are no UTF-8, the Rust library makes U+FFFD of valid ones beside them too.
+    await assertAgrees(json, ["", ...texts, ...close], {}, { drawsIds: false });
+  });
+
+test("a character that the model was not trained on is an error that names it", () => {
+  const json = { model: { type: "BPE", vocab: { a: 1, 가: 0 }, merges: [], jai: { refuses_unknown: true } } };
+  const tokenizer = createTokenizer({ ...json, decoder: { type: "Fuse" } }, {});
+  assert.deepEqual(tokenizer.encode("가a가"), [0, 1, 0]);
+  assert.equal(tokenizer.decode([0, 1, 0]), "가a가");
+  for (const [text, message] of [
+    ["aba", 'expected characters that the model was trained on, got "b" (U+0062)'],
+    ["a\n", "expected characters that the model was trained on, got U+000A"],
+    ["🙂", 'expected characters that the model was trained on, got "🙂" (U+1F642)'],
+  ] as const)
+    assert.throws(() => tokenizer.encode(text), { name: "UnknownCharacterError", message });
+});
+
 test("a lone surrogate counts as U+FFFD", () => {
   const tokenizer = createTokenizer(withAdded(["\ufffd"]), {});
   assert.deepEqual(tokenizer.encode("a\ud800b\udc00"), tokenizer.encode("a\ufffdb\ufffd"));
@@ -248,8 +382,8 @@ const ofModel = (parts: Fields): Fields => ({ ...good, model: { ...model, ...par
 const endless = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
 for (const [what, json, expected] of [
   ["is no object", [], /a JSON object, got \[\]/],
-  ["has no model", { ...good, model: undefined }, /type "BPE", got nothing/],
-  ["is of another type", ofModel({ type: "Unigram", vocab: [] }), /type "BPE", got "Unigram"/],
+  ["has no model", { ...good, model: undefined }, /type "BPE" or "Unigram", got nothing/],
+  ["is of another type", ofModel({ type: "WordPiece" }), /type "BPE" or "Unigram", got "WordPiece"/],
   ["has no vocabulary", ofModel({ vocab: [] }), /a vocabulary, got \[\]/],
   ["has an empty vocabulary", ofModel({ vocab: {} }), /a vocabulary, got \{\}/],
   ["has a negative id", ofModel({ vocab: { a: -1 } }), /an id from 0 .* for "a", got -1/],
@@ -264,7 +398,11 @@ for (const [what, json, expected] of [
   ["has no merges", ofModel({ merges: null }), /a list of merges, got null/],
   ["lacks its unknown token", ofModel({ unk_token: "?!" }), /for unk_token, got "\?!"/],
   ["drops merges at random", ofModel({ dropout: 0.1 }), /no dropout.*got 0.1/],
-  ["falls back to bytes", ofModel({ byte_fallback: true }), /no byte_fallback.*got true/],
+  [
+    "falls back to only some bytes",
+    ofModel({ byte_fallback: true, vocab: { ...model.vocab, "<0x41>": 9999 } }),
+    /tokens for all 256 bytes with byte_fallback, got 1$/,
+  ],
   ["marks parts of words", ofModel({ continuing_subword_prefix: "##" }), /no continuing_.*got "##"/],
   ["marks ends of words", ofModel({ end_of_word_suffix: "</w>" }), /no end_of_word_suffix.*got "<\/w>"/],
   ["fuses perhaps", ofModel({ fuse_unk: "maybe" }), /true or false for fuse_unk, got "maybe"/],

@@ -1,10 +1,15 @@
 import { ModelError } from "../files/error.js";
 import { type Fields, isFields, shown } from "../files/fields.js";
 import { divider, parseAddedTokens } from "./added-tokens.js";
-import { prepareNormalizer, preparePostProcessors, preparePreTokenizers } from "./components.js";
+import { prepareByteFallback } from "./byte-fallback.js";
+import { preparePostProcessors, preparePreTokenizers } from "./components.js";
 import { type Detokenizer, prepareDetokenizer, prepareTokenBytes, type TokenBytes } from "./detokenizer.js";
-import { Tokenizer as Library } from "./library.js";
+import { type Extension, parseExtension } from "./extension.js";
+import { Tokenizer as Library, SequencePreTokenizer } from "./library.js";
+import { prepareNormalizer } from "./normalizer.js";
 import { tokenContent } from "./token-content.js";
+import { parseScores, prepareUnigram } from "./unigram.js";
+import { UnknownCharacterError } from "./unknown-character.js";
 import { expect, parseVocabulary, prepareModel } from "./vocabulary.js";
 
 /**
@@ -19,7 +24,10 @@ export interface Tokenizer {
   eosId: number | null;
   /** The id of the token that reads exactly `content`. */
   tokenId(content: string): number | null;
-  /** Ids of `text`, with those that the post-processor adds (usually none). Lone surrogates count as U+FFFD. */
+  /**
+   * Ids of `text`, with those that the post-processor adds (usually none). Lone surrogates count as U+FFFD.
+   * @throws UnknownCharacterError for a character without a token, if the model's tokenizer refuses these
+   */
   encode(text: string): number[];
   /** Text of `ids`; control tokens (pad, unk, bos and eos of tokenizer_config.json) and unknown ids are dropped. */
   decode(ids: readonly number[]): string;
@@ -40,17 +48,20 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
     throw new ModelError(`tokenizer_config.json: expected a JSON object, got ${shown(config)}`);
   expect(isFields(json), "a JSON object", json);
   const { model } = json;
-  expect(isFields(model), 'a model of type "BPE"', model);
-  expect((model.type ?? "BPE") === "BPE", 'a model of type "BPE"', model.type);
+  expect(isFields(model), 'a model of type "BPE" or "Unigram"', model);
+  const type = model.type ?? "BPE";
+  expect(type === "BPE" || type === "Unigram", 'a model of type "BPE" or "Unigram"', type);
   for (const name of ["truncation", "padding"]) expect(json[name] == null, `null for ${name}`, json[name]);
 
-  const vocabulary = parseVocabulary(model.vocab);
+  const extension = parseExtension(model.jai);
+  const { vocabulary, encodeWord } =
+    type === "BPE" ? prepareBpe(model, extension) : prepareScored(model, extension);
   const normalize = prepareNormalizer(json.normalizer);
   const added = parseAddedTokens(json.added_tokens, vocabulary, normalize);
   const ids = new Map(vocabulary);
   for (const { content, id } of added) ids.set(content, id);
-  const encodePart = prepareEncoder(json, model, vocabulary);
-  const divide = divider(added, normalize);
+  const encodePart = prepareEncoder(json, vocabulary, encodeWord);
+  const divide = divider(added, normalize, symbolsOf(extension, vocabulary));
   const postProcess = preparePostProcessors(json.post_processor, ids);
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of ids) tokens[id] = token;
@@ -81,33 +92,81 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   };
 }
 
+interface Model {
+  vocabulary: ReadonlyMap<string, number>;
+  /** Tokens of a word. */
+  encodeWord(word: string): string[];
+}
+
 /** Encodes text that holds no added tokens. */
 function prepareEncoder(
   json: Fields,
-  model: Fields,
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: Model["vocabulary"],
+  encodeWord: Model["encodeWord"],
 ): (text: string) => number[] {
-  const library = new Library(
+  const { pre_tokenizer: splitter } = json;
+  const words = new SequencePreTokenizer({ pretokenizers: preparePreTokenizers(splitter) });
+  return (text) =>
+    text === ""
+      ? []
+      : words.pre_tokenize(text).flatMap((word) => encodeWord(word).map((token) => vocabulary.get(token)!));
+}
+
+function prepareScored(model: Fields, extension: Extension): Model {
+  const scored = parseScores(model.vocab);
+  return { vocabulary: scored.vocabulary, encodeWord: prepareUnigram(model, scored, extension) };
+}
+
+function prepareBpe(model: Fields, { refusesUnknown, unreachable }: Extension): Model {
+  const vocabulary = parseVocabulary(model.vocab);
+  const fallback = prepareByteFallback(model.byte_fallback, vocabulary);
+  const { model: library } = new Library(
     {
       model: prepareModel(model, vocabulary),
       added_tokens: [],
       normalizer: null,
-      pre_tokenizer: { type: "Sequence", pretokenizers: preparePreTokenizers(json.pre_tokenizer) },
+      pre_tokenizer: null,
       post_processor: null,
       decoder: null,
     },
     {},
   );
-  const encodeWords = library.model._call.bind(library.model);
-  const encodeWord = (word: string) => {
-    // Without an unknown token, unknown characters are left out before the rest is merged, not after.
-    if (model.unk_token != null || (model.ignore_merges === true && vocabulary.has(word)))
-      return encodeWords([word]);
-    return library.model.bpe([...word].filter((character) => vocabulary.has(character)).join(""));
+  const isKnown = (token: string) => vocabulary.has(token) && !unreachable.has(token);
+  const { unk_token: unknown, fuse_unk: fused, ignore_merges } = model;
+  const whole = (word: string) => ignore_merges === true && isKnown(word);
+  const encodeUnknown = (token: string, follows: boolean): string[] => {
+    if (refusesUnknown) throw new UnknownCharacterError(token);
+    if (fallback) return fallback(token);
+    if (typeof unknown !== "string") return [];
+    return fused === true && follows ? [] : [unknown];
   };
-  // Unknown tokens are fused within a word, not across words.
-  library.model._call = (words) => words.flatMap(encodeWord);
-  return (text) => library.encode(text).ids;
+  // Without an unknown token, unknown characters are left out before the rest is merged, not after.
+  const leavesOut = unknown == null && fallback === null && !refusesUnknown;
+  const encodeWord = (word: string) => {
+    if (whole(word)) return [word];
+    const tokens: string[] = [];
+    let follows = false;
+    for (const token of library.bpe(leavesOut ? [...word].filter(isKnown).join("") : word)) {
+      const known = isKnown(token);
+      if (known) tokens.push(token);
+      // Unknown tokens are fused within a word, not across words.
+      else tokens.push(...encodeUnknown(token, follows));
+      follows = !known;
+    }
+    return tokens;
+  };
+  return { vocabulary, encodeWord };
+}
+
+/** @throws ModelError if one of them is no token */
+function symbolsOf({ symbols }: Extension, vocabulary: Model["vocabulary"]): Map<string, number> {
+  return new Map(
+    symbols.map((symbol) => {
+      const id = vocabulary.get(symbol);
+      expect(symbol !== "" && id !== undefined, "tokens of the vocabulary as symbols in jai", symbol);
+      return [symbol, id];
+    }),
+  );
 }
 
 /** Ids of the control tokens that tokenizer_config.json names; null for one that it doesn't name. */

@@ -26,7 +26,7 @@ export function parseVocabulary(vocab: unknown): Map<string, number> {
  */
 export function prepareModel(model: Fields, vocabulary: ReadonlyMap<string, number>): Fields {
   const { vocab, merges, unk_token: unk = null, fuse_unk, ignore_merges } = model;
-  for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"])
+  for (const name of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"])
     expect(!model[name], `no ${name}, which is not supported`, model[name]);
   for (const name of ["fuse_unk", "ignore_merges"])
     expect(

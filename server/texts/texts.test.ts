@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ModelError } from "../../models/files/error.js";
 import { readModelFolder } from "../../models/folder.js";
 import { spellings } from "../../models/tokenizer/spellings.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { PublicError } from "../errors/errors.js";
 import { VirtualClock } from "../queue/fixtures/virtual-clock.js";
 import { Cancelled } from "../queue/refusal.js";
@@ -39,6 +42,32 @@ test("long texts get the same tokens in the other thread as in this one", async 
   assert.equal(await reader.decode(ids), tokenizer.decode(ids));
   assert.deepEqual(await reader.spell(ids), spellings(tokenizer, ids));
   assert.deepEqual(local, []);
+});
+
+test("a character that the model doesn't know is the sender's mistake, in a short text and a long one", async (context) => {
+  const dir = mkdtempSync(join(tmpdir(), "jai-texts-"));
+  context.after(() => rmSync(dir, { recursive: true }));
+  cpSync(folder.dir, dir, { recursive: true });
+  const others = Array.from({ length: tokenizer.size - 5 }, (_, i) => String.fromCodePoint(0xe000 + i));
+  const tokens = [..."abc ", "[EOS]", ...others];
+  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  const model = { type: "BPE", vocab, merges: [], jai: { refuses_unknown: true } };
+  writeFileSync(join(dir, "tokenizer.json"), JSON.stringify({ model, decoder: { type: "Fuse" } }));
+  const characters = createTokenizer({ model }, {});
+  const texts = new Texts({ filename, modelDir: dir, model: { tokenizer: characters, chatTemplate } });
+  context.after(() => texts.close());
+  const reader = texts.reader(anna);
+  for (const text of ["ab?c", `${"abc ".repeat(400)}?`]) {
+    await assert.rejects(reader.encode([text]), (error: PublicError) => {
+      assert.equal(error.code, "invalid_body");
+      assert.match(
+        JSON.stringify(error.body),
+        /expected characters that the model was trained on, got .*U\+003F/,
+      );
+      return true;
+    });
+    assert.deepEqual(await reader.encode(["abc"]), [[0, 1, 2]]);
+  }
 });
 
 test("short texts are done at once", async (context) => {

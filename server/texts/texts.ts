@@ -2,8 +2,9 @@ import type { Message } from "../../models/chat-template.js";
 import { ModelError } from "../../models/files/error.js";
 import type { ModelFolder } from "../../models/folder.js";
 import { spellings } from "../../models/tokenizer/spellings.js";
+import { UnknownCharacterError } from "../../models/tokenizer/unknown-character.js";
 import type { FromReader, ToReader } from "../../workers/protocol.js";
-import { PublicError } from "../errors/errors.js";
+import { invalidField, PublicError } from "../errors/errors.js";
 import { Cancelled } from "../queue/refusal.js";
 import { RoundRobin } from "../round-robin.js";
 import { LimitedThread, type LimitedThreadOptions, TooMuch } from "../threads/limited-thread.js";
@@ -18,7 +19,7 @@ export interface Asker {
 
 /** Texts to tokens and back, for one asker. */
 export interface Reader {
-  /** Ids of each text. */
+  /** Ids of each text. @throws PublicError for a character that the model has no token for */
   encode(texts: readonly string[]): Promise<number[][]>;
   /**
    * The model's input text, up to where the answer begins.
@@ -83,7 +84,7 @@ export class Texts {
     return {
       encode: async (texts) => {
         if (texts.reduce((sum, { length }) => sum + length, 0) <= SHORT_CHARS)
-          return texts.map((text) => tokenizer.encode(text));
+          return encodeHere(texts, tokenizer);
         const { ids } = await this.#ask({ type: "encode", texts }, "encoded", asker);
         return ids.map(numbers);
       },
@@ -126,7 +127,8 @@ export class Texts {
       signal?.addEventListener("abort", leave, { once: true });
       void this.#work();
     });
-    if (answer.type === "refused") throw new ModelError(answer.reason);
+    if (answer.type === "refused")
+      throw work.type === "encode" ? unknownCharacter(answer.reason) : new ModelError(answer.reason);
     if (answer.type !== type) throw new Error(`expected ${type}, got ${answer.type}`);
     return answer as Extract<Answer, { type: Type }>;
   }
@@ -144,6 +146,19 @@ export class Texts {
     this.#busy = false;
   }
 }
+
+function encodeHere(
+  texts: readonly string[],
+  tokenizer: Pick<ModelFolder["tokenizer"], "encode">,
+): number[][] {
+  try {
+    return texts.map((text) => tokenizer.encode(text));
+  } catch (error) {
+    throw error instanceof UnknownCharacterError ? unknownCharacter(error.message) : error;
+  }
+}
+
+const unknownCharacter = (reason: string) => invalidField(["prompt"], reason);
 
 /** Four times as fast as `Array.from`, which matters for some hundred thousand ids. */
 function numbers(ids: Int32Array): number[] {

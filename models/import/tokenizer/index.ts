@@ -1,0 +1,140 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { ModelError } from "../../files/error.js";
+import { type Fields, isFields, shown } from "../../files/fields.js";
+import { ImportError } from "../checkpoint/error.js";
+import { findTokenizer } from "../checkpoint/source-tokenizer.js";
+import { convertText } from "./characters.js";
+import type { Converted, ConvertedTokenizer, TokenizerKind } from "./converted.js";
+import { convertPickle } from "./pickled.js";
+import { convertRanks, isRanks } from "./ranks.js";
+import { convertSentencePiece, isSentencePiece } from "./sentencepiece.js";
+import { convertVocabMerges, PAIRS } from "./vocab-merges.js";
+
+export type { ConvertedTokenizer, TokenizerKind };
+
+/** Four times the largest tokenizer.json in use. */
+const MAX_BYTES = 128 << 20;
+const FORMATS =
+  "a tokenizer.json, a SentencePiece .model, a rank file of tiktoken, vocab.json with merges.txt, encoder.json with vocab.bpe, nanochat's tokenizer.pkl, nanoGPT's meta.pkl, or the .txt that a character model was trained on";
+/** Many models are trained on GPT-2's tokens, with a library that has them. */
+const GPT2 =
+  "expected a file, got no such one; GPT-2's tokens come as encoder.json and vocab.bpe (OpenAI) or tokenizer.json (Hugging Face), give one of these";
+
+/**
+ * Reads a tokenizer of any of the formats, which are told apart by what is in the file, as a tokenizer.json. `path` is a
+ * file, either file of a pair, or a folder that has one of the usual names.
+ * @throws ImportError, with one line that says what was expected
+ */
+export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
+  const file = await findFile(path);
+  try {
+    const converted = await convert(file, await readBounded(file));
+    return { ...converted, text: converted.text ?? JSON.stringify(converted.tokenizerJson) };
+  } catch (error) {
+    // Parts of the tokenizer.json that is made are checked as that of any other, such as its table of replacements.
+    if (error instanceof ModelError)
+      throw new ImportError(file, error.message.replace(/^tokenizer\.json: /, ""));
+    throw error;
+  }
+}
+
+async function convert(file: string, bytes: Buffer): Promise<Converted> {
+  if (bytes[0] === 0x80) return convertPickle(file, bytes);
+  if (isSentencePiece(bytes)) return convertSentencePiece(file, bytes);
+  const text = decode(file, bytes);
+  const plain = text.replace(/^\ufeff/, "");
+  if (/^\s*\{/.test(plain)) return convertJson(file, plain);
+  if (isRanks(plain)) return convertRanks(file, plain);
+  if (plain.startsWith("#version") || PAIRS.some(([, merges]) => merges === basename(file)))
+    return convertPair(file, partner(file, 0), file);
+  // Any text at all could be one that a model was trained on, so here the name has a say.
+  if (/\.txt$/i.test(file)) return convertText(file, text);
+  throw new ImportError(file, `expected ${FORMATS}, got another text`);
+}
+
+async function convertJson(file: string, text: string): Promise<Converted> {
+  const json = parseJson(file, text);
+  if (isFields(json.model)) return { kind: "tokenizer.json", tokenizerJson: json, text, bos: null, eos: [] };
+  if (!Object.values(json).every((id) => typeof id === "number"))
+    throw new ImportError(file, `expected ${FORMATS}, got other JSON`);
+  return convertPair(file, file, partner(file, 1));
+}
+
+/** The vocabulary (0) or the merges (1) that lie beside the other file. @throws ImportError if there are none */
+function partner(file: string, which: 0 | 1): string {
+  const pairs = PAIRS.toSorted((a) => (a.includes(basename(file) as never) ? -1 : 1));
+  const found = pairs.map((pair) => join(dirname(file), pair[which])).find((name) => existsSync(name));
+  if (found !== undefined) return found;
+  throw new ImportError(file, `expected ${pairs[0]![which]} beside this file, got none`);
+}
+
+async function convertPair(file: string, vocabFile: string, mergesFile: string): Promise<Converted> {
+  const besides = (name: string) => join(dirname(file), name);
+  const isHuggingFace = basename(vocabFile) === "vocab.json";
+  // The pair says nothing of normalization and words, and so isn't all of most newer tokenizers.
+  if (isHuggingFace && existsSync(besides("tokenizer.json"))) return readTokenizer(besides("tokenizer.json"));
+  const [ids, config] = await Promise.all([
+    readJson(vocabFile),
+    readJson(besides("tokenizer_config.json"), {}),
+  ]);
+  const name = config.tokenizer_class;
+  if (isHuggingFace && typeof name === "string" && !name.startsWith("GPT2"))
+    throw new ImportError(file, `expected the tokenizer.json of a ${shown(name)} beside this file, got none`);
+  const merges = decode(mergesFile, await readBounded(mergesFile));
+  return convertVocabMerges(vocabFile, ids, mergesFile, merges, isHuggingFace);
+}
+
+async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
+  if (otherwise !== undefined && !existsSync(file)) return otherwise;
+  return parseJson(file, decode(file, await readBounded(file)));
+}
+
+async function findFile(path: string): Promise<string> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new ImportError(path, path === "gpt2" ? GPT2 : `expected ${FORMATS}, got ${error.code}`);
+  });
+  if (!found.isDirectory()) return path;
+  const tokenizer = findTokenizer(path, await readdir(path));
+  return tokenizer.kind === "merges" ? tokenizer.vocab : tokenizer.file;
+}
+
+async function readBounded(file: string): Promise<Buffer> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) throw new ImportError(file, "expected a file, got something else");
+    if (found.size > MAX_BYTES)
+      throw new ImportError(
+        file,
+        `expected a tokenizer of up to ${MAX_BYTES >> 20} MiB, got ${Math.ceil(found.size / 2 ** 20)} MiB`,
+      );
+    return await readFile(file);
+  } catch (error) {
+    if (error instanceof ImportError) throw error;
+    throw new ImportError(
+      file,
+      `expected a readable tokenizer, got ${(error as NodeJS.ErrnoException).code}`,
+    );
+  }
+}
+
+function decode(file: string, bytes: Buffer): string {
+  try {
+    // A byte order mark is a character like any other where a text gives the characters.
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new ImportError(file, `expected ${FORMATS}, got something else`);
+  }
+}
+
+function parseJson(file: string, text: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\ufeff/, ""));
+  } catch {
+    throw new ImportError(file, "expected JSON, got something else");
+  }
+  if (!isFields(value)) throw new ImportError(file, `expected a JSON object, got ${shown(value)}`);
+  return value;
+}
