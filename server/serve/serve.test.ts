@@ -480,9 +480,12 @@ describe("a server that can't start reports one line, and exits with 1", () => {
     }),
     ...Object.fromEntries(
       [
-        ["n_head", 2, 4],
+        ["n_kv_head", 2, 1],
+        ["head_dim", 16, 8],
         ["n_layer", 2, 1],
         ["n_positions", 160, 320],
+        // Earlier versions had the sizes of a head in these alone.
+        ["n_head", 2, 4],
         ["n_embd", 32, 64],
       ].map(([field, from, to]) => [
         `a config.json with ${field} ${to} for a graph with ${from}`,
@@ -491,6 +494,8 @@ describe("a server that can't start reports one line, and exits with 1", () => {
             const file = join(dir, "config.json");
             const config = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
             assert.equal(config[`${field}`], from);
+            if (field === "n_head" || field === "n_embd")
+              for (const later of ["n_kv_head", "head_dim", "architecture"]) delete config[later];
             writeFileSync(file, JSON.stringify({ ...config, [`${field}`]: to }));
           }),
           expected: /model\.onnx: expected \w+ \d+, as config\.json has it, got \d+/,
