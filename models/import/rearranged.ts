@@ -78,20 +78,23 @@ export function stackedLinear(layers: readonly Linear[]): Linear {
   };
 }
 
+/** A matrix [rows, columns] the other way round: PyTorch keeps a linear layer as [out, in], `MatMul` takes [in, out]. */
+export function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(matrix.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = matrix[row * columns + column]!;
+  }
+  return result;
+}
+
 /** A matrix as GPT-2's Conv1D keeps it, [in, out], the other way round. */
 export function transposed(source: WeightSource): WeightSource {
   const [rows, columns] = source.shape as [number, number];
   return {
     name: source.name,
     shape: [columns, rows],
-    read: async () => {
-      const values = await source.read();
-      const result = new Float32Array(values.length);
-      for (let row = 0; row < rows; row++)
-        for (let column = 0; column < columns; column++)
-          result[column * rows + row] = values[row * columns + column]!;
-      return result;
-    },
+    read: async () => transpose(await source.read(), rows, columns),
   };
 }
 

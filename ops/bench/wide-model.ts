@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeText } from "../../models/files/decode-text.js";
 import { checkpoint, type FakeTensor, tensor } from "../../models/fixtures/checkpoint-writer.js";
 import { openCheckpoint } from "../../models/import/checkpoint/checkpoint.js";
-import { readWeights } from "../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../models/import/families/gpt.js";
 import type { Linear, Norm, WeightSource } from "../../models/import/weights.js";
 import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import type { Checkpoint } from "./load/system.js";

@@ -16,11 +16,11 @@ import {
 } from "../../fixtures/checkpoint-writer.js";
 import { callOf, gpt, temporaryFile } from "../../fixtures/gpt.js";
 import { mulberry32 } from "../../recipe/random.js";
+import { readWeights } from "../families/gpt.js";
 import { openCheckpoint } from "./checkpoint.js";
 import { ImportError } from "./error.js";
 import { Tuple, type Value } from "./pickle.js";
 import { Tensor } from "./tensor.js";
-import { readWeights } from "./weights.js";
 
 async function load(t: TestContext, root: Plain, options?: CheckpointOptions): Promise<Value> {
   const opened = await openCheckpoint(await temporaryFile(t, checkpoint(root, options)));

@@ -1,8 +1,8 @@
 import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
 import type { Config } from "../checkpoint/state-dict.js";
-import { readGpt } from "../checkpoint/weights.js";
 import type { ModelWeights } from "../weights.js";
 import type { Asked, Family, Source } from "./family.js";
+import { readGpt } from "./gpt.js";
 import { gptNeo } from "./gpt-neo.js";
 import { gptNeox } from "./gpt-neox.js";
 import { gpt2 } from "./gpt2.js";

@@ -1,5 +1,4 @@
 import { ImportError } from "../checkpoint/error.js";
-import type { StateDict } from "../checkpoint/state-dict.js";
 import type { Tensor } from "../checkpoint/tensor.js";
 import type { Linear, Norm, WeightSource } from "../weights.js";
 
@@ -11,7 +10,7 @@ export class TensorReader {
   readonly #file: string;
   readonly #left: Map<string, Tensor>;
 
-  constructor(file: string, { tensors }: Pick<StateDict, "tensors">) {
+  constructor(file: string, { tensors }: { tensors: ReadonlyMap<string, Tensor> }) {
     this.#file = file;
     this.#left = new Map(tensors);
   }
@@ -103,8 +102,10 @@ export class TensorReader {
     };
   }
 
-  /** Drops a buffer of the training script, such as a causal mask, if it is there. */
-  drop(name: string): void {
+  /** Drops a buffer of the training script, such as a causal mask, if it is there. @param shape that it must have */
+  drop(name: string, shape?: readonly number[]): void {
+    const tensor = this.#left.get(name);
+    if (tensor !== undefined && shape !== undefined) this.#assertShape(name, tensor, shape);
     this.#left.delete(name);
   }
 

@@ -1,3 +1,4 @@
+import { transpose } from "../rearranged.js";
 import type { Linear } from "../weights.js";
 import { type Change, changed, type GraphBuilder } from "./builder.js";
 import { levelsOf, quantizeRows, type Range } from "./quantize.js";
@@ -67,17 +68,6 @@ export function quantizedLinear(graph: GraphBuilder, ranges: readonly Range[]): 
       "com.microsoft",
     );
   };
-}
-
-/** PyTorch keeps a linear layer as [out, in]; `MatMul` takes [in, out]. */
-export function transpose(weight: Float32Array, rows: number, columns: number): Float32Array {
-  const transposed = new Float32Array(weight.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      transposed[column * rows + row] = weight[row * columns + column]!;
-    }
-  }
-  return transposed;
 }
 
 /** Makes a value once for several initializers, which are written one after the other, and lets go of it with the last. */

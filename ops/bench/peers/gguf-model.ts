@@ -1,5 +1,5 @@
 import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
-import { readWeights } from "../../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../../models/import/families/gpt.js";
 import type { Linear, ModelWeights, Norm, WeightSource } from "../../../models/import/weights.js";
 import { type GgufTensor, type GgufValue, writeGguf } from "./gguf.js";
 

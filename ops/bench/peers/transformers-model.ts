@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../models/import/checkpoint/checkpoint.js";
-import { readWeights } from "../../../models/import/checkpoint/weights.js";
+import { readWeights } from "../../../models/import/families/gpt.js";
 import { GraphBuilder } from "../../../models/import/graph/builder.js";
-import { transpose } from "../../../models/import/graph/linear.js";
 import { type Model, type ValueInfo, writeModel } from "../../../models/import/graph/onnx.js";
 import { quantizeRows } from "../../../models/import/graph/quantize.js";
+import { transpose } from "../../../models/import/rearranged.js";
 import type { Linear, ModelWeights, Norm, WeightSource } from "../../../models/import/weights.js";
 import type { Precision } from "../results/results.js";
 

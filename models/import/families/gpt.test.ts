@@ -10,10 +10,10 @@ import {
   tensor,
 } from "../../fixtures/checkpoint-writer.js";
 import { type FakeGpt, gpt, temporaryFile, valuesOf } from "../../fixtures/gpt.js";
+import { openCheckpoint } from "../checkpoint/checkpoint.js";
+import { ImportError } from "../checkpoint/error.js";
 import type { ModelWeights, WeightSource } from "../weights.js";
-import { openCheckpoint } from "./checkpoint.js";
-import { ImportError } from "./error.js";
-import { readWeights } from "./weights.js";
+import { readWeights } from "./gpt.js";
 
 const SIZES = { vocab: 11, context: 6, layers: 2, heads: 2, kvHeads: 2, headDim: 4, width: 8, hidden: 32 };
 const CFG = { block_size: 6, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.1 };

@@ -1,10 +1,10 @@
 import { type Activation, GPT } from "../../architecture.js";
-import type { LayerWeights, Linear, ModelWeights, Norm, Sizes, WeightSource } from "../weights.js";
-import type { Checkpoint } from "./checkpoint.js";
-import { ImportError } from "./error.js";
-import { describe } from "./pickle.js";
-import { type Config, findStateDict } from "./state-dict.js";
-import type { Tensor } from "./tensor.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { describe } from "../checkpoint/pickle.js";
+import { type Config, findStateDict } from "../checkpoint/state-dict.js";
+import type { Tensor } from "../checkpoint/tensor.js";
+import type { LayerWeights, Linear, ModelWeights, Norm, Sizes } from "../weights.js";
+import { LIMITS, TensorReader, type Weight } from "./tensor-reader.js";
 
 export interface ReadOptions {
   /** Attention heads, where the checkpoint doesn't say; where it does, the two must agree. */
@@ -58,9 +58,6 @@ const INNER: readonly InnerNames[] = [
 
 const EPSILON = 1e-5;
 
-/** Far above any model that this server can run, and low enough that no product of two sizes loses a digit. */
-const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width: 2 ** 16, hidden: 2 ** 18 };
-
 /**
  * Finds a GPT's weights in a checkpoint, under the names of the training script, of the server document or of nanoGPT, which
  * minGPT and build-nanogpt share. Every tensor is accounted for and every shape checked, without reading a tensor.
@@ -89,17 +86,17 @@ export interface GptState {
 }
 
 class WeightsReader {
-  readonly #file: string;
-  /** Tensors that were not taken yet. */
-  readonly #tensors: Map<string, Tensor>;
+  readonly #reader: TensorReader;
+  /** Of all tensors. */
+  readonly #names: readonly string[];
   readonly #config: Config | undefined;
   readonly #outer: OuterNames;
   readonly #inner: InnerNames;
   readonly #hasBias: boolean;
 
   constructor({ file, tensors, config }: GptState) {
-    this.#file = file;
-    this.#tensors = new Map(tensors);
+    this.#reader = new TensorReader(file, { tensors });
+    this.#names = [...tensors.keys()];
     this.#config = config;
     this.#outer = this.#mostUsed(OUTER, (names) => [names.tokens, names.positions, names.blocks]);
     this.#inner = this.#mostUsed(INNER, (names) =>
@@ -111,12 +108,12 @@ class WeightsReader {
   read({ heads, activation }: ReadOptions): Omit<ModelWeights, "close"> {
     const sizes = this.#sizes(heads);
     const { vocab, context, width } = sizes;
-    const tokens = this.#take(`${this.#outer.tokens}.weight`, [vocab, width]);
-    const positions = this.#take(`${this.#outer.positions}.weight`, [context, width]);
+    const tokens = this.#reader.take(`${this.#outer.tokens}.weight`, vocab, width);
+    const positions = this.#reader.take(`${this.#outer.positions}.weight`, context, width);
     const layers = Array.from({ length: sizes.layers }, (_, index) => this.#layer(index, sizes));
     const finalNorm = this.#norm(this.#outer.finalNorm, width);
-    const head = this.#head(tokens, [vocab, width]);
-    this.#assertNothingLeft();
+    const head = this.#head(tokens, vocab, width);
+    this.#reader.assertNothingLeft();
     return {
       sizes,
       architecture: { ...GPT, activation: this.#activation(activation) },
@@ -134,11 +131,13 @@ class WeightsReader {
   #activation(asked: Activation | undefined): Activation {
     const told = this.#outer.mayTie ? this.#toldActivation() : "gelu";
     if (told === undefined && asked === undefined)
-      throw this.#error(
+      throw this.#reader.error(
         "the checkpoint doesn't say which GELU the model has; pass --activation gelu (exact, as nanoGPT has it) or --activation gelu_tanh (as minGPT and build-nanogpt have it)",
       );
     if (told !== undefined && asked !== undefined && told !== asked)
-      throw this.#error(`--activation is ${asked}, but the checkpoint is of a codebase that has ${told}`);
+      throw this.#reader.error(
+        `--activation is ${asked}, but the checkpoint is of a codebase that has ${told}`,
+      );
     return told ?? asked!;
   }
 
@@ -155,10 +154,10 @@ class WeightsReader {
   #sizes(headsOption: number | undefined): Sizes {
     const { tokens, positions, blocks } = this.#outer;
     const fc = `${blocks}.0.${this.#inner.fc}.weight`;
-    const [vocab, width] = this.#matrix(`${tokens}.weight`, LIMITS.vocab, LIMITS.width);
-    const [context] = this.#matrix(`${positions}.weight`, LIMITS.context, LIMITS.width);
-    const layers = this.#countLayers();
-    const [hidden] = this.#matrix(fc, LIMITS.hidden, LIMITS.width);
+    const [vocab, width] = this.#reader.matrix(`${tokens}.weight`, LIMITS.vocab, LIMITS.width);
+    const [context] = this.#reader.matrix(`${positions}.weight`, LIMITS.context, LIMITS.width);
+    const layers = this.#reader.layers(`${blocks}.`);
+    const [hidden] = this.#reader.matrix(fc, LIMITS.hidden, LIMITS.width);
     this.#assertConfig("vocab_size", vocab, `${tokens}.weight`);
     this.#assertConfig("n_embd", width, `${tokens}.weight`);
     this.#assertConfig("block_size", context, `${positions}.weight`);
@@ -170,24 +169,25 @@ class WeightsReader {
   #heads(option: number | undefined, width: number): number {
     const configured = this.#configSize("n_head");
     if (option !== undefined && configured !== undefined && option !== configured)
-      throw this.#error(
+      throw this.#reader.error(
         `--heads is ${option}, but the checkpoint's ${this.#config?.name} says n_head = ${configured}`,
       );
     const heads = configured ?? option;
     if (heads === undefined)
-      throw this.#error(
+      throw this.#reader.error(
         "the checkpoint doesn't say how many attention heads the model has; pass --heads N (n_head in its training script)",
       );
     if (!Number.isSafeInteger(heads) || heads < 1 || width % heads !== 0)
-      throw this.#error(`expected a number of heads that divides the width ${width}, got ${heads}`);
+      throw this.#reader.error(`expected a number of heads that divides the width ${width}, got ${heads}`);
     return heads;
   }
 
   #layer(index: number, { width, hidden, context }: Sizes): LayerWeights {
     const block = `${this.#outer.blocks}.${index}`;
     const names = this.#inner;
-    this.#dropMask(`${block}.attn.bias`, [1, 1, context, context]);
-    this.#dropMask(`${block}.attn.masked_bias`, []);
+    // The causal mask's shape tells it from a bias of that name.
+    this.#reader.drop(`${block}.attn.bias`, [1, 1, context, context]);
+    this.#reader.drop(`${block}.attn.masked_bias`, []);
     return {
       ln1: this.#norm(`${block}.${names.ln1}`, width),
       qkv: this.#linear(`${block}.${names.qkv}`, 3 * width, width),
@@ -201,73 +201,22 @@ class WeightsReader {
   }
 
   #norm(name: string, width: number): Norm {
-    return { weight: this.#take(`${name}.weight`, [width]), bias: this.#bias(name, width) };
+    return { weight: this.#reader.take(`${name}.weight`, width), bias: this.#bias(name, width) };
   }
 
   #linear(name: string, out: number, width: number): Linear {
-    return { weight: this.#take(`${name}.weight`, [out, width]), bias: this.#bias(name, out) };
+    return { weight: this.#reader.take(`${name}.weight`, out, width), bias: this.#bias(name, out) };
   }
 
   #bias(name: string, size: number): Weight | null {
-    return this.#hasBias ? this.#take(`${name}.bias`, [size]) : null;
+    return this.#hasBias ? this.#reader.take(`${name}.bias`, size) : null;
   }
 
-  #head(tokens: Weight, shape: readonly number[]): Weight {
+  #head(tokens: Weight, vocab: number, width: number): Weight {
     const name = `${this.#outer.head}.weight`;
-    if (this.#outer.mayTie && !this.#tensors.has(name)) return tokens;
-    const head = this.#take(name, shape);
+    if (this.#outer.mayTie && !this.#reader.has(name)) return tokens;
+    const head = this.#reader.take(name, vocab, width);
     return head.tensor.sameAs(tokens.tensor) ? tokens : head;
-  }
-
-  /** The causal mask is a buffer of the training script; its shape tells it from a bias of that name. */
-  #dropMask(name: string, shape: readonly number[]): void {
-    const tensor = this.#tensors.get(name);
-    if (tensor === undefined) return;
-    this.#assertShape(name, tensor, shape);
-    this.#tensors.delete(name);
-  }
-
-  #take(name: string, shape: readonly number[]): Weight {
-    const tensor = this.#tensors.get(name);
-    if (tensor === undefined)
-      throw this.#error(`the tensor "${name}" is missing; expected one of shape ${show(shape)}`);
-    this.#assertShape(name, tensor, shape);
-    if (!tensor.isFloat)
-      throw this.#error(`expected "${name}" in float32, float16, bfloat16 or float64, got ${tensor.dtype}`);
-    this.#tensors.delete(name);
-    return new Weight(name, tensor);
-  }
-
-  #assertShape(name: string, tensor: Tensor, shape: readonly number[]): void {
-    if (show(tensor.shape) !== show(shape))
-      throw this.#error(`expected "${name}" to have shape ${show(shape)}, got ${show(tensor.shape)}`);
-  }
-
-  #matrix(name: string, maxRows: number, maxColumns: number): [rows: number, columns: number] {
-    const tensor = this.#tensors.get(name);
-    if (tensor === undefined) throw this.#error(`the tensor "${name}" is missing; the sizes come from it`);
-    const [rows = 0, columns = 0] = tensor.shape;
-    if (tensor.shape.length !== 2 || rows < 1 || columns < 1 || rows > maxRows || columns > maxColumns)
-      throw this.#error(
-        `expected "${name}" to be a matrix of at most ${maxRows} × ${maxColumns}, got shape ${show(tensor.shape)}`,
-      );
-    return [rows, columns];
-  }
-
-  #countLayers(): number {
-    const prefix = `${this.#outer.blocks}.`;
-    let layers = 0;
-    for (const name of this.#tensors.keys()) {
-      const index = name.startsWith(prefix) ? /^\d+(?=\.)/.exec(name.slice(prefix.length)) : null;
-      if (index !== null) layers = Math.max(layers, Number(index[0]) + 1);
-    }
-    if (layers < 1 || layers > LIMITS.layers)
-      throw this.#error(
-        `expected layers "${prefix}0" to at most "${prefix}${LIMITS.layers - 1}", got ${
-          layers === 0 ? "none" : `"${prefix}${layers - 1}"`
-        }`,
-      );
-    return layers;
   }
 
   /** All biases or none: with only some, a missing one could not be told from one that the model never had. */
@@ -277,10 +226,10 @@ class WeightsReader {
     const isBias = (name: string) =>
       name === `${finalNorm}.bias` ||
       (name.startsWith(`${blocks}.`) && parts.some((part) => name.endsWith(`.${part}.bias`)));
-    const found = [...this.#tensors.keys()].find(isBias);
+    const found = this.#names.find(isBias);
     const configured = this.#config?.values.get("bias");
     if (typeof configured === "boolean" && configured !== (found !== undefined))
-      throw this.#error(
+      throw this.#reader.error(
         `the checkpoint's ${this.#config?.name} says bias = ${configured ? "True" : "False"}, but ${
           found === undefined ? "no bias is there" : `"${found}" is there`
         }`,
@@ -291,7 +240,7 @@ class WeightsReader {
   #assertConfig(key: string, actual: number, source: string): void {
     const configured = this.#configSize(key);
     if (configured !== undefined && configured !== actual)
-      throw this.#error(
+      throw this.#reader.error(
         `the checkpoint's ${this.#config?.name} says ${key} = ${configured}, but it is ${actual} in ${source}`,
       );
   }
@@ -300,23 +249,15 @@ class WeightsReader {
     const value = this.#config?.values.get(key) ?? undefined;
     if (value === undefined) return undefined;
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
-      throw this.#error(
+      throw this.#reader.error(
         `expected ${key} in the checkpoint's ${this.#config?.name} to be a whole number from 1, got ${describe(value)}`,
       );
     return value;
   }
 
-  #assertNothingLeft(): void {
-    const [first, ...others] = this.#tensors;
-    if (first === undefined) return;
-    const [name, tensor] = first;
-    const more = others.length > 0 ? ` (and ${others.length} more)` : "";
-    throw this.#error(`unexpected tensor "${name}" of shape ${show(tensor.shape)}${more}`);
-  }
-
   /** The dialect whose names most tensors have; `*` stands for a layer's index. */
   #mostUsed<T>(dialects: readonly T[], prefixes: (dialect: T) => string[]): T {
-    const keys = [...this.#tensors.keys()].map((name) => `${name.replace(/\.\d+\./, ".*.")}.`);
+    const keys = this.#names.map((name) => `${name.replace(/\.\d+\./, ".*.")}.`);
     const counts = dialects.map(
       (dialect) =>
         keys.filter((key) => prefixes(dialect).some((prefix) => key.startsWith(`${prefix}.`))).length,
@@ -324,37 +265,7 @@ class WeightsReader {
     const most = Math.max(...counts);
     if (most > 0) return dialects[counts.indexOf(most)]!;
     const expected = dialects.map((dialect) => `"${prefixes(dialect)[0]}"`).join(" or ");
-    const got = [...this.#tensors.keys()].slice(0, 3).map((name) => `"${name}"`);
-    throw this.#error(`expected a GPT with tensors such as ${expected}, got ${got.join(", ")}, …`);
+    const got = this.#names.slice(0, 3).map((name) => `"${name}"`);
+    throw this.#reader.error(`expected a GPT with tensors such as ${expected}, got ${got.join(", ")}, …`);
   }
-
-  #error(detail: string): ImportError {
-    return new ImportError(this.#file, detail);
-  }
-}
-
-class Weight implements WeightSource {
-  constructor(
-    readonly name: string,
-    readonly tensor: Tensor,
-  ) {}
-
-  get shape(): readonly number[] {
-    return this.tensor.shape;
-  }
-
-  async read(): Promise<Float32Array<ArrayBuffer>> {
-    const values = await this.tensor.read();
-    const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0)
-      throw new ImportError(
-        this.tensor.file,
-        `expected finite numbers in "${this.name}", got ${values[bad]} at element ${bad}`,
-      );
-    return values;
-  }
-}
-
-function show(shape: readonly number[]): string {
-  return `[${shape.join(", ")}]`;
 }
