@@ -1,13 +1,13 @@
 import { type Fields, isIntegerIn, unexpected } from "./files/fields.js";
 
-/** What a rotary model turns queries and keys by. */
+/** The angles by which a rotary model turns queries and keys. */
 export interface Rotary {
   /** How many of a head's values are turned, in halves: value i goes with value i + dim / 2. Even, at most the head. */
   dim: number;
   /** Base of the angles: the pair i of position p is turned by p / theta^(2i / dim), before scaling. */
   theta: number;
   scaling: RotaryScaling | null;
-  /** What the cosines and sines are rounded to, as the model was trained with them. */
+  /** Precision of the cosines and sines with which the model was trained. */
   precision: "float32" | "bfloat16";
 }
 
@@ -28,7 +28,7 @@ export const ACTIVATIONS = ["gelu", "gelu_tanh", "silu", "relu", "relu2"] as con
 export type Activation = (typeof ACTIVATIONS)[number];
 
 /**
- * What a model's layers compute, as switches that don't depend on each other. Biases, and the weights of norms, are no
+ * A model's layers, as switches that don't depend on each other. Biases, and the weights of norms, are no
  * switches: they are there or not.
  */
 export interface Architecture {

@@ -76,7 +76,7 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
   return config.n_layer * 2 * config.n_kv_head * config.head_dim * config.n_positions * 4;
 }
 
-/** What files beside a checkpoint tell of how it was trained. */
+/** Found in the files beside a checkpoint. */
 export interface Told {
   /** A Jinja template. Default: JAI's own. */
   chatTemplate?: string | undefined;

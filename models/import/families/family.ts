@@ -3,7 +3,7 @@ import type { ModelWeights } from "../weights.js";
 import type { Settings } from "./settings.js";
 import type { TensorReader } from "./tensor-reader.js";
 
-/** What is known of a checkpoint. */
+/** An opened checkpoint with its settings. */
 export interface Source {
   tensors: TensorReader;
   /** What the checkpoint, or the config file beside it, says of the model; null if nothing does. */
@@ -11,7 +11,7 @@ export interface Source {
   asked: Asked;
 }
 
-/** What a command's flags say, where the checkpoint doesn't; where it does, the two must agree. */
+/** A command's flags, for what the checkpoint doesn't say; where it does, the two must agree. */
 export interface Asked {
   heads?: number | undefined;
   activation?: Activation | undefined;

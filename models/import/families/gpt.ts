@@ -78,7 +78,7 @@ export async function readWeights(checkpoint: Checkpoint, options: ReadOptions =
   }
 }
 
-/** What a file says of a GPT. */
+/** A GPT's tensors and settings. */
 export interface GptState {
   file: string;
   tensors: ReadonlyMap<string, Tensor>;

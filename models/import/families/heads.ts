@@ -3,7 +3,7 @@ import type { Source } from "./family.js";
 
 type HeadSizes = Pick<Sizes, "heads" | "kvHeads" | "headDim">;
 
-/** What is known of a model's heads: rows of its projections, and where its settings have more. */
+/** Rows of a model's projections, and the settings' names for its heads. */
 export interface Known {
   /** Rows of the queries' projection, over all heads. */
   queries: number;

@@ -8,7 +8,7 @@ import { LIMITS, type TensorReader } from "./tensor-reader.js";
 /** PyTorch's default for `F.rms_norm`: the distance from 1 to the next float32. */
 const EPSILON = 2 ** -23;
 const NO_WEIGHT: Norm = { weight: null, bias: null };
-/** What checkpoints of 2026 have beside it, which this server does not compute. */
+/** Tensors of the 2026 model, which this server does not compute. */
 const LATER = ["smear_gate.weight", "resid_lambdas", "x0_lambdas", "backout_lambda", "value_embeds.0.weight"];
 
 /** nanochat of 2025. https://github.com/karpathy/nanochat/blob/master/nanochat/gpt.py */

@@ -1,7 +1,7 @@
 import { ImportError } from "../checkpoint/error.js";
 import { describe, type Value } from "../checkpoint/pickle.js";
 
-/** What a checkpoint, or the config file beside it, says of the model: numbers, texts and flags, each checked when it is read. */
+/** Settings of a checkpoint, or of the config file beside it. Each is checked when it is read. */
 export class Settings {
   /**
    * @param file that messages name
