@@ -16,6 +16,11 @@ export function rowsInOrder(source: WeightSource, order: readonly number[]): Wei
   };
 }
 
+/** The same elements in another shape of as many. */
+export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
+  return { name: source.name, shape, read: () => source.read() };
+}
+
 /** The first `count` rows of a matrix, or elements of a vector. */
 export function firstRows(source: WeightSource, count: number): WeightSource {
   const columns = source.shape[1] ?? 1;

@@ -210,6 +210,28 @@ const cases: Record<string, Case> = {
     },
     is: { heads: 2, kvHeads: 2, context: C },
   },
+  "a minGPT of 2020": {
+    tensors: {
+      "tok_emb.weight": [V, W],
+      pos_emb: [1, C, W],
+      ...norm("blocks.N.ln1"),
+      ...norm("blocks.N.ln1", "bias"),
+      ...both("blocks.N.attn.key", W),
+      ...both("blocks.N.attn.query", W),
+      ...both("blocks.N.attn.value", W),
+      ...both("blocks.N.attn.proj", W),
+      "blocks.N.attn.mask": [1, 1, C, C],
+      ...norm("blocks.N.ln2"),
+      ...norm("blocks.N.ln2", "bias"),
+      ...both("blocks.N.mlp.0", H),
+      ...both("blocks.N.mlp.2", W, H),
+      ...norm("ln_f"),
+      ...norm("ln_f", "bias"),
+      "head.weight": [V, W],
+    },
+    asked: { heads: 2 },
+    is: { heads: 2, kvHeads: 2, context: C },
+  },
 };
 
 const LAYERS = 2;

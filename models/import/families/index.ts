@@ -10,6 +10,7 @@ import { litgpt } from "./litgpt.js";
 import { llama } from "./llama.js";
 import { llama2c } from "./llama2c.js";
 import { llmsFromScratch } from "./llms-from-scratch.js";
+import { minGpt2020 } from "./mingpt-2020.js";
 import { nanochat } from "./nanochat.js";
 import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
@@ -24,6 +25,7 @@ const FAMILIES: readonly Family[] = [
   nanochat,
   llmsFromScratch,
   ngVideoLecture,
+  minGpt2020,
   gpt2,
 ];
 
