@@ -360,3 +360,23 @@ test("a GELU that neither names nor settings tell is asked for", async (t) => {
     /--activation is gelu, but the checkpoint is of a codebase that has gelu_tanh/,
   );
 });
+
+test("a checkpoint of no known codebase is refused with the names of those that are", async (t) => {
+  const state = new Map([["encoder.weight", tensor("float32", [1], [1])]]);
+  await assert.rejects(
+    read(t, state, {}),
+    /expected tensors that are named as in JAI, nanoGPT, .*, litgpt, .*, got "encoder\.weight", …$/,
+  );
+});
+
+test("defaults that are taken where a checkpoint says nothing are told", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const headNorms = Object.fromEntries(
+    ["q_norm", "k_norm"].map((part) => [`model.layers.N.self_attn.${part}.weight`, [D]]),
+  );
+  const tensors = { ...llama.tensors, ...headNorms };
+  const { assumed, sizes } = await read(t, stateOf({ ...llama, tensors }), {});
+  assert.deepEqual(assumed, ["context 32768", "rope_theta 1000000", "rms_norm_eps 0.000001"]);
+  assert.equal(sizes.context, 32_768);
+  assert.equal((await read(t, stateOf(llama), llama)).assumed, undefined);
+});
