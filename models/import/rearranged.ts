@@ -103,6 +103,25 @@ export function transposed(source: WeightSource): WeightSource {
   };
 }
 
+/** A matrix, or a vector, whose row i is multiplied by `factors[i]`. */
+export function rowsTimes(source: WeightSource, factors: Float32Array): WeightSource {
+  const columns = source.shape[1] ?? 1;
+  return {
+    name: source.name,
+    shape: source.shape,
+    read: async () => (await source.read()).map((value, i) => value * factors[Math.floor(i / columns)]!),
+  };
+}
+
+/** A matrix whose column i is multiplied by `factors[i]`. */
+export function columnsTimes(source: WeightSource, factors: Float32Array): WeightSource {
+  return {
+    name: source.name,
+    shape: source.shape,
+    read: async () => (await source.read()).map((value, i) => value * factors[i % factors.length]!),
+  };
+}
+
 /** A weight whose values are all multiplied by one number. */
 export function scaled(source: WeightSource, factor: number): WeightSource {
   return {

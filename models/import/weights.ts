@@ -76,3 +76,9 @@ export interface ModelWeights {
   /** Closes the checkpoint; no weight can be read after it. */
   close(): Promise<void>;
 }
+
+/** The linear layers in the order in which the graph computes them. */
+export const productsOf = ({ layers, head }: ModelWeights): Linear[] => [
+  ...layers.flatMap(({ qkv, proj, fc, mlpProj }) => [qkv, proj, fc, mlpProj]),
+  head,
+];
