@@ -18,7 +18,7 @@ function feed(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
     maxTokens: 100,
     sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [0, 0] },
     stop: [],
-    eosId: EOS,
+    eosIds: [EOS],
     context: 64,
     contextStride: 16,
     decoder: tokenizer,
@@ -49,7 +49,7 @@ describe("a sequence", () => {
 
   it("goes on past the end-of-sequence token when there is none to stop at", () => {
     const { end } = feed([...tokenizer.encode("답"), EOS, ...tokenizer.encode("더")], {
-      eosId: null,
+      eosIds: [],
       maxTokens: 7,
     });
     assert.equal(end?.reason, "length");
@@ -132,7 +132,7 @@ describe("a sequence", () => {
       minTokens: 2,
       sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
       stop: [],
-      eosId: EOS,
+      eosIds: [EOS],
       context: 64,
       contextStride: 16,
       decoder: tokenizer,
@@ -143,7 +143,7 @@ describe("a sequence", () => {
       withheld.push(sequence.restraints().withheld);
       sequence.push(65);
     }
-    assert.deepEqual(withheld, [EOS, EOS, null, null]);
+    assert.deepEqual(withheld, [[EOS], [EOS], [], []]);
   });
 
   it("counts what it leaves out when bytes that are no UTF-8 come before a stop string", () => {
@@ -192,7 +192,7 @@ describe("a sequence that is streamed", () => {
       maxTokens: ids.length,
       sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
       stop: ["끄"],
-      eosId: EOS,
+      eosIds: [EOS],
       logprobs: 0,
       context: 64,
       contextStride: 16,

@@ -375,7 +375,7 @@ describe("hostile grammars", () => {
     const programs = new Programs(tokenizer, tokenizer.size, { count: 8, bytes: 4 << 20 });
     let id = 0;
     const follow = (source: GrammarSource) =>
-      programs.constraint({ id: ++id, numbers: encode(formOf(source)) }, eosId).allowed();
+      programs.constraint({ id: ++id, numbers: encode(formOf(source)) }, [eosId]).allowed();
     for (let i = 0; i < 100; i++) {
       follow(regex(`[a-z]{1,${i + 1}}`));
       assert.ok(programs.size <= 8);
