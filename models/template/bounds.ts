@@ -95,6 +95,11 @@ export function within(bounds: TemplateBounds, render: () => string): string {
   }
 }
 
+/** Pays for what a function is about to make. @throws TemplateTooMuch */
+export function spend(characters: number): void {
+  current?.spend(characters);
+}
+
 /** A node of a template. */
 interface Node {
   type: string;
