@@ -37,6 +37,8 @@ export interface ChatTemplate {
 
 export interface RenderOptions {
   addGenerationPrompt?: boolean;
+  /** Whether a few words are tried, so that little time and text is enough; false by default. */
+  isTrial?: boolean;
 }
 
 /** Longer conversations are never light. */
@@ -74,15 +76,13 @@ export function compileChatTemplate(
       throw error instanceof TemplateTooMuch ? error : refusal(error);
     }
   };
-  const render =
-    (boundsFor: (input: number) => TemplateBounds): ChatTemplate["render"] =>
-    (messages, options) => {
-      try {
-        return bounded(boundsFor(charactersOf(messages)), messages, options);
-      } catch (error) {
-        throw error instanceof TemplateTooMuch ? refusal(error) : error;
-      }
-    };
+  const render: ChatTemplate["render"] = (messages, options) => {
+    try {
+      return bounded(options?.isTrial ? TRIAL : whole(charactersOf(messages)), messages, options);
+    } catch (error) {
+      throw error instanceof TemplateTooMuch ? refusal(error) : error;
+    }
+  };
   const renderLight: ChatTemplate["renderLight"] = (messages, options) => {
     if (charactersOf(messages) > MOST_LIGHT_CHARS) return null;
     try {
@@ -92,10 +92,10 @@ export function compileChatTemplate(
       throw error;
     }
   };
-  const trial = render(() => TRIAL);
   const content = "question";
-  const framing = trial([{ role: "user", content }], { addGenerationPrompt: true }).length - content.length;
-  return { terminator: findTerminator(trial), framing, render: render(whole), renderLight };
+  const question = render([{ role: "user", content }], { addGenerationPrompt: true, isTrial: true });
+  const framing = question.length - content.length;
+  return { terminator: findTerminator(render), framing, render, renderLight };
 }
 
 /** The template of a `chat_template` field: one, or the default among several with names. Null if it holds none. */
@@ -138,10 +138,13 @@ function findTerminator(render: ChatTemplate["render"]): string | null {
   const answer = "jaiAnswerMarker";
   let text: string;
   try {
-    text = render([
-      { role: "user", content: "question" },
-      { role: "assistant", content: answer },
-    ]);
+    text = render(
+      [
+        { role: "user", content: "question" },
+        { role: "assistant", content: answer },
+      ],
+      { isTrial: true },
+    );
   } catch {
     // A template for questions alone has no answers to end.
     return null;

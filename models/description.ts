@@ -74,7 +74,7 @@ function describeTemplate(dir: string, { chatTemplate }: ModelFolder): ModelDesc
           ...(role === "user" ? [{ role: "assistant", content: answer } as const] : []),
           { role: "user", content: late },
         ],
-        { addGenerationPrompt: true },
+        { addGenerationPrompt: true, isTrial: true },
       );
       return text.includes(early) && text.includes(late);
     } catch {

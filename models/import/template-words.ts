@@ -45,7 +45,8 @@ function framesOf(template: string, tokenizerConfig: Fields): string[] {
   const { render } = compileChatTemplate(template, tokenizerConfig);
   return conversations.flatMap((messages) => {
     try {
-      return [render(messages, { addGenerationPrompt: messages.at(-1)!.role === "user" })];
+      const addGenerationPrompt = messages.at(-1)!.role === "user";
+      return [render(messages, { addGenerationPrompt, isTrial: true })];
     } catch {
       // A template may take no system messages, or questions alone.
       return [];

@@ -2,12 +2,11 @@ import { jaiChatTemplate } from "../chat-template.js";
 import type { Fields } from "../files/fields.js";
 import { controlTokens, type Told } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import type { ModelFolderSource } from "./checkpoint/model-folder-source.js";
 import type { PromptStart } from "./families/family.js";
 import { beginsWithToken, withStart } from "./prompt-start.js";
 import { fitTemplate, readAskedTemplate, type TemplateFit } from "./template-words.js";
 import type { ConvertedTokenizer } from "./tokenizer/index.js";
-import { type FoundWords, readTold } from "./told.js";
+import { type FoundWords, readTold, type ToldSource } from "./told.js";
 
 /** How the model reads and writes texts. */
 export interface ModelTexts {
@@ -33,7 +32,7 @@ export interface TextsQuestion {
  * @throws ImportError or ModelError
  */
 export async function readTexts(
-  source: ModelFolderSource | null,
+  source: ToldSource | null,
   converted: ConvertedTokenizer,
   { promptStart, isJai, asked }: TextsQuestion,
 ): Promise<ModelTexts> {

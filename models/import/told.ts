@@ -14,6 +14,12 @@ const MOST_ENDS = 64;
 /** A template may have 131,072 characters, of up to four bytes. */
 export const MOST_TEMPLATE_BYTES = 1 << 19;
 
+/** The files that tell of texts. */
+export type ToldSource = Pick<
+  ModelFolderSource,
+  "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
+>;
+
 /** What lies beside the tokenizer, or in its file. */
 export interface FoundWords extends Told {
   tokens: Readonly<Record<string, string>>;
@@ -31,7 +37,7 @@ export interface FoundWords extends Told {
  * @throws ImportError
  */
 export async function readTold(
-  source: Pick<ModelFolderSource, "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"> | null,
+  source: ToldSource | null,
   { tokenizerJson, bos, eos }: Pick<ConvertedTokenizer, "tokenizerJson" | "bos" | "eos">,
 ): Promise<FoundWords> {
   const config: Fields = (await source?.tokenizerConfig()) ?? {};

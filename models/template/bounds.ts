@@ -27,9 +27,10 @@ export const LIGHT: TemplateBounds = {
 
 /** What a template may take for the few words that a start tries it with. */
 export const TRIAL: TemplateBounds = {
-  steps: 500_000,
-  characters: 8_000_000,
-  milliseconds: 500,
+  steps: 200_000,
+  characters: 4_000_000,
+  // Far more than that takes: a machine may be busy when a server starts.
+  milliseconds: 1_000,
   multiplies: true,
 };
 

@@ -125,6 +125,33 @@ describe("a sequence", () => {
     );
   });
 
+  it("ends at any of the end-of-sequence tokens, and withholds all of them before minTokens", () => {
+    const ends = [EOS, EOS + 1];
+    for (const end of ends) {
+      let outcome: Outcome | null = null;
+      const sequence = new Sequence({
+        promptIds: [1],
+        maxTokens: 9,
+        minTokens: 1,
+        sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
+        stop: [],
+        eosIds: ends,
+        context: 64,
+        contextStride: 16,
+        decoder: tokenizer,
+        onEnd: (end) => {
+          outcome = end;
+        },
+      });
+      assert.deepEqual(sequence.restraints().withheld, ends);
+      assert.equal(sequence.push(65), false);
+      assert.deepEqual(sequence.restraints().withheld, []);
+      assert.equal(sequence.push(end), true);
+      const { type, reason } = outcome as unknown as { type: string; reason: string };
+      assert.deepEqual([type, reason], ["finished", "stop"]);
+    }
+  });
+
   it("withholds the end-of-sequence token until there are minTokens", () => {
     const sequence = new Sequence({
       promptIds: [1],

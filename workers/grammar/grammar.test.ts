@@ -465,6 +465,15 @@ describe("a constraint", () => {
     assert.deepEqual(allowedTokens(constraint), [eosId]);
   });
 
+  it("allows each of several ends where the text may end, and none before", () => {
+    const ends = [eosId, eosId + 2];
+    const constraint = constraintFor(regex("ab?"), model, ends);
+    assert.deepEqual(allowedTokens(constraint), [0x61]);
+    constraint.accept(0x61);
+    assert.deepEqual(allowedTokens(constraint), [0x62, ...ends]);
+    constraint.accept(eosId + 2);
+  });
+
   it("never allows a token without a text, nor the end where it ends nothing", () => {
     const constraint = constraintFor(regex("(a|\\[EOS\\])*"), model, null);
     assert.deepEqual(allowedTokens(constraint), [..."[a"].map((letter) => letter.charCodeAt(0)).sort());
