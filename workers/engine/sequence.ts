@@ -7,6 +7,8 @@ import type { Restraints } from "./sampling/sampler.js";
 import type { Sampling } from "./sampling/sampling.js";
 import { StopMatcher } from "./stop-matcher.js";
 
+const NONE: readonly number[] = [];
+
 /** The half of a tokenizer that turns ids into text. */
 export type Decoder = Pick<Tokenizer, "decode" | "detokenizer">;
 
@@ -138,7 +140,7 @@ export class Sequence {
     return {
       penalties: this.#penalties,
       allowed: this.#constraint?.allowed() ?? null,
-      withheld: this.#generated < minTokens ? eosIds : [],
+      withheld: this.#generated < minTokens ? eosIds : NONE,
     };
   }
 
