@@ -1,7 +1,8 @@
-import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+import { Environment, parse, tokenize } from "@huggingface/jinja";
 import { ModelError } from "./files/error.js";
-import { LIGHT, type TemplateBounds, TRIAL, whole, within } from "./template/bounds.js";
+import { LIGHT, Spending, type TemplateBounds, TRIAL, whole } from "./template/bounds.js";
 import { globals } from "./template/globals.js";
+import { BoundedInterpreter } from "./template/interpreter.js";
 import { excessOf } from "./template/limits.js";
 import { TemplateTooMuch } from "./template/too-much.js";
 import { tokenContent } from "./tokenizer/token-content.js";
@@ -59,19 +60,24 @@ export function compileChatTemplate(
   config: Readonly<Record<string, unknown>> = {},
 ): ChatTemplate {
   const program = parsed(source);
-  const fill = (messages: readonly Message[], { addGenerationPrompt = false }: RenderOptions) => {
+  const fill = (
+    bounds: TemplateBounds,
+    messages: readonly Message[],
+    { addGenerationPrompt = false }: RenderOptions,
+  ) => {
+    const spending = new Spending(bounds);
     const scope = new Environment();
     const given = {
-      ...globals(),
+      ...globals(spending),
       ...tokensOf(config),
       ...{ messages, tools: null, documents: null, add_generation_prompt: addGenerationPrompt },
     };
     for (const [name, value] of Object.entries(given)) scope.set(name, value);
-    return (new Interpreter(scope).run(program) as { value: string }).value;
+    return new BoundedInterpreter(scope, spending).render(program);
   };
   const bounded = (bounds: TemplateBounds, messages: readonly Message[], options: RenderOptions = {}) => {
     try {
-      return within(bounds, () => fill(messages, options));
+      return fill(bounds, messages, options);
     } catch (error) {
       throw error instanceof TemplateTooMuch ? error : refusal(error);
     }
