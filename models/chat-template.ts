@@ -174,5 +174,7 @@ function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const [line = ""] = message.slice(0, LONGEST_REASON + 1).split("\n", 1);
   const plain = line.replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
+  // As for a `break` outside of a loop.
+  if (plain === "") return "it fails and doesn't say why";
   return plain.length > LONGEST_REASON ? `${plain.slice(0, LONGEST_REASON)}…` : plain;
 }
