@@ -217,6 +217,31 @@ describe("a model", () => {
     assert.equal((await model.generate({ prompt: "x", maxTokens: 1 })).usage.completionTokens, 1);
   });
 
+  it("ends at each of several end tokens, but not before minTokens, nor with ignoreEos", async (t) => {
+    const several = join(folder, "several");
+    cpSync(dir, several, { recursive: true });
+    writeFileSync(join(several, "generation_config.json"), JSON.stringify({ eos_token_id: [257, 258] }));
+    const model = await openModel(several, { concurrency: 1, threads: 1 });
+    t.after(() => model.close());
+    const ended = async (id: number, options: Partial<GenerateOptions> = {}) => {
+      const logitBias = { [id]: 100 };
+      const { finishReason, usage, generated } = await model.generate({
+        ...{ prompt: "x", maxTokens: 9, logitBias, temperature: 0 },
+        ...options,
+      });
+      return { finishReason, tokens: usage.completionTokens, generated };
+    };
+    for (const id of [257, 258]) {
+      assert.deepEqual(await ended(id), { finishReason: "stop", tokens: 1, generated: "" });
+      assert.equal((await ended(id, { minTokens: 4 })).tokens, 5);
+      assert.deepEqual([(await ended(id, { ignoreEos: true })).tokens], [9]);
+      const regex = { regex: "[ab]{3}c*" };
+      assert.equal((await ended(id, regex)).tokens, 4);
+    }
+    // A special token that ends nothing is text.
+    assert.equal((await ended(259, { maxTokens: 2 })).generated, "[ANSWER][ANSWER]");
+  });
+
   it("reports a wrong folder or setting in one line", async () => {
     await assert.rejects(
       openModel(join(folder, "nowhere")),
