@@ -1,3 +1,4 @@
+import { templateOf } from "./chat-template.js";
 import { readFields } from "./files/fields.js";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "./folder.js";
 import { readGraphWeights } from "./graph-weights.js";
@@ -20,14 +21,15 @@ export interface ModelDescription {
     /** Added tokens in the order of their ids. */
     added: { id: number; content: string; special: boolean }[];
   };
+  /** Null if the model has none. */
   chatTemplate: {
-    /** Null if the folder has none; then JAI's own is used. */
+    /** Null if the folder doesn't say; then it is JAI's own. */
     source: string | null;
     /** Whether it carries a system text and earlier answers to the model. */
     system: boolean;
     conversation: boolean;
     terminator: string | null;
-  };
+  } | null;
 }
 
 /** @throws ModelError with one line that names the file and field */
@@ -60,6 +62,7 @@ function describeTokenizer(dir: string): ModelDescription["tokenizer"] {
 }
 
 function describeTemplate(dir: string, { chatTemplate }: ModelFolder): ModelDescription["chatTemplate"] {
+  if (chatTemplate === null) return null;
   const { chat_template: source } = readFields(dir, "tokenizer_config.json");
   // Letters alone: a template may trim or escape anything else.
   const [early, answer, late] = ["jaiFirstMessage", "jaiFirstAnswer", "jaiLastMessage"] as const;
@@ -71,7 +74,7 @@ function describeTemplate(dir: string, { chatTemplate }: ModelFolder): ModelDesc
           ...(role === "user" ? [{ role: "assistant", content: answer } as const] : []),
           { role: "user", content: late },
         ],
-        { addGenerationPrompt: true },
+        { addGenerationPrompt: true, isTrial: true },
       );
       return text.includes(early) && text.includes(late);
     } catch {
@@ -79,15 +82,9 @@ function describeTemplate(dir: string, { chatTemplate }: ModelFolder): ModelDesc
     }
   };
   return {
-    source: source === undefined || source === null ? null : sourceOf(source),
+    source: templateOf(source),
     system: carries("system"),
     conversation: carries("user"),
     terminator: chatTemplate.terminator,
   };
-}
-
-/** The template that `readModelFolder` takes, or the one among several. */
-function sourceOf(source: unknown): string {
-  if (typeof source === "string") return source;
-  return (source as { name?: string; template: string }[]).find(({ name }) => name === "default")!.template;
 }

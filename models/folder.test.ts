@@ -52,8 +52,8 @@ test("files that an editor on Windows has written are read as any others", (t) =
   ]);
   const folder = readModelFolder(writeFolder(t, Object.fromEntries(edited)));
   assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
-  assert.equal(folder.eosId, 4);
-  assert.equal(folder.chatTemplate.terminator, "[/ANSWER]");
+  assert.deepEqual(folder.eosIds, [4]);
+  assert.equal(folder.chatTemplate?.terminator, "[/ANSWER]");
 });
 
 function assertRefused(work: () => unknown, expected: RegExp): void {
@@ -69,9 +69,9 @@ test("a folder that was written is read back whole", (t) => {
   const dir = writeFolder(t, { "onnx/model.onnx_data": "weights" });
   const folder = readModelFolder(dir);
   assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
-  assert.equal(folder.eosId, 4);
+  assert.deepEqual(folder.eosIds, [4]);
   assert.equal(folder.tokenizer.size, sizes.vocab_size);
-  assert.equal(folder.chatTemplate.terminator, "[/ANSWER]");
+  assert.equal(folder.chatTemplate?.terminator, "[/ANSWER]");
   assert.equal(folder.graphPath, join(dir, "onnx", "model.onnx"));
   assert.equal(folder.modelBytes, "graph".length + "weights".length);
 });
@@ -104,15 +104,52 @@ test("the tokenizer_config.json that is written carries the chat template and no
 });
 
 test("generation_config.json's end-of-sequence token wins", (t) => {
-  assert.equal(readModelFolder(writeFolder(t, { "generation_config.json": { eos_token_id: 7 } })).eosId, 7);
-  assert.equal(readModelFolder(writeFolder(t, { "generation_config.json": {} })).eosId, null);
+  assert.deepEqual(
+    readModelFolder(writeFolder(t, { "generation_config.json": { eos_token_id: 7 } })).eosIds,
+    [7],
+  );
+  assert.deepEqual(readModelFolder(writeFolder(t, { "generation_config.json": {} })).eosIds, []);
+});
+
+test("a list of ends is read whole, once each, and written as Hugging Face does", (t) => {
+  const ends = (eos_token_id: unknown) =>
+    readModelFolder(writeFolder(t, { "generation_config.json": { eos_token_id } })).eosIds;
+  assert.deepEqual(ends([7, 4, 7]), [7, 4]);
+  assert.deepEqual(ends([]), []);
+  for (const wrong of [[7, 1e6], ["7"], [null], new Array(65).fill(1)])
+    assertRefused(() => ends(wrong), /list of up to 64 ids below \d+ for eos_token_id, got \[/);
+  const written = (eosIds: number[]) =>
+    renderConfigFiles(sizes, tokenizerJson, { eosIds })["generation_config.json"];
+  assert.deepEqual([[7, 4], [7], []].map(written), [
+    { eos_token_id: [7, 4] },
+    { eos_token_id: 7 },
+    { eos_token_id: null },
+  ]);
+});
+
+test("special tokens that end a text are no part of what it says, and others that end one are", (t) => {
+  const { tokenizer } = readModelFolder(writeFolder(t));
+  const [special] = tokenizer.encode("[ANSWER]") as [number];
+  const [letter] = tokenizer.encode("a") as [number];
+  const { tokenizer: ending } = readModelFolder(
+    writeFolder(t, { "generation_config.json": { eos_token_id: [special, letter] } }),
+  );
+  assert.equal(tokenizer.decode([letter, special, letter]), "a[ANSWER]a");
+  assert.equal(ending.decode([letter, special, letter]), "aa");
+});
+
+test("a folder whose chat template is null has none", (t) => {
+  const dir = writeFolder(t, { "tokenizer_config.json": { eos_token: "[EOS]", chat_template: null } });
+  assert.equal(readModelFolder(dir).chatTemplate, null);
+  const written = renderConfigFiles(sizes, tokenizerJson, { chatTemplate: null })["tokenizer_config.json"];
+  assert.equal(written.chat_template, null);
 });
 
 test("a folder without a chat template takes the JAI one; of several the default is taken", (t) => {
   const read = (chat_template: unknown) =>
     readModelFolder(
       writeFolder(t, { "tokenizer_config.json": { eos_token: "[EOS]", chat_template } }),
-    ).chatTemplate.render([{ role: "user", content: "hi" }]);
+    ).chatTemplate?.render([{ role: "user", content: "hi" }]);
   assert.equal(read(undefined), "[QUESTION]\nhi\n[/QUESTION]\n\n");
   assert.equal(
     read([

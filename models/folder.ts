@@ -1,20 +1,24 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { type ChatTemplate, compileChatTemplate, jaiChatTemplate } from "./chat-template.js";
+import { type ChatTemplate, compileChatTemplate, jaiChatTemplate, templateOf } from "./chat-template.js";
 import { type ModelConfig, type NewConfig, parseModelConfig } from "./config.js";
 import { ModelError } from "./files/error.js";
 import { type Fields, isIntegerIn, readFields, requireFile, unexpected } from "./files/fields.js";
 import { readSelfTest, type SelfTest } from "./self-test.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer/tokenizer.js";
 
+/** Every token that ends a text is compared with each that is drawn. */
+const MOST_ENDS = 64;
+
 /** A model folder that was read and checked. */
 export interface ModelFolder {
   dir: string;
   config: ModelConfig;
-  /** The token that ends a generation; null where the model has none. */
-  eosId: number | null;
+  /** The tokens that end a generation; empty where the model has none. */
+  eosIds: readonly number[];
   tokenizer: Tokenizer;
-  chatTemplate: ChatTemplate;
+  /** Null where the model has none. */
+  chatTemplate: ChatTemplate | null;
   /** Path of the graph. A graph past 1 GiB keeps its weights beside it in `model.onnx_data`. */
   graphPath: string;
   /** Size of the graph and its weights on disk. */
@@ -46,25 +50,19 @@ export function readModelFolder(dir: string): ModelFolder {
     throw new ModelError(`${graphPath}: expected a graph, got an empty file; import the model again`);
   const data = statSync(join(dir, "onnx", "model.onnx_data"), { throwIfNoEntry: false });
 
-  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
+  const eosIds = endsOf(generation, config.vocab_size);
+  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, eosIds);
   if (tokenizer.size !== config.vocab_size)
     throw new ModelError(
       `tokenizer.json: expected the model's vocabulary of ${config.vocab_size} tokens, got ${tokenizer.size}`,
     );
-  const eos = generation.eos_token_id ?? null;
-  if (eos !== null && !isIntegerIn(eos, 0, config.vocab_size - 1))
-    throw unexpected(
-      "generation_config.json",
-      "eos_token_id",
-      `null or a token id below ${config.vocab_size}`,
-      eos,
-    );
+  const template = chatTemplateSource(tokenizerConfig);
   return {
     dir,
     config,
-    eosId: eos,
+    eosIds,
     tokenizer,
-    chatTemplate: compileChatTemplate(chatTemplateSource(tokenizerConfig), tokenizerConfig),
+    chatTemplate: template === null ? null : compileChatTemplate(template, tokenizerConfig),
     graphPath,
     modelBytes: graph.size + (data?.size ?? 0),
     selfTest: readSelfTest(dir, config),
@@ -78,12 +76,12 @@ export function cacheBytesPerSlot(config: ModelConfig): number {
 
 /** Found in the files beside a checkpoint. */
 export interface Told {
-  /** A Jinja template. Default: JAI's own. */
-  chatTemplate?: string | undefined;
+  /** A Jinja template; null: none. Default: JAI's own. */
+  chatTemplate?: string | null | undefined;
   /** Control tokens by tokenizer_config.json's names. Default: those with usual names. */
   tokens?: Readonly<Record<string, string>>;
   /** Default: the id of `eos_token`. */
-  eosId?: number | null | undefined;
+  eosIds?: readonly number[] | undefined;
 }
 
 /**
@@ -93,7 +91,7 @@ export interface Told {
 export function renderConfigFiles(
   model: NewConfig,
   tokenizerJson: unknown,
-  { chatTemplate = jaiChatTemplate, tokens = {}, eosId }: Told = {},
+  { chatTemplate = jaiChatTemplate, tokens = {}, eosIds }: Told = {},
 ): ConfigFiles {
   const config = parseModelConfig({ model_type: "jai", ...model });
   const names = { ...controlTokens(createTokenizer(tokenizerJson, {})), ...tokens };
@@ -105,7 +103,7 @@ export function renderConfigFiles(
     clean_up_tokenization_spaces: false,
     chat_template: chatTemplate,
   };
-  compileChatTemplate(chatTemplate, tokenizerConfig);
+  if (chatTemplate !== null) compileChatTemplate(chatTemplate, tokenizerConfig);
   const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
   if (tokenizer.size !== config.vocab_size)
     throw new ModelError(
@@ -113,7 +111,7 @@ export function renderConfigFiles(
     );
   return {
     "config.json": config,
-    "generation_config.json": { eos_token_id: eosId === undefined ? tokenizer.eosId : eosId },
+    "generation_config.json": { eos_token_id: eosField(eosIds ?? [tokenizer.eosId ?? []].flat()) },
     "tokenizer_config.json": tokenizerConfig,
   };
 }
@@ -139,7 +137,8 @@ const wellKnownTokens = {
   eos_token: ["[EOS]", "</s>", "<|endoftext|>"],
 } as const;
 
-function controlTokens(tokenizer: Tokenizer): Record<string, string> {
+/** Control tokens of a tokenizer that have usual names, by the names of tokenizer_config.json. */
+export function controlTokens(tokenizer: Tokenizer): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, candidates] of Object.entries(wellKnownTokens)) {
     const token = candidates.find((candidate) => tokenizer.tokenId(candidate) !== null);
@@ -161,13 +160,26 @@ function requireFolder(dir: string): void {
   throw new ModelError(`model folder ${dir}: expected a folder that \`jai import\` wrote, got ${got}`);
 }
 
-/** tokenizer_config.json holds one template, or several with names. */
-function chatTemplateSource(config: Fields): string {
-  const source = config.chat_template ?? jaiChatTemplate;
-  if (typeof source === "string") return source;
-  const named: unknown = Array.isArray(source)
-    ? source.find((one) => one?.name === "default")?.template
-    : null;
-  if (typeof named === "string") return named;
+/** A list of one is written as a number, as Hugging Face does. */
+function eosField(ids: readonly number[]): number | readonly number[] | null {
+  return ids.length > 1 ? ids : (ids[0] ?? null);
+}
+
+function endsOf({ eos_token_id: field }: Fields, vocabulary: number): number[] {
+  const ids: unknown[] = Array.isArray(field) ? field : field == null ? [] : [field];
+  const isId = (id: unknown): id is number => isIntegerIn(id, 0, vocabulary - 1);
+  if (ids.length <= MOST_ENDS && ids.every(isId)) return [...new Set(ids)];
+  const expected = `null, a token id or a list of up to ${MOST_ENDS} ids below ${vocabulary}`;
+  throw unexpected("generation_config.json", "eos_token_id", expected, field);
+}
+
+/**
+ * The template of a tokenizer_config.json, which holds one, or several with names. Null says that the model has none. Folders
+ * from before that could be said have JAI's own where the field is missing.
+ */
+function chatTemplateSource({ chat_template: source = jaiChatTemplate }: Fields): string | null {
+  if (source === null) return null;
+  const template = templateOf(source);
+  if (template !== null) return template;
   throw unexpected("tokenizer_config.json", "chat_template", "a Jinja template", source);
 }

@@ -8,8 +8,16 @@ import { test } from "node:test";
 const arrows: Readonly<Record<string, readonly string[]>> = {
   "models/files": [],
   "models/tokenizer": ["models/files"],
-  models: ["models/files", "models/tokenizer"],
-  "models/import": ["models", "models/files", "models/tokenizer", "workers/engine", "workers/onnx"],
+  "models/template": [],
+  models: ["models/files", "models/template", "models/tokenizer"],
+  "models/import": [
+    "models",
+    "models/files",
+    "models/template",
+    "models/tokenizer",
+    "workers/engine",
+    "workers/onnx",
+  ],
   "models/recipe": ["models", "models/tokenizer"],
 
   "workers/engine": ["models", "models/tokenizer"],
@@ -174,6 +182,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "server/store",
     "models",
+    "models/template",
     "ops/bench",
   ],
 };

@@ -25,8 +25,8 @@ const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas })
 /** The pool's entry: one task is one sequence, and resolves when it has left the engine. */
 export default async function generate(task: GenerateTask): Promise<void> {
   const { engine, model, programs, index } = await loading;
-  const { config, eosId, tokenizer } = model;
-  const ends = task.ignoreEos ? null : eosId;
+  const { config, eosIds, tokenizer } = model;
+  const ends = task.ignoreEos ? [] : eosIds;
   occupancy.enter(index);
   const end = (outcome: FromSequence) => {
     occupancy.leave(index);
@@ -44,7 +44,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
     const sequence = new Sequence({
       ...task,
       stop: task.stop.flatMap((stop) => spellings(stop, tokenizer)),
-      eosId: ends,
+      eosIds: ends,
       context: config.n_positions,
       contextStride: setup.contextStride,
       constraint,

@@ -131,8 +131,8 @@ export type FromCompiler =
 
 /** Main thread → reader of texts: the next piece of work. Another follows when this one is answered. */
 export type ToReader =
-  /** Texts to tokens, each by itself. */
-  | { type: "encode"; texts: readonly string[] }
+  /** Texts to tokens, each by itself; `adds`: with what the tokenizer adds. */
+  | { type: "encode"; texts: readonly string[]; adds: boolean }
   /** A conversation to the model's input text, up to where the answer begins. */
   | { type: "render"; messages: readonly Message[] }
   /** Tokens to text. */

@@ -18,14 +18,14 @@ parentPort!.on("message", (work: ToReader) => {
 function answerTo(work: ToReader): FromReader {
   switch (work.type) {
     case "encode":
-      return encode(work.texts);
+      return encode(work.texts, work.adds);
     case "decode":
       return { type: "decoded", text: tokenizer.decode(work.ids) };
     case "spell":
       return { type: "spelled", texts: spellings(tokenizer, work.ids) };
     case "render":
       try {
-        return { type: "rendered", text: chatTemplate.render(work.messages, { addGenerationPrompt: true }) };
+        return { type: "rendered", text: chatTemplate!.render(work.messages, { addGenerationPrompt: true }) };
       } catch (error) {
         // Any other error ends the thread.
         if (!(error instanceof ModelError)) throw error;
@@ -34,9 +34,9 @@ function answerTo(work: ToReader): FromReader {
   }
 }
 
-function encode(texts: readonly string[]): FromReader {
+function encode(texts: readonly string[], adds: boolean): FromReader {
   try {
-    return { type: "encoded", ids: texts.map((text) => Int32Array.from(tokenizer.encode(text))) };
+    return { type: "encoded", ids: texts.map((text) => Int32Array.from(tokenizer.encode(text, adds))) };
   } catch (error) {
     if (!(error instanceof UnknownCharacterError)) throw error;
     return { type: "refused", reason: error.message };

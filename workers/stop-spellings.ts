@@ -15,7 +15,7 @@ export function spellings(stop: string, tokenizer: Tokenizer): string[] {
 /** The text as the model would write it; the text itself if it has a character that the model never writes. */
 function roundTrip(text: string, tokenizer: Tokenizer): string {
   try {
-    return tokenizer.decode(tokenizer.encode(text));
+    return tokenizer.decode(tokenizer.encode(text, false));
   } catch (error) {
     if (error instanceof UnknownCharacterError) return text;
     throw error;

@@ -72,6 +72,33 @@ test("a tokenizer.json that an editor on Windows has written is imported, and wr
   assert.equal(readFileSync(at("work/m/tokenizer.json"), "utf8"), text);
 });
 
+test("JAI's own family gets its chat template, another one none, unless one is asked for", async (t) => {
+  const { at, options } = sources(t);
+  const written = (out: string) =>
+    JSON.parse(readFileSync(at("work", out, "tokenizer_config.json"), "utf8")).chat_template;
+  assert.equal((await importCheckpoint(options("jai"))).chatTemplate, "default");
+  assert.match(written("jai"), /\[QUESTION\]/);
+  const model_args = { block_size: 6, n_layer: 1, n_head: 2, n_embd: 8, bias: true };
+  const nano = checkpoint({ model_args, model: gpt({ vocab, layers: 1, dialect: "nanogpt" }) });
+  writeFileSync(at("ckpt.pt"), nano);
+  assert.equal((await importCheckpoint(options("nano"))).chatTemplate, "none");
+  assert.equal(written("nano"), null);
+  const asked = await importCheckpoint({ ...options("asked"), chatTemplate: "chatml" });
+  assert.deepEqual([asked.chatTemplate, asked.plainMarkers], ["given", ["<|im_start|>", "<|im_end|>"]]);
+  assert.match(written("asked"), /im_start/);
+});
+
+test("a hostile chat template is one line, and leaves nothing behind", async (t) => {
+  const { at, options, left } = sources(t);
+  writeFileSync(
+    at("endless.jinja"),
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+  );
+  const work = importCheckpoint({ ...options("m"), chatTemplate: at("endless.jinja") });
+  await assert.rejects(work, /^ModelError: chat_template: [^\n]*it takes too much time or text[^\n]*$/);
+  assert.deepEqual(left(), []);
+});
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   test(`${signal} midway leaves nothing behind`, {
     skip: process.platform === "win32" && "needs POSIX",

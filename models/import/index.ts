@@ -10,8 +10,8 @@ import { readModel } from "./families/index.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import { firstRows } from "./rearranged.js";
+import { readTexts } from "./texts.js";
 import { readTokenizer } from "./tokenizer/index.js";
-import { readTold } from "./told.js";
 import type { Verification } from "./verify.js";
 import type { ModelWeights, WeightSource } from "./weights.js";
 import { type ImportPhase, writeGraph } from "./write-graph.js";
@@ -23,6 +23,8 @@ export interface ImportOptions extends Asked {
   checkpoint: string;
   /** A tokenizer in any of the formats of `readTokenizer`. Default: the one beside the checkpoint. */
   tokenizer?: string;
+  /** A file with a chat template, or the name of one. Default: the one beside the checkpoint. */
+  chatTemplate?: string;
   /** The model folder to make; must not exist. */
   out: string;
   precision: ModelConfig["precision"];
@@ -36,8 +38,10 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   config: ModelConfig;
   /** How close the int8 model comes to float32; null for `fp32`. */
   quality: Quality | null;
-  /** Whether a chat template lay beside the checkpoint. */
-  chatTemplate: "found" | "default";
+  /** Where the chat template is from: what was asked for, beside the checkpoint, JAI's own for its family, or nowhere. */
+  chatTemplate: "given" | "found" | "default" | "none";
+  /** What looks like a token in the template's text and is none of the tokenizer's. */
+  plainMarkers: string[];
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
   /** What the checkpoint doesn't say and its codebase's default was taken for. */
@@ -52,15 +56,16 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
   requireAbsent(options.out);
   const source = await readModelFolderSource(options.checkpoint);
-  const tokenizer = await readTokenizer(options.tokenizer ?? source.folder);
-  const { tokenizerJson, text: tokenizerText } = tokenizer;
+  const converted = await readTokenizer(options.tokenizer ?? source.folder);
   const state = await openStateDict(source.weights);
   try {
     const weights = readModel(state, await source.config(), options);
     const { sizes } = weights;
-    const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(tokenizerJson, {}).size);
+    const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(converted.tokenizerJson, {}).size);
     // What lies beside the checkpoint tells nothing of another tokenizer.
-    const told = await readTold(options.tokenizer === undefined ? source : null, tokenizer);
+    const beside = options.tokenizer === undefined ? source : null;
+    const texts = await readTexts(beside, converted, { ...weights, asked: options.chatTemplate });
+    const { tokenizerJson } = texts;
     const files = renderConfigFiles(
       {
         name: options.name ?? basename(resolve(options.out)),
@@ -76,7 +81,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
         precision: options.precision,
       },
       tokenizerJson,
-      told,
+      texts.told,
     );
     const config = files["config.json"];
     const trimmed = trim(weights, vocabulary);
@@ -88,12 +93,12 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
       // Written, not copied: a copy would keep the source's mode, which may let only its owner read it.
-      await writeFile(join(folder.path, "tokenizer.json"), tokenizerText);
+      await writeFile(join(folder.path, "tokenizer.json"), texts.text);
       folder.keep();
       const { difference, range } = verification;
-      const chatTemplate = told.chatTemplate === undefined ? "default" : "found";
+      const { chatTemplate, plainMarkers } = texts;
       return {
-        ...{ config, difference, range, quality, chatTemplate },
+        ...{ config, difference, range, quality, chatTemplate, plainMarkers },
         trimmed: sizes.vocab - vocabulary,
         assumed: weights.assumed ?? [],
       };

@@ -77,7 +77,7 @@ describe("the shared checkpoint", { skip }, () => {
           maxTokens: cases[index]!.greedy_ids.length,
           sampling: { ...PLAIN_SAMPLING, temperature: 0, topK: 50, seed: [0, 0] },
           stop: [],
-          eosId: null,
+          eosIds: [],
           context: shape.context,
           contextStride: 1,
           decoder: model.tokenizer,

@@ -9,6 +9,8 @@ export interface AddedToken {
   normalized: boolean;
   /** The text that is searched for and that the id decodes to: the content, normalized if `normalized`. */
   text: string;
+  /** Not part of what a text says. */
+  special: boolean;
 }
 
 export function parseAddedTokens(
@@ -39,7 +41,7 @@ export function parseAddedTokens(
     expect(!twice, "an added token that reads like no other", content);
     contents.add(content);
     if (normalized) normalizedTexts.add(text);
-    return { id, content, normalized, text };
+    return { id, content, normalized, text, special: token.special === true };
   });
 }
 

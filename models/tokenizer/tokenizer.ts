@@ -25,11 +25,15 @@ export interface Tokenizer {
   /** The id of the token that reads exactly `content`. */
   tokenId(content: string): number | null;
   /**
-   * Ids of `text`, with those that the post-processor adds (usually none). Lone surrogates count as U+FFFD.
+   * Ids of `text`, with those that the post-processor adds (often none). Lone surrogates count as U+FFFD.
+   * @param adds false leaves out what the post-processor adds, since a chat template writes that itself
    * @throws UnknownCharacterError for a character without a token, if the model's tokenizer refuses these
    */
-  encode(text: string): number[];
-  /** Text of `ids`; control tokens (pad, unk, bos and eos of tokenizer_config.json) and unknown ids are dropped. */
+  encode(text: string, adds?: boolean): number[];
+  /**
+   * Text of `ids`. Control tokens (pad, unk, bos and eos of tokenizer_config.json, and special tokens that end a text) and
+   * unknown ids are dropped.
+   */
   decode(ids: readonly number[]): string;
   /** Decodes ids that come one at a time, to the same text as `decode`. */
   detokenizer(): Detokenizer;
@@ -41,9 +45,10 @@ const controlNames = ["pad_token", "unk_token", "bos_token", "eos_token"] as con
 
 /**
  * From the parsed contents of tokenizer.json and tokenizer_config.json.
+ * @param ends ids that end a text
  * @throws ModelError if they are malformed or unsupported
  */
-export function createTokenizer(json: unknown, config: unknown): Tokenizer {
+export function createTokenizer(json: unknown, config: unknown, ends: readonly number[] = []): Tokenizer {
   if (!isFields(config))
     throw new ModelError(`tokenizer_config.json: expected a JSON object, got ${shown(config)}`);
   expect(isFields(json), "a JSON object", json);
@@ -71,18 +76,19 @@ export function createTokenizer(json: unknown, config: unknown): Tokenizer {
   const size = tokens.length;
   const names = [...tokens];
   for (const id of control.values()) if (id !== null) tokens[id] = undefined;
+  for (const { id, special } of added) if (special && ends.includes(id)) tokens[id] = undefined;
   const detokenizer = prepareDetokenizer(json.decoder, tokens);
 
   return {
     size,
     eosId: control.get("eos_token") ?? null,
     tokenId,
-    encode: (text) =>
-      postProcess(
-        divide(text.replace(/\p{Surrogate}/gu, "\ufffd")).flatMap((part) =>
-          typeof part === "number" ? part : encodePart(part),
-        ),
-      ),
+    encode: (text, adds = true) => {
+      const ids = divide(text.replace(/\p{Surrogate}/gu, "\ufffd")).flatMap((part) =>
+        typeof part === "number" ? part : encodePart(part),
+      );
+      return adds ? postProcess(ids) : ids;
+    },
     decode: (ids) => {
       const text = detokenizer();
       return ids.map((id) => text.push(id)).join("") + text.end();

@@ -117,6 +117,19 @@ test("the server's error is printed in one line, and chat on a pipe exits with 1
   assert.equal((await late.end).stderr, "the server answered 503: The server is shutting down\n");
 });
 
+test("a model without a chat template is one line that says what to do, exit status 1", async (context) => {
+  const { url, jobs } = await serveStandIn(context, { model: { chatTemplate: null } });
+  const { child, end } = startChat(context, ["--url", url]);
+  child.stdin.end("one\n");
+  assert.deepEqual(await end, {
+    status: 1,
+    stdout: "",
+    stderr:
+      "stand-in has no chat template: send it texts to continue with POST /generate, or import it again with --chat-template\n",
+  });
+  assert.equal(jobs.length, 0);
+});
+
 test("the key comes from --key or JAI_API_KEY, and no output or log line shows it", async (context) => {
   const KEY = "a-key-of-the-test";
   const callers = new Callers([{ name: "test", hash: hashKey(KEY), priority: 0, limits: unlimited }]);

@@ -1,5 +1,12 @@
 import { ACTIVATIONS, type Activation } from "../../models/architecture.js";
-import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
+import { builtInNames } from "../../models/template/built-in.js";
+import {
+  type ImportOptions,
+  type ImportPhase,
+  type ImportResult,
+  importCheckpoint,
+  type Quality,
+} from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
 import { isNpmScript, isNpx } from "./npm.js";
@@ -18,6 +25,11 @@ export const flags = {
     value: "NAME",
     description: `the MLP's activation, for checkpoints that don't say: ${ACTIVATIONS.join(", ")}`,
   },
+  "chat-template": {
+    type: "string",
+    value: "FILE|NAME",
+    description: `a Jinja chat template: ${builtInNames.join(", ")} or a file; default: the one beside the checkpoint`,
+  },
   name: {
     type: "string",
     value: "NAME",
@@ -33,14 +45,23 @@ export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
 
 const BAR_WIDTH = 30;
 
+const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
+  given: "chat template: the one of --chat-template",
+  found: "chat template: the one beside the checkpoint",
+  default:
+    "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, name it with --chat-template",
+  none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, name it with --chat-template",
+};
+
 /** Makes a model folder. @throws an error with a one-line message */
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
-  const { config, difference, range, quality, trimmed, assumed, chatTemplate } = await importCheckpoint({
-    ...options,
-    ...(process.stderr.isTTY && { onProgress: drawProgress }),
-  });
+  const { config, difference, range, quality, trimmed, assumed, chatTemplate, plainMarkers } =
+    await importCheckpoint({
+      ...options,
+      ...(process.stderr.isTTY && { onProgress: drawProgress }),
+    });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const lines = [
     `${config.name}: ${config.precision}, ${config.n_layer} layers, ${config.n_head} heads, ${config.n_embd} wide, context ${config.n_positions}, vocabulary ${config.vocab_size}`,
@@ -50,9 +71,10 @@ export async function run(args: string[]): Promise<void> {
       : []),
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
-    chatTemplate === "found"
-      ? "chat template: the one beside the checkpoint"
-      : "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, change it in tokenizer_config.json",
+    TEMPLATES[chatTemplate],
+    ...(plainMarkers.length > 0
+      ? [`no tokens of the tokenizer, so plain text in the template: ${plainMarkers.join(" ")}`]
+      : []),
     `written to ${options.out} in ${seconds} s`,
     `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
@@ -69,6 +91,7 @@ function parse(args: string[]): ImportOptions {
   const given = readArgs({ args, allowPositionals: true, options: flags });
   const [checkpoint, ...others] = given.positionals;
   const { tokenizer, out, precision, heads, activation, name } = given.values;
+  const { "chat-template": chatTemplate } = given.values;
   if (checkpoint === undefined) throw new UsageError("expected a checkpoint, got none");
   if (others.length > 0) throw new UsageError(`expected one checkpoint, got ${given.positionals.length}`);
   if (out === undefined) throw new UsageError("expected --out DIR, got none");
@@ -77,6 +100,7 @@ function parse(args: string[]): ImportOptions {
     throw unexpected("heads", "a positive integer", heads);
   if (activation !== undefined && !isActivation(activation))
     throw unexpected("activation", ACTIVATIONS.join(" or "), activation);
+  if (chatTemplate === "") throw new UsageError("--chat-template: expected a file or a name, got nothing");
   if (name === "") throw new UsageError("--name: expected a name, got an empty one");
   return {
     checkpoint,
@@ -85,6 +109,7 @@ function parse(args: string[]): ImportOptions {
     ...(tokenizer !== undefined && { tokenizer }),
     ...(heads !== undefined && { heads: Number(heads) }),
     ...(activation !== undefined && { activation }),
+    ...(chatTemplate !== undefined && { chatTemplate }),
     ...(name !== undefined && { name }),
   };
 }

@@ -86,6 +86,22 @@ for (const precision of ["int8", "fp32"] as const) {
   });
 }
 
+test("show says that a model has no chat template, and lists all tokens that end a text", async (context) => {
+  const dir = await fixtureModel(scratch(context), "int8");
+  const change = (name: string, changes: object) => {
+    const file = join(dir, name);
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...changes }));
+  };
+  change("tokenizer_config.json", { chat_template: null });
+  change("generation_config.json", { eos_token_id: [256, 260] });
+  const { status, stdout } = jai(["show", dir]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^ {2}end of text {2,}token 256 or 260$/m);
+  assert.match(stdout, /^ {2}source {2,}none: \/generate and \/v1\/completions alone; /m);
+  const { chat_template, tokenizer } = JSON.parse(jai(["show", dir, "--json"]).stdout);
+  assert.deepEqual([chat_template, tokenizer.eos_ids], [null, [256, 260]]);
+});
+
 test("show tells of the model even if the settings fit no machine like this", () => {
   const settings = { JAI_WORKERS: "4", JAI_CONCURRENCY: "2" };
   const { status, stdout } = jai(["show"], settings);

@@ -105,7 +105,12 @@ function documentOf(model: ModelDescription, memory: PlannedMemory | ConfigError
     hidden,
     precision: config.precision,
     import_error: quantization(folder).error,
-    tokenizer: { ...tokenizer, vocabulary: folder.tokenizer.size, eos_id: folder.eosId },
+    tokenizer: {
+      ...tokenizer,
+      vocabulary: folder.tokenizer.size,
+      eos_id: folder.eosIds[0] ?? null,
+      eos_ids: folder.eosIds,
+    },
     chat_template: chatTemplate,
     cache_bytes_per_sequence: cacheBytesPerSlot,
     plan: memory instanceof ConfigError ? { error: memory.message } : memory,
@@ -124,7 +129,9 @@ function linesOf(model: ModelDescription, memory: PlannedMemory | ConfigError): 
       ["added", special.length === 0 ? "none" : listed(special)],
       [
         "end of text",
-        folder.eosId === null ? "none: only stop texts and max_tokens end it" : `token ${folder.eosId}`,
+        folder.eosIds.length === 0
+          ? "none: only stop texts and max_tokens end it"
+          : `token ${folder.eosIds.join(" or ")}`,
       ],
     ],
     "chat template": templateRows(model),
@@ -187,6 +194,8 @@ const sharing = ({ n_head, n_kv_head }: ModelConfig) =>
 const SHOWN_LINES = 3;
 
 function templateRows({ chatTemplate }: ModelDescription): string[][] {
+  if (chatTemplate === null)
+    return [["source", "none: /generate and /v1/completions alone; jai import --chat-template sets one"]];
   const { source, system, conversation, terminator } = chatTemplate;
   const lines = visible(source ?? "").split("\n");
   const shown = lines

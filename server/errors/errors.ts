@@ -11,6 +11,11 @@ export const errors = {
     detail: "Expected a valid API key, as Authorization: Bearer KEY or as X-API-Key",
   },
   over_quota: { status: 403, detail: "The request may use more tokens than this key's limits ever allow" },
+  no_chat_template: {
+    status: 400,
+    detail:
+      "This model has no chat template: use /generate or /v1/completions, or import it again with --chat-template",
+  },
   invalid_grammar: { status: 400, detail: "No text can be held to the form that was asked for" },
   context_length_exceeded: { status: 400, detail: "The text is longer than the model's context" },
   not_found: { status: 404, detail: "Not Found" },

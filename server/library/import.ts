@@ -15,6 +15,11 @@ export interface ImportOptions {
   heads?: number | undefined;
   /** The MLP's activation, for checkpoints that don't contain it. */
   activation?: "gelu" | "gelu_tanh" | "silu" | "relu" | "relu2" | undefined;
+  /**
+   * Path of a file with a Jinja chat template, or the name of one: `jai`, `chatml`, `llama2`, `llama3`, `alpaca` or
+   * `nanochat`. Default: the one beside the checkpoint, or JAI's own for its family.
+   */
+  chatTemplate?: string | undefined;
   /** The model's name. Default: the folder's name. */
   name?: string | undefined;
   /** Called during the import with the finished share of the phase, from 0 to 1. */
@@ -55,10 +60,15 @@ export interface ImportResult {
   range: number;
   /** Quality of the int8 model; null for `fp32`. */
   quality: Quality | null;
-  /** Whether the chat template lay beside the checkpoint, or is the default model's. */
-  chatTemplate: "found" | "default";
   /** Defaults of the codebase that were taken because the checkpoint doesn't say, such as `context 32768`. */
   assumed: readonly string[];
+  /**
+   * Where the chat template is from: `given` by the option, `found` beside the checkpoint, JAI's own for its family
+   * (`default`), or `none`.
+   */
+  chatTemplate: "given" | "found" | "default" | "none";
+  /** What looks like a token in the chat template's text and is none of the tokenizer's, so it is read as plain text. */
+  plainMarkers: string[];
   /** Number of vocabulary rows that were left out, since the tokenizer has no token for them. */
   trimmed: number;
 }
@@ -89,6 +99,7 @@ const checks: Record<keyof ImportOptions, { expected: string; holds: (value: unk
     expected: activations.join(" or "),
     holds: (value) => activations.includes(value as string),
   },
+  chatTemplate: { expected: "a file's path or a template's name", holds: isText },
   name: { expected: "a name", holds: isText },
   onProgress: { expected: "a function", holds: (value) => typeof value === "function" },
 };

@@ -1,6 +1,6 @@
 // Compares the library with the HTTP server: the same fields and seed give the same text.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -200,6 +200,46 @@ describe("a model", () => {
     const given = [closing.generate(endless), closing.generate(endless)].map(refusal);
     await closing.close({ drainSeconds: 0 });
     for (const { code } of await Promise.all(given)) assert.equal(code, "closed");
+  });
+
+  it("generates without a chat template, and refuses a question with what to do", async (t) => {
+    const plain = join(folder, "plain");
+    cpSync(dir, plain, { recursive: true });
+    const file = join(plain, "tokenizer_config.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), chat_template: null }));
+    const model = await openModel(plain, { concurrency: 1, threads: 1 });
+    t.after(() => model.close());
+    assert.deepEqual(await refusal(model.generate({ prompt: "x", chat: true })), {
+      code: "invalid_options",
+      message:
+        "This model has no chat template: use /generate or /v1/completions, or import it again with --chat-template",
+    });
+    assert.equal((await model.generate({ prompt: "x", maxTokens: 1 })).usage.completionTokens, 1);
+  });
+
+  it("ends at each of several end tokens, but not before minTokens, nor with ignoreEos", async (t) => {
+    const several = join(folder, "several");
+    cpSync(dir, several, { recursive: true });
+    writeFileSync(join(several, "generation_config.json"), JSON.stringify({ eos_token_id: [257, 258] }));
+    const model = await openModel(several, { concurrency: 1, threads: 1 });
+    t.after(() => model.close());
+    const ended = async (id: number, options: Partial<GenerateOptions> = {}) => {
+      const logitBias = { [id]: 100 };
+      const { finishReason, usage, generated } = await model.generate({
+        ...{ prompt: "x", maxTokens: 9, logitBias, temperature: 0 },
+        ...options,
+      });
+      return { finishReason, tokens: usage.completionTokens, generated };
+    };
+    for (const id of [257, 258]) {
+      assert.deepEqual(await ended(id), { finishReason: "stop", tokens: 1, generated: "" });
+      assert.equal((await ended(id, { minTokens: 4 })).tokens, 5);
+      assert.deepEqual([(await ended(id, { ignoreEos: true })).tokens], [9]);
+      const regex = { regex: "[ab]{3}c*" };
+      assert.equal((await ended(id, regex)).tokens, 4);
+    }
+    // A special token that ends nothing is text.
+    assert.equal((await ended(259, { maxTokens: 2 })).generated, "[ANSWER][ANSWER]");
   });
 
   it("reports a wrong folder or setting in one line", async () => {

@@ -212,6 +212,7 @@ function pieces(push: (piece: TextPiece) => void): Listener {
 const codes: Record<string, JaiErrorCode> = {
   invalid_body: "invalid_options",
   invalid_grammar: "invalid_options",
+  no_chat_template: "invalid_options",
   queue_full: "queue_full",
   shutting_down: "closed",
   deadline_exceeded: "deadline_exceeded",

@@ -100,6 +100,7 @@ const tokenize: Described<TokenizeBody> = {
   model: textOrNull,
   prompt: text,
   messages: list,
+  add_special_tokens: booleanOrNull,
   return_token_strs: booleanOrNull,
 };
 const detokenize: Described<DetokenizeBody> = { model: textOrNull, tokens: list };

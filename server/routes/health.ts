@@ -1,5 +1,5 @@
 import type { IRouter } from "express";
-import type { ModelConfig } from "../../models/config.js";
+import type { ModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
 import { PublicError } from "../errors/errors.js";
 import type { Plan } from "../plan/plan.js";
@@ -35,7 +35,7 @@ export interface Vitals {
 type AnyQueue = Queue<any, any>;
 
 export interface HealthParts {
-  model: { config: ModelConfig };
+  model: Pick<ModelFolder, "config" | "chatTemplate">;
   plan: Pick<Plan, "device" | "workers" | "concurrency" | "threads" | "reasons">;
   queue: Pick<AnyQueue, "state" | "capacity" | "waiting" | "running" | "limit" | "retryAfter">;
   /** Null while the model loads. */
@@ -88,7 +88,7 @@ export function healthRoutes(app: IRouter, parts: HealthParts): void {
       status: statusOf(parts, now),
       model_loaded: state !== "loading" && capacity > 0,
       device,
-      model: { name, precision, context, vocabulary },
+      model: { name, precision, context, vocabulary, chat_template: model.chatTemplate !== null },
       concurrency,
       workers,
       threads,

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { compileChatTemplate } from "../../models/chat-template.js";
+import { byteTokenizer } from "../../models/fixtures/model.js";
+import { createTokenizer } from "../../models/tokenizer/tokenizer.js";
 import { read, tokenizer } from "../fixtures/byte-answers.js";
 import { localTexts } from "../fixtures/local-texts.js";
 import { namedCallers } from "../fixtures/named-callers.js";
@@ -36,6 +39,64 @@ test("messages are rendered and tokenized, the same by both tools", async (conte
     ...counted,
   });
   assert.deepEqual(await read(await post("/tokenize", { messages })), { ...counted, token_strs: null });
+});
+
+test("a prompt gets what the tokenizer adds, and messages don't, unless the body says otherwise", async (context) => {
+  const beginning = createTokenizer(
+    {
+      ...byteTokenizer(),
+      post_processor: {
+        type: "TemplateProcessing",
+        single: [{ SpecialToken: { id: "[EOS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+        special_tokens: { "[EOS]": { id: "[EOS]", ids: [256], tokens: ["[EOS]"] } },
+      },
+    },
+    { bos_token: "[EOS]" },
+  );
+  const template = compileChatTemplate("{{ bos_token }}{{ messages[0].content }}", { bos_token: "[EOS]" });
+  const model = { tokenizer: beginning, chatTemplate: template };
+  const { post, jobs } = await serveStandIn(context, { model });
+  const hi = [{ role: "user", content: "a" }];
+  const tokens = async (body: object) => (await read(await post("/tokenize", body))).tokens;
+  assert.deepEqual(await tokens({ prompt: "a" }), [256, 97]);
+  assert.deepEqual(await tokens({ prompt: "a", add_special_tokens: false }), [97]);
+  assert.deepEqual(await tokens({ messages: hi }), [256, 97]);
+  assert.deepEqual(await tokens({ messages: hi, add_special_tokens: true }), [256, 256, 97]);
+  assert.deepEqual(
+    (await read(await post("/v1/chat/completions/render", { messages: hi }))).tokens,
+    [256, 97],
+  );
+  for (const [path, body] of [
+    ["/generate", { prompt: "a" }],
+    ["/chat", { prompt: "a" }],
+    ["/v1/completions", { prompt: "a" }],
+    ["/v1/chat/completions", { messages: hi }],
+  ] as const) {
+    await read(await post(path, { ...body, max_tokens: 1 }));
+    assert.deepEqual(jobs.at(-1)?.task.promptIds, [256, 97], path);
+  }
+});
+
+test("a model without a chat template refuses messages, and jobs that have some, with one sentence that says what to do", async (context) => {
+  const { post } = await serveStandIn(context, { model: { tokenizer, chatTemplate: null } });
+  const detail =
+    "This model has no chat template: use /generate or /v1/completions, or import it again with --chat-template";
+  for (const [path, body] of [
+    ["/tokenize", { messages }],
+    ["/chat", { prompt: "x" }],
+    ["/jobs", { endpoint: "/chat", prompt: "x" }],
+    ["/jobs", { messages }],
+  ] as const) {
+    const response = await post(path, body);
+    assert.deepEqual([response.status, await response.json()], [400, { detail }], path);
+  }
+  for (const path of ["/v1/chat/completions", "/v1/chat/completions/render"]) {
+    const response = await post(path, { messages });
+    const error = { message: detail, type: "invalid_request_error", param: null, code: "no_chat_template" };
+    assert.deepEqual([response.status, await response.json()], [400, { error }], path);
+  }
+  await read(await post("/tokenize", { prompt: "x" }));
+  await read(await post("/generate", { prompt: "x", max_tokens: 1 }));
 });
 
 test("a text without tokens gives an empty list, not an error", async (context) => {

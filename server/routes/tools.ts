@@ -12,6 +12,7 @@ export interface TokenizeBody {
   model?: string | null;
   prompt?: string;
   messages?: ChatMessage[];
+  add_special_tokens?: boolean | null;
   return_token_strs?: boolean | null;
 }
 
@@ -68,8 +69,11 @@ export function toolRoutes(app: IRouter, { model, config: limits, texts }: ToolP
     });
 
   post("/tokenize", async (body, reader) => {
-    const { return_token_strs, ...source } = body as TokenizeBody;
-    const [tokens] = (await reader.encode([await readText(source, reader)])) as [number[]];
+    const { return_token_strs, add_special_tokens, ...source } = body as TokenizeBody;
+    const text = await readText(source, reader);
+    // A chat template writes them itself.
+    const adds = add_special_tokens ?? source.messages === undefined;
+    const [tokens] = (await reader.encode([text], adds)) as [number[]];
     return { ...measured(tokens), token_strs: return_token_strs ? await reader.spell(tokens) : null };
   });
   post("/detokenize", async (body, reader) => {
@@ -79,7 +83,7 @@ export function toolRoutes(app: IRouter, { model, config: limits, texts }: ToolP
   });
   post("/v1/chat/completions/render", async (body, reader) => {
     const prompt = await render((body as RenderBody).messages, reader);
-    const [tokens] = (await reader.encode([prompt])) as [number[]];
+    const [tokens] = (await reader.encode([prompt], false)) as [number[]];
     return { prompt, ...measured(tokens) };
   });
 }

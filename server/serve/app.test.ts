@@ -204,7 +204,7 @@ test("/ and /health report the state", async (context) => {
     status: "healthy",
     model_loaded: true,
     device: "cpu",
-    model: { name: "stand-in", precision: "int8", context: 64, vocabulary: 100 },
+    model: { name: "stand-in", precision: "int8", context: 64, vocabulary: 100, chat_template: true },
     concurrency: 1,
     workers: 1,
     threads: 2,

@@ -219,6 +219,13 @@ const situations: Situation[] = [
     errors: { invalid_grammar: [...generating, ...jobs] },
   },
   {
+    when: "the model has no chat template",
+    options: { model: { chatTemplate: null } },
+    errors: {
+      no_chat_template: ["POST /chat", "POST /v1/chat/completions", "POST /v1/chat/completions/render"],
+    },
+  },
+  {
     when: "the context is too short",
     fields: { max_tokens: 65 },
     errors: { context_length_exceeded: openAi },

@@ -15,7 +15,8 @@ import { packageRoot } from "../settings/config.js";
 import { Texts, type TextsOptions } from "./texts.js";
 
 const folder = readModelFolder(join(packageRoot, "models/jai-small"));
-const { tokenizer, chatTemplate } = folder;
+const { tokenizer } = folder;
+const chatTemplate = folder.chatTemplate!;
 const filename = fileURLToPath(new URL("../../workers/read.js", import.meta.url));
 const anna = { caller: "anna" };
 

@@ -19,11 +19,16 @@ export interface Asker {
 
 /** Texts to tokens and back, for one asker. */
 export interface Reader {
-  /** Ids of each text. @throws PublicError for a character that the model has no token for */
-  encode(texts: readonly string[]): Promise<number[][]>;
+  /**
+   * Ids of each text.
+   * @param adds false leaves out what the tokenizer adds, such as a first token: the text is that of a chat template
+   * @throws PublicError for a character that the model has no token for
+   */
+  encode(texts: readonly string[], adds?: boolean): Promise<number[][]>;
   /**
    * The model's input text, up to where the answer begins.
    * @throws ModelError if the template refuses the conversation, or needs too much time or memory for it
+   * @throws PublicError if the model has no template
    */
   render(messages: readonly Message[]): Promise<string>;
   decode(ids: readonly number[]): Promise<string>;
@@ -82,13 +87,14 @@ export class Texts {
   reader(asker: Asker): Reader {
     const { tokenizer, chatTemplate } = this.#model;
     return {
-      encode: async (texts) => {
+      encode: async (texts, adds = true) => {
         if (texts.reduce((sum, { length }) => sum + length, 0) <= SHORT_CHARS)
-          return encodeHere(texts, tokenizer);
-        const { ids } = await this.#ask({ type: "encode", texts }, "encoded", asker);
+          return encodeHere(texts, adds, tokenizer);
+        const { ids } = await this.#ask({ type: "encode", texts, adds }, "encoded", asker);
         return ids.map(numbers);
       },
       render: async (messages) => {
+        if (chatTemplate === null) throw new PublicError("no_chat_template");
         const light = chatTemplate.renderLight(messages, { addGenerationPrompt: true });
         return light ?? (await this.#ask({ type: "render", messages }, "rendered", asker)).text;
       },
@@ -149,10 +155,11 @@ export class Texts {
 
 function encodeHere(
   texts: readonly string[],
+  adds: boolean,
   tokenizer: Pick<ModelFolder["tokenizer"], "encode">,
 ): number[][] {
   try {
-    return texts.map((text) => tokenizer.encode(text));
+    return texts.map((text) => tokenizer.encode(text, adds));
   } catch (error) {
     throw error instanceof UnknownCharacterError ? unknownCharacter(error.message) : error;
   }

@@ -38,7 +38,7 @@ function mixedRequests(count: number): Ask[] {
         ...(i % 3 === 1 && { repetitionPenalty: 1.2, presencePenalty: 0.3, frequencyPenalty: 0.1 }),
         ...(i % 6 === 2 && { logitBias: [[i, 2] as const] }),
       },
-      ...(i % 3 === 2 && { eosId: i, minTokens: i % 7 }),
+      ...(i % 3 === 2 && { eosIds: [i], minTokens: i % 7 }),
       ...(i % 4 === 3 && { logprobs: i % 6 }),
       ...(i % 8 === 5 && { promptLogprobs: true }),
       ...(i % 9 === 4 && { constraint: new Thirds(10) }),

@@ -7,7 +7,7 @@ export class ConstraintError extends Error {
 export interface Constraint {
   /**
    * A bit for each token, set where it may come next: Int32Array [vocabulary / 32 rounded up], valid until `accept`.
-   * The end-of-sequence token's is set where the text may end.
+   * Those of the end-of-sequence tokens are set where the text may end.
    * @throws ConstraintError
    */
   allowed(): Int32Array;

@@ -21,7 +21,7 @@ describe("an engine that draws tokens", () => {
   it("goes on past the end-of-sequence token until there are enough tokens", async () => {
     const engineOf = () =>
       new Engine(new ConstantSession([7, 3], [8, 2], [0, 1]), new KvCache(shape, 1), vocab);
-    const options = { promptIds: [1], eosId: 7, maxTokens: 9 };
+    const options = { promptIds: [1], eosIds: [7], maxTokens: 9 };
     assert.deepEqual(idsOf((await generate(engineOf(), options)).generated), [7]);
     const end = await generate(engineOf(), { ...options, minTokens: 3 });
     assert.deepEqual([idsOf(end.generated), end.reason], [[8, 8, 8, 7], "stop"]);

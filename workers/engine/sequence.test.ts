@@ -18,7 +18,7 @@ function feed(ids: readonly number[], options: Partial<SequenceOptions> = {}) {
     maxTokens: 100,
     sampling: { ...PLAIN_SAMPLING, temperature: 0, seed: [0, 0] },
     stop: [],
-    eosId: EOS,
+    eosIds: [EOS],
     context: 64,
     contextStride: 16,
     decoder: tokenizer,
@@ -49,7 +49,7 @@ describe("a sequence", () => {
 
   it("goes on past the end-of-sequence token when there is none to stop at", () => {
     const { end } = feed([...tokenizer.encode("답"), EOS, ...tokenizer.encode("더")], {
-      eosId: null,
+      eosIds: [],
       maxTokens: 7,
     });
     assert.equal(end?.reason, "length");
@@ -125,6 +125,33 @@ describe("a sequence", () => {
     );
   });
 
+  it("ends at any of the end-of-sequence tokens, and withholds all of them before minTokens", () => {
+    const ends = [EOS, EOS + 1];
+    for (const end of ends) {
+      let outcome: Outcome | null = null;
+      const sequence = new Sequence({
+        promptIds: [1],
+        maxTokens: 9,
+        minTokens: 1,
+        sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
+        stop: [],
+        eosIds: ends,
+        context: 64,
+        contextStride: 16,
+        decoder: tokenizer,
+        onEnd: (end) => {
+          outcome = end;
+        },
+      });
+      assert.deepEqual(sequence.restraints().withheld, ends);
+      assert.equal(sequence.push(65), false);
+      assert.deepEqual(sequence.restraints().withheld, []);
+      assert.equal(sequence.push(end), true);
+      const { type, reason } = outcome as unknown as { type: string; reason: string };
+      assert.deepEqual([type, reason], ["finished", "stop"]);
+    }
+  });
+
   it("withholds the end-of-sequence token until there are minTokens", () => {
     const sequence = new Sequence({
       promptIds: [1],
@@ -132,7 +159,7 @@ describe("a sequence", () => {
       minTokens: 2,
       sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
       stop: [],
-      eosId: EOS,
+      eosIds: [EOS],
       context: 64,
       contextStride: 16,
       decoder: tokenizer,
@@ -143,7 +170,7 @@ describe("a sequence", () => {
       withheld.push(sequence.restraints().withheld);
       sequence.push(65);
     }
-    assert.deepEqual(withheld, [EOS, EOS, null, null]);
+    assert.deepEqual(withheld, [[EOS], [EOS], [], []]);
   });
 
   it("counts what it leaves out when bytes that are no UTF-8 come before a stop string", () => {
@@ -192,7 +219,7 @@ describe("a sequence that is streamed", () => {
       maxTokens: ids.length,
       sampling: { ...PLAIN_SAMPLING, seed: [0, 0] },
       stop: ["끄"],
-      eosId: EOS,
+      eosIds: [EOS],
       logprobs: 0,
       context: 64,
       contextStride: 16,

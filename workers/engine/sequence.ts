@@ -7,6 +7,8 @@ import type { Restraints } from "./sampling/sampler.js";
 import type { Sampling } from "./sampling/sampling.js";
 import { StopMatcher } from "./stop-matcher.js";
 
+const NONE: readonly number[] = [];
+
 /** The half of a tokenizer that turns ids into text. */
 export type Decoder = Pick<Tokenizer, "decode" | "detokenizer">;
 
@@ -19,8 +21,8 @@ export interface SequenceOptions {
   minTokens?: number;
   /** Texts that end the sequence, and are not part of the output. A match may span tokens. */
   stop: readonly string[];
-  /** Ends the sequence; null goes on past it. */
-  eosId: number | null;
+  /** Each of these tokens ends the sequence; none: it goes on past them. */
+  eosIds: readonly number[];
   /**
    * How many of the likeliest tokens to report beside each token's log-probability; null, the default: no
    * log-probabilities.
@@ -134,11 +136,11 @@ export class Sequence {
 
   /** Restraints on the next token. */
   restraints(): Restraints {
-    const { eosId, minTokens = 0 } = this.#options;
+    const { eosIds, minTokens = 0 } = this.#options;
     return {
       penalties: this.#penalties,
       allowed: this.#constraint?.allowed() ?? null,
-      withheld: this.#generated < minTokens ? eosId : null,
+      withheld: this.#generated < minTokens ? eosIds : NONE,
     };
   }
 
@@ -162,7 +164,7 @@ export class Sequence {
    * @param logprob if `logprobs` asks for it
    */
   push(token: number, logprob?: TokenLogprob): boolean {
-    const { maxTokens, minTokens = 0, eosId, onRead } = this.#options;
+    const { maxTokens, minTokens = 0, eosIds, onRead } = this.#options;
     const isFirst = !this.started;
     if (isFirst) this.#firstTokenMs = performance.now() - this.#created;
     this.ids.push(token);
@@ -170,7 +172,7 @@ export class Sequence {
     this.#penalties?.push(token);
     const piece = this.#detokenizer.push(token);
     this.#length += piece.length;
-    if (token === eosId) return this.#finish("stop", null);
+    if (eosIds.includes(token)) return this.#finish("stop", null);
     this.#constraint?.accept(token);
     if (this.#generated <= minTokens) this.#stops.pass(piece);
     else {

@@ -375,7 +375,7 @@ describe("hostile grammars", () => {
     const programs = new Programs(tokenizer, tokenizer.size, { count: 8, bytes: 4 << 20 });
     let id = 0;
     const follow = (source: GrammarSource) =>
-      programs.constraint({ id: ++id, numbers: encode(formOf(source)) }, eosId).allowed();
+      programs.constraint({ id: ++id, numbers: encode(formOf(source)) }, [eosId]).allowed();
     for (let i = 0; i < 100; i++) {
       follow(regex(`[a-z]{1,${i + 1}}`));
       assert.ok(programs.size <= 8);
@@ -463,6 +463,15 @@ describe("a constraint", () => {
     }
     assert.ok(constraint.complete);
     assert.deepEqual(allowedTokens(constraint), [eosId]);
+  });
+
+  it("allows each of several ends where the text may end, and none before", () => {
+    const ends = [eosId, eosId + 2];
+    const constraint = constraintFor(regex("ab?"), model, ends);
+    assert.deepEqual(allowedTokens(constraint), [0x61]);
+    constraint.accept(0x61);
+    assert.deepEqual(allowedTokens(constraint), [0x62, ...ends]);
+    constraint.accept(eosId + 2);
   });
 
   it("never allows a token without a text, nor the end where it ends nothing", () => {

@@ -45,9 +45,9 @@ export class Programs {
 
   /**
    * Holds one sequence to a form.
-   * @param eosId null where the end-of-sequence token doesn't end the sequence
+   * @param eosIds tokens that end the sequence
    */
-  constraint({ id, numbers }: CompiledForm, eosId: number | null): Constraint {
+  constraint({ id, numbers }: CompiledForm, eosIds: readonly number[]): Constraint {
     this.#vocabulary ??= new Vocabulary(this.#tokenizer, this.#size);
     const program = this.#kept.get(id) ?? new Program(decode(numbers), this.#vocabulary);
     this.#kept.delete(id);
@@ -56,6 +56,6 @@ export class Programs {
       if (oldest === id || (this.#kept.size <= this.#count && this.bytes <= this.#bytes)) break;
       this.#kept.delete(oldest);
     }
-    return new TextConstraint(program, eosId);
+    return new TextConstraint(program, eosIds);
   }
 }

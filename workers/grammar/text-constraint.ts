@@ -6,14 +6,14 @@ import type { Program } from "./program.js";
 /** Holds one sequence's text to a grammar. */
 export class TextConstraint implements Constraint {
   readonly #program: Program;
-  readonly #eosId: number | null;
+  readonly #eosIds: readonly number[];
   #state: State;
   #first = true;
 
-  /** @param eosId null where the end-of-sequence token doesn't end the sequence */
-  constructor(program: Program, eosId: number | null) {
+  /** @param eosIds tokens that end the sequence */
+  constructor(program: Program, eosIds: readonly number[]) {
     this.#program = program;
-    this.#eosId = eosId;
+    this.#eosIds = eosIds;
     this.#state = program.automaton.start;
   }
 
@@ -31,7 +31,7 @@ export class TextConstraint implements Constraint {
   }
 
   accept(token: number): void {
-    if (token === this.#eosId) return;
+    if (this.#eosIds.includes(token)) return;
     const { automaton, vocabulary } = this.#program;
     const bytes = vocabulary.bytes(token, this.#first);
     let state: State | null = this.#state;
@@ -50,15 +50,16 @@ export class TextConstraint implements Constraint {
     return !this.#program.vocabulary.complete && isEmpty(this.#program.allowed(this.#state, this.#first));
   }
 
-  /** The end-of-sequence token ends the text, even if the grammar would allow the token's own text. */
+  /** End-of-sequence tokens end the text, even if the grammar would allow a token's own text. */
   #withEnd(mask: Int32Array): Int32Array {
-    const eosId = this.#eosId;
-    if (eosId === null) return mask;
-    const bit = 1 << (eosId & 31);
-    if (((mask[eosId >> 5]! & bit) !== 0) === this.#state.accepts) return mask;
-    const changed = mask.slice();
-    changed[eosId >> 5]! ^= bit;
-    return changed;
+    let changed: Int32Array | null = null;
+    for (const eosId of this.#eosIds) {
+      const bit = 1 << (eosId & 31);
+      if (((mask[eosId >> 5]! & bit) !== 0) === this.#state.accepts) continue;
+      changed ??= mask.slice();
+      changed[eosId >> 5]! ^= bit;
+    }
+    return changed ?? mask;
   }
 }
 

@@ -20,10 +20,18 @@ export interface Asked {
 /** Weights whose tensors have all been taken. */
 export type Read = Omit<ModelWeights, "close">;
 
+/**
+ * Whether the codebase begins each prompt with a token of its own: always, if the tokenizer is a SentencePiece model, or as the
+ * tokenizer's files say.
+ */
+export type PromptStart = "always" | "sentencepiece" | "files";
+
 /** Checkpoints of one codebase, or of several that name tensors alike. */
 export interface Family {
   /** As messages and documents show it. */
   readonly name: string;
+  /** Default: `files`. */
+  readonly promptStart?: PromptStart;
   /** Whether the tensors' names are this family's. Families are asked in turn. */
   is(source: Source): boolean;
   /**

@@ -1,7 +1,7 @@
 import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
 import type { Config } from "../checkpoint/state-dict.js";
 import type { ModelWeights } from "../weights.js";
-import type { Asked, Family, Source } from "./family.js";
+import type { Asked, Family, PromptStart, Source } from "./family.js";
 import { hasGptNames, readGpt } from "./gpt.js";
 import { gptNeo } from "./gpt-neo.js";
 import { gptNeox } from "./gpt-neox.js";
@@ -15,6 +15,16 @@ import { nanochat } from "./nanochat.js";
 import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
 import { TensorReader } from "./tensor-reader.js";
+
+/** Only JAI's training script and the server document have it among the GPTs that `readGpt` reads. */
+const JAI_TENSOR = "tok_emb.weight";
+
+/** A checkpoint's weights, and what its codebase has to do with texts. */
+export interface ReadModel extends ModelWeights {
+  promptStart: PromptStart;
+  /** Whether it is of JAI's own family, which has one chat template. */
+  isJai: boolean;
+}
 
 const FAMILIES: readonly Family[] = [
   llama,
@@ -35,7 +45,7 @@ const FAMILIES: readonly Family[] = [
  * @param beside what a config file beside the checkpoint says; it goes before what the checkpoint says
  * @throws ImportError
  */
-export function readModel(state: OpenedStateDict, beside: Config | undefined, asked: Asked): ModelWeights {
+export function readModel(state: OpenedStateDict, beside: Config | undefined, asked: Asked): ReadModel {
   const { file } = state;
   const config =
     beside ?? (state.config && { ...state.config, name: `the checkpoint's ${state.config.name}` });
@@ -49,7 +59,12 @@ export function readModel(state: OpenedStateDict, beside: Config | undefined, as
   if (family === undefined && !hasGptNames(state.tensors.keys())) throw unknown(tensors, state);
   const read = family?.read(source) ?? readGpt({ ...state, config: state.config ?? beside }, asked);
   if (family !== undefined) tensors.assertNothingLeft();
-  return { ...read, close: () => state.close() };
+  return {
+    ...read,
+    promptStart: family?.promptStart ?? "files",
+    isJai: family === undefined && state.tensors.has(JAI_TENSOR),
+    close: () => state.close(),
+  };
 }
 
 function unknown(reader: TensorReader, { tensors }: OpenedStateDict) {

@@ -15,6 +15,7 @@ const MINIMIND = { epsilon: 1e-6, theta: 1e6, context: 32_768 };
  */
 export const llama: Family = {
   name: "Llama, Qwen2 and Qwen3 of Hugging Face, and minimind",
+  promptStart: "sentencepiece",
   is: ({ tensors }) => tensors.has("model.layers.0.mlp.gate_proj.weight"),
   read: (source) => {
     const { tensors, settings } = source;

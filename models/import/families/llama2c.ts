@@ -8,6 +8,7 @@ import { LIMITS, type TensorReader } from "./tensor-reader.js";
 /** Meta's Llama as llama2.c trains it. https://github.com/karpathy/llama2.c/blob/master/model.py */
 export const llama2c: Family = {
   name: "llama2.c",
+  promptStart: "always",
   is: ({ tensors }) => tensors.has("layers.0.feed_forward.w1.weight"),
   read: (source) => {
     const { tensors, settings } = source;

@@ -16,6 +16,7 @@ const LATER = ["smear_gate.weight", "resid_lambdas", "x0_lambdas", "backout_lamb
 /** nanochat of 2025. https://github.com/karpathy/nanochat/blob/master/nanochat/gpt.py */
 export const nanochat: Family = {
   name: "nanochat",
+  promptStart: "always",
   is: ({ tensors }) => tensors.has("transformer.h.0.attn.c_q.weight"),
   read: (source) => {
     const { tensors, settings } = source;

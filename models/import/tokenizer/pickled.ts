@@ -4,9 +4,9 @@ import { rankedFields } from "./byte-level.js";
 import { convertMeta } from "./characters.js";
 import type { Converted } from "./converted.js";
 
-/** nanochat's own names, in the order in which they may end an answer. */
-const EOS = ["<|assistant_end|>", "<|endoftext|>"];
 const BOS = "<|bos|>";
+/** Its own code ends an answer at these: one that begins another text has ended the one before. */
+const EOS = ["<|assistant_end|>", "<|endoftext|>", BOS];
 
 /** Of nanochat's `tokenizer.pkl` (a tiktoken Encoding) or nanoGPT's `meta.pkl`. Nothing is run. @throws ImportError */
 export function convertPickle(file: string, bytes: Uint8Array): Converted {

@@ -55,7 +55,7 @@ export class Rig {
       maxTokens,
       sampling: { ...PLAIN_SAMPLING, ...SAMPLING, seed: [seed, 0] },
       stop: [],
-      eosId: null,
+      eosIds: [],
       context,
       contextStride: Math.max(1, context >> 2),
       decoder: this.model.tokenizer,

@@ -1,5 +1,6 @@
 import { ask, ServerError } from "../server/ask.js";
 import type { Server } from "../server/server.js";
+import { visibleLine } from "../terminal/visible.js";
 import type { Message } from "./conversation.js";
 
 /** Letters alone: a template may trim or escape anything else. */
@@ -27,11 +28,20 @@ export async function checkSystem(server: Server, system: string): Promise<void>
   if (seen === bare) throw new Error("the model's chat template ignores system texts");
 }
 
-/** What the server says of itself, for the greeting. */
+/**
+ * What the server says of itself, for the greeting.
+ * @throws an error with a one-line message if its model can't chat
+ */
 export async function greet(server: Server): Promise<{ name: string; context: number | null }> {
   const { model } = await ask(server, "health");
-  const { name, context } = (model ?? {}) as { name?: unknown; context?: unknown };
-  return { name: String(name ?? "a model"), context: typeof context === "number" ? context : null };
+  const told = (model ?? {}) as { name?: unknown; context?: unknown; chat_template?: unknown };
+  const name = String(told.name ?? "a model");
+  // Servers from before that field always have a template.
+  if (told.chat_template === false)
+    throw new Error(
+      `${visibleLine(name)} has no chat template: send it texts to continue with POST /generate, or import it again with --chat-template`,
+    );
+  return { name, context: typeof told.context === "number" ? told.context : null };
 }
 
 async function render(server: Server, messages: Message[]): Promise<string> {

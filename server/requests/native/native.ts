@@ -1,6 +1,6 @@
 import { toUSVString } from "node:util";
 import type { ModelFolder } from "../../../models/folder.js";
-import { invalidField } from "../../errors/errors.js";
+import { invalidField, PublicError } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Reader } from "../../texts/texts.js";
 import { choices, type GenerationFields, readTimeouts, taskFields } from "../fields.js";
@@ -31,7 +31,7 @@ export type NativeModel = Pick<ModelFolder, "tokenizer" | "chatTemplate" | "conf
 
 /** /generate and /chat: bodies and answers of the replaced FastAPI server, with more fields. */
 export function nativeOperations(model: NativeModel): Operation[] {
-  const { terminator } = model.chatTemplate;
+  const terminator = model.chatTemplate?.terminator ?? null;
   return [
     operation(model, { path: "/generate", framed: false, defaultStop: [] }),
     operation(model, {
@@ -43,10 +43,11 @@ export function nativeOperations(model: NativeModel): Operation[] {
 }
 
 function operation(model: NativeModel, { path, framed, defaultStop }: Framing): Operation {
-  const framing = framed ? model.chatTemplate.framing : 0;
+  const framing = framed ? (model.chatTemplate?.framing ?? 0) : 0;
   return {
     path,
     parse(body) {
+      if (framed && model.chatTemplate === null) throw new PublicError("no_chat_template");
       const fields = body as NativeFields;
       return {
         sequences: fields.n ?? 1,
@@ -63,7 +64,7 @@ function operation(model: NativeModel, { path, framed, defaultStop }: Framing): 
   async function prepare(fields: NativeFields, id: string, reader: Reader): Promise<Prepared> {
     const content = toUSVString(fields.prompt);
     const prompt = framed ? await render([{ role: "user", content }], "prompt", reader) : content;
-    const [promptIds] = (await reader.encode([prompt])) as [number[]];
+    const [promptIds] = (await reader.encode([prompt], !framed)) as [number[]];
     // For example only spaces, which some tokenizers drop.
     if (promptIds.length === 0)
       throw invalidField(["prompt"], "expected a text that has tokens for this model");

@@ -1,4 +1,4 @@
-import { invalidField } from "../../errors/errors.js";
+import { invalidField, PublicError } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Delta } from "../../streams/events.js";
 import type { Reader } from "../../texts/texts.js";
@@ -45,18 +45,18 @@ interface RefusedFields {
 /** OpenAI's chat: messages are rendered by the model's chat template, and the model answers them. */
 export function chatCompletions(model: OpenAiModel, limits: Limits): Operation {
   const { chatTemplate, config } = model;
-  const { framing } = chatTemplate;
   return {
     path: "/v1/chat/completions",
     parse(body) {
       const fields = body as ChatFields;
       checkModel(fields.model, config.name);
+      if (chatTemplate === null) throw new PublicError("no_chat_template");
       checkFields(fields);
       const chars = conversationChars(fields.messages);
       checkLength("messages", chars, limits);
       return {
         sequences: fields.n ?? 1,
-        promptChars: chars + framing * fields.messages.length,
+        promptChars: chars + chatTemplate.framing * fields.messages.length,
         maxTokens: askedTokens(fields).asked ?? Math.min(limits.maxTokens, config.n_positions),
         stream: fields.stream ?? false,
         priority: fields.priority ?? undefined,
@@ -108,7 +108,7 @@ async function prepare(preparation: Preparation): Promise<Prepared> {
 async function draft({ fields, id, model, limits, reader }: Preparation): Promise<Draft> {
   const { chatTemplate, config } = model;
   const prompt = await renderConversation(fields.messages, reader);
-  const [promptIds] = (await reader.encode([prompt])) as [number[]];
+  const [promptIds] = (await reader.encode([prompt], false)) as [number[]];
   if (promptIds.length === 0)
     throw invalidField(["messages"], "expected texts that have tokens for this model");
   const context = config.n_positions;
@@ -121,7 +121,7 @@ async function draft({ fields, id, model, limits, reader }: Preparation): Promis
     limits,
   });
   const plain = openAiTaskFields(fields, maxTokens, model);
-  const { terminator } = chatTemplate;
+  const terminator = chatTemplate?.terminator ?? null;
   return {
     ...plain,
     id,

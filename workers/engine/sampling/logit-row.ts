@@ -52,11 +52,11 @@ export class LogitRow implements Row {
     this.#put(token, Math.max(-GREATEST_LOGIT, Math.min(GREATEST_LOGIT, logit)));
   }
 
-  /** Rules out a token, if another is left. */
-  withhold(token: number): void {
-    const logit = this.logits[token]!;
-    this.#put(token, Number.NEGATIVE_INFINITY);
-    if (this.#empty) this.#put(token, logit);
+  /** Rules out tokens, if another is left. */
+  withhold(tokens: readonly number[]): void {
+    const logits = tokens.map((token) => this.logits[token]!);
+    for (const token of tokens) this.#put(token, Number.NEGATIVE_INFINITY);
+    if (this.#empty) for (const [index, token] of tokens.entries()) this.#put(token, logits[index]!);
   }
 
   /** Rules out all tokens of a block but those whose bits are in `some`. */

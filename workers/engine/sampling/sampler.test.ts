@@ -77,7 +77,7 @@ function mixedCase(seed: number, vocabulary: number) {
   const outputIds = tokens(40);
   const some = 1 + tokens(vocabulary).length;
   const allowed = maybe(null, () => new Set([token(), ...Array.from({ length: some }, token)]));
-  const withheld = maybe(null, token);
+  const withheld = maybe([], () => [token(), token()].slice(random() < 0.5 ? 1 : 0));
   return { sampling, promptIds, outputIds, allowed, withheld };
 }
 
@@ -149,7 +149,7 @@ it("draws each token as often as its probability says", () => {
     const outputIds = [7, 7, 8, 100, 200, 7];
     const allowed = seed % 2 ? null : new Set(Array.from({ length: vocabulary / 2 }, (_, i) => 2 * i));
     const sampling = { ...given, seed: [seed, 5] as const };
-    const restraints = restraintsOf({ sampling, promptIds, outputIds, allowed, withheld: null });
+    const restraints = restraintsOf({ sampling, promptIds, outputIds, allowed, withheld: [] });
     const sampler = new Sampler(vocabulary);
     const row = rowOf(logits);
     const counts = new Array<number>(vocabulary).fill(0);
@@ -199,7 +199,7 @@ it("keeps the end-of-sequence token that is withheld if it is all that the gramm
     sampler.distribution(row, options({}), {
       penalties: null,
       allowed: bitsOf(new Set(allowed), 64),
-      withheld: 33,
+      withheld: [33],
     }).tokens;
   assert.deepEqual(draw([33]), [33]);
   assert.deepEqual(draw([2, 33, 35]), [2, 35]);
@@ -207,7 +207,7 @@ it("keeps the end-of-sequence token that is withheld if it is all that the gramm
 
 it("refuses to draw where the grammar allows no token", () => {
   const sampler = new Sampler(40);
-  const restraints = { penalties: null, allowed: new Int32Array(2), withheld: null };
+  const restraints = { penalties: null, allowed: new Int32Array(2), withheld: [] };
   assert.throws(
     () => sampler.sample(rowOf(randomLogits(1, 40)), options({}), 0, restraints),
     /no token can continue/,
@@ -222,7 +222,7 @@ it("keeps logits finite that penalties and biases drive to the ends of float32",
   const { tokens } = sampler.distribution(
     row,
     { ...sampling, topK: 2 },
-    { penalties, allowed: null, withheld: null },
+    { penalties, allowed: null, withheld: [] },
   );
   assert.deepEqual(tokens, [0, 2]);
 });

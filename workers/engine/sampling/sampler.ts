@@ -9,11 +9,11 @@ export interface Restraints {
   penalties: Penalties | null;
   /** A bit for each token that may come: int32 [vocabulary / 32 rounded up]; null: all. */
   allowed: Int32Array | null;
-  /** A token that must not come if another can. */
-  withheld: number | null;
+  /** Tokens that must not come if another can; usually none. */
+  withheld: readonly number[];
 }
 
-const UNRESTRAINED: Restraints = { penalties: null, allowed: null, withheld: null };
+const UNRESTRAINED: Restraints = { penalties: null, allowed: null, withheld: [] };
 
 /**
  * Draws tokens, in the steps that `sampling.ts` lists. Holds only scratch space, so that one serves all sequences and
@@ -65,11 +65,12 @@ export class Sampler {
 
   /** The given row if nothing changes it. */
   #restrain(given: Row, { logitBias }: Sampling, { penalties, allowed, withheld }: Restraints): Row {
-    if (logitBias.length === 0 && penalties === null && allowed === null && withheld === null) return given;
+    if (logitBias.length === 0 && penalties === null && allowed === null && withheld.length === 0)
+      return given;
     const row = this.#row;
     if (allowed === null) row.load(given);
     else row.loadAllowed(given, allowed);
-    if (withheld !== null) row.withhold(withheld);
+    if (withheld.length > 0) row.withhold(withheld);
     for (const [token, bias] of logitBias) row.set(token, row.logits[token]! + bias);
     penalties?.apply(row);
     return row;

@@ -37,6 +37,7 @@ export const english = {
   assistant: "Model",
   message: "Message",
   messageHint: "Ctrl+Enter sends, Esc stops",
+  noChat: "This model has no chat template: it only continues texts.",
   prompt: "Prompt",
   promptHint: "The model continues this text as it stands.",
   output: "Output",

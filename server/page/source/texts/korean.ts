@@ -37,6 +37,7 @@ export const korean: Texts = {
   assistant: "모델",
   message: "메시지",
   messageHint: "Ctrl+Enter로 보내고 Esc로 멈춥니다",
+  noChat: "이 모델에는 채팅 템플릿이 없어 글을 이어 쓰기만 합니다.",
   prompt: "프롬프트",
   promptHint: "모델이 이 글을 그대로 이어 씁니다.",
   output: "출력",

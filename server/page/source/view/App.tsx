@@ -82,6 +82,7 @@ function useNewSession(served: Health["model"] | undefined, say: (text: string) 
   const last = useRef(served);
   last.current = served ?? last.current;
   const { name: model = "", context = Number.POSITIVE_INFINITY } = last.current ?? {};
+  const chats = last.current?.chat_template ?? true;
   const [asked, setAsked] = useState(false);
   const [generation, setGeneration] = useState(0);
   const report = useCallback((error: unknown) => {
@@ -93,8 +94,8 @@ function useNewSession(served: Health["model"] | undefined, say: (text: string) 
   }, []);
   const keyed = asked || readKey() !== "";
   const session = useMemo<Session>(
-    () => ({ model, context, keyed, generation, report, keyChanged, say }),
-    [model, context, keyed, generation, report, keyChanged, say],
+    () => ({ model, context, chats, keyed, generation, report, keyChanged, say }),
+    [model, context, chats, keyed, generation, report, keyChanged, say],
   );
   return { session, asked };
 }

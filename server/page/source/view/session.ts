@@ -7,6 +7,8 @@ export interface Session {
   model: string;
   /** Its context, in tokens; infinite until it is known. */
   context: number;
+  /** Whether it can chat; true until it is known. A model without a chat template only continues texts. */
+  chats: boolean;
   /** Whether the server asks for keys, as far as this page knows. */
   keyed: boolean;
   /** Changes with the key: what was loaded with another one is loaded again. */
@@ -23,6 +25,7 @@ const nothing = () => {};
 export const SessionContext = createContext<Session>({
   model: "",
   context: Number.POSITIVE_INFINITY,
+  chats: true,
   keyed: false,
   generation: 0,
   report: nothing,

@@ -4,7 +4,7 @@ import { askJson } from "../wire/api.js";
 /** What the page shows of `GET /health`, which needs no key. */
 export interface Health {
   status: "healthy" | "degraded" | "loading" | "draining" | "unhealthy";
-  model: { name: string; precision: string; context: number };
+  model: { name: string; precision: string; context: number; chat_template?: boolean };
 }
 
 /** How long until the next look: less while something is wrong, since that may pass soon. */

@@ -7,7 +7,7 @@ import { matchIds } from "./match-ids.js";
  * gets an id only where both agree.
  */
 export async function withIds({ text, tokens }: Sample): Promise<Token[]> {
-  const body = { prompt: text, return_token_strs: true };
+  const body = { prompt: text, return_token_strs: true, add_special_tokens: false };
   const { tokens: ids, token_strs } = await askJson<{ tokens: number[]; token_strs: string[] }>("/tokenize", {
     method: "POST",
     body,

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Mode } from "../../state/fields.js";
 import type { Screen } from "../../state/screen.js";
 import { useTexts } from "../../texts/texts.js";
+import { useSession } from "../session.js";
 import { ChatPane } from "./ChatPane.js";
 import { CodeDialog } from "./CodeDialog.js";
 import { CompletionPane } from "./CompletionPane.js";
@@ -22,6 +23,11 @@ export function PlaygroundView({ screen, setScreen }: Props) {
   const [areSettingsOpen, setSettingsOpen] = useState(false);
   const change = (changes: Partial<Screen>) => setScreen((before) => ({ ...before, ...changes }));
   const { isRunning, stop } = generating;
+  const { chats } = useSession();
+  const isUnable = !chats && screen.mode === "chat";
+  useEffect(() => {
+    if (isUnable) change({ mode: "completion" });
+  }, [isUnable]);
   useEffect(() => {
     const stopOnEscape = (event: KeyboardEvent) => {
       if (event.key === "Escape" && !document.querySelector("dialog[open]")) stop();
@@ -36,7 +42,13 @@ export function PlaygroundView({ screen, setScreen }: Props) {
   return (
     <>
       <div class="bar tools">
-        <ModeSwitch mode={screen.mode} choose={(mode) => change({ mode })} disabled={isRunning} />
+        <ModeSwitch
+          mode={screen.mode}
+          choose={(mode) => change({ mode })}
+          disabled={isRunning}
+          chats={chats}
+        />
+        {!chats && <small id="no-chat">{texts.noChat}</small>}
         <button type="button" onClick={clear}>
           {texts.clear}
         </button>
@@ -73,16 +85,24 @@ interface ModeProps {
   mode: Mode;
   choose(mode: Mode): void;
   disabled: boolean;
+  chats: boolean;
 }
 
-function ModeSwitch({ mode, choose, disabled }: ModeProps) {
+function ModeSwitch({ mode, choose, disabled, chats }: ModeProps) {
   const texts = useTexts();
   return (
     <fieldset class="switch" disabled={disabled}>
       <legend class="unseen">{texts.mode}</legend>
       {(["chat", "completion"] as const).map((one) => (
         <label key={one}>
-          <input type="radio" name="mode" checked={one === mode} onChange={() => choose(one)} />
+          <input
+            type="radio"
+            name="mode"
+            checked={one === mode}
+            disabled={one === "chat" && !chats}
+            aria-describedby={one === "chat" && !chats ? "no-chat" : undefined}
+            onChange={() => choose(one)}
+          />
           <span>{texts[one]}</span>
         </label>
       ))}

@@ -1,0 +1,4 @@
+/** The template used more than its bounds. */
+export class TemplateTooMuch extends Error {
+  override name = "TemplateTooMuch";
+}
