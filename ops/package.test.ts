@@ -107,6 +107,7 @@ describe("the package", () => {
         ...readdirSync(join(packageRoot, "models/jai-small"))
           .filter((name) => !["config.json", "generation_config.json", "onnx"].includes(name))
           .map((name) => `models/jai-small/${name}`),
+        ...["LICENSE", "vocab.bpe.br"].map((name) => `models/import/tokenizer/gpt2/${name}`),
         "openapi.yaml",
         "ops/grafana/jai-server.json",
         "ops/jai-server.plist",

@@ -8,7 +8,7 @@ export const flags = {
   tokenizer: {
     type: "string",
     value: "FILE",
-    description: "its tokenizer, in any known format; default: the one beside it",
+    description: "its tokenizer, in any known format, or gpt2; default: the one beside it",
   },
   out: { type: "string", value: "DIR", description: "the model folder to make" },
   precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },

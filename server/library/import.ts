@@ -5,7 +5,7 @@ import { shown } from "./internal/shown.js";
 export interface ImportOptions {
   /** Path of the checkpoint, a file of `torch.save` or of safetensors, or of the folder that holds one. */
   checkpoint: string;
-  /** Path of the model's tokenizer, in any format that docs/models.md lists. Default: the one beside the checkpoint. */
+  /** Path of the model's tokenizer, in any format that docs/models.md lists, or `gpt2`. Default: the one beside the checkpoint. */
   tokenizer?: string | undefined;
   /** Path of the model folder to make. It must not exist. */
   out: string;
