@@ -1,7 +1,8 @@
 import { ACTIVATIONS, type Activation } from "../../models/architecture.js";
-import { type ImportOptions, type ImportPhase, importCheckpoint, type Quality } from "../library/import.js";
+import { type ImportOptions, importCheckpoint, type Quality } from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
+import { progressTo } from "./import/progress.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
 export const flags = {
@@ -28,10 +29,14 @@ export const flags = {
 export const argument = "FILE";
 
 export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
-  rows: [["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one"]],
+  rows: [
+    ["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one;"],
+    [
+      "",
+      "or hf:owner/name[@revision][/FILE], a model on Hugging Face's hub (HF_TOKEN, HF_ENDPOINT, HF_HOME)",
+    ],
+  ],
 });
-
-const BAR_WIDTH = 30;
 
 /** Makes a model folder. @throws an error with a one-line message */
 export async function run(args: string[]): Promise<void> {
@@ -39,7 +44,7 @@ export async function run(args: string[]): Promise<void> {
   const started = performance.now();
   const { config, difference, range, quality, trimmed, chatTemplate } = await importCheckpoint({
     ...options,
-    ...(process.stderr.isTTY && { onProgress: drawProgress }),
+    onProgress: progressTo(process.stderr),
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const lines = [
@@ -92,14 +97,4 @@ const isActivation = (text: string): text is Activation => (ACTIVATIONS as reado
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
-}
-
-const PHASE_WIDTH = "calibrating".length;
-
-/** Redraws the phase's progress bar; a finished phase keeps its line. */
-function drawProgress(phase: ImportPhase, share: number): void {
-  const filled = Math.round(share * BAR_WIDTH);
-  const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
-  const end = share === 1 ? "\n" : "";
-  process.stderr.write(`\r${phase.padEnd(PHASE_WIDTH)} [${bar}] ${Math.round(share * 100)} %${end}`);
 }
