@@ -10,6 +10,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "models/tokenizer": ["models/files"],
   models: ["models/files", "models/tokenizer"],
   "models/import": ["models", "models/files", "models/tokenizer", "workers/engine", "workers/onnx"],
+  "models/export": ["models", "models/files", "models/import", "models/tokenizer"],
   "models/recipe": ["models", "models/tokenizer"],
 
   "workers/engine": ["models", "models/tokenizer"],
@@ -174,6 +175,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "server/store",
     "models",
+    "models/export",
     "ops/bench",
   ],
 };

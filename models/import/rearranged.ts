@@ -129,3 +129,17 @@ export function exchangedHalves(heads: number, headDim: number): number[] {
     return head * headDim + ((i + headDim / 2) % headDim);
   });
 }
+
+/** The same with the first `rows` rows, or elements, multiplied by one number. */
+export function scaledRows(source: WeightSource, rows: number, factor: number): WeightSource {
+  return {
+    name: source.name,
+    shape: source.shape,
+    read: async () => {
+      const values = await source.read();
+      const end = rows * (source.shape[1] ?? 1);
+      for (let i = 0; i < end; i++) values[i]! *= factor;
+      return values;
+    },
+  };
+}
