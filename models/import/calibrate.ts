@@ -4,7 +4,6 @@ import { Sampler } from "../../workers/engine/sampling/sampler.js";
 import { PLAIN_SAMPLING } from "../../workers/engine/sampling/sampling.js";
 import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
-import type { Range } from "./graph/quantize.js";
 
 /** Number of texts and their greatest length in tokens. More text would widen the ranges only a little. */
 const TEXTS = 8;
@@ -13,10 +12,16 @@ const SEED: readonly [number, number] = [0x6a6169, 0];
 
 /** Result of a calibration. */
 export interface Calibration {
-  /** Range of each matrix product's input, in the order of the graph's products. */
-  ranges: readonly Range[];
+  /** Columns of each matrix product's input, in the order of the graph's products. */
+  observed: readonly Channels[];
   /** The texts that the model read and wrote. */
   texts: Texts;
+}
+
+/** The least and the greatest number of each column of a matrix product's input. */
+export interface Channels {
+  least: Float32Array;
+  greatest: Float32Array;
 }
 
 /** Texts of equal length. */
@@ -33,16 +38,21 @@ export interface Texts {
  * Runs a float32 model over random tokens, which stand for prompts of every kind, and lets it continue them. What it
  * writes is as close to its training text as can be had without the corpus. The same weights give the same result.
  * @param session of the graph that `buildObservedGraph` makes
+ * @param columns of each matrix product's input, in the graph's order
  */
 export async function calibrate(
   session: StepSession,
   shape: ModelShape,
+  columns: readonly number[],
   onProgress: (share: number) => void = () => {},
 ): Promise<Calibration> {
   const { context, vocabulary } = shape;
   const reader = new Reader(session, shape, TEXTS);
   const sampler = new Sampler(vocabulary);
-  const ranges: [number, number][] = [];
+  const observed = columns.map((count) => ({
+    least: new Float32Array(count).fill(Number.POSITIVE_INFINITY),
+    greatest: new Float32Array(count).fill(Number.NEGATIVE_INFINITY),
+  }));
   const length = Math.min(LENGTH, context);
   const prompt = Math.ceil(length / 4);
   const texts: Texts = { count: TEXTS, length, prompt, ids: new Int32Array(TEXTS * length) };
@@ -52,10 +62,10 @@ export async function calibrate(
     for (let text = 0; text < TEXTS; text++)
       texts.ids.set(next.subarray(text * chunk, (text + 1) * chunk), text * length + read);
     const { logits, maxima, ranges: seen } = await reader.read(next);
-    widen(ranges, seen!);
+    widen(observed, seen!);
     read += chunk;
     onProgress(read / length);
-    if (read >= length) return { ranges, texts };
+    if (read >= length) return { observed, texts };
     const blocks = maxima.length / TEXTS;
     next = Int32Array.from({ length: TEXTS }, (_, text) =>
       sampler.sample(
@@ -70,11 +80,13 @@ export async function calibrate(
   }
 }
 
-/** @param seen float32 [products, 2] */
-function widen(ranges: [number, number][], seen: Float32Array): void {
-  for (let product = 0; product < seen.length / 2; product++) {
-    const [least, greatest] = seen.subarray(2 * product, 2 * product + 2) as unknown as Range;
-    const range = ranges[product];
-    ranges[product] = range ? [Math.min(range[0], least), Math.max(range[1], greatest)] : [least, greatest];
-  }
+/** @param seen float32 [2, columns of all products] */
+function widen(observed: readonly Channels[], seen: Float32Array): void {
+  const total = seen.length / 2;
+  let at = 0;
+  for (const { least, greatest } of observed)
+    for (let column = 0; column < least.length; column++, at++) {
+      least[column] = Math.min(least[column]!, seen[at]!);
+      greatest[column] = Math.max(greatest[column]!, seen[total + at]!);
+    }
 }

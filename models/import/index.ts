@@ -41,6 +41,8 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   chatTemplate: "found" | "default";
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
+  /** What the checkpoint doesn't say and its codebase's default was taken for. */
+  assumed: readonly string[];
 }
 
 /**
@@ -92,7 +94,11 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
       folder.keep();
       const { difference, range } = verification;
       const chatTemplate = told.chatTemplate === undefined ? "default" : "found";
-      return { config, difference, range, quality, chatTemplate, trimmed: sizes.vocab - vocabulary };
+      return {
+        ...{ config, difference, range, quality, chatTemplate },
+        trimmed: sizes.vocab - vocabulary,
+        assumed: weights.assumed ?? [],
+      };
     } catch (error) {
       folder.discard();
       throw explain(options.out, error);

@@ -16,6 +16,11 @@ export function rowsInOrder(source: WeightSource, order: readonly number[]): Wei
   };
 }
 
+/** The same elements in another shape of as many. */
+export function reshaped(source: WeightSource, shape: readonly number[]): WeightSource {
+  return { name: source.name, shape, read: () => source.read() };
+}
+
 /** The first `count` rows of a matrix, or elements of a vector. */
 export function firstRows(source: WeightSource, count: number): WeightSource {
   const columns = source.shape[1] ?? 1;
@@ -98,6 +103,25 @@ export function transposed(source: WeightSource): WeightSource {
   };
 }
 
+/** A matrix, or a vector, whose row i is multiplied by `factors[i]`. */
+export function rowsTimes(source: WeightSource, factors: Float32Array): WeightSource {
+  const columns = source.shape[1] ?? 1;
+  return {
+    name: source.name,
+    shape: source.shape,
+    read: async () => (await source.read()).map((value, i) => value * factors[Math.floor(i / columns)]!),
+  };
+}
+
+/** A matrix whose column i is multiplied by `factors[i]`. */
+export function columnsTimes(source: WeightSource, factors: Float32Array): WeightSource {
+  return {
+    name: source.name,
+    shape: source.shape,
+    read: async () => (await source.read()).map((value, i) => value * factors[i % factors.length]!),
+  };
+}
+
 /** A weight whose values are all multiplied by one number. */
 export function scaled(source: WeightSource, factor: number): WeightSource {
   return {
@@ -128,18 +152,4 @@ export function exchangedHalves(heads: number, headDim: number): number[] {
     const [head, i] = [Math.floor(row / headDim), row % headDim];
     return head * headDim + ((i + headDim / 2) % headDim);
   });
-}
-
-/** The same with the first `rows` rows, or elements, multiplied by one number. */
-export function scaledRows(source: WeightSource, rows: number, factor: number): WeightSource {
-  return {
-    name: source.name,
-    shape: source.shape,
-    read: async () => {
-      const values = await source.read();
-      const end = rows * (source.shape[1] ?? 1);
-      for (let i = 0; i < end; i++) values[i]! *= factor;
-      return values;
-    },
-  };
 }

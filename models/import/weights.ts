@@ -71,6 +71,14 @@ export interface ModelWeights {
   /** Its weight is [vocab, width]; the same source as `tokens` where `tied`. */
   head: Linear;
   tied: boolean;
+  /** What the checkpoint doesn't say and its codebase's default was taken for, such as `context 2048`. */
+  assumed?: readonly string[];
   /** Closes the checkpoint; no weight can be read after it. */
   close(): Promise<void>;
 }
+
+/** The linear layers in the order in which the graph computes them. */
+export const productsOf = ({ layers, head }: ModelWeights): Linear[] => [
+  ...layers.flatMap(({ qkv, proj, fc, mlpProj }) => [qkv, proj, fc, mlpProj]),
+  head,
+];

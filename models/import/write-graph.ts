@@ -13,11 +13,12 @@ import {
 import { modelShape } from "../shape.js";
 import { calibrate } from "./calibrate.js";
 import { ImportError } from "./checkpoint/error.js";
+import { equalize } from "./equalize.js";
 import { buildGraph, buildObservedGraph } from "./graph/build.js";
 import { writeModel } from "./graph/onnx.js";
 import { judge, type Quality } from "./judge.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
-import type { ModelWeights } from "./weights.js";
+import { type ModelWeights, productsOf } from "./weights.js";
 
 /** Phases of an import, in this order; an fp32 import only writes and verifies. */
 export type ImportPhase = "downloading" | "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
@@ -57,13 +58,15 @@ export async function writeGraph(
     });
   }
 
-  const observed = join(folder, "observed.onnx");
+  const graph = join(folder, "observed.onnx");
   try {
-    await writeModel(observed, buildObservedGraph(weights, config), during("preparing"));
-    return await withSession(observed, config, async (original) => {
+    await writeModel(graph, buildObservedGraph(weights, config), during("preparing"));
+    return await withSession(graph, config, async (original) => {
       const verification = await verify(original, weights, config, during("verifying"));
-      const { ranges, texts } = await calibrate(original, shape, during("calibrating"));
-      await writeModel(file, buildGraph(weights, config, ranges), during("writing"));
+      const columns = productsOf(weights).map(({ weight }) => weight.shape[1]!);
+      const { observed, texts } = await calibrate(original, shape, columns, during("calibrating"));
+      const even = await equalize(weights, observed);
+      await writeModel(file, buildGraph(even.weights, config, even.ranges), during("writing"));
       return withSession(file, config, async (quantized) => {
         const quality = await judge(original, quantized, shape, texts, during("comparing"));
         const logits = await readPrompt(quantized, shape, verification.ids);
@@ -78,7 +81,7 @@ export async function writeGraph(
       });
     });
   } finally {
-    for (const part of [observed, `${observed}_data`]) await rm(part, { force: true });
+    for (const part of [graph, `${graph}_data`]) await rm(part, { force: true });
   }
 }
 

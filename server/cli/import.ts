@@ -42,7 +42,7 @@ export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
-  const { config, difference, range, quality, trimmed, chatTemplate } = await importCheckpoint({
+  const { config, difference, range, quality, trimmed, assumed, chatTemplate } = await importCheckpoint({
     ...options,
     onProgress: progressTo(process.stderr),
   });
@@ -50,6 +50,9 @@ export async function run(args: string[]): Promise<void> {
   const lines = [
     `${config.name}: ${config.precision}, ${config.n_layer} layers, ${config.n_head} heads, ${config.n_embd} wide, context ${config.n_positions}, vocabulary ${config.vocab_size}`,
     ...(trimmed > 0 ? [`left out ${trimmed} rows of padding, for which the tokenizer has no token`] : []),
+    ...(assumed.length > 0
+      ? [`assumed: ${assumed.join(", ")}: the checkpoint doesn't say, and its codebase has these by default`]
+      : []),
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
     chatTemplate === "found"

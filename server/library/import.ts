@@ -60,6 +60,8 @@ export interface ImportResult {
   quality: Quality | null;
   /** Whether the chat template lay beside the checkpoint, or is the default model's. */
   chatTemplate: "found" | "default";
+  /** Defaults of the codebase that were taken because the checkpoint doesn't say, such as `context 32768`. */
+  assumed: readonly string[];
   /** Number of vocabulary rows that were left out, since the tokenizer has no token for them. */
   trimmed: number;
 }

@@ -1,14 +1,19 @@
 // The playground in a browser, against a real server with the default model.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { after, before, describe, it } from "node:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import type { Page, Request } from "playwright-core";
+import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
 import { packageRoot } from "../settings/config.js";
 import { noBrowser, OpenPage } from "./fixtures/browser.js";
 
 const run = promisify(execFile);
+const bounded = { timeout: 30_000 };
 const QUESTION = "판교에서 백엔드 개발자 채용하는 곳 알려줘";
 
 /** Waits for the end of every answer on the page. */
@@ -31,7 +36,16 @@ async function send(page: Page, text: string): Promise<Record<string, unknown>> 
 const openFold = (page: Page, title: string) =>
   page.locator("summary", { hasText: new RegExp(`^${title}$`) }).click();
 
-describe("the playground", { skip: noBrowser }, () => {
+/** Runs steps on a page of their own, which must ask no other host and run into no error. */
+const onPageOf =
+  (url: () => string, steps: (page: Page, signal: AbortSignal) => Promise<void>, fragment = "") =>
+  async ({ signal }: TestContext) => {
+    const opened = await OpenPage.open(url(), {}, fragment);
+    await steps(opened.page, signal);
+    await opened.close();
+  };
+
+describe("the playground", { skip: noBrowser, timeout: 240_000 }, () => {
   let server: ServerProcess;
   let url = "";
   before(async () => {
@@ -40,14 +54,7 @@ describe("the playground", { skip: noBrowser }, () => {
   });
   after(() => server.stop());
 
-  /** Runs steps on a page of their own, which must ask no other host and run into no error. */
-  const on =
-    (steps: (page: Page) => Promise<void>, fragment = "") =>
-    async () => {
-      const opened = await OpenPage.open(url, {}, fragment);
-      await steps(opened.page);
-      await opened.close();
-    };
+  const on = (steps: (page: Page) => Promise<void>, fragment = "") => onPageOf(() => url, steps, fragment);
 
   it(
     "streams an answer, tells what it took, and remembers the conversation",
@@ -87,33 +94,6 @@ describe("the playground", { skip: noBrowser }, () => {
       const facts = await page.locator(".facts").innerText();
       assert.match(facts, /cut: the context is full/);
       assert.doesNotMatch(facts, /max_tokens/);
-    }),
-  );
-
-  it(
-    "frees the slot when an answer is stopped, by the button and by Escape",
-    on(async (page) => {
-      await openFold(page, "Where the output ends");
-      await page.getByLabel("Ignore the end").check();
-      const runs = async (count: number) => {
-        for (;;) {
-          const { queue } = JSON.parse((await server.request("GET", "/health")).text);
-          if (queue.running + queue.waiting === count) return;
-        }
-      };
-      // 16 long outputs take far longer than the stop.
-      await page.getByLabel("Samples").fill("16");
-      for (const stop of [
-        () => page.getByRole("button", { name: "Stop", exact: true }).click(),
-        () => page.keyboard.press("Escape"),
-      ]) {
-        await send(page, QUESTION);
-        await runs(16);
-        await stop();
-        await runs(0);
-        await page.getByText("Stopped").last().waitFor();
-        await page.getByRole("button", { name: "Clear" }).click();
-      }
     }),
   );
 
@@ -346,7 +326,9 @@ describe("the playground", { skip: noBrowser }, () => {
         await dialog.getByRole("radio", { name: language }).check();
         return dialog.locator("pre").innerText();
       };
-      const { stdout } = await run("sh", ["-c", await programIn("curl")]).catch(() => ({ stdout: null }));
+      const { stdout } = await run("sh", ["-c", await programIn("curl")], bounded).catch(() => ({
+        stdout: null,
+      }));
       // A machine may have no curl.
       if (stdout !== null) {
         const pieces = [...stdout.matchAll(/"content":("(?:[^"\\]|\\.)*")/g)].map(([, text]) =>
@@ -355,7 +337,10 @@ describe("the playground", { skip: noBrowser }, () => {
         assert.equal(pieces.join(""), answer);
       }
       const program = await programIn("JavaScript");
-      assert.equal((await run(process.execPath, ["--input-type=module", "-e", program])).stdout, answer);
+      assert.equal(
+        (await run(process.execPath, ["--input-type=module", "-e", program], bounded)).stdout,
+        answer,
+      );
       assert.match(await programIn("Python"), /client\.chat\.completions\.create\(/);
       await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
       await dialog.getByRole("button", { name: "Copy: Python" }).click();
@@ -411,5 +396,49 @@ describe("the playground", { skip: noBrowser }, () => {
     on(async (page) => {
       await page.getByText("The link holds nothing that this page can read.").waitFor();
     }, "#z=AAAA"),
+  );
+});
+
+describe("the playground of a model that writes on and on", { skip: noBrowser, timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "jai-long-"));
+  let server: ServerProcess;
+  before(async () => {
+    // However slow the browser is, an output of this context is under way when it stops it.
+    const sizes = { ...FIXTURE_SIZES, context: 65_536 };
+    await writeFixtureModel(folder, "int8", randomWeights(sizes));
+    server = await ServerProcess.ready(folder, { JAI_MAX_TOKENS: "65536" });
+  });
+  after(async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it(
+    "frees the slots when an answer is stopped, by the button and by Escape",
+    onPageOf(
+      () => `http://127.0.0.1:${server.port}`,
+      async (page, signal) => {
+        const sequences = async (count: number) => {
+          while (!signal.aborted) {
+            const { queue } = JSON.parse((await server.request("GET", "/health")).text);
+            if (queue.running + queue.waiting === count) return;
+          }
+        };
+        await openFold(page, "Where the output ends");
+        await page.getByLabel("Ignore the end").check();
+        await page.getByLabel("Samples").fill("16");
+        for (const stop of [
+          () => page.getByRole("button", { name: "Stop", exact: true }).click(),
+          () => page.keyboard.press("Escape"),
+        ]) {
+          await send(page, QUESTION);
+          await sequences(16);
+          await stop();
+          await sequences(0);
+          await page.getByText("Stopped").last().waitFor();
+          await page.getByRole("button", { name: "Clear" }).click();
+        }
+      },
+    ),
   );
 });

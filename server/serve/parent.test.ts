@@ -21,7 +21,12 @@ after(() => {
 });
 
 const start = (environment: Record<string, string> = {}) =>
-  ServerProcess.ready(model, { JAI_RESTART: "on", JAI_CONCURRENCY: "4", ...environment });
+  ServerProcess.ready(model, {
+    JAI_RESTART: "on",
+    JAI_CONCURRENCY: "4",
+    JAI_MAX_TOKENS: "1000000",
+    ...environment,
+  });
 
 /** The process id of a process's only child. */
 function childOf(pid: number): number {
@@ -149,7 +154,9 @@ describe("a server that crashes", { skip: process.platform === "win32" && "needs
   test("is not started again once it was told to stop", async () => {
     const server = await start();
     const child = childOf(server.pid);
-    const streaming = server.stream("/generate", { ...body, max_tokens: 4000 }, () => {}).catch(() => null);
+    const streaming = server
+      .stream("/generate", { ...body, max_tokens: 1_000_000 }, () => {})
+      .catch(() => null);
     await isRunning(server);
     server.kill("SIGTERM");
     await until(() => server.output.includes("stopping on SIGTERM"));
@@ -174,7 +181,9 @@ describe("signals", { skip: process.platform === "win32" && "needs POSIX signals
 
   test("a second signal ends both at once", async () => {
     const server = await start();
-    const streaming = server.stream("/generate", { ...body, max_tokens: 4000 }, () => {}).catch(() => null);
+    const streaming = server
+      .stream("/generate", { ...body, max_tokens: 1_000_000 }, () => {})
+      .catch(() => null);
     await isRunning(server);
     server.kill("SIGINT");
     await until(() => server.output.includes("stopping on SIGINT"));

@@ -119,6 +119,9 @@ async function queueOf(server: ServerProcess): Promise<Health["queue"]> {
 }
 
 /** Polls until the condition holds; the test's own timeout bounds it. */
+/** Lets outputs go on until they are cut off, however slow whoever waits for them to begin is. */
+const ENDLESS = { JAI_MAX_TOKENS: "1000000" };
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -229,7 +232,11 @@ describe("a server whose clients vanish", () => {
   const requests = Number(process.env.JAI_TEST_VANISHING ?? randomCases(120, 600));
 
   it(`leaks no slot and answers the other clients correctly over ${requests} requests`, async () => {
-    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "8", JAI_QUEUE_LIMIT: "64" });
+    const server = await ServerProcess.ready(model("int8"), {
+      ...ENDLESS,
+      JAI_CONCURRENCY: "8",
+      JAI_QUEUE_LIMIT: "64",
+    });
     const kinds = 40;
     const right: Generation[] = [];
     for (let index = 0; index < kinds; index++) right.push(await generate(server, index));
@@ -266,7 +273,7 @@ describe("a server whose clients vanish", () => {
     // All slots are still there: that many requests run at once.
     const held = Array.from({ length: 8 }, () => {
       const leaving = new AbortController();
-      const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+      const body = { prompt: "x", max_tokens: 1_000_000, ignore_eos: true };
       const answer = server
         .request("POST", "/generate", body, leaving.signal)
         .catch((error: Error) => error.name);
@@ -293,10 +300,14 @@ function residentBytes(pid: number): number {
 describe("a server that streams", () => {
   let server: ServerProcess;
   before(async () => {
-    server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "2", JAI_QUEUE_LIMIT: "100" });
+    server = await ServerProcess.ready(model("int8"), {
+      ...ENDLESS,
+      JAI_CONCURRENCY: "2",
+      JAI_QUEUE_LIMIT: "100",
+    });
   });
   after(() => server.stop());
-  const endless = { prompt: "질문", max_tokens: 4000, ignore_eos: true };
+  const endless = { prompt: "질문", max_tokens: 1_000_000, ignore_eos: true };
 
   it("frees the slot of a stream closed midway, and drops a closed one that still waits", async () => {
     const clients = Array.from({ length: 3 }, () => {
@@ -330,7 +341,12 @@ describe("a server that streams", () => {
   });
 
   it("does not let a client that reads nothing hold up others, and keeps its whole answer", async () => {
-    const body = JSON.stringify({ ...endless, prompt: "가".repeat(30_000), stream: true });
+    const body = JSON.stringify({
+      ...endless,
+      max_tokens: 4000,
+      prompt: "가".repeat(30_000),
+      stream: true,
+    });
     const socket = connect(server.port, "127.0.0.1");
     socket.pause();
     socket.write(
@@ -377,7 +393,7 @@ describe("a server that is stopped", () => {
   /** Starts slow requests, some of which run and some wait, and returns their answers. */
   async function load(server: ServerProcess, count: number) {
     const answers = Array.from({ length: count }, () =>
-      server.request("POST", "/generate", { prompt: "질문", max_tokens: 300, ignore_eos: true }),
+      server.request("POST", "/generate", { prompt: "질문", max_tokens: 1000, ignore_eos: true }),
     );
     await until(async () => {
       const { waiting, running } = await queueOf(server);
@@ -399,8 +415,12 @@ describe("a server that is stopped", () => {
   });
 
   it("cancels the rest after JAI_DRAIN_SECONDS, and still exits with 0", async () => {
-    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
-    const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+    const server = await ServerProcess.ready(model("int8"), {
+      ...ENDLESS,
+      JAI_CONCURRENCY: "1",
+      JAI_DRAIN_SECONDS: "0",
+    });
+    const body = { prompt: "x", max_tokens: 1_000_000, ignore_eos: true };
     const answer = server.request("POST", "/generate", body).catch((error: Error) => error);
     await until(async () => (await queueOf(server)).running === 1);
     const { code } = await server.stop();
@@ -410,8 +430,12 @@ describe("a server that is stopped", () => {
   });
 
   it("ends cancelled streams with an error event", async () => {
-    const server = await ServerProcess.ready(model("int8"), { JAI_CONCURRENCY: "1", JAI_DRAIN_SECONDS: "0" });
-    const body = { prompt: "x", max_tokens: 4000, ignore_eos: true };
+    const server = await ServerProcess.ready(model("int8"), {
+      ...ENDLESS,
+      JAI_CONCURRENCY: "1",
+      JAI_DRAIN_SECONDS: "0",
+    });
+    const body = { prompt: "x", max_tokens: 1_000_000, ignore_eos: true };
     const streams = [stream(server, "/generate", body), stream(server, "/chat", body)];
     await until(async () => {
       const { waiting, running } = await queueOf(server);
@@ -425,10 +449,11 @@ describe("a server that is stopped", () => {
 
   it("exits at once at a second signal", async () => {
     const server = await ServerProcess.ready(model("int8"), {
+      ...ENDLESS,
       JAI_CONCURRENCY: "1",
       JAI_DRAIN_SECONDS: "3600",
     });
-    const body = { prompt: "x", max_tokens: 4096, ignore_eos: true };
+    const body = { prompt: "x", max_tokens: 1_000_000, ignore_eos: true };
     const answers = Array.from({ length: 60 }, () =>
       server.request("POST", "/generate", body).catch((error: Error) => error),
     );

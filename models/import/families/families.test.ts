@@ -210,6 +210,28 @@ const cases: Record<string, Case> = {
     },
     is: { heads: 2, kvHeads: 2, context: C },
   },
+  "a minGPT of 2020": {
+    tensors: {
+      "tok_emb.weight": [V, W],
+      pos_emb: [1, C, W],
+      ...norm("blocks.N.ln1"),
+      ...norm("blocks.N.ln1", "bias"),
+      ...both("blocks.N.attn.key", W),
+      ...both("blocks.N.attn.query", W),
+      ...both("blocks.N.attn.value", W),
+      ...both("blocks.N.attn.proj", W),
+      "blocks.N.attn.mask": [1, 1, C, C],
+      ...norm("blocks.N.ln2"),
+      ...norm("blocks.N.ln2", "bias"),
+      ...both("blocks.N.mlp.0", H),
+      ...both("blocks.N.mlp.2", W, H),
+      ...norm("ln_f"),
+      ...norm("ln_f", "bias"),
+      "head.weight": [V, W],
+    },
+    asked: { heads: 2 },
+    is: { heads: 2, kvHeads: 2, context: C },
+  },
 };
 
 const LAYERS = 2;
@@ -337,4 +359,24 @@ test("a GELU that neither names nor settings tell is asked for", async (t) => {
     read(t, state(), { config: minGpt, asked: { activation: "gelu" } }),
     /--activation is gelu, but the checkpoint is of a codebase that has gelu_tanh/,
   );
+});
+
+test("a checkpoint of no known codebase is refused with the names of those that are", async (t) => {
+  const state = new Map([["encoder.weight", tensor("float32", [1], [1])]]);
+  await assert.rejects(
+    read(t, state, {}),
+    /expected tensors that are named as in JAI, nanoGPT, .*, litgpt, .*, got "encoder\.weight", …$/,
+  );
+});
+
+test("defaults that are taken where a checkpoint says nothing are told", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const headNorms = Object.fromEntries(
+    ["q_norm", "k_norm"].map((part) => [`model.layers.N.self_attn.${part}.weight`, [D]]),
+  );
+  const tensors = { ...llama.tensors, ...headNorms };
+  const { assumed, sizes } = await read(t, stateOf({ ...llama, tensors }), {});
+  assert.deepEqual(assumed, ["context 32768", "rope_theta 1000000", "rms_norm_eps 0.000001"]);
+  assert.equal(sizes.context, 32_768);
+  assert.equal((await read(t, stateOf(llama), llama)).assumed, undefined);
 });

@@ -67,6 +67,12 @@ export function readGpt(state: GptState, options: ReadOptions = {}): Omit<ModelW
   return new WeightsReader(state).read(options);
 }
 
+/** Whether some of these are a GPT's tensors. */
+export const hasGptNames = (names: Iterable<string>): boolean =>
+  [...names].some((name) =>
+    OUTER.some(({ tokens, blocks }) => name.startsWith(`${tokens}.`) || name.startsWith(`${blocks}.`)),
+  );
+
 /** The same of a file of `torch.save`. The weights own it: it is closed with them, and at once if this throws. */
 export async function readWeights(checkpoint: Checkpoint, options: ReadOptions = {}): Promise<ModelWeights> {
   try {

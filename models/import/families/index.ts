@@ -2,7 +2,7 @@ import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
 import type { Config } from "../checkpoint/state-dict.js";
 import type { ModelWeights } from "../weights.js";
 import type { Asked, Family, Source } from "./family.js";
-import { readGpt } from "./gpt.js";
+import { hasGptNames, readGpt } from "./gpt.js";
 import { gptNeo } from "./gpt-neo.js";
 import { gptNeox } from "./gpt-neox.js";
 import { gpt2 } from "./gpt2.js";
@@ -10,6 +10,7 @@ import { litgpt } from "./litgpt.js";
 import { llama } from "./llama.js";
 import { llama2c } from "./llama2c.js";
 import { llmsFromScratch } from "./llms-from-scratch.js";
+import { minGpt2020 } from "./mingpt-2020.js";
 import { nanochat } from "./nanochat.js";
 import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
@@ -24,6 +25,7 @@ const FAMILIES: readonly Family[] = [
   nanochat,
   llmsFromScratch,
   ngVideoLecture,
+  minGpt2020,
   gpt2,
 ];
 
@@ -44,7 +46,16 @@ export function readModel(state: OpenedStateDict, beside: Config | undefined, as
     asked,
   };
   const family = FAMILIES.find((one) => one.is(source));
+  if (family === undefined && !hasGptNames(state.tensors.keys())) throw unknown(tensors, state);
   const read = family?.read(source) ?? readGpt({ ...state, config: state.config ?? beside }, asked);
   if (family !== undefined) tensors.assertNothingLeft();
   return { ...read, close: () => state.close() };
+}
+
+function unknown(reader: TensorReader, { tensors }: OpenedStateDict) {
+  const known = ["JAI", "nanoGPT", "build-nanogpt", "minGPT", ...FAMILIES.map(({ name }) => name)];
+  const got = [...tensors.keys()].slice(0, 3).map((name) => `"${name}"`);
+  return reader.error(
+    `expected tensors that are named as in ${known.slice(0, -1).join(", ")} or ${known.at(-1)}, got ${got.join(", ")}, …`,
+  );
 }

@@ -27,6 +27,13 @@ export const llama: Family = {
       epsilon: settings?.number("rms_norm_eps") ?? MINIMIND.epsilon,
       finalNorm: tensors.norm("model.norm", sizes.width),
       ...tensors.head("lm_head", tokens),
+      ...(settings === null && {
+        assumed: [
+          `context ${MINIMIND.context}`,
+          `rope_theta ${MINIMIND.theta}`,
+          `rms_norm_eps ${MINIMIND.epsilon}`,
+        ],
+      }),
     } satisfies Read;
   },
 };

@@ -5,8 +5,9 @@ import type { Family, Source } from "./family.js";
 import { headSizes } from "./heads.js";
 import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
-/** Qwen3's context there; its checkpoints don't say it. */
+/** Qwen3's settings there; its checkpoints don't say them. */
 const QWEN3_CONTEXT = 40_960;
+const QWEN3_THETA = 1e6;
 
 /** GPTModel and Qwen3Model of the book "Build a Large Language Model (From Scratch)". https://github.com/rasbt/LLMs-from-scratch */
 export const llmsFromScratch: Family = {
@@ -20,7 +21,7 @@ export const llmsFromScratch: Family = {
     const tokens = tensors.take("tok_emb.weight", vocab, width);
     for (const buffer of ["mask", "cos", "sin"]) tensors.drop(buffer);
     const layers = Array.from({ length: sizes.layers }, (_, index) => layerOf(tensors, index, sizes));
-    const rotary = { dim: headDim, theta: 1e6, scaling: null, precision: "float32" as const };
+    const rotary = { dim: headDim, theta: QWEN3_THETA, scaling: null, precision: "float32" as const };
     const qk_norm = layers[0]!.qNorm === null ? null : "before_rotation";
     return {
       ...{ sizes, tokens, layers },
@@ -31,6 +32,7 @@ export const llmsFromScratch: Family = {
       positions: isGpt ? tensors.take("pos_emb.weight", context, width) : null,
       finalNorm: normOf(tensors, "final_norm", width),
       ...tensors.head("out_head", tokens),
+      ...(!isGpt && { assumed: [`context ${QWEN3_CONTEXT}`, `rope_base ${QWEN3_THETA}`] }),
     };
   },
 };

@@ -7,6 +7,8 @@ import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
 /** PyTorch's default for `F.rms_norm`: the distance from 1 to the next float32. */
 const EPSILON = 2 ** -23;
+/** The default of `sequence_len`. */
+const CONTEXT = 2048;
 const NO_WEIGHT: Norm = { weight: null, bias: null };
 /** Tensors of the 2026 model, which this server does not compute. */
 const LATER = ["smear_gate.weight", "resid_lambdas", "x0_lambdas", "backout_lambda", "value_embeds.0.weight"];
@@ -16,7 +18,7 @@ export const nanochat: Family = {
   name: "nanochat",
   is: ({ tensors }) => tensors.has("transformer.h.0.attn.c_q.weight"),
   read: (source) => {
-    const { tensors } = source;
+    const { tensors, settings } = source;
     const later = LATER.find((name) => tensors.has(name));
     if (later !== undefined)
       throw tensors.error(
@@ -40,6 +42,7 @@ export const nanochat: Family = {
       layers: Array.from({ length: sizes.layers }, (_, index) => layerOf(tensors, index, sizes)),
       finalNorm: NO_WEIGHT,
       ...tensors.head("lm_head", tokens),
+      ...(!settings?.has("sequence_len") && { assumed: [`context ${CONTEXT}`] }),
     };
   },
 };
@@ -52,7 +55,7 @@ function sizesOf(source: Source): Sizes {
   const [keys] = tensors.matrix("transformer.h.0.attn.c_k.weight", LIMITS.width, LIMITS.width);
   return {
     ...{ vocab, width, hidden },
-    context: settings?.size("sequence_len", 2048) ?? 2048,
+    context: settings?.size("sequence_len", CONTEXT) ?? CONTEXT,
     layers: tensors.layers("transformer.h."),
     ...headSizes(source, { queries, keys, key: "n_head" }),
   };

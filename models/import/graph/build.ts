@@ -6,7 +6,7 @@ import { GraphBuilder } from "./builder.js";
 import { addEmbedding, addPositions } from "./embedding.js";
 import { addExtent, type Extent } from "./extent.js";
 import { addHead } from "./head.js";
-import { type AddLinear, floatLinear, observedLinear, quantizedLinear } from "./linear.js";
+import { type AddLinear, floatLinear, type Observed, observedLinear, quantizedLinear } from "./linear.js";
 import { addMask, addScoreLengths } from "./mask.js";
 import { addMlp } from "./mlp.js";
 import { addNorms } from "./norm.js";
@@ -50,16 +50,17 @@ export function buildGraph(
 }
 
 /**
- * The same graph in float32 with one more output: `ranges` float32 [products, 2], the least and the greatest number that
- * each matrix product's input held in this run.
+ * The same graph in float32 with one more output: `ranges` float32 [2, columns], the least and the greatest number that
+ * each column of the matrix products' inputs held in this run, one product's columns after the other's.
  */
 export function buildObservedGraph(weights: ModelWeights, config: ModelConfig): Model {
   const graph = new GraphBuilder();
-  const ranges: string[] = [];
-  addLayers(graph, observedLinear(graph, ranges), weights);
-  graph.output("ranges", "Concat", ranges, { axis: 0 });
+  const observed: Observed[] = [];
+  addLayers(graph, observedLinear(graph, observed), weights);
+  const outputs = observed.map(({ output }) => output);
+  graph.output("ranges", "Concat", outputs, { axis: 1 });
   return modelOf(graph, { ...config, precision: "fp32" }, [
-    { name: "ranges", type: "float32", dims: [ranges.length, 2] },
+    { name: "ranges", type: "float32", dims: [2, observed.reduce((sum, { columns }) => sum + columns, 0)] },
   ]);
 }
 

@@ -19,16 +19,25 @@ export function floatLinear(graph: GraphBuilder): AddLinear {
   };
 }
 
+export interface Observed {
+  output: string;
+  columns: number;
+}
+
 /**
  * Linear layers in float32 whose inputs are observed.
- * @param ranges gets an output for each layer: float32 [1, 2], the least and the greatest number of its input
+ * @param observed gets an output for each layer, float32 [2, columns]: the least and the greatest number of each column of
+ * its input
  */
-export function observedLinear(graph: GraphBuilder, ranges: string[]): AddLinear {
+export function observedLinear(graph: GraphBuilder, observed: Observed[]): AddLinear {
   const add = floatLinear(graph);
   return (name, input, layer, change) => {
-    const values = graph.node("Reshape", [input, graph.shape(-1)]);
-    const ends = ["ReduceMin", "ReduceMax"].map((op) => graph.node(op, [values], { keepdims: 1 }));
-    ranges.push(graph.node("Unsqueeze", [graph.node("Concat", ends, { axis: 0 }), graph.shape(0)]));
+    const columns = layer.weight.shape[1]!;
+    const rows = graph.node("Reshape", [input, graph.shape(-1, columns)]);
+    const ends = ["ReduceMin", "ReduceMax"].map((op) =>
+      graph.node(op, [rows, graph.shape(0)], { keepdims: 1 }),
+    );
+    observed.push({ output: graph.node("Concat", ends, { axis: 0 }), columns });
     return add(name, input, layer, change);
   };
 }
