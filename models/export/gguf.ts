@@ -7,6 +7,7 @@ export type GgufValue =
   | number
   | { float32: number }
   | readonly string[]
+  | Uint8Array
   | Int32Array
   | Float32Array;
 
@@ -34,7 +35,7 @@ const BLOCK_BYTES = 2 + BLOCK;
 
 const INFINITE_HALF = 0x7c00;
 
-const ValueType = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+const ValueType = { uint8: 0, uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 const TENSOR_TYPES = { f32: 0, f16: 1, q8_0: 8 } as const;
 
 /**
@@ -141,18 +142,20 @@ function elements(shape: readonly number[]): number {
 }
 
 function encode(value: GgufValue): Buffer {
-  const typed = (type: keyof typeof ValueType, ...parts: Buffer[]) =>
+  const typed = (type: keyof typeof ValueType, ...parts: Uint8Array[]) =>
     Buffer.concat([uint32(ValueType[type]), ...parts]);
   if (typeof value === "string") return typed("string", text(value));
   if (typeof value === "boolean") return typed("bool", Buffer.from([Number(value)]));
   if (typeof value === "number") return typed("uint32", uint32(value));
   if ("float32" in value) return typed("float32", bytesOf(Float32Array.of(value.float32)));
   const [type, items] =
-    value instanceof Int32Array
-      ? (["int32", [bytesOf(value)]] as const)
-      : value instanceof Float32Array
-        ? (["float32", [bytesOf(value)]] as const)
-        : (["string", value.map(text)] as const);
+    value instanceof Uint8Array
+      ? (["uint8", [value]] as const)
+      : value instanceof Int32Array
+        ? (["int32", [bytesOf(value)]] as const)
+        : value instanceof Float32Array
+          ? (["float32", [bytesOf(value)]] as const)
+          : (["string", value.map(text)] as const);
   return typed("array", uint32(ValueType[type]), uint64(value.length), ...items);
 }
 
