@@ -247,7 +247,7 @@ test("a model that nobody may read without its license, and one that isn't there
   );
   await refuses(
     fetch("hf:acme/none", { token: "hf_x" }),
-    /got 401: there is none of that name that HF_TOKEN may read$/,
+    /got 401: there is none of that name that HF_TOKEN may read, or HF_TOKEN isn't valid$/,
   );
   await refuses(
     fetch("hf:acme/tiny@v9"),

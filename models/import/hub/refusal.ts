@@ -43,7 +43,7 @@ function describe(
   if (status === 401 || status === 404)
     return token === null
       ? `expected a model of ${host}, got ${status}: there is none of that name, or a private one, which needs HF_TOKEN`
-      : `expected a model of ${host}, got ${status}: there is none of that name that HF_TOKEN may read`;
+      : `expected a model of ${host}, got ${status}: there is none of that name that HF_TOKEN may read${status === 401 ? ", or HF_TOKEN isn't valid" : ""}`;
   const reason = headers.get("x-error-message");
   return `expected an answer from ${host}, got status ${status}${reason ? ` (${reason})` : ""}`;
 }
