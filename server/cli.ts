@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "./cli/commands.js";
 import { isNpmScript } from "./cli/npm.js";
+import { endWithReader, say } from "./cli/terminal/output.js";
 import { visibleLine } from "./cli/terminal/visible.js";
 import { UsageError } from "./settings/args.js";
 import { packageRoot } from "./settings/config.js";
@@ -18,8 +19,8 @@ const overview = [
 
 /** Runs a command line. Resolves to the exit status, or to null if Node should exit by itself, or go on serving. */
 async function main([name, ...args]: string[]): Promise<number | null> {
-  if (name === "--version") return say(packageVersion());
-  if (name === "--help" || name === "-h") return say(overview);
+  if (name === "--version") return tell(packageVersion());
+  if (name === "--help" || name === "-h") return tell(overview);
   const command = Object.entries(commands).find(([known]) => known === name)?.[1];
   if (command === undefined) {
     const wrong = name === undefined ? "expected a command" : `unknown command ${JSON.stringify(name)}`;
@@ -30,7 +31,7 @@ async function main([name, ...args]: string[]): Promise<number | null> {
   try {
     const loaded = await command.load();
     usage = loaded.usage;
-    if (args.includes("--help") || args.includes("-h")) return say(usage);
+    if (args.includes("--help") || args.includes("-h")) return tell(usage);
     await loaded.run(args, commands);
     return null;
   } catch (error) {
@@ -45,9 +46,11 @@ async function main([name, ...args]: string[]): Promise<number | null> {
   }
 }
 
-function say(text: string): number {
-  process.stdout.write(`${text}\n`);
-  return 0;
+/** Node exits by itself, so that an output that can't be written is told. */
+function tell(text: string): null {
+  endWithReader();
+  say(text);
+  return null;
 }
 
 function packageVersion(): string {

@@ -6,7 +6,14 @@ import { fileURLToPath } from "node:url";
 
 const cli = fileURLToPath(new URL("../../cli.js", import.meta.url));
 
-for (const args of [["list"], ["list", "--json"], ["show"], ["completion", "bash"]]) {
+for (const args of [
+  ["list"],
+  ["list", "--json"],
+  ["show"],
+  ["completion", "bash"],
+  ["--help"],
+  ["serve", "--help"],
+]) {
   test(`jai ${args.join(" ")} says in one line that the disk is full, exit status 1`, {
     skip: !existsSync("/dev/full") && "needs /dev/full",
   }, (context) => {
