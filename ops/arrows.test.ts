@@ -18,6 +18,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "workers/engine",
     "workers/onnx",
   ],
+  "models/export": ["models", "models/files", "models/import", "models/tokenizer"],
   "models/recipe": ["models", "models/tokenizer"],
 
   "workers/engine": ["models", "models/tokenizer"],
@@ -182,6 +183,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "server/settings",
     "server/store",
     "models",
+    "models/export",
     "models/template",
     "ops/bench",
   ],

@@ -7,6 +7,7 @@ import { readModelFolderSource } from "./checkpoint/model-folder-source.js";
 import { openStateDict } from "./checkpoint/open-state-dict.js";
 import type { Asked } from "./families/family.js";
 import { readModel } from "./families/index.js";
+import { type DownloadProgress, fetchModel, fetchTokenizer, isHubReference } from "./hub/index.js";
 import type { Quality } from "./judge.js";
 import { explain, NewFolder, requireAbsent } from "./new-folder.js";
 import { firstRows } from "./rearranged.js";
@@ -19,9 +20,9 @@ import { type ImportPhase, writeGraph } from "./write-graph.js";
 export type { ImportPhase, Quality };
 
 export interface ImportOptions extends Asked {
-  /** A checkpoint, or the folder that holds one. */
+  /** A checkpoint, the folder that holds one, or a hub's model, as `hf:owner/name`. */
   checkpoint: string;
-  /** A tokenizer in any of the formats of `readTokenizer`. Default: the one beside the checkpoint. */
+  /** A tokenizer in any of the formats of `readTokenizer`, or a hub's. Default: the one beside the checkpoint. */
   tokenizer?: string;
   /** A file with a chat template, or the name of one. Default: the one beside the checkpoint. */
   chatTemplate?: string;
@@ -30,8 +31,8 @@ export interface ImportOptions extends Asked {
   precision: ModelConfig["precision"];
   /** The model's name; the folder's by default. */
   name?: string;
-  /** Called as the work goes on, with the share of the phase that is done, from 0 to 1. */
-  onProgress?(phase: ImportPhase, share: number): void;
+  /** Called as the work goes on, with the share of the phase that is done, from 0 to 1; of a download also in bytes. */
+  onProgress?(phase: ImportPhase, share: number, bytes?: DownloadProgress): void;
 }
 
 export interface ImportResult extends Pick<Verification, "difference" | "range"> {
@@ -55,8 +56,9 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
  */
 export async function importCheckpoint(options: ImportOptions): Promise<ImportResult> {
   requireAbsent(options.out);
-  const source = await readModelFolderSource(options.checkpoint);
-  const converted = await readTokenizer(options.tokenizer ?? source.folder);
+  const local = await downloaded(options);
+  const source = await readModelFolderSource(local.checkpoint);
+  const converted = await readTokenizer(local.tokenizer ?? source.folder);
   const state = await openStateDict(source.weights);
   try {
     const weights = readModel(state, await source.config(), options);
@@ -109,6 +111,26 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   } finally {
     await state.close();
   }
+}
+
+/** The paths of both, once what a hub has is here. */
+async function downloaded({
+  checkpoint,
+  tokenizer,
+  onProgress,
+}: ImportOptions): Promise<Pick<ImportOptions, "checkpoint" | "tokenizer">> {
+  const options = {
+    onProgress: (bytes: DownloadProgress) => onProgress?.("downloading", bytes.done / bytes.total, bytes),
+  };
+  const needsTokenizer = tokenizer === undefined;
+  return {
+    ...(tokenizer !== undefined && {
+      tokenizer: isHubReference(tokenizer) ? await fetchTokenizer(tokenizer, options) : tokenizer,
+    }),
+    checkpoint: isHubReference(checkpoint)
+      ? await fetchModel(checkpoint, { ...options, needsTokenizer })
+      : checkpoint,
+  };
 }
 
 /** The same weights with only the first `vocabulary` rows of the token table and of the head. */

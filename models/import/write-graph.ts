@@ -21,7 +21,7 @@ import { doesNotRun, type Verification, verify } from "./verify.js";
 import { type ModelWeights, productsOf } from "./weights.js";
 
 /** Phases of an import, in this order; an fp32 import only writes and verifies. */
-export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+export type ImportPhase = "downloading" | "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
 /** Findings of writing a graph. */
 export interface WrittenGraph {

@@ -5,6 +5,7 @@ import { catchSignals } from "./signals.js";
 /** Every command, in the order in which `jai --help` lists them. */
 export const commands: CommandTable = {
   import: { summary: "turn a checkpoint into a model folder", load: () => import("./import.js") },
+  export: { summary: "write a model folder as a GGUF file for llama.cpp", load: () => import("./export.js") },
   list: { summary: "list the model folders", load: () => import("./list.js") },
   show: { summary: "describe a model folder", load: () => import("./show.js") },
   serve: {

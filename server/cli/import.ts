@@ -1,21 +1,16 @@
 import { ACTIVATIONS, type Activation } from "../../models/architecture.js";
 import { builtInNames } from "../../models/template/built-in.js";
-import {
-  type ImportOptions,
-  type ImportPhase,
-  type ImportResult,
-  importCheckpoint,
-  type Quality,
-} from "../library/import.js";
+import { type ImportOptions, type ImportResult, importCheckpoint, type Quality } from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
+import { progressTo } from "./import/progress.js";
 import { isNpmScript, isNpx } from "./npm.js";
 
 export const flags = {
   tokenizer: {
     type: "string",
     value: "FILE",
-    description: "its tokenizer, in any known format; default: the one beside it",
+    description: "its tokenizer, in any known format, or gpt2; default: the one beside it",
   },
   out: { type: "string", value: "DIR", description: "the model folder to make" },
   precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },
@@ -40,10 +35,14 @@ export const flags = {
 export const argument = "FILE";
 
 export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
-  rows: [["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one"]],
+  rows: [
+    ["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one;"],
+    [
+      "",
+      "or hf:owner/name[@revision][/FILE], a model on Hugging Face's hub (HF_TOKEN, HF_ENDPOINT, HF_HOME)",
+    ],
+  ],
 });
-
-const BAR_WIDTH = 30;
 
 const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
   given: "chat template: the one of --chat-template",
@@ -58,10 +57,7 @@ export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
   const { config, difference, range, quality, trimmed, assumed, chatTemplate, plainMarkers } =
-    await importCheckpoint({
-      ...options,
-      ...(process.stderr.isTTY && { onProgress: drawProgress }),
-    });
+    await importCheckpoint({ ...options, onProgress: progressTo(process.stderr) });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const lines = [
     `${config.name}: ${config.precision}, ${config.n_layer} layers, ${config.n_head} heads, ${config.n_embd} wide, context ${config.n_positions}, vocabulary ${config.vocab_size}`,
@@ -120,14 +116,4 @@ const isActivation = (text: string): text is Activation => (ACTIVATIONS as reado
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
-}
-
-const PHASE_WIDTH = "calibrating".length;
-
-/** Redraws the phase's progress bar; a finished phase keeps its line. */
-function drawProgress(phase: ImportPhase, share: number): void {
-  const filled = Math.round(share * BAR_WIDTH);
-  const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
-  const end = share === 1 ? "\n" : "";
-  process.stderr.write(`\r${phase.padEnd(PHASE_WIDTH)} [${bar}] ${Math.round(share * 100)} %${end}`);
 }

@@ -3,9 +3,10 @@ import { shown } from "./internal/shown.js";
 
 /** Options of an import. */
 export interface ImportOptions {
-  /** Path of the checkpoint, a file of `torch.save` or of safetensors, or of the folder that holds one. */
+  /** Path of the checkpoint, a file of `torch.save` or of safetensors, or of the folder that holds one;
+   * or a model on Hugging Face's hub, as `hf:owner/name`, with `@revision` and `/FILE` if need be. */
   checkpoint: string;
-  /** Path of the model's tokenizer, in any format that docs/models.md lists. Default: the one beside the checkpoint. */
+  /** Path of the model's tokenizer, in any format that docs/models.md lists, `gpt2`, or a hub's as above. Default: the one beside the checkpoint. */
   tokenizer?: string | undefined;
   /** Path of the model folder to make. It must not exist. */
   out: string;
@@ -22,12 +23,14 @@ export interface ImportOptions {
   chatTemplate?: string | undefined;
   /** The model's name. Default: the folder's name. */
   name?: string | undefined;
-  /** Called during the import with the finished share of the phase, from 0 to 1. */
-  onProgress?: ((phase: ImportPhase, share: number) => void) | undefined;
+  /** Called during the import with the finished share of the phase, from 0 to 1; of a download also in bytes. */
+  onProgress?:
+    | ((phase: ImportPhase, share: number, bytes?: { done: number; total: number }) => void)
+    | undefined;
 }
 
-/** Phases of an import, in this order. With `fp32`, only `writing` and `verifying`. */
-export type ImportPhase = "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+/** Phases of an import, in this order. `downloading` is for a hub's models. With `fp32`, only `writing` and `verifying`. */
+export type ImportPhase = "downloading" | "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
 
 /** How close an int8 model is to its float32 original. */
 export interface Quality {

@@ -44,7 +44,7 @@ const SAME_MODEL: readonly (readonly string[])[] = [
 const WEIGHTS = /\.(?:safetensors|pt|pth|ckpt|bin)$|\.(?:safetensors|bin)\.index\.json$/;
 /** What a trainer saves beside the weights, data sets of token ids, and llama2.c's tokenizer. */
 const OTHERS =
-  /^(?:optim|scheduler|scaler|rng_state|random_states|training_args|trainer_state|adapter_|tok[^/]*\.bin$|(?:train|val|valid|test)\.bin$)/;
+  /^(?:optim|scheduler|scaler|rng_state|random_states|training_args|trainer_state|adapter_|tok[^/]*\.bin$|token_bytes\.pt$|(?:train|val|valid|test)\.bin$)/;
 const SHARD = /-\d{5}-of-\d{5}\.(?:safetensors|bin)$/;
 const SHOWN = 5;
 
@@ -105,7 +105,8 @@ function named(path: string): string {
   return name;
 }
 
-function findWeights(folder: string, names: readonly string[]): string {
+/** @throws ImportError */
+export function findWeights(folder: string, names: readonly string[]): string {
   const found = names.filter((name) => WEIGHTS.test(name) && !OTHERS.test(name) && !SHARD.test(name));
   const left = new Set(found);
   for (const group of SAME_MODEL)

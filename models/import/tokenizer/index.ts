@@ -7,6 +7,7 @@ import { ImportError } from "../checkpoint/error.js";
 import { findTokenizer } from "../checkpoint/source-tokenizer.js";
 import { convertText } from "./characters.js";
 import type { Converted, ConvertedTokenizer, TokenizerKind } from "./converted.js";
+import { GPT2, gpt2Tokenizer } from "./gpt2.js";
 import { convertPickle } from "./pickled.js";
 import { convertRanks, isRanks } from "./ranks.js";
 import { convertSentencePiece, isSentencePiece } from "./sentencepiece.js";
@@ -18,9 +19,6 @@ export type { ConvertedTokenizer, TokenizerKind };
 const MAX_BYTES = 128 << 20;
 const FORMATS =
   "a tokenizer.json, a SentencePiece .model, a rank file of tiktoken, vocab.json with merges.txt, encoder.json with vocab.bpe, nanochat's tokenizer.pkl, nanoGPT's meta.pkl, or the .txt that a character model was trained on";
-/** Many models are trained on GPT-2's tokens, with a library that has them. */
-const GPT2 =
-  "expected a file, got no such one; GPT-2's tokens come as encoder.json and vocab.bpe (OpenAI) or tokenizer.json (Hugging Face), give one of these";
 
 /**
  * Reads a tokenizer of any of the formats, which are told apart by what is in the file, as a tokenizer.json. `path` is a
@@ -28,16 +26,20 @@ const GPT2 =
  * @throws ImportError, with one line that says what was expected
  */
 export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
+  if (path === GPT2 && !existsSync(path)) return withText(await gpt2Tokenizer());
   const file = await findFile(path);
   try {
-    const converted = await convert(file, await readBounded(file));
-    return { ...converted, text: converted.text ?? JSON.stringify(converted.tokenizerJson) };
+    return withText(await convert(file, await readBounded(file)));
   } catch (error) {
     // Parts of the tokenizer.json that is made are checked as that of any other, such as its table of replacements.
     if (error instanceof ModelError)
       throw new ImportError(file, error.message.replace(/^tokenizer\.json: /, ""));
     throw error;
   }
+}
+
+function withText(converted: Converted): ConvertedTokenizer {
+  return { ...converted, text: converted.text ?? JSON.stringify(converted.tokenizerJson) };
 }
 
 async function convert(file: string, bytes: Buffer): Promise<Converted> {
@@ -93,7 +95,7 @@ async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
 
 async function findFile(path: string): Promise<string> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new ImportError(path, path === "gpt2" ? GPT2 : `expected ${FORMATS}, got ${error.code}`);
+    throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
   });
   if (!found.isDirectory()) return path;
   const tokenizer = findTokenizer(path, await readdir(path));

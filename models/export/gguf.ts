@@ -1,14 +1,27 @@
 import { open } from "node:fs/promises";
 
 /** Metadata values of a GGUF file, in the types that llama.cpp's loader expects: a number is a uint32. */
-export type GgufValue = string | boolean | number | { float32: number } | readonly string[] | Int32Array;
+export type GgufValue =
+  | string
+  | boolean
+  | number
+  | { float32: number }
+  | readonly string[]
+  | Uint8Array
+  | Int32Array
+  | Float32Array;
+
+export type GgufMetadata = Readonly<Record<string, GgufValue>>;
+
+export const GGUF_TYPES = ["f32", "f16", "q8_0"] as const;
+export type GgufType = (typeof GGUF_TYPES)[number];
 
 export interface GgufTensor {
   name: string;
   /** Row-major, as in PyTorch; the file stores the dimensions reversed. */
   shape: readonly number[];
   /** Q8_0 needs rows whose length is a multiple of 32. */
-  type: "f32" | "q8_0";
+  type: GgufType;
   /** Reads the values. Called once, just before they are written. */
   read(): Promise<Float32Array>;
 }
@@ -16,21 +29,25 @@ export interface GgufTensor {
 const VERSION = 3;
 const ALIGNMENT = 32;
 /** Values that share a scale in Q8_0. */
-const BLOCK = 32;
+export const BLOCK = 32;
 /** Bytes of a block: the scale in float16 and the values in int8. */
 const BLOCK_BYTES = 2 + BLOCK;
 
-const ValueType = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
-const TENSOR_TYPES = { f32: 0, q8_0: 8 } as const;
+const INFINITE_HALF = 0x7c00;
+
+const ValueType = { uint8: 0, uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+const TENSOR_TYPES = { f32: 0, f16: 1, q8_0: 8 } as const;
 
 /**
  * Writes a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), one tensor at a time.
+ * @param file must not exist
  * @throws Error for a tensor that its type can't hold, or whose number of values doesn't match its shape
  */
 export async function writeGguf(
   file: string,
-  metadata: Readonly<Record<string, GgufValue>>,
+  metadata: GgufMetadata,
   tensors: readonly GgufTensor[],
+  onProgress: (share: number) => void = () => {},
 ): Promise<void> {
   let offset = 0;
   const places = tensors.map((tensor) => {
@@ -54,19 +71,33 @@ export async function writeGguf(
     ...places,
   ]);
 
-  const out = await open(file, "w");
+  const out = await open(file, "wx");
   try {
     await out.appendFile(padded(head));
-    for (const tensor of tensors) {
+    for (const [index, tensor] of tensors.entries()) {
       const values = await tensor.read();
       const count = elements(tensor.shape);
       if (values.length !== count)
         throw new Error(`${tensor.name}: expected ${count} values, got ${values.length}`);
-      await out.appendFile(padded(tensor.type === "q8_0" ? quantize(values) : bytesOf(values)));
+      await out.appendFile(padded(encodeTensor(tensor, values)));
+      onProgress((index + 1) / tensors.length);
     }
   } finally {
     await out.close();
   }
+}
+
+function encodeTensor({ name, type }: GgufTensor, values: Float32Array): Buffer {
+  if (type === "f32") return bytesOf(values);
+  if (type === "q8_0") return quantize(values);
+  const out = Buffer.alloc(2 * values.length);
+  for (const [index, value] of values.entries()) {
+    const bits = halfBits(Math.abs(value));
+    if (bits === INFINITE_HALF)
+      throw new Error(`${name}: float16 holds up to 65504, got ${value}; choose f32`);
+    out.writeUInt16LE(bits | (value < 0 ? 0x8000 : 0), 2 * index);
+  }
+  return out;
 }
 
 /** Quantizes like ggml's `quantize_row_q8_0`. */
@@ -87,7 +118,7 @@ export function quantize(values: Float32Array): Buffer {
 
 /** Bits of the float16 nearest to a non-negative number, ties to even. */
 export function halfBits(value: number): number {
-  if (value >= 65_520) return 0x7c00;
+  if (value >= 65_520) return INFINITE_HALF;
   const exponent = Math.max(-14, Math.floor(Math.log2(value)));
   // The value in units of the last place: an integer for exact float16 values.
   const units = value / 2 ** (exponent - 10);
@@ -99,7 +130,7 @@ export function halfBits(value: number): number {
 
 function byteLength({ name, shape, type }: GgufTensor): number {
   const count = elements(shape);
-  if (type === "f32") return 4 * count;
+  if (type !== "q8_0") return (type === "f32" ? 4 : 2) * count;
   const row = shape.at(-1) ?? 0;
   if (row % BLOCK !== 0)
     throw new Error(`${name}: Q8_0 takes rows of a multiple of ${BLOCK} values, got rows of ${row}`);
@@ -111,16 +142,20 @@ function elements(shape: readonly number[]): number {
 }
 
 function encode(value: GgufValue): Buffer {
-  const typed = (type: keyof typeof ValueType, ...parts: Buffer[]) =>
+  const typed = (type: keyof typeof ValueType, ...parts: Uint8Array[]) =>
     Buffer.concat([uint32(ValueType[type]), ...parts]);
   if (typeof value === "string") return typed("string", text(value));
   if (typeof value === "boolean") return typed("bool", Buffer.from([Number(value)]));
   if (typeof value === "number") return typed("uint32", uint32(value));
   if ("float32" in value) return typed("float32", bytesOf(Float32Array.of(value.float32)));
   const [type, items] =
-    value instanceof Int32Array
-      ? (["int32", [bytesOf(value)]] as const)
-      : (["string", value.map(text)] as const);
+    value instanceof Uint8Array
+      ? (["uint8", [value]] as const)
+      : value instanceof Int32Array
+        ? (["int32", [bytesOf(value)]] as const)
+        : value instanceof Float32Array
+          ? (["float32", [bytesOf(value)]] as const)
+          : (["string", value.map(text)] as const);
   return typed("array", uint32(ValueType[type]), uint64(value.length), ...items);
 }
 
