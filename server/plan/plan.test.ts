@@ -339,7 +339,10 @@ test("the example of /health in openapi.yaml is the plan for jai-small on two co
   const { modelBytes } = model;
   const size: ModelSize = { precision, modelBytes, cacheBytesPerSlot: cacheBytesPerSlot(model.config) };
   const { device, concurrency, workers, threads, reasons } = planDevices({ ...laptop, cores: 2 }, auto, size);
-  assert.deepEqual(example.model, { name, precision, context, vocabulary });
+  assert.deepEqual(example.model, {
+    ...{ name, precision, context, vocabulary },
+    chat_template: model.chatTemplate !== null,
+  });
   assert.deepEqual(
     [example.device, example.concurrency, example.workers, example.threads, example.reasons],
     [device, concurrency, workers, threads, reasons],
