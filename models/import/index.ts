@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import type { ModelConfig } from "../config.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import { readModelFolderSource } from "./checkpoint/model-folder-source.js";
+import { readModelFolderSource, readTokenizerFolder } from "./checkpoint/model-folder-source.js";
 import { openStateDict } from "./checkpoint/open-state-dict.js";
 import type { Asked } from "./families/family.js";
 import { readModel } from "./families/index.js";
@@ -58,14 +58,15 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   requireAbsent(options.out);
   const local = await downloaded(options);
   const source = await readModelFolderSource(local.checkpoint);
-  const converted = await readTokenizer(local.tokenizer ?? source.folder);
   const state = await openStateDict(source.weights);
   try {
     const weights = readModel(state, await source.config(), options);
     const { sizes } = weights;
+    // After the checkpoint: nobody should look for the tokenizer of a model that is refused.
+    const converted = await readTokenizer(local.tokenizer ?? source.folder);
     const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(converted.tokenizerJson, {}).size);
     // What lies beside the checkpoint tells nothing of another tokenizer.
-    const beside = options.tokenizer === undefined ? source : null;
+    const beside = local.tokenizer === undefined ? source : await readTokenizerFolder(local.tokenizer);
     const texts = await readTexts(beside, converted, { ...weights, asked: options.chatTemplate });
     const { tokenizerJson } = texts;
     const files = renderConfigFiles(

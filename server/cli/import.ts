@@ -5,12 +5,13 @@ import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
 import { progressTo } from "./import/progress.js";
 import { isNpmScript, isNpx } from "./npm.js";
+import { shellQuoted } from "./terminal/shell.js";
 
 export const flags = {
   tokenizer: {
     type: "string",
     value: "FILE",
-    description: "its tokenizer, in any known format, or gpt2; default: the one beside it",
+    description: "its tokenizer, a file of any known format or a folder, or gpt2; default: the one beside it",
   },
   out: { type: "string", value: "DIR", description: "the model folder to make" },
   precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },
@@ -49,7 +50,7 @@ const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
   found: "chat template: the one beside the checkpoint",
   default:
     "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, name it with --chat-template",
-  none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, name it with --chat-template",
+  none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, import it again with --chat-template",
 };
 
 /** Makes a model folder. @throws an error with a one-line message */
@@ -75,12 +76,6 @@ export async function run(args: string[]): Promise<void> {
     `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-/** A path quoted, if need be, so that a shell reads it as one word. */
-function shellQuoted(path: string): string {
-  if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
-  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function parse(args: string[]): ImportOptions {

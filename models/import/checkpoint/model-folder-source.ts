@@ -35,6 +35,12 @@ export interface ModelFolderSource {
   tokenizer(): TokenizerFiles;
 }
 
+/** The files that tell of texts. */
+export type ToldSource = Pick<
+  ModelFolderSource,
+  "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
+>;
+
 /** Names under which the same model may lie in a folder twice; the first goes before the others. */
 const SAME_MODEL: readonly (readonly string[])[] = [
   ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
@@ -63,11 +69,29 @@ export async function readModelFolderSource(path: string): Promise<ModelFolderSo
     config: () => readSourceConfig(folder, names, weights),
     generationConfig: () => readOptionalJson(folder, names, "generation_config.json"),
     tokenizerConfig: () => readOptionalJson(folder, names, "tokenizer_config.json"),
-    chatTemplate: names.includes("chat_template.jinja") ? join(folder, "chat_template.jinja") : undefined,
+    chatTemplate: templateIn(folder, names),
     path: (name) => (names.includes(name) ? join(folder, name) : undefined),
     tokenizer: () => findTokenizer(folder, names),
   };
 }
+
+/**
+ * What a folder that was named for its tokenizer tells of texts: its `tokenizer_config.json` and chat template. Its other
+ * files are of another model. Null where the path is no folder.
+ */
+export async function readTokenizerFolder(path: string): Promise<ToldSource | null> {
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return null;
+  const names = await filesIn(path);
+  return {
+    config: () => Promise.resolve(undefined),
+    generationConfig: () => Promise.resolve(undefined),
+    tokenizerConfig: () => readOptionalJson(path, names, "tokenizer_config.json"),
+    chatTemplate: templateIn(path, names),
+  };
+}
+
+const templateIn = (folder: string, names: readonly string[]) =>
+  names.includes("chat_template.jinja") ? join(folder, "chat_template.jinja") : undefined;
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
@@ -133,8 +157,13 @@ function noWeights(folder: string, names: readonly string[]): ImportError {
       folder,
       "expected a model's index beside its parts, such as model.safetensors.index.json",
     );
+  if (names.includes("self_test.json"))
+    return new ImportError(
+      folder,
+      "expected a checkpoint, got a model folder that `jai import` wrote; serve it with `jai serve --model`",
+    );
   return new ImportError(
     folder,
-    "expected a checkpoint (*.safetensors, *.pt, *.pth, *.ckpt or *.bin) in the folder, got none",
+    "expected a checkpoint (*.safetensors, *.pt, *.pth, *.ckpt or *.bin) in the folder, got none; name the checkpoint, or the folder that it is in",
   );
 }

@@ -94,8 +94,9 @@ async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
 }
 
 async function findFile(path: string): Promise<string> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
+  const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => {
+    const got = code === "ENOENT" ? "no such file" : code;
+    throw new ImportError(path, `expected ${FORMATS}, got ${got}`);
   });
   if (!found.isDirectory()) return path;
   const tokenizer = findTokenizer(path, await readdir(path));
@@ -126,6 +127,11 @@ function decode(file: string, bytes: Buffer): string {
     // A byte order mark is a character like any other where a text gives the characters.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
+    if (/^tok[^/\\]*\.bin$/.test(basename(file)))
+      throw new ImportError(
+        file,
+        "expected a tokenizer with its merges or scores, got llama2.c's .bin; name the SentencePiece .model that it was made from",
+      );
     throw new ImportError(file, `expected ${FORMATS}, got something else`);
   }
 }
