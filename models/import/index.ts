@@ -22,9 +22,9 @@ export type { ImportPhase, Quality };
 export interface ImportOptions extends Asked {
   /** A checkpoint, the folder that holds one, or a hub's model, as `hf:owner/name`. */
   checkpoint: string;
-  /** A tokenizer in any of the formats of `readTokenizer`, or a hub's. Default: the one beside the checkpoint. */
+  /** A tokenizer in any of the formats of `readTokenizer`, its folder, or a hub's. Default: the one beside the checkpoint. */
   tokenizer?: string;
-  /** A file with a chat template, or the name of one. Default: the one beside the checkpoint. */
+  /** A file with a chat template, or the name of one. Default: the one beside the tokenizer. */
   chatTemplate?: string;
   /** The model folder to make; must not exist. */
   out: string;
@@ -39,7 +39,7 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   config: ModelConfig;
   /** How close the int8 model comes to float32; null for `fp32`. */
   quality: Quality | null;
-  /** Where the chat template is from: what was asked for, beside the checkpoint, JAI's own for its family, or nowhere. */
+  /** Where the chat template is from: what was asked for, beside the tokenizer, JAI's own for its family, or nowhere. */
   chatTemplate: "given" | "found" | "default" | "none";
   /** What looks like a token in the template's text and is none of the tokenizer's. */
   plainMarkers: string[];

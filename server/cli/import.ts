@@ -24,7 +24,7 @@ export const flags = {
   "chat-template": {
     type: "string",
     value: "FILE|NAME",
-    description: `a Jinja chat template: ${builtInNames.join(", ")} or a file; default: the one beside the checkpoint`,
+    description: `a Jinja chat template: ${builtInNames.join(", ")} or a file; default: the one beside the tokenizer`,
   },
   name: {
     type: "string",
@@ -37,7 +37,7 @@ export const argument = "FILE";
 
 export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
   rows: [
-    ["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one;"],
+    ["PATH", "a checkpoint of torch.save, a safetensors file, llama2.c's .bin, or a folder that holds one;"],
     [
       "",
       "or hf:owner/name[@revision][/FILE], a model on Hugging Face's hub (HF_TOKEN, HF_ENDPOINT, HF_HOME)",
@@ -47,7 +47,7 @@ export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
 
 const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
   given: "chat template: the one of --chat-template",
-  found: "chat template: the one beside the checkpoint",
+  found: "chat template: the one beside the tokenizer",
   default:
     "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, name it with --chat-template",
   none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, import it again with --chat-template",
