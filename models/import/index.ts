@@ -41,11 +41,11 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   quality: Quality | null;
   /** Where the chat template is from: what was asked for, beside the tokenizer, JAI's own for its family, or nowhere. */
   chatTemplate: "given" | "found" | "default" | "none";
-  /** What looks like a token in the template's text and is none of the tokenizer's. */
+  /** Texts in the template that look like tokens, and that the tokenizer doesn't have. */
   plainMarkers: string[];
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
-  /** What the checkpoint doesn't say and its codebase's default was taken for. */
+  /** Settings that the checkpoint doesn't say, with the codebase's defaults that were taken. */
   assumed: readonly string[];
 }
 

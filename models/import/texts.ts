@@ -73,7 +73,7 @@ async function findTemplate(
   const chatTemplate = given ? "given" : found ? "found" : "default";
   const file = given && !isBuiltIn ? asked : undefined;
   const fit = naming(file, () => fitTemplate(template, names, tokenizerJson));
-  // A template writes the first token itself. One that is for any tokenizer can't know of this one's.
+  // A model's own template writes the first token itself. A built-in template doesn't know the tokenizer's.
   const tokenizer = createTokenizer(tokenizerJson, {});
   const begins =
     names.bos_token !== undefined && tokenizer.encode("")[0] === tokenizer.tokenId(names.bos_token);

@@ -15,7 +15,7 @@ export interface ModelFolderSource {
   readonly chatTemplate: string | undefined;
   /** Path of a file in the folder, where it is there, such as `added_tokens.json`. */
   path(name: string): string | undefined;
-  // Read when asked for: a checkpoint that says all itself doesn't fail for a broken file that lies beside it.
+  // These are read when asked for, so that a broken file does no harm beside a checkpoint that doesn't need it.
   /**
    * The sizes, where a file beside the weights has them.
    * @throws ImportError
@@ -35,7 +35,7 @@ export interface ModelFolderSource {
   tokenizer(): TokenizerFiles;
 }
 
-/** The files that tell of texts. */
+/** The files that describe how the model reads and writes texts. */
 export type ToldSource = Pick<
   ModelFolderSource,
   "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
@@ -55,7 +55,7 @@ const SHARD = /-\d{5}-of-\d{5}\.(?:safetensors|bin)$/;
 const SHOWN = 5;
 
 /**
- * Finds what belongs together: in a folder, or beside a checkpoint that is named. Reads names only.
+ * Finds the files of one model, in a folder or beside a named checkpoint. Reads file names only.
  * @throws ImportError where no weights are there, or several that may be different models
  */
 export async function readModelFolderSource(path: string): Promise<ModelFolderSource> {
@@ -76,8 +76,8 @@ export async function readModelFolderSource(path: string): Promise<ModelFolderSo
 }
 
 /**
- * What a folder that was named for its tokenizer tells of texts: its `tokenizer_config.json` and chat template. Its other
- * files are of another model. Null where the path is no folder.
+ * The same of a folder that was given as the tokenizer: its `tokenizer_config.json` and its chat template. Its other files may
+ * be another model's. Null where the path is no folder.
  */
 export async function readTokenizerFolder(path: string): Promise<ToldSource | null> {
   if (!(await stat(path).catch(() => null))?.isDirectory()) return null;
