@@ -12,8 +12,8 @@ export interface Fit {
 
 /**
  * The architecture of llama.cpp (https://github.com/ggml-org/llama.cpp/tree/master/src/models) that computes the model.
- * @param approximate whether one may that computes nearly the same
- * @throws ModelError that names all pieces that llama.cpp computes otherwise
+ * @param approximate whether an architecture that computes nearly the same is good enough
+ * @throws ModelError that names each part that llama.cpp computes otherwise
  */
 export function fitArchitecture(
   weights: Pick<ModelWeights, "architecture" | "sizes" | "layers" | "head">,
@@ -40,7 +40,7 @@ function nearest({ architecture, layers }: Model): GgufArchitecture {
     ({ qkv, proj, fc, mlpProj }) =>
       qkv.bias !== null && proj.bias === null && fc.bias === null && mlpProj.bias === null,
   );
-  // Only in Llama's has each angle a factor of its own.
+  // Only llama.cpp's Llama has a factor for each angle.
   return isQwen2 && architecture.rotary?.scaling?.type !== "llama3" ? "qwen2" : "llama";
 }
 

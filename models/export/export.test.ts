@@ -377,7 +377,10 @@ test("what is in the way, and a disk that can't be written, are one line, and le
   writeFileSync(join(folder, "taken"), "");
   const to = (out: string) =>
     exportGguf({ model: join(folder, "model"), out: join(folder, out), type: "f32", approximate: false });
-  await assert.rejects(to("taken"), /taken: expected a file that doesn't exist yet, got one that does$/);
+  await assert.rejects(
+    to("taken"),
+    /taken: expected a file that doesn't exist yet, got one that does; remove it, or choose another --out$/,
+  );
   await assert.rejects(to("none/x"), /x: expected a place for a new file, got ENOENT$/);
   const options = { model: join(folder, "model"), out: join(folder, "x.gguf"), type: "f32" as const };
   const onProgress = () => {

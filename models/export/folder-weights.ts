@@ -77,7 +77,7 @@ function layerOf(
   };
 }
 
-/** The graph has the first query of each group of heads, then the second ones, and so on; a checkpoint has group by group. */
+/** The graph holds the first query of each group of heads, then the second ones, and so on. A checkpoint holds group by group. */
 function headOrder({ heads, kvHeads, headDim }: Sizes): { order: number[]; inverse: number[] } {
   const order = Array.from({ length: heads * headDim }, (_, row) => {
     const place = Math.floor(row / headDim);
@@ -110,13 +110,13 @@ class GraphReader {
     return this.#weights.has(name) ? this.source(name) : null;
   }
 
-  /** One without a weight has ones in the graph. */
+  /** A norm without a weight has a weight of ones in the graph. */
   norm(name: string): Norm {
     const weight = this.optional(`${name}.ones`) ?? this.source(`${name}.weight`);
     return { weight, bias: this.optional(`${name}.bias`) };
   }
 
-  /** As PyTorch keeps it: the graph has its transpose, in int8 with a scale for each output. */
+  /** The weight as PyTorch keeps it. The graph holds its transpose, in int8 with a scale for each output. */
   linear(name: string): Linear {
     const isInt8 = this.#weights.has(`${name}.values`);
     const stored = this.source(isInt8 ? `${name}.values` : `${name}.weight`);

@@ -16,7 +16,7 @@ export interface ExportOptions {
   model: string;
   /** The file to make; must not exist. */
   out: string;
-  /** Of matrices. */
+  /** How matrices are kept. */
   type: GgufType;
   /** Whether llama.cpp may compute or tokenize a little differently. */
   approximate: boolean;

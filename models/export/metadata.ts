@@ -4,7 +4,7 @@ import type { GgufMetadata, GgufType } from "./gguf.js";
 
 /** llama.cpp's `llama_ftype`. */
 const FILE_TYPES: Readonly<Record<GgufType, number>> = { f32: 0, f16: 1, q8_0: 7 };
-/** Of the form in which quantized values are kept. */
+/** Version of the form in which quantized values are kept. */
 const QUANTIZATION_VERSION = 2;
 
 /** What a GGUF file says of a model's sizes. */

@@ -8,7 +8,9 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** @throws ModelError if there is anything at this path */
 export function requireNew(out: string): void {
   if (existsSync(out))
-    throw new ModelError(`${out}: expected a file that doesn't exist yet, got one that does`);
+    throw new ModelError(
+      `${out}: expected a file that doesn't exist yet, got one that does; remove it, or choose another --out`,
+    );
 }
 
 /**

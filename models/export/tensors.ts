@@ -41,7 +41,7 @@ class TensorList {
     this.#type = type;
   }
 
-  /** Rows that Q8_0 can't hold are in float16, as `llama-quantize` has it. */
+  /** Rows that Q8_0 can't hold become float16, as in `llama-quantize`. */
   matrix(name: string, { shape, read }: WeightSource): void {
     const type = this.#type === "q8_0" && shape.at(-1)! % BLOCK !== 0 ? "f16" : this.#type;
     this.tensors.push({ name, type, shape, read });
@@ -68,7 +68,7 @@ type WriteLayer = (
   architecture: GgufArchitecture,
 ) => void;
 
-/** Of GPT-2 and GPT-NeoX: queries, keys and values in one matrix, and biases everywhere. */
+/** Tensors of GPT-2 and GPT-NeoX: queries, keys and values in one matrix, and biases everywhere. */
 const fusedLayer: WriteLayer = (add, name, layer, sizes, architecture) => {
   const linear = (part: string, { weight, bias }: Linear) => {
     add.matrix(`${name}.${part}.weight`, weight);
@@ -82,7 +82,7 @@ const fusedLayer: WriteLayer = (add, name, layer, sizes, architecture) => {
   linear("ffn_down", layer.mlpProj);
 };
 
-/** Of Llama and Qwen: a matrix for each of queries, keys and values, and a gate. */
+/** Tensors of Llama and Qwen: a matrix for each of queries, keys and values, and a gate. */
 const splitLayer: WriteLayer = (add, name, layer, sizes, architecture) => {
   const { heads, kvHeads, headDim, hidden } = sizes;
   const linear = (part: string, { weight, bias }: Linear) => {

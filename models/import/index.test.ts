@@ -88,6 +88,37 @@ test("JAI's own family gets its chat template, another one none, unless one is a
   assert.match(written("asked"), /im_start/);
 });
 
+test("--tokenizer may be a folder, whose chat template and end token count, while a file stands alone", async (t) => {
+  const { at, options } = sources(t);
+  const model_args = { block_size: 6, n_layer: 1, n_head: 2, n_embd: 8, bias: true };
+  writeFileSync(
+    at("ckpt.pt"),
+    checkpoint({ model_args, model: gpt({ vocab, layers: 1, dialect: "nanogpt" }) }),
+  );
+  mkdirSync(at("words"));
+  const tokenizer = at("words/tokenizer.json");
+  writeFileSync(tokenizer, JSON.stringify(byteTokenizer()));
+  const chat_template = "{{ messages[-1].content }}\nA:";
+  const config = { chat_template, eos_token: "[/ANSWER]", bos_token: "[QUESTION]" };
+  writeFileSync(at("words/tokenizer_config.json"), JSON.stringify(config));
+  const told = async (out: string, path: string) => {
+    const { chatTemplate } = await importCheckpoint({ ...options(out), tokenizer: path });
+    const { chat_template: template, eos_token } = JSON.parse(
+      readFileSync(at("work", out, "tokenizer_config.json"), "utf8"),
+    );
+    return [chatTemplate, template, eos_token];
+  };
+  assert.deepEqual(await told("folder", at("words")), ["found", chat_template, "[/ANSWER]"]);
+  assert.deepEqual(await told("file", tokenizer), ["none", null, "[EOS]"]);
+});
+
+test("a checkpoint that is refused is so before its tokenizer is asked for", async (t) => {
+  const { at, options } = sources(t);
+  writeFileSync(at("ckpt.pt"), "nothing");
+  const work = importCheckpoint({ ...options("m"), tokenizer: at("none") });
+  await assert.rejects(work, /^ImportError: \S*ckpt\.pt: expected a PyTorch checkpoint/);
+});
+
 test("a hostile chat template is one line, and leaves nothing behind", async (t) => {
   const { at, options, left } = sources(t);
   writeFileSync(
@@ -95,7 +126,7 @@ test("a hostile chat template is one line, and leaves nothing behind", async (t)
     "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
   );
   const work = importCheckpoint({ ...options("m"), chatTemplate: at("endless.jinja") });
-  await assert.rejects(work, /^ModelError: chat_template: [^\n]*it takes too much time or text[^\n]*$/);
+  await assert.rejects(work, /^ImportError: \S*endless\.jinja: [^\n]*it takes too much time or text[^\n]*$/);
   assert.deepEqual(left(), []);
 });
 
@@ -156,7 +187,7 @@ test("of two imports to one place the slower is refused, and spoils nothing", as
   const refused = results.find((result) => result.status === "rejected");
   await refuses(
     Promise.reject(refused?.reason),
-    /expected a folder that doesn't exist yet, got one that does$/,
+    /expected a folder that doesn't exist yet, got one that does; remove it, or choose another --out$/,
   );
   assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
   assert.ok(left().includes(join("m", "onnx", "model.onnx")));
@@ -171,7 +202,7 @@ test("an --out that is a link to nothing is refused", async (t) => {
   symlinkSync(at("nowhere"), at("work/m"));
   await refuses(
     importCheckpoint(options("m")),
-    /expected a folder that doesn't exist yet, got one that does$/,
+    /expected a folder that doesn't exist yet, got one that does; remove it, or choose another --out$/,
   );
 });
 

@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import type { ModelConfig } from "../config.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
-import { readModelFolderSource } from "./checkpoint/model-folder-source.js";
+import { readModelFolderSource, readTokenizerFolder } from "./checkpoint/model-folder-source.js";
 import { openStateDict } from "./checkpoint/open-state-dict.js";
 import type { Asked } from "./families/family.js";
 import { readModel } from "./families/index.js";
@@ -22,9 +22,9 @@ export type { ImportPhase, Quality };
 export interface ImportOptions extends Asked {
   /** A checkpoint, the folder that holds one, or a hub's model, as `hf:owner/name`. */
   checkpoint: string;
-  /** A tokenizer in any of the formats of `readTokenizer`, or a hub's. Default: the one beside the checkpoint. */
+  /** A tokenizer in any of the formats of `readTokenizer`, its folder, or a hub's. Default: the one beside the checkpoint. */
   tokenizer?: string;
-  /** A file with a chat template, or the name of one. Default: the one beside the checkpoint. */
+  /** A file with a chat template, or the name of one. Default: the one beside the tokenizer. */
   chatTemplate?: string;
   /** The model folder to make; must not exist. */
   out: string;
@@ -39,13 +39,13 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   config: ModelConfig;
   /** How close the int8 model comes to float32; null for `fp32`. */
   quality: Quality | null;
-  /** Where the chat template is from: what was asked for, beside the checkpoint, JAI's own for its family, or nowhere. */
+  /** Where the chat template is from: what was asked for, beside the tokenizer, JAI's own for its family, or nowhere. */
   chatTemplate: "given" | "found" | "default" | "none";
-  /** What looks like a token in the template's text and is none of the tokenizer's. */
+  /** Texts in the template that look like tokens, and that the tokenizer doesn't have. */
   plainMarkers: string[];
   /** Rows of the checkpoint's vocabulary that the tokenizer has no token for, and that were left out. */
   trimmed: number;
-  /** What the checkpoint doesn't say and its codebase's default was taken for. */
+  /** Settings that the checkpoint doesn't say, with the codebase's defaults that were taken. */
   assumed: readonly string[];
 }
 
@@ -58,14 +58,15 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
   requireAbsent(options.out);
   const local = await downloaded(options);
   const source = await readModelFolderSource(local.checkpoint);
-  const converted = await readTokenizer(local.tokenizer ?? source.folder);
   const state = await openStateDict(source.weights);
   try {
     const weights = readModel(state, await source.config(), options);
     const { sizes } = weights;
+    // After the checkpoint: nobody should look for the tokenizer of a model that is refused.
+    const converted = await readTokenizer(local.tokenizer ?? source.folder);
     const vocabulary = trimmedVocabulary(sizes.vocab, createTokenizer(converted.tokenizerJson, {}).size);
     // What lies beside the checkpoint tells nothing of another tokenizer.
-    const beside = options.tokenizer === undefined ? source : null;
+    const beside = local.tokenizer === undefined ? source : await readTokenizerFolder(local.tokenizer);
     const texts = await readTexts(beside, converted, { ...weights, asked: options.chatTemplate });
     const { tokenizerJson } = texts;
     const files = renderConfigFiles(

@@ -112,7 +112,10 @@ export function requireAbsent(out: string): void {
     throw explain(out, error);
   }
   if (found) {
-    throw new ImportError(out, "expected a folder that doesn't exist yet, got one that does");
+    throw new ImportError(
+      out,
+      "expected a folder that doesn't exist yet, got one that does; remove it, or choose another --out",
+    );
   }
 }
 

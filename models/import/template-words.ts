@@ -56,21 +56,21 @@ function framesOf(template: string, tokenizerConfig: Fields): string[] {
 
 /** How templates write tokens: `<|im_start|>`, `</s>`, `[INST]`, `<<SYS>>`. */
 const MARKER = /<\|[^<>|\s]{1,60}\|>|<{1,2}\/?[A-Za-z_]{1,30}>{1,2}|\[\/?[A-Z_]{2,30}\]/g;
-/** Listed at most. */
+/** Most markers that are listed. */
 const MOST_MARKERS = 16;
 
 export interface TemplateFit {
-  /** The same, with the control tokens that the template writes found in texts. */
+  /** The tokenizer.json, changed so that the control tokens that the template writes are found in texts. */
   tokenizerJson: Fields;
-  /** What looks like a token in the template's text and is none of the model's. It is read as plain text. */
+  /** Texts in the template that look like tokens and are none. The model reads them as plain text. */
   plainMarkers: string[];
   /** Whether the text begins with the first token. */
   writesStart: boolean;
 }
 
 /**
- * Looks at what a template writes as the tokenizer reads it. A control token such as `</s>` that it writes is found in texts
- * from then on, also where the tokenizer's own format finds it in none.
+ * Checks how the tokenizer reads what a template writes. A control token such as `</s>` that the template writes is found in
+ * texts from then on, even if the tokenizer's own format never finds it there.
  */
 export function fitTemplate(template: string, tokenizerConfig: Fields, tokenizerJson: Fields): TemplateFit {
   const frames = framesOf(template, tokenizerConfig);

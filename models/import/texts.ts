@@ -1,12 +1,15 @@
 import { jaiChatTemplate } from "../chat-template.js";
+import { ModelError } from "../files/error.js";
 import type { Fields } from "../files/fields.js";
 import { controlTokens, type Told } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
+import { ImportError } from "./checkpoint/error.js";
+import type { ToldSource } from "./checkpoint/model-folder-source.js";
 import type { PromptStart } from "./families/family.js";
 import { beginsWithToken, withStart } from "./prompt-start.js";
 import { fitTemplate, readAskedTemplate, type TemplateFit } from "./template-words.js";
 import type { ConvertedTokenizer } from "./tokenizer/index.js";
-import { type FoundWords, readTold, type ToldSource } from "./told.js";
+import { type FoundWords, readTold } from "./told.js";
 
 /** How the model reads and writes texts. */
 export interface ModelTexts {
@@ -28,7 +31,7 @@ export interface TextsQuestion {
 
 /**
  * Makes the tokenizer begin texts as the model's own code does, and finds its chat template.
- * @param source null where the tokenizer is not the one beside the checkpoint
+ * @param source what lies beside the tokenizer; null where that tells nothing of it
  * @throws ImportError or ModelError
  */
 export async function readTexts(
@@ -68,12 +71,23 @@ async function findTemplate(
   if (taken === null) return { chatTemplate: "none", template: null };
   const { template, isBuiltIn } = taken;
   const chatTemplate = given ? "given" : found ? "found" : "default";
-  const fit = fitTemplate(template, names, tokenizerJson);
-  // A template writes the first token itself. One that is for any tokenizer can't know of this one's.
+  const file = given && !isBuiltIn ? asked : undefined;
+  const fit = naming(file, () => fitTemplate(template, names, tokenizerJson));
+  // A model's own template writes the first token itself. A built-in template doesn't know the tokenizer's.
   const tokenizer = createTokenizer(tokenizerJson, {});
   const begins =
     names.bos_token !== undefined && tokenizer.encode("")[0] === tokenizer.tokenId(names.bos_token);
   if (!isBuiltIn || !begins || fit.writesStart) return { chatTemplate, template, fit };
   const whole = `{{ bos_token }}${template}`;
   return { chatTemplate, template: whole, fit: fitTemplate(whole, names, tokenizerJson) };
+}
+
+/** Names the template's file in errors, where the user named one. */
+function naming<T>(file: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (file === undefined || !(error instanceof ModelError)) throw error;
+    throw new ImportError(file, error.message.replace(/^chat_template: /, ""));
+  }
 }

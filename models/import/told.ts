@@ -5,20 +5,14 @@ import type { Told } from "../folder.js";
 import { tokenContent } from "../tokenizer/token-content.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
 import { readSmallFile } from "./checkpoint/json-file.js";
-import type { ModelFolderSource } from "./checkpoint/model-folder-source.js";
+import type { ToldSource } from "./checkpoint/model-folder-source.js";
 import type { ConvertedTokenizer } from "./tokenizer/index.js";
 
 const CONTROL = ["pad_token", "unk_token", "bos_token", "eos_token"] as const;
-/** More than any model has. */
+/** Most end tokens. No model has more. */
 const MOST_ENDS = 64;
 /** A template may have 131,072 characters, of up to four bytes. */
 export const MOST_TEMPLATE_BYTES = 1 << 19;
-
-/** The files that tell of texts. */
-export type ToldSource = Pick<
-  ModelFolderSource,
-  "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
->;
 
 /** What lies beside the tokenizer, or in its file. */
 export interface FoundWords extends Told {
@@ -31,9 +25,9 @@ export interface FoundWords extends Told {
 }
 
 /**
- * What a tokenizer's file, and Hugging Face's files beside a checkpoint, tell: the chat template, the control tokens, and the
- * tokens that end a generation: those of `generation_config.json`, else of `config.json`, and the tokenizer's own.
- * @param source null where the tokenizer is not the one beside the checkpoint
+ * Reads the chat template, the control tokens and the tokens that end a generation, from a tokenizer's file and from Hugging
+ * Face's files beside it. End tokens are those of `generation_config.json`, else of `config.json`, and the tokenizer's own.
+ * @param source what lies beside the tokenizer; null where that tells nothing of it
  * @throws ImportError
  */
 export async function readTold(

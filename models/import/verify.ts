@@ -24,7 +24,7 @@ export interface Verification {
 }
 
 /**
- * Runs a float32 graph and a plain forward pass over the same ids, the last of them against the cache of the others.
+ * Runs a float32 graph and a plain forward pass over the same ids, where the last id reads the cache of the others.
  * @throws ImportError if they disagree by more than rounding explains
  */
 export async function verify(

@@ -60,7 +60,7 @@ export interface LayerWeights {
 export interface ModelWeights {
   sizes: Sizes;
   architecture: Architecture;
-  /** Of every norm. */
+  /** Epsilon of every norm. */
   epsilon: number;
   /** [vocab, width] */
   tokens: WeightSource;
@@ -71,7 +71,7 @@ export interface ModelWeights {
   /** Its weight is [vocab, width]; the same source as `tokens` where `tied`. */
   head: Linear;
   tied: boolean;
-  /** What the checkpoint doesn't say and its codebase's default was taken for, such as `context 2048`. */
+  /** Settings that the checkpoint doesn't say, with the codebase's defaults, such as `context 2048`. */
   assumed?: readonly string[];
   /** Closes the checkpoint; no weight can be read after it. */
   close(): Promise<void>;

@@ -26,12 +26,12 @@ export const LIGHT: TemplateBounds = {
 export const TRIAL: TemplateBounds = {
   steps: 200_000,
   characters: 4_000_000,
-  // Far more than that takes: a machine may be busy when a server starts.
+  // Far more time than a trial takes, because the machine may be busy when a server starts.
   milliseconds: 1_000,
   multiplies: true,
 };
 
-/** For threads that nobody's stream waits for. @param input characters of the conversation */
+/** Bounds for threads that no stream waits for. @param input characters of the conversation */
 export const whole = (input: number): TemplateBounds => ({
   steps: 5_000_000,
   characters: 32_000_000 + 100 * input,

@@ -82,7 +82,7 @@ const builtIn: Readonly<Record<string, string>> = {
 
 export const builtInNames: readonly string[] = Object.keys(builtIn);
 
-/** Null for a name of none. */
+/** The template with this name; null if there is none. */
 export function builtInTemplate(name: string): string | null {
   return Object.hasOwn(builtIn, name) ? builtIn[name]! : null;
 }

@@ -123,7 +123,7 @@ function sortCost(operand: Value, path: number): number {
   return entries.length * Math.ceil(Math.log2(entries.length + 2)) * (LIST_ENTRY + longest + path);
 }
 
-/** Of the texts in a list or object that may be compared. */
+/** Length of the texts in a list or object that may be compared. */
 function longestIn(value: Value): number {
   return isText(value) ? value.value.length : isList(value) || isMap(value) ? sizeOf(value).characters : 0;
 }

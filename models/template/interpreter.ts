@@ -34,7 +34,7 @@ interface Node {
   [field: string]: any;
 }
 
-/** The library's interpreter as it is inside. */
+/** The library's interpreter with its private methods. */
 interface Inner {
   run(program: unknown): Value;
   evaluate(node: Node | undefined, scope: unknown): Value;
@@ -50,12 +50,12 @@ const Library = Interpreter as unknown as new (scope: Environment) => Inner;
 
 const KNOWN = "KnownValue";
 
-/** A node of what has been evaluated already, so that its cost could be told before the library goes on with it. */
+/** A node of a value that has been evaluated already. Its cost is known before the library uses it. */
 const known = (value: Value): Node => ({ type: KNOWN, value });
 
 /**
- * Interprets a template within bounds. The library has none of its own, but does each of these by one method. What a method does
- * in one go is paid for before.
+ * Interprets a template within bounds. The library has none of its own, but evaluates each kind of node by one method. Each
+ * method here charges the cost before it calls the library's.
  */
 export class BoundedInterpreter extends Library {
   readonly #spending: Spending;
@@ -74,7 +74,7 @@ export class BoundedInterpreter extends Library {
     if (node?.type === KNOWN) return node.value as Value;
     this.#spending.step();
     if (!this.#spending.multiplies && node !== undefined) refuseMultiplying(node);
-    // The first of an empty list is nothing at all to the library, and undefined to Jinja.
+    // For the first item of an empty list the library gives no value at all. Jinja gives an undefined one.
     const result = super.evaluate(node, scope) ?? super.evaluate(undefined, scope);
     if (node?.type === "Identifier" && node.value === "namespace" && typeof result.value === "function")
       return replaced(result, (args, call) => {
@@ -118,7 +118,7 @@ export class BoundedInterpreter extends Library {
     const { iterable } = node;
     const isSelected = iterable.type === "SelectExpression";
     const list = this.evaluate(isSelected ? iterable.lhs : iterable, scope);
-    // It prepares all rounds before the first, and a round without a body takes no step.
+    // The library prepares all rounds before the first one, and a round without a body costs no step.
     this.#spending.step(entriesOf(list));
     this.#spending.spend(LIST_ENTRY * entriesOf(list));
     const evaluated = isSelected ? { ...iterable, lhs: known(list) } : known(list);

@@ -1,9 +1,9 @@
-/** Longer than the longest that any model has, four times. */
+/** Four times the longest template of any model. */
 const MOST_CHARACTERS = 131_072;
 /** The library's first pass over a template takes time by the square of each stretch of white space. */
 const MOST_SPACE = 1_000;
 
-/** What keeps the text from being parsed in bounded time; null if nothing does. */
+/** Why the text can't be parsed in bounded time; null if it can. */
 export function excessOf(source: string): string | null {
   if (source.length > MOST_CHARACTERS)
     return `expected a template of at most ${MOST_CHARACTERS} characters, got ${source.length}`;

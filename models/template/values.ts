@@ -41,8 +41,8 @@ const DEEPEST = 200;
 const PLAIN = 32;
 
 /**
- * How large a value becomes as text. A list may hold another one twice, and that a third one twice: its text doubles
- * with each, while its memory does not. So each is measured once.
+ * How large a value becomes as text. A list may hold another list twice, which holds a third one twice: the text
+ * doubles with each, and the memory does not. So each list is measured once.
  * @throws TemplateTooMuch for one that is nested deeply, as one that holds itself is
  */
 export function sizeOf(value: Value, known = new Map<Value, Size>(), depth = 0): Size {
@@ -66,12 +66,12 @@ export function sizeOf(value: Value, known = new Map<Value, Size>(), depth = 0):
   return size;
 }
 
-/** What it costs to make a text of a value that is none. */
+/** The cost of turning a value that is no text into one. */
 export function printCost(value: Value): number {
   return isList(value) || isMap(value) ? sizeOf(value).characters : PLAIN;
 }
 
-/** The library makes a dozen functions for each text of which one is asked for, and would keep them as long as the text. */
+/** For a method of a text the library makes a dozen functions, and would keep them as long as the text lives. */
 export function forgetMethods(value: Value): void {
   const holder = value as { _builtins?: unknown };
   if (holder._builtins !== undefined) holder._builtins = undefined;

@@ -34,7 +34,16 @@ test("export writes a file for llama.cpp, and says what it is", async (t) => {
   const { folder, jai } = await setUp(t, "gelu_tanh");
   const { status, stdout, stderr } = jai("gguf", "model", "--out", "a.gguf", "--type", "f16");
   assert.deepEqual([status, stderr], [0, ""]);
-  assert.match(stdout, /^gpt2: 29 tensors, \d+\.\d KiB\nwritten to a\.gguf\n$/);
+  assert.match(
+    stdout,
+    new RegExp(
+      [
+        "^llama\\.cpp's architecture gpt2: 29 tensors, \\d+\\.\\d KiB",
+        "written to a\\.gguf",
+        "run it: llama-server --model a\\.gguf\n$",
+      ].join("\n"),
+    ),
+  );
   assert.equal(readGguf(readFileSync(join(folder, "a.gguf"))).metadata["general.name"], "fixture");
 });
 

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { exportGguf, GGUF_TYPES, type GgufType } from "../../models/export/index.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
+import { shellQuoted } from "./terminal/shell.js";
 import { bytes } from "./terminal/units.js";
 
 export const flags = {
@@ -32,9 +33,10 @@ export async function run(args: string[]): Promise<void> {
   const { model, out, type, approximate } = parse(args);
   const { architecture, tensors, notes } = await exportGguf({ model, out, type, approximate });
   const lines = [
-    `${architecture}: ${tensors} tensors, ${bytes(statSync(out).size)}`,
+    `llama.cpp's architecture ${architecture}: ${tensors} tensors, ${bytes(statSync(out).size)}`,
     ...notes.map((note) => `note: ${note}`),
     `written to ${out}`,
+    `run it: llama-server --model ${shellQuoted(out)}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }

@@ -5,12 +5,13 @@ import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
 import { progressTo } from "./import/progress.js";
 import { isNpmScript, isNpx } from "./npm.js";
+import { shellQuoted } from "./terminal/shell.js";
 
 export const flags = {
   tokenizer: {
     type: "string",
     value: "FILE",
-    description: "its tokenizer, in any known format, or gpt2; default: the one beside it",
+    description: "its tokenizer, a file of any known format or a folder, or gpt2; default: the one beside it",
   },
   out: { type: "string", value: "DIR", description: "the model folder to make" },
   precision: { type: "string", default: "int8", value: "int8|fp32", description: "default int8" },
@@ -23,7 +24,7 @@ export const flags = {
   "chat-template": {
     type: "string",
     value: "FILE|NAME",
-    description: `a Jinja chat template: ${builtInNames.join(", ")} or a file; default: the one beside the checkpoint`,
+    description: `a Jinja chat template: ${builtInNames.join(", ")} or a file; default: the one beside the tokenizer`,
   },
   name: {
     type: "string",
@@ -36,7 +37,7 @@ export const argument = "FILE";
 
 export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
   rows: [
-    ["PATH", "a checkpoint of torch.save, a safetensors file, or a folder that holds one;"],
+    ["PATH", "a checkpoint of torch.save, a safetensors file, llama2.c's .bin, or a folder that holds one;"],
     [
       "",
       "or hf:owner/name[@revision][/FILE], a model on Hugging Face's hub (HF_TOKEN, HF_ENDPOINT, HF_HOME)",
@@ -46,10 +47,10 @@ export const usage = usageOf("import PATH --out DIR [FLAGS]", flags, {
 
 const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
   given: "chat template: the one of --chat-template",
-  found: "chat template: the one beside the checkpoint",
+  found: "chat template: the one beside the tokenizer",
   default:
     "chat template: [QUESTION]…[/QUESTION] [ANSWER]…; if the model was trained with another, name it with --chat-template",
-  none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, name it with --chat-template",
+  none: "chat template: none, so /chat and /v1/chat/completions refuse; if the model was trained with one, import it again with --chat-template",
 };
 
 /** Makes a model folder. @throws an error with a one-line message */
@@ -75,12 +76,6 @@ export async function run(args: string[]): Promise<void> {
     `serve it: ${isNpmScript ? "npm run jai --" : isNpx ? "npx jai" : "jai"} serve --model ${shellQuoted(options.out)}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-/** A path quoted, if need be, so that a shell reads it as one word. */
-function shellQuoted(path: string): string {
-  if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
-  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function parse(args: string[]): ImportOptions {

@@ -102,6 +102,23 @@ test("show says that a model has no chat template, and lists all tokens that end
   assert.deepEqual([chat_template, tokenizer.eos_ids], [null, [256, 260]]);
 });
 
+test("show tells of a tokenizer without merges, and when a template is shown in part", async (context) => {
+  const dir = await fixtureModel(scratch(context), "int8");
+  const rowOf = (name: string) =>
+    new RegExp(`^ {2}${name} {2,}(.*)$`, "m").exec(jai(["show", dir]).stdout)?.[1];
+  const write = (name: string, field: string, value: unknown) => {
+    const file = join(dir, name);
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), [field]: value }));
+  };
+  const { model } = JSON.parse(readFileSync(join(dir, "tokenizer.json"), "utf8"));
+  write("tokenizer.json", "model", { ...model, merges: [] });
+  assert.equal(rowOf("kind"), "BPE without merges, as of characters");
+  write("tokenizer_config.json", "chat_template", "{{ messages[-1].content }}\n\n:\n");
+  assert.equal(rowOf("source"), "{{ messages[-1].content }}  :");
+  write("tokenizer_config.json", "chat_template", `{{ messages[-1].content }}${"x".repeat(100)}`);
+  assert.match(rowOf("source")!, /x… \(whole with --json\)$/);
+});
+
 test("show tells of the model even if the settings fit no machine like this", () => {
   const settings = { JAI_WORKERS: "4", JAI_CONCURRENCY: "2" };
   const { status, stdout } = jai(["show"], settings);

@@ -124,7 +124,7 @@ function linesOf(model: ModelDescription, memory: PlannedMemory | ConfigError): 
   const sections: Record<string, string[][]> = {
     [visibleLine(folder.config.name)]: sizeRows(model),
     tokenizer: [
-      ["kind", `${tokenizer.type}, ${thousands(tokenizer.merges)} merges`],
+      ["kind", kindOf(tokenizer)],
       ["vocabulary", `${thousands(folder.tokenizer.size)} tokens`],
       ["added", special.length === 0 ? "none" : listed(special)],
       [
@@ -144,6 +144,12 @@ function linesOf(model: ModelDescription, memory: PlannedMemory | ConfigError): 
     styles.bold(title),
     ...some.map(([name = "", text = ""]) => `  ${styles.dim(pad(name, left))}  ${text}`),
   ]);
+}
+
+/** A character model is a BPE without merges; a Unigram has none either. */
+function kindOf({ type, merges }: ModelDescription["tokenizer"]): string {
+  if (type !== "BPE") return type;
+  return merges === 0 ? "BPE without merges, as of characters" : `BPE, ${thousands(merges)} merges`;
 }
 
 function sizeRows({ folder, parameters, hidden }: ModelDescription): string[][] {
@@ -197,14 +203,18 @@ function templateRows({ chatTemplate }: ModelDescription): string[][] {
   if (chatTemplate === null)
     return [["source", "none: /generate and /v1/completions alone; jai import --chat-template sets one"]];
   const { source, system, conversation, terminator } = chatTemplate;
-  const lines = visible(source ?? "").split("\n");
+  const lines = visible(source ?? "")
+    .trim()
+    .split("\n");
   const shown = lines
     .slice(0, SHOWN_LINES)
     .map((line) => (line.length > 100 ? `${line.slice(0, 99)}…` : line));
+  const isWhole = shown.join() === lines.join();
+  const more = lines.length > SHOWN_LINES ? " …" : "";
   return [
     source === null
       ? ["source", "none in the folder: [QUESTION]…[/QUESTION] [ANSWER]… is used"]
-      : ["source", shown.join(" ") + (lines.length > SHOWN_LINES ? " … (whole with --json)" : "")],
+      : ["source", shown.join(" ") + (isWhole ? "" : `${more} (whole with --json)`)],
     ["conversation", conversation ? "kept: the model sees earlier questions and answers" : "not kept"],
     ["system text", system ? "taken" : "not taken"],
     ["answer ends", terminator === null ? "with the end of text" : `at ${visibleLine(terminator)}`],

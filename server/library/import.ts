@@ -6,7 +6,10 @@ export interface ImportOptions {
   /** Path of the checkpoint, a file of `torch.save` or of safetensors, or of the folder that holds one;
    * or a model on Hugging Face's hub, as `hf:owner/name`, with `@revision` and `/FILE` if need be. */
   checkpoint: string;
-  /** Path of the model's tokenizer, in any format that docs/models.md lists, `gpt2`, or a hub's as above. Default: the one beside the checkpoint. */
+  /**
+   * The model's tokenizer: `gpt2`, a hub's as above, or a path. A file counts alone, in any format that docs/models.md lists;
+   * a folder also brings its chat template and end token. Default: the one beside the checkpoint.
+   */
   tokenizer?: string | undefined;
   /** Path of the model folder to make. It must not exist. */
   out: string;
@@ -18,7 +21,7 @@ export interface ImportOptions {
   activation?: "gelu" | "gelu_tanh" | "silu" | "relu" | "relu2" | undefined;
   /**
    * Path of a file with a Jinja chat template, or the name of one: `jai`, `chatml`, `llama2`, `llama3`, `alpaca` or
-   * `nanochat`. Default: the one beside the checkpoint, or JAI's own for its family.
+   * `nanochat`. Default: the one beside the tokenizer, or JAI's own for its family.
    */
   chatTemplate?: string | undefined;
   /** The model's name. Default: the folder's name. */

@@ -20,11 +20,11 @@ const PATTERNS: ReadonlyMap<string, string> = new Map([
   [digits(""), "qwen2"],
   [digits("{1,3}"), "llama-bpe"],
 ]);
-/** Its name for GPT-2's pattern after each digit was split off. */
+/** llama.cpp's name for GPT-2's pattern with each digit split off first. */
 const SINGLE_DIGITS = "smollm";
-/** What llama.cpp takes where a file names none. */
+/** The pattern that llama.cpp takes where a file names none. */
 const OTHER = "default";
-/** It takes a word that is a token for that token. */
+/** With this pattern llama.cpp takes a word that is a token as that token, whatever the merges say. */
 const WHOLE_WORDS = "llama-bpe";
 
 /** Whether tokens are bytes, written in GPT-2's alphabet. */
@@ -61,7 +61,7 @@ export function gpt2Metadata(pre: string, merges: readonly (readonly [string, st
   return {
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.pre": pre,
-    // llama.cpp refuses a file without any; this one never applies.
+    // llama.cpp refuses a file without merges. This merge never applies.
     "tokenizer.ggml.merges": merges.length > 0 ? merges.map((pair) => pair.join(" ")) : ["\u0100 \u0100"],
   };
 }
@@ -84,7 +84,7 @@ function patternName(steps: readonly Fields[]): string {
   throw refuse(`a pre-tokenizer ${String(first.type)} before bytes`);
 }
 
-/** llama.cpp joins by merges alone: a token that none makes would never be found. */
+/** llama.cpp joins by merges alone: it would never find a token that no merge makes. */
 function requireMerged({ ids, added }: TokenizerFile, merges: readonly (readonly [string, string])[]): void {
   const made = new Set(merges.map((pair) => pair.join("")));
   const apart = new Set(added.map(({ content }) => content));

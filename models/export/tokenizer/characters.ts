@@ -16,7 +16,7 @@ export function charactersTokenizer(file: TokenizerFile, size: number): GgufToke
   const merges = new Map<string, [string, string]>();
   for (const character of file.ids.keys()) {
     const bytes = toSymbols(character);
-    // Bytes are joined from the left: no first byte of a character is another one in one.
+    // Bytes are joined from the left. That is unambiguous: no character's first byte occurs inside another character.
     for (let end = 2; end <= bytes.length; end++)
       merges.set(bytes.slice(0, end), [bytes.slice(0, end - 1), bytes[end - 1]!]);
   }

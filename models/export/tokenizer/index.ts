@@ -38,7 +38,7 @@ export function exportTokenizer(
     const content = tokenContent(settings[name]);
     return content === null ? null : tokenizer.tokenId(content);
   };
-  // A model without an end, in a format that always has one: what no text becomes is the least harm.
+  // The format needs an end token, and the model has none. A token that no text becomes does the least harm.
   const end = ends[0] ?? exported.tokens.findLastIndex(({ type }) => type !== "normal" && type !== "byte");
   const chosen = end >= 0 ? end : config.vocab_size - 1;
   const template = templateOf(settings);

@@ -38,14 +38,14 @@ export function sentencePieceTokenizer(
     if (tokenByte(text) !== null) return { text, type: "byte", score: 0 };
     if (symbols.has(text)) return { text, type: "user", score: 0 };
     if (unreachable.has(text)) return { text, type: "control", score: 0 };
-    // What no pair makes is a single character, or a token such as <s>.
+    // A token that no pair makes is a single character, or a control token such as <s>.
     if (score === undefined && [...text].length > 1) return { text, type: "control", score: 0 };
     return { text, type: "normal", score: score ?? -(scores.size + 1) };
   };
   const tokens = tokensOf(file, size, describe);
   const unknownId = typeof unknown === "string" ? ids.get(unknown) : undefined;
   if (unknownId === undefined) throw refuse("a tokenizer without an unknown token");
-  // Added tokens are special in many files; the unknown one is of its own type in llama.cpp.
+  // Many files call all added tokens special. llama.cpp has a type of its own for the unknown token.
   tokens[unknownId] = { text: String(unknown), type: "unknown", score: 0 };
   return {
     tokens,

@@ -7,11 +7,11 @@ const MARK = "\u2581";
 const TRIMS: ReadonlySet<string> = new Set(["\\A +", `[ ${MARK}]+\\z`, " {2,}"]);
 
 export interface Spaces {
-  /** Whether a text gets one before it. */
+  /** Whether a space is put before each text. */
   hasPrefix: boolean;
-  /** Whether those at its ends, and more than one, are removed. */
+  /** Whether spaces at a text's ends are removed, and several in a row become one. */
   trims: boolean;
-  /** What else changes a text. */
+  /** Other steps that change a text. */
   others: Fields[];
 }
 

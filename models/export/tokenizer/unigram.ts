@@ -10,7 +10,7 @@ import {
 } from "./vocabulary.js";
 
 /**
- * A Unigram, which llama.cpp calls `t5`: of all ways to cut a text into tokens, the one whose scores sum up to most.
+ * A Unigram, which llama.cpp calls `t5`: of all ways to cut a text into tokens, the one with the greatest sum of scores.
  * @throws ModelError for one that it encodes otherwise
  */
 export function unigramTokenizer(file: TokenizerFile, size: number, approximate: boolean): GgufTokenizer {
@@ -51,7 +51,7 @@ export function unigramTokenizer(file: TokenizerFile, size: number, approximate:
 interface Replacements {
   /** SentencePiece's table. */
   charsmap: Uint8Array | null;
-  /** Whether it is read as there. */
+  /** Whether the table is read as SentencePiece reads it. */
   isExact: boolean;
   /** The user's symbols, in which nothing is replaced. */
   kept: string[];

@@ -9,17 +9,17 @@ export type TokenType = keyof typeof TYPES;
 export interface Token {
   text: string;
   type: TokenType;
-  /** The more, the sooner its parts are joined; only of SentencePiece's. */
+  /** A BPE joins the parts of the token with the greatest score first. Only SentencePiece's tokenizers have scores. */
   score?: number;
 }
 
 /** A tokenizer as llama.cpp takes it. */
 export interface GgufTokenizer {
-  /** By their ids. */
+  /** Tokens in the order of their ids. */
   tokens: Token[];
-  /** What is particular to this kind. */
+  /** Metadata that only this kind has. */
   metadata: GgufMetadata;
-  /** Where it isn't quite the same. */
+  /** Differences from the original, for the user. */
   notes: string[];
 }
 
@@ -54,7 +54,7 @@ function stepsOf(json: unknown, list: string): Fields[] {
   return json.type === "Sequence" ? (json[list] as Fields[]).flatMap((step) => stepsOf(step, list)) : [json];
 }
 
-/** Pairs that are joined, the most urgent first; in files of before each is one text. */
+/** Pairs that are joined, the first ones first. Older files hold each pair as one text. */
 export function mergesOf({ model }: TokenizerFile): [string, string][] {
   return ((model.merges ?? []) as (string | [string, string])[]).map((merge) =>
     typeof merge === "string" ? (merge.split(" ") as [string, string]) : merge,
@@ -66,7 +66,7 @@ export function listOf({ model }: TokenizerFile, name: "symbols" | "unreachable"
   return isFields(model.jai) && Array.isArray(model.jai[name]) ? (model.jai[name] as string[]) : [];
 }
 
-/** All tokens, by id; ids of none are filled up. `describe` tells of one of the model's own. */
+/** All tokens, by id. Ids without a token get a filler. `describe` describes a token of the model's own. */
 export function tokensOf(
   { ids, added }: TokenizerFile,
   size: number,

@@ -9,12 +9,12 @@ export function isZip(start: Buffer): boolean {
   return start.subarray(0, 4).equals(Buffer.from("PK\x03\x04", "latin1"));
 }
 
-/** A JSON object behind its length in eight bytes. No other format begins like this by chance. */
+/** safetensors: eight bytes of length, then a JSON object. No other format begins like this by chance. */
 export function isSafetensors(start: Buffer): boolean {
   return start[8] === 0x7b && start.readUInt16LE(6) === 0;
 }
 
-/** What a file is that can't be imported: "not a zip" doesn't help somebody with an old or half-copied checkpoint. */
+/** What kind of file can't be imported. "Not a zip" doesn't help somebody with an old or half-copied checkpoint. */
 export function kindOf(start: Buffer): string {
   if (start.length === 0) return "an empty file";
   if (start[0] === 0x80 && start[1]! <= 5)

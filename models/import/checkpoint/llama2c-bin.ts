@@ -92,7 +92,7 @@ export async function openLlama2c(file: string): Promise<OpenLlama2c> {
   }
 }
 
-/** Tensors that follow each other; without a name, tables that the names of a checkpoint don't have. */
+/** Tensors in the file's order. Those without a name are tables that a checkpoint doesn't have. */
 interface Part {
   name: string | undefined;
   shape: number[];

@@ -65,7 +65,14 @@ test("asks which of several checkpoints is meant", async (t) => {
 });
 
 test("says what is missing", async (t) => {
-  await refuses(() => source(t, []), /expected a checkpoint \(.*\) in the folder, got none$/);
+  await refuses(
+    () => source(t, []),
+    /expected a checkpoint \(.*\) in the folder, got none; name the checkpoint, or .*$/,
+  );
+  await refuses(
+    () => source(t, ["config.json", "self_test.json"]),
+    /expected a checkpoint, got a model folder that `jai import` wrote; serve it with `jai serve --model`$/,
+  );
   await refuses(() => source(t, ["adapter_model.safetensors"]), /only the adapter .* merge it/);
   await refuses(() => source(t, ["model-00001-of-00002.safetensors"]), /expected a model's index/);
   await refuses(() => readModelFolderSource("/nowhere/at-all"), /no such file or folder$/);

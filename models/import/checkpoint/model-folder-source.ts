@@ -15,7 +15,7 @@ export interface ModelFolderSource {
   readonly chatTemplate: string | undefined;
   /** Path of a file in the folder, where it is there, such as `added_tokens.json`. */
   path(name: string): string | undefined;
-  // Read when asked for: a checkpoint that says all itself doesn't fail for a broken file that lies beside it.
+  // These are read when asked for, so that a broken file does no harm beside a checkpoint that doesn't need it.
   /**
    * The sizes, where a file beside the weights has them.
    * @throws ImportError
@@ -35,6 +35,12 @@ export interface ModelFolderSource {
   tokenizer(): TokenizerFiles;
 }
 
+/** The files that describe how the model reads and writes texts. */
+export type ToldSource = Pick<
+  ModelFolderSource,
+  "config" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
+>;
+
 /** Names under which the same model may lie in a folder twice; the first goes before the others. */
 const SAME_MODEL: readonly (readonly string[])[] = [
   ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"],
@@ -49,7 +55,7 @@ const SHARD = /-\d{5}-of-\d{5}\.(?:safetensors|bin)$/;
 const SHOWN = 5;
 
 /**
- * Finds what belongs together: in a folder, or beside a checkpoint that is named. Reads names only.
+ * Finds the files of one model, in a folder or beside a named checkpoint. Reads file names only.
  * @throws ImportError where no weights are there, or several that may be different models
  */
 export async function readModelFolderSource(path: string): Promise<ModelFolderSource> {
@@ -63,11 +69,29 @@ export async function readModelFolderSource(path: string): Promise<ModelFolderSo
     config: () => readSourceConfig(folder, names, weights),
     generationConfig: () => readOptionalJson(folder, names, "generation_config.json"),
     tokenizerConfig: () => readOptionalJson(folder, names, "tokenizer_config.json"),
-    chatTemplate: names.includes("chat_template.jinja") ? join(folder, "chat_template.jinja") : undefined,
+    chatTemplate: templateIn(folder, names),
     path: (name) => (names.includes(name) ? join(folder, name) : undefined),
     tokenizer: () => findTokenizer(folder, names),
   };
 }
+
+/**
+ * The same of a folder that was given as the tokenizer: its `tokenizer_config.json` and its chat template. Its other files may
+ * be another model's. Null where the path is no folder.
+ */
+export async function readTokenizerFolder(path: string): Promise<ToldSource | null> {
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return null;
+  const names = await filesIn(path);
+  return {
+    config: () => Promise.resolve(undefined),
+    generationConfig: () => Promise.resolve(undefined),
+    tokenizerConfig: () => readOptionalJson(path, names, "tokenizer_config.json"),
+    chatTemplate: templateIn(path, names),
+  };
+}
+
+const templateIn = (folder: string, names: readonly string[]) =>
+  names.includes("chat_template.jinja") ? join(folder, "chat_template.jinja") : undefined;
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
@@ -133,8 +157,13 @@ function noWeights(folder: string, names: readonly string[]): ImportError {
       folder,
       "expected a model's index beside its parts, such as model.safetensors.index.json",
     );
+  if (names.includes("self_test.json"))
+    return new ImportError(
+      folder,
+      "expected a checkpoint, got a model folder that `jai import` wrote; serve it with `jai serve --model`",
+    );
   return new ImportError(
     folder,
-    "expected a checkpoint (*.safetensors, *.pt, *.pth, *.ckpt or *.bin) in the folder, got none",
+    "expected a checkpoint (*.safetensors, *.pt, *.pth, *.ckpt or *.bin) in the folder, got none; name the checkpoint, or the folder that it is in",
   );
 }

@@ -23,7 +23,7 @@ export function numpyGlobals(): [name: string, call: (args: readonly Value[]) =>
   ];
 }
 
-/** A number, bool or str; the bytes themselves for what Python has no plain value for, such as a date. */
+/** A number, bool or str. For what has no plain value, such as a date, the bytes themselves. */
 function scalar([dtype, data]: readonly Value[]): Value | undefined {
   if (!(dtype instanceof NumpyDtype)) return undefined;
   if (!(data instanceof Uint8Array)) return data ?? undefined;

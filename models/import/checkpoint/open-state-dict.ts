@@ -27,8 +27,8 @@ export interface OpenedStateDict {
 type Opened = Omit<OpenedStateDict, "prefix">;
 
 /**
- * Opens a checkpoint of PyTorch, a safetensors file, the index of a sharded model, or llama2.c's version-0 `.bin`. Which
- * it is, its contents say. Nothing in it is run, and no tensor is read yet.
+ * Opens a checkpoint of PyTorch, a safetensors file, the index of a sharded model, or llama2.c's version-0 `.bin`. The
+ * contents tell which it is. Nothing in it is run, and no tensor is read yet.
  * @throws ImportError
  */
 export async function openStateDict(file: string): Promise<OpenedStateDict> {

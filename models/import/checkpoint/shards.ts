@@ -2,9 +2,9 @@ import { dirname, join } from "node:path";
 import { ImportError } from "./error.js";
 import { isJsonObject, readJsonObject } from "./json-file.js";
 
-/** An index of a model too large for this server takes a tenth of it. */
+/** Ten times the index of a model that is too large for this server. */
 const MAX_INDEX = 16 << 20;
-/** Each is open until the import ends. A model too large for this server has fewer. */
+/** All files stay open until the import ends. Models that this server can run have fewer. */
 const MAX_SHARDS = 200;
 /** In all shards together. */
 const MAX_TENSORS = 100_000;

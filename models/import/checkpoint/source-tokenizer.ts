@@ -18,7 +18,7 @@ interface Kind {
   pattern?: RegExp;
 }
 
-/** The first that is there is taken: what converts without doubt goes before what is the same in another form. */
+/** The first kind that is there is taken. Of two forms of one tokenizer, the one that converts without doubt comes first. */
 const KINDS: readonly Kind[] = [
   { kind: "tokenizer.json", names: [["tokenizer.json"]] },
   {

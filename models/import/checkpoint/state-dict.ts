@@ -33,7 +33,7 @@ const CONFIG_KEYS = [
 ];
 /** Prefixes that `torch.compile` and `DistributedDataParallel` put before every name. */
 const WRAPPERS = /^(?:_orig_mod\.|module\.)+/;
-/** The same by wrappers of single layers; no layer of a model has such a name of its own. */
+/** Prefixes of wrappers of single layers. No layer of a model is called so itself. */
 const INNER_WRAPPERS = /(?<=^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 /** Dicts within dicts that are searched for a state dict. */
 const MAX_DEPTH = 3;

@@ -73,7 +73,7 @@ export class Tensor {
    */
   constructor(
     readonly storage: Storage,
-    /** In elements, like the strides. */
+    /** Offset in elements, like the strides. */
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],

@@ -11,7 +11,7 @@ export interface Source {
   asked: Asked;
 }
 
-/** A command's flags, for what the checkpoint doesn't say; where it does, the two must agree. */
+/** The user's flags, for what the checkpoint doesn't say. Where it says it, the two must agree. */
 export interface Asked {
   heads?: number | undefined;
   activation?: Activation | undefined;
@@ -28,7 +28,7 @@ export type PromptStart = "always" | "sentencepiece" | "files";
 
 /** Checkpoints of one codebase, or of several that name tensors alike. */
 export interface Family {
-  /** As messages and documents show it. */
+  /** The family's name in messages and documents. */
   readonly name: string;
   /** Default: `files`. */
   readonly promptStart?: PromptStart;

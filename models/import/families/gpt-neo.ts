@@ -59,7 +59,7 @@ function layerOf(tensors: TensorReader, index: number, { headDim, width, hidden 
   const [query, key, value] = ["q_proj", "k_proj", "v_proj"].map((part) =>
     tensors.linear(`${attention}.${part}`, width, width),
   );
-  // It doesn't divide scores by the root of the head's width; the graph does.
+  // GPT-Neo doesn't divide scores by the root of the head's width. The graph does, so the queries make up for it.
   const unscaled = { ...query!, weight: scaled(query!.weight, Math.sqrt(headDim)) };
   return {
     ln1: tensors.norm(`${name}.ln_1`, width),

@@ -53,7 +53,7 @@ function layerOf(
   for (const buffer of ["bias", "masked_bias", "rotary_emb.inv_freq"])
     tensors.drop(`${name}.attention.${buffer}`);
   const fused = tensors.linear(`${name}.attention.query_key_value`, 3 * width, width);
-  // Its rows are the query, the key and the value of one head after the other.
+  // The rows hold the query, key and value of the first head, then those of the second, and so on.
   const order = Array.from({ length: 3 * width }, (_, row) => {
     const [part, at] = [Math.floor(row / width), row % width];
     return (3 * Math.floor(at / headDim) + part) * headDim + (at % headDim);

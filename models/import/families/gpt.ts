@@ -93,7 +93,7 @@ export interface GptState {
 
 class WeightsReader {
   readonly #reader: TensorReader;
-  /** Of all tensors. */
+  /** The names of all tensors. */
   readonly #names: readonly string[];
   readonly #config: Config | undefined;
   readonly #outer: OuterNames;
@@ -133,7 +133,7 @@ class WeightsReader {
     };
   }
 
-  /** nanoGPT's names don't tell it from codebases whose GELU is another one, but its configurations do. */
+  /** Codebases with another GELU use nanoGPT's tensor names too. Their configurations tell them apart. */
   #activation(asked: Activation | undefined): Activation {
     const told = this.#outer.mayTie ? this.#toldActivation() : "gelu";
     if (told === undefined && asked === undefined)

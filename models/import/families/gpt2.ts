@@ -5,7 +5,7 @@ import type { Family, Source } from "./family.js";
 import { headSizes } from "./heads.js";
 import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
-/** Its base model's tensors have no prefix. */
+/** GPT-2's base model has no prefix before its tensors' names. */
 const prefixOf = (tensors: TensorReader) => (tensors.has("wte.weight") ? "" : "transformer.");
 
 /**

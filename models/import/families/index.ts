@@ -16,7 +16,7 @@ import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
 import { TensorReader } from "./tensor-reader.js";
 
-/** Only JAI's training script and the server document have it among the GPTs that `readGpt` reads. */
+/** Of the GPTs that `readGpt` reads, only JAI's have this tensor. */
 const JAI_TENSOR = "tok_emb.weight";
 
 /** A checkpoint's weights, and what its codebase has to do with texts. */
@@ -42,7 +42,7 @@ const FAMILIES: readonly Family[] = [
 /**
  * Finds the weights of a model in a checkpoint of any family that this server knows. Every tensor is accounted for and every
  * shape checked, without reading a tensor. The weights own the checkpoint: it is closed with them.
- * @param beside what a config file beside the checkpoint says; it goes before what the checkpoint says
+ * @param beside what a config file beside the checkpoint says; it overrides what the checkpoint says
  * @throws ImportError
  */
 export function readModel(state: OpenedStateDict, beside: Config | undefined, asked: Asked): ReadModel {
@@ -71,6 +71,6 @@ function unknown(reader: TensorReader, { tensors }: OpenedStateDict) {
   const known = ["JAI", "nanoGPT", "build-nanogpt", "minGPT", ...FAMILIES.map(({ name }) => name)];
   const got = [...tensors.keys()].slice(0, 3).map((name) => `"${name}"`);
   return reader.error(
-    `expected tensors that are named as in ${known.slice(0, -1).join(", ")} or ${known.at(-1)}, got ${got.join(", ")}, …`,
+    `expected tensors that are named as in ${known.slice(0, -1).join(", ")} or ${known.at(-1)}, got ${got.join(", ")}, …; a model of another codebase can't be imported`,
   );
 }

@@ -6,7 +6,7 @@ import { headSizes } from "./heads.js";
 import { readRotary } from "./rotary.js";
 import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
-/** minimind's defaults: its checkpoints say nothing. */
+/** minimind's defaults: its checkpoints hold tensors alone. */
 const MINIMIND = { epsilon: 1e-6, theta: 1e6, context: 32_768 };
 
 /**
@@ -89,7 +89,7 @@ function architectureOf(
     ? readRotary(settings, headDim)
     : { dim: headDim, theta: MINIMIND.theta, scaling: null, precision: "float32" as const };
   settings?.oneOf("hidden_act", { silu: true }, "silu");
-  // Qwen2's config names a window that is switched off.
+  // Qwen2's config holds a window's size even where the window is switched off.
   const isWindowed =
     settings?.has("sliding_window") &&
     settings.flag("use_sliding_window", settings.text("model_type", "") === "mistral");

@@ -48,7 +48,7 @@ function layerOf(tensors: TensorReader, index: number, sizes: Sizes): LayerWeigh
     tensors.linear(`${name}.${part}`, outputs, inputs);
   return {
     ln1: tensors.norm(`${name}.attention_norm`, width),
-    // It turns values 2i and 2i + 1 together.
+    // llama2.c turns values 2i and 2i + 1 together; the graph turns halves.
     qkv: stackedLinear([
       outputsInOrder(linear("attention.wq", heads * headDim), halvedPairs(heads, headDim)),
       outputsInOrder(linear("attention.wk", kvHeads * headDim), halvedPairs(kvHeads, headDim)),

@@ -5,7 +5,7 @@ import type { Family, Source } from "./family.js";
 import { headSizes } from "./heads.js";
 import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
-/** Qwen3's settings there; its checkpoints don't say them. */
+/** The book's settings of Qwen3. Its checkpoints hold tensors alone. */
 const QWEN3_CONTEXT = 40_960;
 const QWEN3_THETA = 1e6;
 

@@ -69,7 +69,7 @@ function layerOf(tensors: TensorReader, index: number, sizes: Sizes): LayerWeigh
     tensors.linear(`${name}.${part}`, outputs, inputs);
   return {
     ln1: NO_WEIGHT,
-    // It turns by minus the angle.
+    // nanochat turns by minus the angle. With a head's halves exchanged, that is a turn by the angle.
     qkv: stackedLinear([
       outputsInOrder(linear("attn.c_q", heads * headDim), exchangedHalves(heads, headDim)),
       outputsInOrder(linear("attn.c_k", kvHeads * headDim), exchangedHalves(kvHeads, headDim)),

@@ -30,7 +30,7 @@ export class HubCache {
     return found?.isFile() === true && found.size === size;
   }
 
-  /** Bytes that wait in parts of this file. */
+  /** Bytes of this file that earlier downloads have left in parts. */
   async partial({ hash }: HubFile): Promise<number> {
     const sizes = this.#free(hash.hex).map(
       async (name) => (await stat(join(this.#blobs, name)).catch(() => null))?.size ?? 0,
@@ -77,7 +77,7 @@ export class HubCache {
     try {
       await symlink(relative(dirname(place), blob), place);
     } catch {
-      // Windows lets not everybody make links, and some file systems have none.
+      // On Windows not everybody may make links, and some file systems have none.
       await link(blob, place).catch(() => copyFile(blob, place));
     }
     return place;

@@ -6,12 +6,12 @@ import type { HubSettings } from "./settings.js";
 import { chunksOf, reasonOf, Stall } from "./stall.js";
 
 const MOST_REDIRECTS = 5;
-/** In a row without a byte between them. */
+/** Failures in a row, without a byte between them. */
 const MOST_FAILURES = 5;
 const LONGEST_WAIT_MS = 60_000;
-/** Of an answer of the hub's API: a page of a listing has a thousand files. */
+/** Longest answer of the hub's API. A page of a listing has a thousand files. */
 const MOST_API_BYTES = 16 << 20;
-/** A listing may have many pages, but not endlessly many. */
+/** Most pages of a listing, so that a hub can't send pages without an end. */
 const MOST_API_ANSWERS = 200;
 
 /** Asks a hub, within bounds, and follows where it sends on. The token goes to the hub alone. */
@@ -20,7 +20,7 @@ export class HubClient {
   /** What error messages begin with. */
   readonly subject: string;
   #answers = 0;
-  /** Whether the hub has ever answered: before, an unreachable one is a matter of settings, not of patience. */
+  /** Whether the hub has ever answered. Until it has, the settings may be wrong, and trying again doesn't help. */
   #met = false;
 
   constructor(settings: HubSettings, subject: string) {
@@ -52,7 +52,7 @@ export class HubClient {
   async open(url: string, headers: RequestInit["headers"] = {}): Promise<OpenAnswer> {
     const { endpoint, token } = this.settings;
     let at = new URL(url);
-    /** Of the first hop: the hub tells there what the last hop, often another host, doesn't know. */
+    /** Headers of the hub's own answer. The last host, often another one, doesn't know what they say. */
     let first: Headers | undefined;
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
       const own = new Headers(headers);

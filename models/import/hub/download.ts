@@ -16,9 +16,9 @@ export interface Download {
 }
 
 /**
- * Fetches a file into the cache, unless it is there. A part that an earlier import has left is gone on with: the part's
+ * Fetches a file into the cache, unless it is there. It continues a part that an earlier import has left. The part's
  * name is the hash of the whole, which is checked in the end, so it can't be of another version.
- * @param onBytes called with the number of bytes that have become known to be there; less than zero when some were no good
+ * @param onBytes called with the number of bytes that have come; negative when bytes that had come are thrown away
  * @throws ImportError
  */
 export async function download(

@@ -24,8 +24,8 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches the files of a model that an import needs, all of one commit, into Hugging Face's cache. What is there isn't
- * fetched again, and a download that broke off goes on.
+ * Fetches the files of a model that an import needs, all of one commit, into Hugging Face's cache. Files that are there
+ * aren't fetched again, and a download that broke off continues.
  * @returns the path of its weights, beside which the others lie; or of the folder, offline
  * @throws ImportError, with one line
  */
@@ -163,7 +163,7 @@ class Fetching {
 
 const mebibytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MiB`;
 
-/** Of the disk that a folder is on, or will be on. */
+/** Free bytes of the disk that a folder is on, or will be on. */
 async function freeBytes(folder: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(folder);

@@ -1,4 +1,4 @@
-/** What may go better next time, such as a connection that broke. */
+/** A failure that may not happen next time, such as a broken connection. */
 export class PassingError extends Error {
   constructor(
     message: string,

@@ -33,7 +33,7 @@ export function parseHubReference(text: string): HubReference {
   const inside = path.replace(/\/+$/, "");
   if (inside !== "" && !isPlainPath(inside))
     throw new ImportError(text, `${EXPECTED}; the path leads elsewhere`);
-  // Without the slashes that some write after the scheme: joined to a file's name, they would be one.
+  // Some write slashes after the scheme. They are dropped, so that they don't become part of a path.
   return { text: `hf:${text.replace(SCHEME, "")}`, repository, revision: plain, path: inside };
 }
 

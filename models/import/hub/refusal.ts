@@ -48,7 +48,7 @@ function describe(
   return `expected an answer from ${host}, got status ${status}${reason ? ` (${reason})` : ""}`;
 }
 
-/** Of Retry-After in seconds; null where it is a date, or absent. */
+/** The seconds of Retry-After; null where it is a date, or absent. */
 function waitOf(headers: Headers): number | null {
   const seconds = headers.get("retry-after") ?? "";
   return /^\d{1,6}$/.test(seconds) ? 1000 * Number(seconds) : null;

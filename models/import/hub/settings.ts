@@ -2,14 +2,14 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { ImportError } from "../checkpoint/error.js";
 
-/** Where models come from and are kept; Hugging Face's own variables say it. */
+/** Where models come from and where they are kept, by Hugging Face's own variables. */
 export interface HubSettings {
   /** Without a slash at its end. */
   endpoint: string;
   token: string | null;
   /** The folder of `models--owner--name`, which Hugging Face's libraries use too. */
   cache: string;
-  /** Nothing is asked of the network; what the cache has must do. */
+  /** Whether the network is left alone and only the cache is used. */
   offline: boolean;
   /** How long nothing may come before a connection counts as stalled. */
   stallMs: number;
@@ -45,7 +45,7 @@ function endpointOf(text: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-/** The message must not show it. */
+/** Checks the token. The message must not show it. */
 function tokenOf(token: string | null): string | null {
   if (token !== null && !/^[\x21-\x7e]{1,1000}$/.test(token))
     throw new ImportError("HF_TOKEN", "expected an access token, got a text with other characters");

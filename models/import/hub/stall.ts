@@ -1,6 +1,6 @@
 import { PassingError } from "./passing-error.js";
 
-/** What comes of an answer. @throws PassingError when the connection breaks or stalls */
+/** The chunks of an answer. @throws PassingError when the connection breaks or stalls */
 export async function* chunksOf({ body }: Response, stall: Stall): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader();
   while (reader !== undefined) {
@@ -16,7 +16,7 @@ export async function* chunksOf({ body }: Response, stall: Stall): AsyncGenerato
 /** Aborts a request when nothing moves for too long, and at its end. */
 export class Stall {
   readonly ms: number;
-  /** Whether it was too long. */
+  /** Whether the request stalled. */
   happened = false;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;

@@ -22,7 +22,7 @@ export interface ByteLevelParts {
   /** The pattern that splits a text into words; GPT-2's by default. */
   pattern?: string;
   special: ReadonlyMap<string, number>;
-  /** Whether a text that reads like a special token is encoded as that token; else it is text like any other. */
+  /** Whether a special token's name in a text is encoded as that token. If not, it is text like any other. */
   findsSpecial: boolean;
 }
 

@@ -11,7 +11,7 @@ export interface ConvertedTokenizer {
   text: string;
   /** The token that begins every text of the model, where the file names one. */
   bos: string | null;
-  /** Tokens that end an answer, as far as the file names any; the most usual first. */
+  /** Tokens that end an answer, where the file names any; the most usual first. */
   eos: string[];
 }
 

@@ -192,7 +192,15 @@ describe("a tokenizer of another format", () => {
       readTokenizer(folder({ "a.bin": "" })),
       /expected a tokenizer \(tokenizer\.json, .*\), got none/,
     );
-    await assert.rejects(readTokenizer(join(dir, "none")), /got ENOENT$/);
+    await assert.rejects(readTokenizer(join(dir, "none")), /got no such file$/);
+  });
+
+  it("is refused with the file to name instead, if it is llama2.c's .bin", async () => {
+    const made = folder({ "tokenizer.bin": Buffer.from([7, 0, 0, 0, 0xff, 0xfe]) });
+    await assert.rejects(
+      readTokenizer(join(made, "tokenizer.bin")),
+      /tokenizer\.bin: expected .*, got llama2\.c's \.bin; name the SentencePiece \.model that it was made from$/,
+    );
   });
 });
 

@@ -21,8 +21,8 @@ const FORMATS =
   "a tokenizer.json, a SentencePiece .model, a rank file of tiktoken, vocab.json with merges.txt, encoder.json with vocab.bpe, nanochat's tokenizer.pkl, nanoGPT's meta.pkl, or the .txt that a character model was trained on";
 
 /**
- * Reads a tokenizer of any of the formats, which are told apart by what is in the file, as a tokenizer.json. `path` is a
- * file, either file of a pair, or a folder that has one of the usual names.
+ * Reads a tokenizer of any of the formats, and converts it to a tokenizer.json. The file's contents tell the format. `path` is
+ * a file, either file of a pair, or a folder that holds a tokenizer under one of the usual names.
  * @throws ImportError, with one line that says what was expected
  */
 export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
@@ -31,7 +31,7 @@ export async function readTokenizer(path: string): Promise<ConvertedTokenizer> {
   try {
     return withText(await convert(file, await readBounded(file)));
   } catch (error) {
-    // Parts of the tokenizer.json that is made are checked as that of any other, such as its table of replacements.
+    // The tokenizer.json that is made is checked like any other, so the error names that file instead of the source.
     if (error instanceof ModelError)
       throw new ImportError(file, error.message.replace(/^tokenizer\.json: /, ""));
     throw error;
@@ -51,7 +51,7 @@ async function convert(file: string, bytes: Buffer): Promise<Converted> {
   if (isRanks(plain)) return convertRanks(file, plain);
   if (plain.startsWith("#version") || PAIRS.some(([, merges]) => merges === basename(file)))
     return convertPair(file, partner(file, 0), file);
-  // Any text at all could be one that a model was trained on, so here the name has a say.
+  // A model can be trained on any text, so only the file's name tells that this is one.
   if (/\.txt$/i.test(file)) return convertText(file, text);
   throw new ImportError(file, `expected ${FORMATS}, got another text`);
 }
@@ -75,7 +75,7 @@ function partner(file: string, which: 0 | 1): string {
 async function convertPair(file: string, vocabFile: string, mergesFile: string): Promise<Converted> {
   const besides = (name: string) => join(dirname(file), name);
   const isHuggingFace = basename(vocabFile) === "vocab.json";
-  // The pair says nothing of normalization and words, and so isn't all of most newer tokenizers.
+  // Most newer tokenizers also normalize texts and split words in ways that the pair doesn't describe.
   if (isHuggingFace && existsSync(besides("tokenizer.json"))) return readTokenizer(besides("tokenizer.json"));
   const [ids, config] = await Promise.all([
     readJson(vocabFile),
@@ -94,8 +94,9 @@ async function readJson(file: string, otherwise?: Fields): Promise<Fields> {
 }
 
 async function findFile(path: string): Promise<string> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new ImportError(path, `expected ${FORMATS}, got ${error.code}`);
+  const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => {
+    const got = code === "ENOENT" ? "no such file" : code;
+    throw new ImportError(path, `expected ${FORMATS}, got ${got}`);
   });
   if (!found.isDirectory()) return path;
   const tokenizer = findTokenizer(path, await readdir(path));
@@ -123,9 +124,14 @@ async function readBounded(file: string): Promise<Buffer> {
 
 function decode(file: string, bytes: Buffer): string {
   try {
-    // A byte order mark is a character like any other where a text gives the characters.
+    // The byte order mark is kept: a character model's text may begin with it, and it is a character there.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
+    if (/^tok[^/\\]*\.bin$/.test(basename(file)))
+      throw new ImportError(
+        file,
+        "expected a tokenizer with its merges or scores, got llama2.c's .bin; name the SentencePiece .model that it was made from",
+      );
     throw new ImportError(file, `expected ${FORMATS}, got something else`);
   }
 }

@@ -1,7 +1,7 @@
-/** What work a file may cause: about ten times of what GPT-4's hundred thousand tokens take. */
+/** Most work that a file may cause: about ten times the work for GPT-4's hundred thousand tokens. */
 const MAX_STEPS = 60_000_000;
 
-/** A token would need more than that to be split into its two parts. */
+/** Finding a token's two parts would take too much work. */
 export class TooManySteps extends Error {}
 
 /**

@@ -5,10 +5,10 @@ import { convertMeta } from "./characters.js";
 import type { Converted } from "./converted.js";
 
 const BOS = "<|bos|>";
-/** Its own code ends an answer at these: one that begins another text has ended the one before. */
+/** nanochat's own code ends an answer at these. A token that begins the next text ends the one before. */
 const EOS = ["<|assistant_end|>", "<|endoftext|>", BOS];
 
-/** Of nanochat's `tokenizer.pkl` (a tiktoken Encoding) or nanoGPT's `meta.pkl`. Nothing is run. @throws ImportError */
+/** Converts nanochat's `tokenizer.pkl` (a tiktoken Encoding) or nanoGPT's `meta.pkl`. Nothing is run. @throws ImportError */
 export function convertPickle(file: string, bytes: Uint8Array): Converted {
   const value = unpickle(bytes, {
     file,

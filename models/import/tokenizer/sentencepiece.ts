@@ -66,11 +66,11 @@ function assertSupported(file: string, model: SentencePieceModel): void {
     refuse(`expected ${model.byteFallback ? 256 : "no"} pieces of bytes, got ${bytes.length}`);
   if (pieces.some(({ text, type }) => type === "user" && text.includes(" ")))
     refuse("expected symbols without spaces, got one with a space, which is not supported");
-  // Checks it.
+  // Only to check it.
   if (model.charsmap.length > 0) new Charsmap(model.charsmap);
 }
 
-/** As SentencePiece: replacements, then spaces, which are removed at both ends and joined if the model says so. */
+/** Normalizes as SentencePiece does: replacements first, then spaces, which the model may remove at both ends and join. */
 function normalizer({ charsmap, dummyPrefix, removeExtraSpaces, pieces }: SentencePieceModel): Fields {
   // A user's symbols are found before the text is normalized.
   const kept = pieces.filter(({ type }) => type === "user").map(({ text }) => text);
@@ -117,7 +117,7 @@ function decoder({ pieces, unknownSurface, dummyPrefix, removeExtraSpaces }: Sen
 
 const isReachable = ({ type }: Piece) => type === "normal" || type === "user";
 
-/** Names of pieces that no text is encoded to by itself. */
+/** Names of pieces that no text is encoded to. */
 function unreachable(pieces: readonly Piece[]): string[] {
   return pieces.filter((piece) => !isReachable(piece)).map(({ text }) => text);
 }
@@ -125,7 +125,7 @@ function unreachable(pieces: readonly Piece[]): string[] {
 function bpe(file: string, { pieces, byteFallback }: SentencePieceModel): Fields {
   const normal = pieces.filter(({ type }) => type === "normal");
   const joined = normal.filter(({ text }) => [...text].length > 1);
-  // Of two pieces with one score, SentencePiece takes the one further left, which merges with ranks can't say.
+  // Of two pieces with the same score, SentencePiece takes the left one. Ranked merges can't express that.
   const order = [...joined].sort((a, b) => b.score - a.score);
   const same = order.find(({ score }, i) => score === order[i - 1]?.score);
   if (same)

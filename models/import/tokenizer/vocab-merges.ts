@@ -4,15 +4,15 @@ import { ImportError } from "../checkpoint/error.js";
 import { byteLevelFields } from "./byte-level.js";
 import type { Converted } from "./converted.js";
 
-/** Names of the pair's files, by OpenAI and by Hugging Face. */
+/** Names of the pair's files, OpenAI's and Hugging Face's. */
 export const PAIRS = [
   ["vocab.json", "merges.txt"],
   ["encoder.json", "vocab.bpe"],
 ] as const;
 
 /**
- * GPT-2's form: ids by token, and lines of two tokens that are joined. `findsSpecial` as Hugging Face's tokenizers do,
- * and OpenAI's don't.
+ * GPT-2's form: ids by token, and lines of two tokens that are joined.
+ * @param findsSpecial whether special tokens are found in texts, as Hugging Face's tokenizers do and OpenAI's don't
  * @throws ImportError
  */
 export function convertVocabMerges(
