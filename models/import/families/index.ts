@@ -1,6 +1,7 @@
 import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
 import type { Config } from "../checkpoint/state-dict.js";
 import type { ModelWeights } from "../weights.js";
+import { assertAgree } from "./agreement.js";
 import type { Asked, Family, PromptStart, Source } from "./family.js";
 import { hasGptNames, readGpt } from "./gpt.js";
 import { gptNeo } from "./gpt-neo.js";
@@ -58,7 +59,10 @@ export function readModel(state: OpenedStateDict, beside: Config | undefined, as
   const family = FAMILIES.find((one) => one.is(source));
   if (family === undefined && !hasGptNames(state.tensors.keys())) throw unknown(tensors, state);
   const read = family?.read(source) ?? readGpt({ ...state, config: state.config ?? beside }, asked);
-  if (family !== undefined) tensors.assertNothingLeft();
+  if (family !== undefined) {
+    tensors.assertNothingLeft();
+    if (source.settings !== null) assertAgree(source.settings, read.sizes);
+  }
   return {
     ...read,
     promptStart: family?.promptStart ?? "files",
