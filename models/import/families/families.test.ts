@@ -357,6 +357,17 @@ test("sizes that the settings tell are those of the tensors, or the settings are
     );
 });
 
+test("a context that no memory has room for is refused, also where no tensor tells it", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const reading = (max_position_embeddings: number) =>
+    read(t, stateOf(llama), { config: { ...llama.config, max_position_embeddings } });
+  assert.equal((await reading(2 ** 20)).sizes.context, 2 ** 20);
+  await assert.rejects(
+    reading(2 ** 31 - 1),
+    /expected a context of at most 1048576 positions, got 2147483647; lower it in config\.json/,
+  );
+});
+
 test("a bias, or a norm of heads, that only some layers have is an error that names it", async (t) => {
   const neox = cases["a GPT-NeoX"]!;
   const state = stateOf(neox);

@@ -15,7 +15,7 @@ import { minGpt2020 } from "./mingpt-2020.js";
 import { nanochat } from "./nanochat.js";
 import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
-import { TensorReader } from "./tensor-reader.js";
+import { LIMITS, TensorReader } from "./tensor-reader.js";
 
 /** Only JAI's training script and the server document have it among the GPTs that `readGpt` reads. */
 const JAI_TENSOR = "tok_emb.weight";
@@ -63,6 +63,10 @@ export function readModel(state: OpenedStateDict, beside: Config | undefined, as
     tensors.assertNothingLeft();
     if (source.settings !== null) assertAgree(source.settings, read.sizes);
   }
+  if (read.sizes.context > LIMITS.context)
+    throw tensors.error(
+      `expected a context of at most ${LIMITS.context} positions, got ${read.sizes.context}; lower it in ${config?.name}`,
+    );
   return {
     ...read,
     promptStart: family?.promptStart ?? "files",
