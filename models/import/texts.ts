@@ -1,4 +1,5 @@
 import { jaiChatTemplate } from "../chat-template.js";
+import { ModelError } from "../files/error.js";
 import type { Fields } from "../files/fields.js";
 import { controlTokens, type Told } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
@@ -68,7 +69,9 @@ async function findTemplate(
   if (taken === null) return { chatTemplate: "none", template: null };
   const { template, isBuiltIn } = taken;
   const chatTemplate = given ? "given" : found ? "found" : "default";
-  const fit = fitTemplate(template, names, tokenizerJson);
+  const fit = given
+    ? fitTemplate(template, names, tokenizerJson)
+    : hinting(() => fitTemplate(template, names, tokenizerJson));
   // A template writes the first token itself. One that is for any tokenizer can't know of this one's.
   const tokenizer = createTokenizer(tokenizerJson, {});
   const begins =
@@ -76,4 +79,15 @@ async function findTemplate(
   if (!isBuiltIn || !begins || fit.writesStart) return { chatTemplate, template, fit };
   const whole = `{{ bos_token }}${template}`;
   return { chatTemplate, template: whole, fit: fitTemplate(whole, names, tokenizerJson) };
+}
+
+/** Says what to do about a template that nobody asked for. */
+function hinting<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ModelError
+      ? new ModelError(`${error.message}; choose another one with --chat-template`)
+      : error;
+  }
 }
