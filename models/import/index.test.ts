@@ -182,10 +182,12 @@ test("an --out below a file or a link to nothing is refused by that place", asyn
   for (const out of ["file/m", "file/a/m"]) {
     await refuses(importCheckpoint(options(out)), /: expected a folder at \S+work.file, got a file$/);
   }
+  symlinkSync(at("work/file"), at("work/other"));
+  await refuses(importCheckpoint(options("other/m")), /: expected a folder at \S+work.other, got a file$/);
   for (const out of ["link/m", "link/a/m"]) {
     await refuses(importCheckpoint(options(out)), /: expected a folder at \S+work.link, got a link to none$/);
   }
-  assert.deepEqual(left().sort(), ["file", "link"]);
+  assert.deepEqual(left().sort(), ["file", "link", "other"]);
 });
 
 test("an --out that the system refuses is one line, with nothing left behind", async (t) => {

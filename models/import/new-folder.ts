@@ -84,8 +84,9 @@ export class NewFolder {
       folder = dirname(folder);
       found = existing(folder);
     }
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      const got = found.isSymbolicLink() ? "a link to none" : "a file";
+    const target = statSync(folder, { throwIfNoEntry: false });
+    if (!target?.isDirectory()) {
+      const got = target === undefined ? "a link to none" : "a file";
       throw new ImportError(this.out, `expected a folder at ${folder}, got ${got}`);
     }
     for (const path of missing) {

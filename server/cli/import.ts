@@ -78,7 +78,9 @@ export async function run(args: string[]): Promise<void> {
 }
 
 /** A path quoted, if need be, so that a shell reads it as one word. */
-function shellQuoted(path: string): string {
+function shellQuoted(given: string): string {
+  // A command would take it for a flag.
+  const path = given.startsWith("-") ? `./${given}` : given;
   if (process.platform === "win32") return /\s/.test(path) ? `"${path}"` : path;
   return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
