@@ -198,6 +198,17 @@ test("an --out that the system refuses is one line, with nothing left behind", a
   assert.deepEqual(left(), []);
 });
 
+test("an --out on a file system that takes no folders is one line", {
+  skip: process.platform !== "linux" && "needs Linux",
+}, async (t) => {
+  const { options } = sources(t);
+  for (const out of ["/proc/work", "/proc/work/a/m"])
+    await refuses(
+      importCheckpoint({ ...options("m"), out }),
+      /: expected a place for a new folder, got ENOENT \(/,
+    );
+});
+
 test("an --out where this user may not write is one line", {
   skip: process.platform === "win32" && "needs POSIX",
 }, async (t) => {
