@@ -283,15 +283,19 @@ test("what could not be read back is not written", () => {
   );
 });
 
-test("a model's vocabulary is the tokenizer's, or padded to a multiple of 64 or 128", () => {
+test("a model's vocabulary is the tokenizer's, or padded to a multiple of 64 to 512, or with a little room for more", () => {
   assert.equal(trimmedVocabulary(6810, 6810), 6810);
   assert.equal(trimmedVocabulary(50304, 50257), 50257);
   assert.equal(trimmedVocabulary(6848, 6810), 6810);
   assert.equal(trimmedVocabulary(6912, 6810), 6810);
+  assert.equal(trimmedVocabulary(10_240, 10_000), 10_000);
+  assert.equal(trimmedVocabulary(151_936, 151_669), 151_669);
   for (const [model, tokenizer] of [
     [6811, 6810],
     [6809, 6810],
     [6976, 6810],
+    [151_937, 151_669],
+    [151_936, 150_000],
     [64, 6810],
   ] as const)
     assertRefused(

@@ -10,6 +10,11 @@ import { createTokenizer, type Tokenizer } from "./tokenizer/tokenizer.js";
 /** Every token that ends a text is compared with each that is drawn. */
 const MOST_ENDS = 64;
 
+/** What vocabularies are rounded up to a multiple of; litgpt's default is the last. */
+const PADDINGS = [1, 64, 128, 256, 512];
+/** Share of a vocabulary that may wait for tokens to come. More would let another model's tokenizer pass. */
+const MOST_ROOM = 0.01;
+
 /** A model folder that was read and checked. */
 export interface ModelFolder {
   dir: string;
@@ -118,14 +123,17 @@ export function renderConfigFiles(
 
 /**
  * How many rows of the model's vocabulary to keep: the tokenizer's. Training scripts pad a vocabulary to a multiple of
- * 64 or 128 for the GPU's sake; the rows beyond the tokenizer were never trained and have no text.
+ * 64 to 512 for the GPU's sake, and some leave room for tokens to come, as Qwen's 151,936 rows for 151,669 tokens do. The
+ * rows beyond the tokenizer were never trained and have no text.
  * @throws ModelError if the two sizes do not belong together
  */
 export function trimmedVocabulary(modelVocabulary: number, tokenizerSize: number): number {
-  const padded = [1, 64, 128].map((multiple) => Math.ceil(tokenizerSize / multiple) * multiple);
-  if (padded.includes(modelVocabulary)) return tokenizerSize;
+  const padded = PADDINGS.map((multiple) => Math.ceil(tokenizerSize / multiple) * multiple);
+  const left = modelVocabulary - tokenizerSize;
+  const hasRoom = modelVocabulary % 64 === 0 && left > 0 && left < modelVocabulary * MOST_ROOM;
+  if (padded.includes(modelVocabulary) || hasRoom) return tokenizerSize;
   throw new ModelError(
-    `expected a tokenizer of the model's vocabulary (${modelVocabulary} tokens, or as many rounded up to a multiple of 64 or 128), got one of ${tokenizerSize} tokens`,
+    `expected a tokenizer of the model's vocabulary (${modelVocabulary} tokens, or as many rounded up to a multiple of 64, 128, 256 or 512), got one of ${tokenizerSize} tokens`,
   );
 }
 

@@ -13,9 +13,10 @@ import { environmentName, packageRoot, settings } from "./settings/config.js";
 
 const cli = fileURLToPath(new URL("./cli.js", import.meta.url));
 
-function jai(args: string[], environment: Record<string, string> = {}) {
+function jai(args: string[], environment: Record<string, string> = {}, cwd = process.cwd()) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
     encoding: "utf8",
+    cwd,
     env: { PATH: process.env.PATH, ...environment },
   });
   return { status, stdout, stderr };
@@ -79,15 +80,20 @@ test("an import prints the command that serves the new folder", {
   const cfg = { block_size: 6, n_layer: 1, n_head: 2, n_embd: 8, dropout: 0 };
   writeFileSync(join(root, "ckpt.pt"), checkpoint({ cfg, model: gpt({ vocab, layers: 1 }) }));
   writeFileSync(join(root, "tokenizer.json"), JSON.stringify(byteTokenizer()));
-  const out = join(root, "m");
   const sources = [join(root, "ckpt.pt"), "--tokenizer", join(root, "tokenizer.json")];
-  const { status, stdout } = jai(["import", ...sources, "--precision", "fp32", "--out", out]);
-  assert.equal(status, 0);
-  const [, command] = /^serve it: jai (serve --model .*)\n$/m.exec(stdout) ?? [];
-  const [word] = spawnSync("sh", ["-c", `printf '%s\\n' ${command}`], { encoding: "utf8" })
-    .stdout.split("\n")
-    .slice(2);
-  assert.equal(word, out);
+  // A name that begins like a flag would be taken for one.
+  for (const [out, served] of [
+    [join(root, "m"), join(root, "m")],
+    ["-m", "./-m"],
+  ] as const) {
+    const { status, stdout } = jai(["import", ...sources, "--precision", "fp32", `--out=${out}`], {}, root);
+    assert.equal(status, 0);
+    const [, command] = /^serve it: jai (serve --model .*)\n$/m.exec(stdout) ?? [];
+    const [word] = spawnSync("sh", ["-c", `printf '%s\\n' ${command}`], { encoding: "utf8" })
+      .stdout.split("\n")
+      .slice(2);
+    assert.equal(word, served);
+  }
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {

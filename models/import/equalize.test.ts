@@ -66,6 +66,23 @@ for (const [name, weights] of Object.entries(models)) {
   });
 }
 
+test("a channel whose factor leaves the bounds is divided by the greatest that there is", async (t) => {
+  const weights = plain("relu2");
+  /** Squared, the greatest are 1e12 times, and 1e24 times, as great as others. */
+  const tenTo = (row: number) => 10 ** ((row % 13) - 6);
+  const spread: ModelWeights = {
+    ...weights,
+    layers: weights.layers.map((layer) => {
+      const factors = Float32Array.from({ length: weights.sizes.hidden }, (_, row) => tenTo(row));
+      return { ...layer, fc: { ...layer.fc, weight: rowsTimes(layer.fc.weight, factors) } };
+    }),
+  };
+  const observed = await observe(t, spread);
+  const { ranges } = await equalize(spread, observed);
+  // Of the second product of the first MLP.
+  assert.ok(ranges[3]![1] < 1e-3 * Math.max(...observed[3]!.greatest));
+});
+
 test("a channel far greater than the others costs an int8 model nothing", async (t) => {
   const weights = rotaryWeights();
   const spike = (height: number) =>

@@ -120,8 +120,10 @@ function factorsOf(
     }
   const ofChannel = inputs.map((input, channel) => {
     const factor = Math.sqrt(input / weights[channel]!);
-    // A channel that is always 0, or that no weight reads, stays as it is, as does one whose ratio leaves float32.
-    return factor > LEAST_FACTOR && factor < 1 / LEAST_FACTOR ? factor : 1;
+    // A channel that is always 0, or that no weight reads, stays as it is.
+    if (!(factor > 0 && factor < Number.POSITIVE_INFINITY)) return 1;
+    // Not 1 for one out of bounds: it would stand out among those that were divided all the more.
+    return Math.min(Math.max(factor, LEAST_FACTOR), 1 / LEAST_FACTOR);
   });
   return {
     channels: ofChannel,

@@ -213,10 +213,12 @@ test("an --out below a file or a link to nothing is refused by that place", asyn
   for (const out of ["file/m", "file/a/m"]) {
     await refuses(importCheckpoint(options(out)), /: expected a folder at \S+work.file, got a file$/);
   }
+  symlinkSync(at("work/file"), at("work/other"));
+  await refuses(importCheckpoint(options("other/m")), /: expected a folder at \S+work.other, got a file$/);
   for (const out of ["link/m", "link/a/m"]) {
     await refuses(importCheckpoint(options(out)), /: expected a folder at \S+work.link, got a link to none$/);
   }
-  assert.deepEqual(left().sort(), ["file", "link"]);
+  assert.deepEqual(left().sort(), ["file", "link", "other"]);
 });
 
 test("an --out that the system refuses is one line, with nothing left behind", async (t) => {
@@ -225,6 +227,17 @@ test("an --out that the system refuses is one line, with nothing left behind", a
   await refuses(importCheckpoint(options(long)), /: expected a place for a new folder, got ENAMETOOLONG \(/);
   await refuses(importCheckpoint(options(`a/${"x".repeat(250)}`)), /got ENAMETOOLONG \(/);
   assert.deepEqual(left(), []);
+});
+
+test("an --out on a file system that takes no folders is one line", {
+  skip: process.platform !== "linux" && "needs Linux",
+}, async (t) => {
+  const { options } = sources(t);
+  for (const out of ["/proc/work", "/proc/work/a/m"])
+    await refuses(
+      importCheckpoint({ ...options("m"), out }),
+      /: expected a place for a new folder, got ENOENT \(/,
+    );
 });
 
 test("an --out where this user may not write is one line", {

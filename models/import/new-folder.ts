@@ -84,13 +84,20 @@ export class NewFolder {
       folder = dirname(folder);
       found = existing(folder);
     }
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      const got = found.isSymbolicLink() ? "a link to none" : "a file";
+    const target = statSync(folder, { throwIfNoEntry: false });
+    if (!target?.isDirectory()) {
+      const got = target === undefined ? "a link to none" : "a file";
       throw new ImportError(this.out, `expected a folder at ${folder}, got ${got}`);
     }
     for (const path of missing) {
-      // Recursive, so that a folder that another process made meanwhile is accepted, and not noted as ours.
-      if (mkdirSync(path, { recursive: true }) !== undefined) this.#parents.push(path);
+      // One by one: Node's recursive mkdir never ends where a file system such as /proc takes no folders.
+      try {
+        mkdirSync(path);
+        this.#parents.push(path);
+      } catch (error) {
+        // A folder that another process made meanwhile is as good, and isn't ours to remove.
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
     }
   }
 

@@ -74,14 +74,21 @@ export function stacked(sources: readonly WeightSource[]): WeightSource {
   };
 }
 
-/** Linear layers of the same input as one; all have a bias, or none. */
+/** Linear layers of the same input as one. Where only some have a bias, that of the others is zero. */
 export function stackedLinear(layers: readonly Linear[]): Linear {
-  const biases = layers.flatMap(({ bias }) => (bias === null ? [] : [bias]));
   return {
     weight: stacked(layers.map(({ weight }) => weight)),
-    bias: biases.length === layers.length ? stacked(biases) : null,
+    bias: layers.every(({ bias }) => bias === null)
+      ? null
+      : stacked(layers.map(({ weight, bias }) => bias ?? zeros(weight.shape[0]!))),
   };
 }
+
+const zeros = (size: number): WeightSource => ({
+  name: "zeros",
+  shape: [size],
+  read: async () => new Float32Array(size),
+});
 
 /** A matrix [rows, columns] the other way round: PyTorch keeps a linear layer as [out, in], `MatMul` takes [in, out]. */
 export function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array<ArrayBuffer> {

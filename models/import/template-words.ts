@@ -1,5 +1,6 @@
 import { compileChatTemplate, type Message } from "../chat-template.js";
 import { decodeText } from "../files/decode-text.js";
+import { ModelError } from "../files/error.js";
 import { type Fields, isFields } from "../files/fields.js";
 import { builtInNames, builtInTemplate } from "../template/built-in.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
@@ -26,6 +27,9 @@ export async function readAskedTemplate(asked: string): Promise<{ template: stri
   }
 }
 
+/** A word that no template writes by itself. */
+const QUESTION = "jaiQuestionMarker";
+
 const conversations: readonly (readonly Message[])[] = [
   [
     { role: "system", content: "x" },
@@ -40,9 +44,14 @@ const conversations: readonly (readonly Message[])[] = [
   [{ role: "user", content: "x" }],
 ];
 
-/** What a template writes around messages. @throws ModelError if it can't render one question */
+/** What a template writes around messages. @throws ModelError if it can't render one question, or leaves it out */
 function framesOf(template: string, tokenizerConfig: Fields): string[] {
   const { render } = compileChatTemplate(template, tokenizerConfig);
+  const asked = render([{ role: "user", content: QUESTION }], { addGenerationPrompt: true, isTrial: true });
+  if (!asked.toLowerCase().includes(QUESTION.toLowerCase()))
+    throw new ModelError(
+      "chat_template: expected a template that writes the question, got one that leaves it out",
+    );
   return conversations.flatMap((messages) => {
     try {
       const addGenerationPrompt = messages.at(-1)!.role === "user";

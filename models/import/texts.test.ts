@@ -160,6 +160,21 @@ test("a template that is no file and no name, or that is hostile, is one line", 
   await refused(dir, /expected a regular file/);
 });
 
+test("a template beside the checkpoint that can't be used is refused with what to do, as is one that leaves the question out", async (t) => {
+  const found = (template: string) =>
+    textsOf(t, { "tokenizer.json": byteTokenizer(), "chat_template.jinja": template });
+  await assert.rejects(
+    found("{% include 'x' %}"),
+    /does not parse: .*; choose another one with --chat-template$/,
+  );
+  for (const template of ["", "{{ messages | length }}"])
+    await assert.rejects(
+      found(template),
+      /expected a template that writes the question, got one that leaves it out; /,
+    );
+  await found("{{ messages[0].content | upper }}");
+});
+
 test("control tokens that a template writes are found in texts, where the tokenizer's format finds none", async (t) => {
   const files = { "tokenizer.model": sentencePiece };
   const before = await textsOf(t, files, { promptStart: "always" });

@@ -71,8 +71,9 @@ async function findTemplate(
   if (taken === null) return { chatTemplate: "none", template: null };
   const { template, isBuiltIn } = taken;
   const chatTemplate = given ? "given" : found ? "found" : "default";
-  const file = given && !isBuiltIn ? asked : undefined;
-  const fit = naming(file, () => fitTemplate(template, names, tokenizerJson));
+  const fit = explaining(isBuiltIn ? undefined : asked, given !== null, () =>
+    fitTemplate(template, names, tokenizerJson),
+  );
   // A model's own template writes the first token itself. A built-in template doesn't know the tokenizer's.
   const tokenizer = createTokenizer(tokenizerJson, {});
   const begins =
@@ -82,12 +83,14 @@ async function findTemplate(
   return { chatTemplate, template: whole, fit: fitTemplate(whole, names, tokenizerJson) };
 }
 
-/** Names the template's file in errors, where the user named one. */
-function naming<T>(file: string | undefined, work: () => T): T {
+/** Names the file of a template that was asked for, and says what to do about one that was found. */
+function explaining<T>(file: string | undefined, isAsked: boolean, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (file === undefined || !(error instanceof ModelError)) throw error;
-    throw new ImportError(file, error.message.replace(/^chat_template: /, ""));
+    if (!(error instanceof ModelError)) throw error;
+    if (isAsked && file !== undefined)
+      throw new ImportError(file, error.message.replace(/^chat_template: /, ""));
+    throw isAsked ? error : new ModelError(`${error.message}; choose another one with --chat-template`);
   }
 }

@@ -47,6 +47,10 @@ export function exportTokenizer(
     notes.push(
       `the model has no end token, and llama.cpp needs one: token ${chosen} is it now; run llama.cpp with --ignore-eos`,
     );
+  if (ends.length > 2)
+    notes.push(
+      `llama.cpp is told of two of the model's ${ends.length} end tokens, ${ends[0]} and ${ends[1]}; of others it knows only some by their texts`,
+    );
   const padding = idOf("pad_token");
   return {
     notes,

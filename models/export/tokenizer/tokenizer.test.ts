@@ -256,6 +256,14 @@ test("a beginning that the tokenizer adds is added by llama.cpp, too", (t) => {
   );
 });
 
+test("end tokens that the format has no place for are told of", (t) => {
+  const ends = (...ids: number[]) => exported(t, byteTokenizer(), { generation: { eos_token_id: ids } });
+  assert.deepEqual(ends(256, 257).notes, []);
+  const { value, notes } = ends(257, 256, 258);
+  assert.deepEqual([value("eos_token_id"), value("eot_token_id")], [257, 256]);
+  assert.match(notes.join(), /^llama\.cpp is told of two of the model's 3 end tokens, 257 and 256; /);
+});
+
 test("tokenizers that llama.cpp doesn't have are refused by what they do", async (t) => {
   const model = async (options: object) => {
     const file = join(scratch(t), "a.model");

@@ -326,6 +326,112 @@ test("what a config file names and this server does not compute is refused by it
   );
 });
 
+test("a model that only names its tensors like a Llama is refused by its type", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  await assert.rejects(
+    read(t, stateOf(llama), { config: { ...llama.config, model_type: "granite" } }),
+    /expected model_type in config\.json to be "llama" or "mistral" or .*, got the str "granite"/,
+  );
+  for (const model_type of ["llama", "qwen3"])
+    await read(t, stateOf(llama), { config: { ...llama.config, model_type } });
+});
+
+test("sizes that the settings tell are those of the tensors, or the settings are refused", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const right = {
+    ...{
+      num_hidden_layers: LAYERS,
+      hidden_size: W,
+      intermediate_size: H,
+      num_key_value_heads: 1,
+      head_dim: D,
+    },
+  };
+  await read(t, stateOf(llama), { config: { ...llama.config, ...right } });
+  for (const [key, value] of Object.entries(right))
+    await assert.rejects(
+      read(t, stateOf(llama), { config: { ...llama.config, ...right, [key]: value * 2 } }),
+      new RegExp(
+        `expected ${key} in config\\.json to be ${value}, as the tensors have it, got ${2 * value}; is it`,
+      ),
+    );
+});
+
+test("a context that no memory has room for is refused, also where no tensor tells it", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const reading = (max_position_embeddings: number) =>
+    read(t, stateOf(llama), { config: { ...llama.config, max_position_embeddings } });
+  assert.equal((await reading(2 ** 20)).sizes.context, 2 ** 20);
+  await assert.rejects(
+    reading(2 ** 31 - 1),
+    /expected a context of at most 1048576 positions, got 2147483647; lower it in config\.json/,
+  );
+});
+
+test("a bias, or a norm of heads, that only some layers have is an error that names it", async (t) => {
+  const neox = cases["a GPT-NeoX"]!;
+  const state = stateOf(neox);
+  const name = "gpt_neox.layers.1.attention.dense.bias";
+  state.delete(name);
+  await assert.rejects(
+    read(t, state, neox),
+    /expected "gpt_neox\.layers\.\*\.attention\.dense\.bias" in each layer or in none, but "gpt_neox\.layers\.1\.attention\.dense\.bias" is missing/,
+  );
+  const llama = cases["a Llama with shared keys"]!;
+  const normed = stateOf(llama);
+  normed.set("model.layers.1.self_attn.q_norm.weight", tensor("float32", [D], [1, 2, 3, 4]));
+  await assert.rejects(
+    read(t, normed, llama),
+    /in each layer or in none, but .*1\.self_attn\.q_norm\.weight" is there/,
+  );
+});
+
+test("a layer that only some of its parts have a bias for has zeros for the others", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const tensors = { ...llama.tensors, "model.layers.N.self_attn.q_proj.bias": [2 * D] };
+  const { layers } = await read(t, stateOf({ ...llama, tensors }), llama);
+  const bias = [...(await layers[0]!.qkv.bias!.read())];
+  assert.ok(bias.slice(0, 2 * D).every((value) => value !== 0));
+  assert.deepEqual(bias.slice(2 * D), new Array(2 * K).fill(0));
+});
+
+test("a window is that of the layers that the config names", async (t) => {
+  const llama = cases["a Llama with shared keys"]!;
+  const windows = async (config: Record<string, unknown>) =>
+    (await read(t, stateOf(llama), { config: { ...llama.config, sliding_window: 3, ...config } }))
+      .architecture.sliding_window;
+  const qwen = { model_type: "qwen2", use_sliding_window: true };
+  assert.deepEqual(await windows({ model_type: "mistral" }), [3, 3]);
+  assert.equal(await windows({ ...qwen, use_sliding_window: false }), null);
+  assert.deepEqual(await windows(qwen), [null, null]);
+  assert.deepEqual(await windows({ ...qwen, max_window_layers: 0 }), [3, 3]);
+  assert.deepEqual(await windows({ ...qwen, max_window_layers: 1 }), [null, 3]);
+  const layer_types = ["sliding_attention", "full_attention"];
+  assert.deepEqual(await windows({ ...qwen, max_window_layers: 1, layer_types }), [3, null]);
+  await assert.rejects(
+    windows({ ...qwen, layer_types: ["chunked_attention"] }),
+    /expected layer_types in config/,
+  );
+});
+
+test("how much of a head is turned is read under its old name and its new one", async (t) => {
+  const neox = cases["a GPT-NeoX"]!;
+  const { rotary_pct: _, ...config } = neox.config!;
+  const dim = async (more: Record<string, unknown>) =>
+    (await read(t, stateOf(neox), { config: { ...config, ...more } })).architecture.rotary?.dim;
+  assert.equal(await dim({ rotary_pct: 0.5 }), 2);
+  // Transformers 5 writes this one alone.
+  assert.equal(await dim({ rope_parameters: new Map([["partial_rotary_factor", 1]]) }), 4);
+});
+
+test("a GPT-Neo whose kinds of layers are told in the short form alone is refused", async (t) => {
+  const neo = cases["a GPT-Neo"]!;
+  await assert.rejects(
+    read(t, stateOf(neo), { config: { ...neo.config, attention_types: [[["global"], 2]] } }),
+    /expected attention_layers in config\.json, got attention_types alone/,
+  );
+});
+
 test("heads that nothing tells are asked for, and must fit", async (t) => {
   const gpt2 = cases["a GPT-2 of Hugging Face"]!;
   await assert.rejects(read(t, stateOf(gpt2), {}), /doesn't say how many attention heads .* pass --heads N/);

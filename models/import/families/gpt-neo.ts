@@ -18,6 +18,11 @@ export const gptNeo: Family = {
       throw tensors.error(
         "expected the config.json of a GPT-Neo beside it, got none: pass the folder that holds both",
       );
+    // Transformers writes both; only the list is read here.
+    if (settings.has("attention_types") && !settings.has("attention_layers"))
+      throw tensors.error(
+        `expected attention_layers in ${settings.name}, got attention_types alone; list "global" or "local" for each layer`,
+      );
     const sizes = sizesOf(source);
     const { vocab, width, context, layers } = sizes;
     const tokens = tensors.take("transformer.wte.weight", vocab, width);

@@ -70,7 +70,7 @@ function layerOf(
 }
 
 function architectureOf({ settings }: Source, { headDim }: Sizes): Architecture {
-  const rotary = readRotary(settings!, 2 * Math.floor((settings!.number("rotary_pct", 0.25) * headDim) / 2));
+  const rotary = readRotary(settings!, headDim, settings!.fraction("rotary_pct", 0.25));
   return {
     ...GPT,
     rotary: settings!.has("rotary_emb_base")

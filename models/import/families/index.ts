@@ -1,6 +1,7 @@
 import type { OpenedStateDict } from "../checkpoint/open-state-dict.js";
 import type { Config } from "../checkpoint/state-dict.js";
 import type { ModelWeights } from "../weights.js";
+import { assertAgree } from "./agreement.js";
 import type { Asked, Family, PromptStart, Source } from "./family.js";
 import { hasGptNames, readGpt } from "./gpt.js";
 import { gptNeo } from "./gpt-neo.js";
@@ -14,7 +15,7 @@ import { minGpt2020 } from "./mingpt-2020.js";
 import { nanochat } from "./nanochat.js";
 import { ngVideoLecture } from "./ng-video-lecture.js";
 import { Settings } from "./settings.js";
-import { TensorReader } from "./tensor-reader.js";
+import { LIMITS, TensorReader } from "./tensor-reader.js";
 
 /** Of the GPTs that `readGpt` reads, only JAI's have this tensor. */
 const JAI_TENSOR = "tok_emb.weight";
@@ -58,7 +59,14 @@ export function readModel(state: OpenedStateDict, beside: Config | undefined, as
   const family = FAMILIES.find((one) => one.is(source));
   if (family === undefined && !hasGptNames(state.tensors.keys())) throw unknown(tensors, state);
   const read = family?.read(source) ?? readGpt({ ...state, config: state.config ?? beside }, asked);
-  if (family !== undefined) tensors.assertNothingLeft();
+  if (family !== undefined) {
+    tensors.assertNothingLeft();
+    if (source.settings !== null) assertAgree(source.settings, read.sizes);
+  }
+  if (read.sizes.context > LIMITS.context)
+    throw tensors.error(
+      `expected a context of at most ${LIMITS.context} positions, got ${read.sizes.context}; lower it in ${config?.name}`,
+    );
   return {
     ...read,
     promptStart: family?.promptStart ?? "files",

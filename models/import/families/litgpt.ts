@@ -103,7 +103,7 @@ function layerOf(tensors: TensorReader, index: number, sizes: Sizes, isGated: bo
   const linear = (part: string, outputs: number, inputs = width) =>
     tensors.linear(`${name}.${part}`, outputs, inputs);
   const qkNorm = (part: string) =>
-    tensors.has(`${name}.attn.${part}.weight`) ? tensors.norm(`${name}.attn.${part}`, headDim) : null;
+    tensors.hasInEach(`${name}.attn.${part}.weight`) ? tensors.norm(`${name}.attn.${part}`, headDim) : null;
   return {
     ln1: tensors.norm(`${name}.norm_1`, width),
     qkv: linear("attn.qkv", (heads + 2 * kvHeads) * headDim),

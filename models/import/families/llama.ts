@@ -4,10 +4,15 @@ import type { LayerWeights, Sizes } from "../weights.js";
 import type { Family, Read, Source } from "./family.js";
 import { headSizes } from "./heads.js";
 import { readRotary } from "./rotary.js";
+import type { Settings } from "./settings.js";
 import { LIMITS, type TensorReader } from "./tensor-reader.js";
 
 /** minimind's defaults: its checkpoints hold tensors alone. */
 const MINIMIND = { epsilon: 1e-6, theta: 1e6, context: 32_768 };
+/** The default of Qwen2's `max_window_layers`. */
+const FIRST_WINDOWED = 28;
+/** By `model_type`: Granite, SmolLM3, StableLM and others name their tensors alike, and compute something else. */
+const TYPES = { llama: true, mistral: true, qwen2: true, qwen3: true, minimind: true } as const;
 
 /**
  * Hugging Face's Llama, Qwen2 and Qwen3, and minimind, which names its tensors as they do.
@@ -19,6 +24,7 @@ export const llama: Family = {
   is: ({ tensors }) => tensors.has("model.layers.0.mlp.gate_proj.weight"),
   read: (source) => {
     const { tensors, settings } = source;
+    settings?.oneOf("model_type", TYPES, "llama");
     const sizes = sizesOf(source);
     const tokens = tensors.take("model.embed_tokens.weight", sizes.vocab, sizes.width);
     const layers = Array.from({ length: sizes.layers }, (_, index) => layerOf(tensors, index, sizes));
@@ -62,7 +68,7 @@ function layerOf(tensors: TensorReader, index: number, sizes: Sizes): LayerWeigh
   const linear = (part: string, outputs: number, inputs = width) =>
     tensors.linear(`${name}.${part}`, outputs, inputs);
   const norm = (part: string) =>
-    tensors.has(`${attention}.${part}.weight`) ? tensors.norm(`${attention}.${part}`, headDim) : null;
+    tensors.hasInEach(`${attention}.${part}.weight`) ? tensors.norm(`${attention}.${part}`, headDim) : null;
   tensors.drop(`${attention}.rotary_emb.inv_freq`);
   return {
     ln1: tensors.norm(`${name}.input_layernorm`, width),
@@ -86,14 +92,22 @@ function architectureOf(
 ): Architecture {
   const qk_norm = first!.qNorm === null ? null : "before_rotation";
   const rotary = settings
-    ? readRotary(settings, headDim)
+    ? readRotary(settings, headDim, 1)
     : { dim: headDim, theta: MINIMIND.theta, scaling: null, precision: "float32" as const };
   settings?.oneOf("hidden_act", { silu: true }, "silu");
-  // Qwen2's config holds a window's size even where the window is switched off.
-  const isWindowed =
-    settings?.has("sliding_window") &&
-    settings.flag("use_sliding_window", settings.text("model_type", "") === "mistral");
-  const window = isWindowed ? settings!.size("sliding_window") : null;
-  const sliding_window = window === null ? null : new Array<number>(layers).fill(window);
+  const sliding_window = settings && windowsOf(settings, layers);
   return { ...GPT, norm: "rmsnorm", rotary, activation: "silu", gated_mlp: true, qk_norm, sliding_window };
+}
+
+/** Mistral has its window in every layer; Qwen2 and Qwen3 in the layers that are named, if it is switched on. */
+function windowsOf(settings: Settings, layers: number): Architecture["sliding_window"] {
+  const isMistral = settings.text("model_type", "") === "mistral";
+  if (!settings.has("sliding_window") || !settings.flag("use_sliding_window", isMistral)) return null;
+  const window = settings.size("sliding_window");
+  if (settings.has("layer_types")) {
+    const kinds = settings.texts("layer_types", ["full_attention", "sliding_attention"], layers);
+    return kinds.map((kind) => (kind === "sliding_attention" ? window : null));
+  }
+  const first = isMistral ? 0 : settings.count("max_window_layers", FIRST_WINDOWED);
+  return Array.from({ length: layers }, (_, layer) => (layer < first ? null : window));
 }

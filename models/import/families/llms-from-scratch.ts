@@ -63,7 +63,7 @@ function layerOf(tensors: TensorReader, index: number, sizes: Sizes): LayerWeigh
   const linear = (part: string, outputs: number, inputs = width) =>
     tensors.linear(`${name}.${part}`, outputs, inputs);
   const qkNorm = (part: string) =>
-    tensors.has(`${name}.att.${part}.scale`) ? normOf(tensors, `${name}.att.${part}`, headDim) : null;
+    tensors.hasInEach(`${name}.att.${part}.scale`) ? normOf(tensors, `${name}.att.${part}`, headDim) : null;
   tensors.drop(`${name}.att.mask`);
   const isGated = tensors.has(`${name}.ff.fc1.weight`);
   return {

@@ -3,12 +3,15 @@ import type { Settings } from "./settings.js";
 
 /**
  * Reads the angles of a Hugging Face config: `rope_theta` and `rope_scaling` of before version 5, `rope_parameters` since.
- * @param dim how much of a head is turned
+ * @param part the share of a head that is turned, where the config doesn't say
  */
-export function readRotary(settings: Settings, dim: number): Rotary {
+export function readRotary(settings: Settings, headDim: number, part: number): Rotary {
   const parameters = settings.inner("rope_parameters");
   const scaling = parameters ?? settings.inner("rope_scaling");
-  const theta = (parameters ?? settings).number("rope_theta", 10_000);
+  const holding = (key: string) => (parameters?.has(key) ? parameters : settings);
+  const theta = holding("rope_theta").number("rope_theta", 10_000);
+  const share = holding("partial_rotary_factor").fraction("partial_rotary_factor", part);
+  const dim = 2 * Math.floor((share * headDim) / 2);
   return { dim, theta, precision: "float32", scaling: scaling === null ? null : readScaling(scaling) };
 }
 

@@ -24,6 +24,13 @@ export class Settings {
     throw this.#unexpected(key, "a whole number from 1", value);
   }
 
+  /** A whole number from 0. */
+  count(key: string, fallback?: number): number {
+    const value = this.#valueOf(key, fallback);
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    throw this.#unexpected(key, "a whole number from 0", value);
+  }
+
   /** A positive number. */
   number(key: string, fallback?: number): number {
     const value = this.#valueOf(key, fallback);

@@ -9,6 +9,8 @@ export const LIMITS = { vocab: 2 ** 22, context: 2 ** 20, layers: 2 ** 10, width
 export class TensorReader {
   readonly #file: string;
   readonly #left: Map<string, Tensor>;
+  /** Tensors that a model may be without, with `*` for the layer: whether the first layer has them. */
+  readonly #optional = new Map<string, boolean>();
 
   constructor(file: string, { tensors }: { tensors: ReadonlyMap<string, Tensor> }) {
     this.#file = file;
@@ -17,6 +19,18 @@ export class TensorReader {
 
   has(name: string): boolean {
     return this.#left.has(name);
+  }
+
+  /** Whether a tensor is there that either each layer has or none. @throws ImportError if another layer differs */
+  hasInEach(name: string): boolean {
+    const part = name.replaceAll(/\.\d+(?=\.)/g, ".*");
+    const isThere = this.has(name);
+    const before = this.#optional.get(part) ?? isThere;
+    this.#optional.set(part, before);
+    if (isThere === before) return isThere;
+    throw this.error(
+      `expected "${part}" in each layer or in none, but "${name}" is ${isThere ? "there" : "missing"}`,
+    );
   }
 
   /** Sizes of a matrix that stays where it is. @throws ImportError if it is missing or no matrix within the limits */
@@ -72,7 +86,7 @@ export class TensorReader {
 
   /** The same, or null where there is none. */
   takeIfThere(name: string, ...shape: number[]): Weight | null {
-    return this.has(name) ? this.take(name, ...shape) : null;
+    return this.hasInEach(name) ? this.take(name, ...shape) : null;
   }
 
   /** `NAME.weight` [out, inputs], and `NAME.bias` if it is there. */
