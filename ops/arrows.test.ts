@@ -10,7 +10,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "models/tokenizer": ["models/files"],
   models: ["models/files", "models/tokenizer"],
   "models/import": ["models", "models/files", "models/tokenizer", "workers/engine", "workers/onnx"],
-  "models/recipe": ["models", "models/tokenizer"],
+  "models/recipe": ["models/tokenizer"],
 
   "workers/engine": ["models", "models/tokenizer"],
   "workers/grammar": ["models/files", "models/tokenizer", "workers/engine"],

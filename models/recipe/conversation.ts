@@ -74,6 +74,7 @@ export class Scene {
   readonly #split: Split;
   readonly #style: Style;
   readonly #pairs: Pairs;
+  readonly #isCorpus: boolean;
   #place: string | null = null;
   #role: Role | null = null;
   #demands: Demand[] = [];
@@ -83,7 +84,20 @@ export class Scene {
   /** The one demand that the next question is for. */
   #wanted: DemandKind | null = null;
 
-  constructor(random: Random, language: Language, split: Split, style: Style, pairs: Pairs) {
+  /**
+   * @param split of the wordings
+   * @param pairs which pairs of place and role it may ask for
+   * @param isCorpus whether the answers are read as they are here: an evaluation's are the model's own
+   */
+  constructor(
+    random: Random,
+    language: Language,
+    split: Split,
+    style: Style,
+    pairs: Pairs,
+    isCorpus = split === "train",
+  ) {
+    this.#isCorpus = isCorpus;
     this.#random = random;
     this.#language = language;
     this.#split = split;
@@ -312,7 +326,7 @@ export class Scene {
       return this.#show(question, place, role, [], { asked: [], reply: this.#language.answers.posting });
     }
     const roles = this.#random.subset(
-      this.#language.roles.filter((known) => this.#split !== "train" || this.#pairs(place, known)),
+      this.#language.roles.filter((known) => !this.#isCorpus || this.#pairs(place, known)),
       3,
     );
     const postings = roles.map((known) => inventPosting(this.#random, this.#language, place, known));
@@ -334,7 +348,7 @@ export class Scene {
       return this.#show(question, place, role, [], { asked: [], reply: this.#language.answers.posting });
     }
     const places = this.#random.subset(
-      this.#language.places.filter((known) => this.#split !== "train" || this.#pairs(known, role)),
+      this.#language.places.filter((known) => !this.#isCorpus || this.#pairs(known, role)),
       3,
     );
     const postings = places.map((known) => inventPosting(this.#random, this.#language, known, role));
@@ -594,7 +608,7 @@ export class Scene {
 
   /** Whether to ask for a posting of the list. In an evaluation the model makes its own list, which nobody knows before. */
   #takes(listed: readonly Posting[]): boolean {
-    return this.#split === "train" && listed.length > 0 && this.#random.chance(0.5);
+    return this.#isCorpus && listed.length > 0 && this.#random.chance(0.5);
   }
 
   #another(): Turn | null {

@@ -5,16 +5,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compileChatTemplate } from "../chat-template.js";
 import { check, FIELD_OF, readAnswer } from "./check.js";
-import {
-  CHAT_TEMPLATE,
-  type Conversation,
-  DEFAULT_SEED,
-  format,
-  inventCorpus,
-  inventEvaluation,
-  PairSplit,
-} from "./corpus.js";
+import { CHAT_TEMPLATE, type Conversation, DEFAULT_SEED, format, inventCorpus, PairSplit } from "./corpus.js";
 import { MODELS } from "./languages.js";
+import { heldOutOf } from "./make.js";
 import { unmarked } from "./marks.js";
 import { Random } from "./random.js";
 
@@ -44,6 +37,10 @@ test("a conversation is laid out as the model is prompted", () => {
   ]);
   assert.equal(text, render([{ role: "system", content: "짧게." }, ...questionAndAnswer]));
   assert.equal(terminator, "<|end|>");
+  assert.throws(
+    () => render([...questionAndAnswer, { role: "system", content: "짧게." }]),
+    /expected a system message at the start alone/,
+  );
   assert.equal(
     text,
     "<|system|>짧게.<|end|><|user|>서울?<|end|><|assistant|>네,\n서울.<|end|><|user|>또?<|end|><|assistant|>아니요.<|end|>",
@@ -54,7 +51,7 @@ for (const [model, { language, shown }] of Object.entries(MODELS)) {
   const { conversations, pairs } = corpusOf(model, 4000);
   const turns = conversations.flatMap(({ turns: of }) => of);
   const text = conversations.map(format).join("\n");
-  const heldOut = inventEvaluation(language, "heldOut", DEFAULT_SEED + 3, pairs);
+  const heldOut = heldOutOf(language, DEFAULT_SEED, pairs);
 
   test(`${model}: a seed gives one corpus`, () => {
     assert.deepEqual(corpusOf(model, 200).conversations, conversations.slice(0, 200));
@@ -91,14 +88,15 @@ for (const [model, { language, shown }] of Object.entries(MODELS)) {
   test(`${model}: the held-out questions in the repository are those of the default seed`, () => {
     const file = join(root, "models", "recipe", language.folder, "heldout.json");
     assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), JSON.parse(JSON.stringify(heldOut)));
-    assert.ok(heldOut.length >= 300);
+    assert.ok(heldOut.filter(({ wordings }) => wordings === "unseen").length >= 300);
   });
 
   test(`${model}: training has none of the held-out questions and pairs`, () => {
     const asked = new Set(
       conversations.map(({ turns: of }) => of.map(({ question }) => question).join("\n")),
     );
-    for (const { questions } of heldOut) assert.ok(!asked.has(questions.join("\n")), questions.join("\n"));
+    for (const { questions } of heldOut.filter(({ wordings }) => wordings === "unseen"))
+      assert.ok(!asked.has(questions.join("\n")), questions.join("\n"));
     const known = new Map(language.roles.map((role) => [role.name, role]));
     const answered = turns.filter(({ expect }) => expect.place !== undefined && expect.role !== undefined);
     assert.ok(answered.length > 500);

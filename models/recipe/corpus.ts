@@ -1,4 +1,4 @@
-import { type Action, Scene, type Turn } from "./conversation.js";
+import { type Action, type Pairs, Scene, type Turn } from "./conversation.js";
 import type { Expectation } from "./expectation.js";
 import type { DemandKind, Language, Order, Role, Split, Talk } from "./language.js";
 import { unmarked } from "./marks.js";
@@ -14,15 +14,23 @@ export interface Conversation {
 /** One conversation of an evaluation. The model gives its own answers; the last one is checked. */
 export interface Question {
   kind: string;
+  /** Whether training has the wordings, about other pairs. */
+  wordings: "unseen" | "known";
   system: string | null;
   questions: string[];
   expect: Expectation;
 }
 
 /** How a model of the recipe is prompted. A message ends with `<|end|>`, which also ends an answer. */
-export const CHAT_TEMPLATE =
-  "{% for message in messages %}{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}{% endfor %}" +
-  "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+export const CHAT_TEMPLATE = [
+  "{% for message in messages %}",
+  "{% if message.role == 'system' and not loop.first %}",
+  "{{ raise_exception('expected a system message at the start alone, got one later') }}",
+  "{% endif %}",
+  "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}",
+  "{% endfor %}",
+  "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+].join("");
 
 export const DEFAULT_SEED = 20260131;
 
@@ -64,7 +72,8 @@ export function* inventCorpus(
 function inventConversation(random: Random, language: Language, pairs: PairSplit): Conversation {
   for (;;) {
     const orders = inventOrders(random);
-    const { system, scene } = open(random, language, "train", pairs, orders);
+    const isTrained = (place: string, role: Role) => pairs.of(place, role) === "train";
+    const { system, scene } = open(random, language, "train", isTrained, orders, true);
     const turns: Turn[] = [];
     const target = inventTurns(random);
     for (let tries = 0; turns.length < target && tries < 40; tries++) {
@@ -75,20 +84,20 @@ function inventConversation(random: Random, language: Language, pairs: PairSplit
   }
 }
 
-/** An evaluation in unseen wordings, about unseen pairs; no question of it occurs in `asked`. */
+/** An evaluation about unseen pairs, in unseen wordings or in those of training. */
 export function inventEvaluation(
   language: Language,
   split: "dev" | "heldOut",
   seed: number,
   pairs: PairSplit,
-  share = 1,
+  { share = 1, wordings = "unseen" as Question["wordings"] } = {},
 ): Question[] {
   const random = new Random(seed);
   const made = new Set<string>();
   return EVALUATION.flatMap(([kind, count, plan]) => {
     const questions: Question[] = [];
     for (let tries = 0; questions.length < Math.ceil(count * share) && tries < 20_000; tries++) {
-      const question = follow(random, language, split, pairs, kind, plan);
+      const question = follow(random, language, split, wordings, pairs, kind, plan);
       // Fewer wordings than questions: the same one may come again where nothing else in it can vary.
       const text = question && JSON.stringify([question.system, question.questions]);
       if (question === null || text === null || (made.has(text) && tries < 10_000)) continue;
@@ -103,11 +112,14 @@ function follow(
   random: Random,
   language: Language,
   split: Split,
+  wordings: Question["wordings"],
   pairs: PairSplit,
   kind: string,
   plan: Plan,
 ): Question | null {
-  const { system, scene } = open(random, language, split, pairs, plan.orders);
+  const wording = wordings === "known" ? "train" : split;
+  const isOfSplit = (place: string, role: Role) => pairs.of(place, role) === split;
+  const { system, scene } = open(random, language, wording, isOfSplit, plan.orders, false);
   const turns: Turn[] = [];
   for (const step of plan.steps) {
     const [action, about] = step.split(" ") as [Action, (Talk | DemandKind)?];
@@ -116,19 +128,24 @@ function follow(
     turns.push(turn);
   }
   return {
-    kind,
-    system,
+    ...{ kind, wordings, system },
     questions: turns.map(({ question }) => question),
     expect: (turns.at(-1) as Turn).expect,
   };
 }
 
-function open(random: Random, language: Language, split: Split, pairs: PairSplit, orders: readonly Order[]) {
+function open(
+  random: Random,
+  language: Language,
+  split: Split,
+  isAllowed: Pairs,
+  orders: readonly Order[],
+  isCorpus: boolean,
+) {
   let system: string | null = null;
   let style: Style = DEFAULT_STYLE;
   if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders));
-  const isOfSplit = (place: string, role: Role) => pairs.of(place, role) === split;
-  return { system, scene: new Scene(random, language, split, style, isOfSplit) };
+  return { system, scene: new Scene(random, language, split, style, isAllowed, isCorpus) };
 }
 
 /** A conversation as a model reads it: what `CHAT_TEMPLATE` gives. */

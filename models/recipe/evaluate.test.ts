@@ -51,6 +51,7 @@ async function withServer(
 
 const question: Question = {
   kind: "thanks",
+  wordings: "unseen",
   system: "짧게.",
   questions: ["부산 약사", "고마워"],
   expect: { shape: "words", sign: "thanks" },
@@ -78,7 +79,7 @@ test("each turn follows the model's own answers, and the last one is checked", a
       (seen[1]!.messages as { content: string }[]).map(({ content }) => content),
       ["짧게.", "부산 약사", "공고", "고마워"],
     );
-    assert.deepEqual(tableOf([outcome]), ["| thanks | 1 of 1 |", "| all | 1 of 1 |"]);
+    assert.deepEqual(tableOf([outcome]), ["| thanks | 1 of 1 |  |", "| all | 1 of 1 |  |"]);
   });
 });
 
@@ -89,6 +90,6 @@ test("an answer that doesn't end by itself is a fault", async () => {
       'expected the answer "thanks"',
       "expected answers that end by themselves",
     ]);
-    assert.deepEqual(tableOf([outcome]), ["| thanks | 0 of 1 |", "| all | 0 of 1 |"]);
+    assert.deepEqual(tableOf([outcome]), ["| thanks | 0 of 1 |  |", "| all | 0 of 1 |  |"]);
   });
 });

@@ -49,7 +49,6 @@ export async function ask(
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
-      model: "any",
       messages,
       temperature: 0,
       max_tokens: 200,
@@ -95,16 +94,21 @@ export async function examine(
   return { question, answers, problems };
 }
 
-/** A line for each kind: how many of its answers are without a fault. */
+/** A line for each kind: how many answers to unseen wordings, and to known ones, are without a fault. */
 export function tableOf(outcomes: readonly Outcome[]): string[] {
   const kinds = [...new Set(outcomes.map(({ question }) => question.kind))];
   const rows = kinds.map(
     (kind) => [kind, outcomes.filter(({ question }) => question.kind === kind)] as const,
   );
   return [...rows, ["all", outcomes] as const].map(
-    ([kind, of]) =>
-      `| ${kind} | ${of.filter(({ problems }) => problems.length === 0).length} of ${of.length} |`,
+    ([kind, of]) => `| ${kind} | ${countOf(of, "unseen")} | ${countOf(of, "known")} |`,
   );
+}
+
+function countOf(outcomes: readonly Outcome[], wordings: Question["wordings"]): string {
+  const asked = outcomes.filter(({ question }) => question.wordings === wordings);
+  const right = asked.filter(({ problems }) => problems.length === 0);
+  return asked.length === 0 ? "" : `${right.length} of ${asked.length}`;
 }
 
 function show({ question, answers, problems }: Outcome): string {
@@ -134,7 +138,9 @@ async function main(): Promise<number> {
   );
   const wrong = outcomes.filter(({ problems }) => problems.length > 0);
   for (const outcome of values.show ? outcomes : wrong)
-    process.stdout.write(`${outcome.question.kind}\n${show(outcome)}\n`);
+    process.stdout.write(
+      `${outcome.question.kind}, ${outcome.question.wordings} wordings\n${show(outcome)}\n`,
+    );
   process.stdout.write(`${tableOf(outcomes).join("\n")}\n`);
   return wrong.length <= (1 - PASS_SHARE) * outcomes.length ? 0 : 1;
 }

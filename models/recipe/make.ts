@@ -12,6 +12,7 @@ import {
   inventCorpus,
   inventEvaluation,
   PairSplit,
+  type Question,
 } from "./corpus.js";
 import { type Made, MODELS } from "./languages.js";
 import { unmarked, weightsOf } from "./marks.js";
@@ -80,11 +81,22 @@ function bytesOf(tokenizer: Tokenizer, id: number): number {
 
 const asJson = (content: unknown) => `${JSON.stringify(content, null, 2)}\n`;
 
+/** The last evaluation of a corpus. */
+export function heldOutOf(language: Made["language"], seed: number, pairs: PairSplit): Question[] {
+  return [
+    ...inventEvaluation(language, "heldOut", seed + 3, pairs),
+    ...inventEvaluation(language, "heldOut", seed + 4, pairs, { share: 0.5, wordings: "known" }),
+  ];
+}
+
 /** Questions of an evaluation: dev's are no part of the repository. */
 function writeQuestions(out: string, { language }: Made, seed: number, pairs: PairSplit) {
-  const heldOut = inventEvaluation(language, "heldOut", seed + 3, pairs);
+  const heldOut = heldOutOf(language, seed, pairs);
   writeFileSync(join("models/recipe", language.folder, "heldout.json"), asJson(heldOut));
-  writeFileSync(join(out, "dev.json"), asJson(inventEvaluation(language, "dev", seed + 2, pairs, 0.5)));
+  writeFileSync(
+    join(out, "dev.json"),
+    asJson(inventEvaluation(language, "dev", seed + 2, pairs, { share: 0.5 })),
+  );
   process.stdout.write(`${heldOut.length} held-out questions\n`);
 }
 
