@@ -86,7 +86,10 @@ test("long conversations are rendered alike, and the template's refusal comes ba
   const many = Array.from({ length: 3000 }, () => ({ role: "user" as const, content: "서울" }));
   assert.equal(await reader.render(many), chatTemplate.render(many, { addGenerationPrompt: true }));
   const refused = reader.render([...many, { role: "system", content: "x" }]);
-  await assert.rejects(refused, (error) => error instanceof ModelError && /expected a system message at the start/.test(error.message));
+  await assert.rejects(
+    refused,
+    (error) => error instanceof ModelError && /expected a system message at the start/.test(error.message),
+  );
 });
 
 test("callers take turns with long texts", async (context) => {
