@@ -19,7 +19,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "workers/onnx",
   ],
   "models/export": ["models", "models/files", "models/import", "models/tokenizer"],
-  "models/recipe": ["models", "models/tokenizer"],
+  "models/recipe": ["models/tokenizer"],
 
   "workers/engine": ["models", "models/tokenizer"],
   "workers/grammar": ["models/files", "models/tokenizer", "workers/engine"],

@@ -7,11 +7,13 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { Tokenizer as RustTokenizer } from "tokenizers";
 import { BYTE_ALPHABET, toSymbols } from "../tokenizer/byte-alphabet.js";
 import { SPECIAL_TOKENS, trainBpe } from "./bpe.js";
-import { formatSample, generateCorpus } from "./corpus.js";
+import { format, inventCorpus, PairSplit } from "./corpus.js";
+import { korean } from "./korean/index.js";
 import { Random } from "./random.js";
 import { tokenizerFile } from "./tokenizer-file.js";
 
-const corpus = generateCorpus(3, 400).samples.map((sample) => `${formatSample(sample)}\n`);
+const pairs = new PairSplit(new Random(3), korean);
+const corpus = [...inventCorpus(korean, 3, 400, pairs)].map((conversation) => `${format(conversation)}\n`);
 const file = tokenizerFile(trainBpe(corpus.join(""), 700));
 const tokenizer = new Tokenizer(file, {});
 
@@ -65,7 +67,7 @@ test("stops when no pair is frequent enough", () => {
 });
 
 test("a vocabulary too small for the bytes is refused", () => {
-  assert.throws(() => trainBpe("a", 100), /expected a vocabulary of at least 261 tokens, got 100/);
+  assert.throws(() => trainBpe("a", 100), /expected a vocabulary of at least 260 tokens, got 100/);
 });
 
 test("special tokens take the first ids and every byte is a token", () => {

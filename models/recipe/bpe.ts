@@ -1,7 +1,7 @@
 import { BYTE_ALPHABET } from "../tokenizer/byte-alphabet.js";
 
 /** The tokens that lay out a conversation; they are never split and take the first ids. */
-export const SPECIAL_TOKENS = ["[EOS]", "[QUESTION]", "[/QUESTION]", "[ANSWER]", "[/ANSWER]"] as const;
+export const SPECIAL_TOKENS = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"] as const;
 
 /**
  * Cuts text into the pieces that merges stay within. A Hangul word of two syllables or more is cut before its
@@ -64,7 +64,7 @@ interface Piece {
 function countPieces(text: string): Piece[] {
   const occurrences = new Map<string, number>();
   const pattern = new RegExp(PRE_TOKENIZER_PATTERN, "gu");
-  const special = new RegExp(SPECIAL_TOKENS.map((token) => token.replace(/[[\]]/g, "\\$&")).join("|"), "g");
+  const special = new RegExp(SPECIAL_TOKENS.map((token) => token.replace(/[|]/g, "\\$&")).join("|"), "g");
   for (const segment of text.split(special)) {
     for (const [piece] of segment.matchAll(pattern))
       occurrences.set(piece, (occurrences.get(piece) ?? 0) + 1);

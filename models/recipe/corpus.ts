@@ -1,202 +1,159 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { compileChatTemplate, jaiChatTemplate } from "../chat-template.js";
-import { answerBoth, answerPlace, answerRole } from "./answers.js";
-import { SPECIAL_TOKENS } from "./bpe.js";
-import { askUnknown, converse, type Turn } from "./conversation.js";
-import { disturb } from "./noise.js";
-import { PLACE_ALIASES, PLACES } from "./places.js";
+import { type Action, type Pairs, Scene, type Turn } from "./conversation.js";
+import type { Expectation } from "./expectation.js";
+import type { DemandKind, Language, Order, Role, Split, Talk } from "./language.js";
+import { unmarked } from "./marks.js";
+import { EVALUATION, inventOrders, inventStep, inventTurns, type Plan } from "./plans.js";
 import { Random } from "./random.js";
-import { ROLES, type Role } from "./roles.js";
-import {
-  BOTH,
-  choose,
-  type Focus,
-  fill,
-  HELD_OUT_BOTH,
-  PLACE_ONLY,
-  phrase,
-  ROLE_ONLY,
-  type Slots,
-} from "./wordings.js";
+import { DEFAULT_STYLE, inventSystem, type Style } from "./style.js";
 
-export interface HeldOutQuestion {
-  question: string;
-  place: string;
-  role: string;
-  /** What training never saw: this pair of place and role, this wording, or both. */
-  unseen: "pair" | "wording" | "both";
+export interface Conversation {
+  system: string | null;
+  turns: Turn[];
 }
 
-export interface Corpus {
-  samples: Turn[];
-  heldOut: HeldOutQuestion[];
-  /** The pairs kept out of training, as `place role`. */
-  heldOutPairs: Set<string>;
+/** One conversation of an evaluation. The model gives its own answers; the last one is checked. */
+export interface Question {
+  kind: string;
+  /** Whether training has the wordings, about other pairs. */
+  wordings: "unseen" | "known";
+  system: string | null;
+  questions: string[];
+  expect: Expectation;
 }
+
+/** How a model of the recipe is prompted. A message ends with `<|end|>`, which also ends an answer. */
+export const CHAT_TEMPLATE = [
+  "{% for message in messages %}",
+  "{% if message.role == 'system' and not loop.first %}",
+  "{{ raise_exception('expected a system message at the start alone, got one later') }}",
+  "{% endif %}",
+  "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}",
+  "{% endfor %}",
+  "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
+].join("");
 
 export const DEFAULT_SEED = 20260131;
-export const DEFAULT_COUNT = 48_000;
 
-/** Share of questions with irrelevant words in them, which prepare the model for wordings that it never saw. */
-const DISTURBED_SHARE = 0.4;
-/** The same for questions that name a place or a role alone, which have less to recognize them by. */
-const DISTURBED_SHORT_SHARE = 0.2;
 const HELD_OUT_SHARE = 0.1;
-const HELD_OUT_QUESTIONS = { pair: 120, wording: 40, both: 40 } as const;
-/** The questions that the documentation shows stay in training. */
-const SHOWN = new Set(["서울 React 개발자", "판교 백엔드 개발자"]);
+const DEV_SHARE = 0.05;
 
-const FOCUS_WEIGHTS: Readonly<Record<Focus, number>> = {
-  any: 46,
-  skill: 8,
-  tool: 5,
-  stack: 6,
-  pay: 9,
-  remote: 6,
-  newcomer: 6,
-  deadline: 5,
-  permanent: 4,
-  duty: 4,
-  apply: 2,
-};
-const FOCI = Object.entries(FOCUS_WEIGHTS).flatMap(([focus, weight]) =>
-  Array.from({ length: weight }, () => focus as Focus),
-);
+/** Which pairs of place and role no training sample answers: some are for the last evaluation, some for choosing. */
+export class PairSplit {
+  readonly #splits = new Map<string, Split>();
+  readonly #shown: ReadonlySet<string>;
 
-/** The same `seed` and `count` give the same corpus, byte for byte. */
-export function generateCorpus(seed: number, count: number): Corpus {
+  /** @param shown pairs that the documentation shows, which stay in training */
+  constructor(random: Random, { places, roles }: Language, shown: readonly string[] = []) {
+    this.#shown = new Set(shown);
+    const pairs = places.flatMap((place) => roles.map((role) => `${place} ${role.name}`));
+    const held = Math.round(pairs.length * HELD_OUT_SHARE);
+    const dev = Math.round(pairs.length * DEV_SHARE);
+    random.sample(pairs, held + dev).forEach((pair, index) => {
+      if (!this.#shown.has(pair)) this.#splits.set(pair, index < held ? "heldOut" : "dev");
+    });
+  }
+
+  of(place: string, role: Role): Split {
+    return this.#splits.get(`${place} ${role.name}`) ?? "train";
+  }
+}
+
+/** Conversations of a training corpus: the same seed gives the same ones. */
+export function* inventCorpus(
+  language: Language,
+  seed: number,
+  count: number,
+  pairs: PairSplit,
+): Generator<Conversation> {
   const random = new Random(seed);
-  const heldOutPairs = choosePairs(random);
-  const samples: Turn[] = [];
-  while (samples.length < count) samples.push(inventTurn(random, heldOutPairs));
-  return { samples, heldOut: holdOut(random, heldOutPairs, samples), heldOutPairs };
+  for (let made = 0; made < count; made++) yield inventConversation(random, language, pairs);
 }
 
-// What training reads is framed as what the server will write.
-const { render } = compileChatTemplate(jaiChatTemplate);
-
-/** The prompt of a question. */
-export function promptOf(question: string): string {
-  return render([{ role: "user", content: question }], { addGenerationPrompt: true });
-}
-
-/** One training sample as text; `[EOS]` tells the model where an answer ends. */
-export function formatSample({ question, answer }: Turn): string {
-  const turns = render([
-    { role: "user", content: question },
-    { role: "assistant", content: answer },
-  ]);
-  return `${turns.trimEnd()}\n${SPECIAL_TOKENS[0]}`;
-}
-
-function choosePairs(random: Random): Set<string> {
-  const pairs = PLACES.flatMap((place) => ROLES.map((role) => `${place} ${role.name}`));
-  return new Set(
-    random.sample(pairs, Math.round(pairs.length * HELD_OUT_SHARE)).filter((pair) => !SHOWN.has(pair)),
-  );
-}
-
-function inventTurn(random: Random, heldOutPairs: ReadonlySet<string>): Turn {
-  const kind = random.next();
-  if (kind < 0.11) return converse(random);
-  if (kind < 0.135) return askUnknown(random);
-  const place = random.pick(PLACES);
-  const role = random.pick(ROLES);
-  if (kind < 0.195) {
-    return {
-      question: askShort(random, PLACE_ONLY, { P: callPlace(random, place) }),
-      answer: answerPlace(random, place, ROLES),
-    };
+function inventConversation(random: Random, language: Language, pairs: PairSplit): Conversation {
+  for (;;) {
+    const orders = inventOrders(random);
+    const isTrained = (place: string, role: Role) => pairs.of(place, role) === "train";
+    const { system, scene } = open(random, language, "train", isTrained, orders, true);
+    const turns: Turn[] = [];
+    const target = inventTurns(random);
+    for (let tries = 0; turns.length < target && tries < 40; tries++) {
+      const turn = scene.turn(...inventStep(random, turns.length, orders));
+      if (turn) turns.push(turn);
+    }
+    if (turns.length > 0) return { system, turns };
   }
-  if (kind < 0.255) {
-    return {
-      question: askShort(random, ROLE_ONLY, { R: callRole(random, role) }),
-      answer: answerRole(random, role, PLACES),
-    };
+}
+
+/** An evaluation about unseen pairs, in unseen wordings or in those of training. */
+export function inventEvaluation(
+  language: Language,
+  split: "dev" | "heldOut",
+  seed: number,
+  pairs: PairSplit,
+  { share = 1, wordings = "unseen" as Question["wordings"] } = {},
+): Question[] {
+  const random = new Random(seed);
+  const made = new Set<string>();
+  return EVALUATION.flatMap(([kind, count, plan]) => {
+    const questions: Question[] = [];
+    for (let tries = 0; questions.length < Math.ceil(count * share) && tries < 20_000; tries++) {
+      const question = follow(random, language, split, wordings, pairs, kind, plan);
+      // Fewer wordings than questions: the same one may come again where nothing else in it can vary.
+      const text = question && JSON.stringify([question.system, question.questions]);
+      if (question === null || text === null || (made.has(text) && tries < 10_000)) continue;
+      made.add(text);
+      questions.push(question);
+    }
+    return questions;
+  });
+}
+
+function follow(
+  random: Random,
+  language: Language,
+  split: Split,
+  wordings: Question["wordings"],
+  pairs: PairSplit,
+  kind: string,
+  plan: Plan,
+): Question | null {
+  const wording = wordings === "known" ? "train" : split;
+  const isOfSplit = (place: string, role: Role) => pairs.of(place, role) === split;
+  const { system, scene } = open(random, language, wording, isOfSplit, plan.orders, false);
+  const turns: Turn[] = [];
+  for (const step of plan.steps) {
+    const [action, about] = step.split(" ") as [Action, (Talk | DemandKind)?];
+    const turn = scene.turn(action, about);
+    if (turn === null) return null;
+    turns.push(turn);
   }
-  if (heldOutPairs.has(`${place} ${role.name}`)) return inventTurn(random, heldOutPairs);
-  const focus = random.pick(FOCI);
-  const skill = pickSkill(random, role, focus);
-  if (NEEDS_SKILL.has(focus) && skill === undefined) return inventTurn(random, heldOutPairs);
-  const slots = { P: callPlace(random, place), R: callRole(random, role), ...(skill && { S: skill }) };
-  const wording = choose(random.pick(BOTH[focus]), random);
   return {
-    question: fill(
-      random.chance(DISTURBED_SHARE) ? disturb(wording, random, focus === "any") : wording,
-      slots,
-    ),
-    answer: answerBoth(random, place, role, focus, skill),
+    ...{ kind, wordings, system },
+    questions: turns.map(({ question }) => question),
+    expect: (turns.at(-1) as Turn).expect,
   };
 }
 
-function askShort(random: Random, templates: readonly string[], slots: Slots): string {
-  const wording = choose(random.pick(templates), random);
-  return fill(random.chance(DISTURBED_SHORT_SHARE) ? disturb(wording, random, false) : wording, slots);
-}
-
-const NEEDS_SKILL: ReadonlySet<Focus> = new Set(["skill", "tool"]);
-
-/** A skill to ask for, where the focus needs one and the role has one: tools are those with Latin names. */
-function pickSkill(random: Random, role: Role, focus: Focus): string | undefined {
-  if (!NEEDS_SKILL.has(focus)) return undefined;
-  const skills = focus === "tool" ? role.skills.filter((skill) => /^[A-Za-z]/.test(skill)) : role.skills;
-  return skills.length === 0 ? undefined : random.pick(skills);
-}
-
-function callPlace(random: Random, place: string): string {
-  return random.chance(0.12) ? random.pick([place, ...(PLACE_ALIASES[place] ?? [])]) : place;
-}
-
-function callRole(random: Random, role: Role): string {
-  return random.chance(0.2) ? random.pick(role.aliases) : role.name;
-}
-
-function holdOut(
+function open(
   random: Random,
-  heldOutPairs: ReadonlySet<string>,
-  samples: readonly Turn[],
-): HeldOutQuestion[] {
-  const asked = new Set(samples.map((sample) => sample.question));
-  const heldOut: HeldOutQuestion[] = [];
-  for (const unseen of ["pair", "wording", "both"] as const) {
-    const target = heldOut.length + HELD_OUT_QUESTIONS[unseen];
-    while (heldOut.length < target) {
-      const place = random.pick(PLACES);
-      const role = random.pick(ROLES);
-      if (heldOutPairs.has(`${place} ${role.name}`) === (unseen === "wording")) continue;
-      const { focus, template } = unseen === "pair" ? inventWording(random) : random.pick(HELD_OUT_BOTH);
-      const skill = pickSkill(random, role, focus);
-      if (NEEDS_SKILL.has(focus) && skill === undefined) continue;
-      const slots = { P: place, R: role.name, ...(skill && { S: skill }) };
-      const question = phrase(template, slots, random);
-      if (focus === "apply" || asked.has(question)) continue;
-      asked.add(question);
-      heldOut.push({ question, place, role: role.name, unseen });
-    }
-  }
-  return heldOut;
+  language: Language,
+  split: Split,
+  isAllowed: Pairs,
+  orders: readonly Order[],
+  isCorpus: boolean,
+) {
+  let system: string | null = null;
+  let style: Style = DEFAULT_STYLE;
+  if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders));
+  return { system, scene: new Scene(random, language, split, style, isAllowed, isCorpus) };
 }
 
-function inventWording(random: Random): { focus: Focus; template: string } {
-  const focus = random.pick(FOCI);
-  return { focus, template: random.pick(BOTH[focus]) };
-}
-
-if (fileURLToPath(import.meta.url) === process.argv[1]) {
-  const { values } = parseArgs({
-    options: {
-      out: { type: "string", default: "models/recipe/out" },
-      seed: { type: "string", default: String(DEFAULT_SEED) },
-      count: { type: "string", default: String(DEFAULT_COUNT) },
-      "held-out": { type: "string", default: "models/recipe/heldout.json" },
-    },
-  });
-  const { samples, heldOut } = generateCorpus(Number(values.seed), Number(values.count));
-  mkdirSync(values.out, { recursive: true });
-  writeFileSync(join(values.out, "corpus.txt"), `${samples.map(formatSample).join("\n")}\n`);
-  writeFileSync(values["held-out"], `${JSON.stringify(heldOut, null, 2)}\n`);
-  process.stdout.write(`${samples.length} samples, ${heldOut.length} held-out questions\n`);
+/** A conversation as a model reads it: what `CHAT_TEMPLATE` gives. */
+export function format({ system, turns }: Conversation): string {
+  const said = (role: string, content: string) => `<|${role}|>${content}<|end|>`;
+  const start = system === null ? "" : said("system", system);
+  return turns.reduce(
+    (text, { question, answer }) => text + said("user", question) + said("assistant", unmarked(answer)),
+    start,
+  );
 }

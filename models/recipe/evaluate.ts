@@ -1,15 +1,23 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { HeldOutQuestion } from "./corpus.js";
+import { check } from "./check.js";
+import type { Question } from "./corpus.js";
+import { MODELS } from "./languages.js";
 
-/** The share of answers that an evaluation must reach. */
+/** The share of answers without a fault that an evaluation must reach. */
 export const PASS_SHARE = 0.9;
 
-/** Whether an answer names what the question asked for. */
-export function follows(answer: string, { place, role }: HeldOutQuestion): boolean {
-  return answer.includes(place) && answer.includes(role);
+interface Message {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+/** A question of an evaluation, the model's answers to all its turns, and what is wrong with the last one. */
+export interface Outcome {
+  question: Question;
+  answers: string[];
+  problems: string[];
 }
 
 /** Runs `work` on every item with at most `limit` in flight; results keep the items' order. */
@@ -27,48 +35,114 @@ export async function mapBounded<T, R>(
   return results;
 }
 
-/** A greedy answer to `prompt` from the server at `url`; an HTTP error throws with its status and body. */
-export async function ask(url: string, prompt: string): Promise<string> {
-  const response = await fetch(new URL("/chat", url), {
+/**
+ * The greedy answer of the server at `url`, and whether it ended by itself.
+ * @param json whether the server sees to it that the answer is JSON
+ * @throws an Error with the status and the body where it isn't 200
+ */
+export async function ask(
+  url: string,
+  messages: readonly Message[],
+  json = false,
+): Promise<{ text: string; ended: boolean }> {
+  const response = await fetch(new URL("/v1/chat/completions", url), {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ prompt, temperature: 0 }),
+    body: JSON.stringify({
+      messages,
+      temperature: 0,
+      max_tokens: 200,
+      ...(json && { response_format: { type: "json_object" } }),
+    }),
   });
   const body = await response.text();
-  if (!response.ok) throw new Error(`expected status 200 from /chat, got ${response.status}: ${body}`);
-  const { generated } = JSON.parse(body) as { generated?: unknown };
-  if (typeof generated !== "string") throw new Error(`expected a text in "generated", got ${body}`);
-  return generated;
+  if (!response.ok) throw new Error(`expected status 200, got ${response.status}: ${body}`);
+  const { choices } = JSON.parse(body) as {
+    choices?: { message?: { content?: string }; finish_reason?: string }[];
+  };
+  const [choice] = choices ?? [];
+  if (typeof choice?.message?.content !== "string")
+    throw new Error(`expected a text in choices[0].message.content, got ${body}`);
+  return { text: choice.message.content, ended: choice.finish_reason === "stop" };
+}
+
+/** Asks all turns of a question, each after the model's own answers, and checks the last. */
+export async function examine(
+  url: string,
+  question: Question,
+  language: (typeof MODELS)[string]["language"],
+  byGrammar = false,
+): Promise<Outcome> {
+  const messages: Message[] = question.system === null ? [] : [{ role: "system", content: question.system }];
+  const answers: string[] = [];
+  let isEnded = true;
+  for (const [index, content] of question.questions.entries()) {
+    const isLast = index === question.questions.length - 1;
+    messages.push({ role: "user", content });
+    const { text, ended } = await ask(
+      url,
+      messages,
+      byGrammar && isLast && question.expect.json !== undefined,
+    );
+    messages.push({ role: "assistant", content: text });
+    answers.push(text);
+    isEnded &&= ended;
+  }
+  const last = answers.at(-1) as string;
+  const problems = check(last, question.expect, answers.slice(0, -1), language);
+  if (!isEnded) problems.push("expected answers that end by themselves");
+  return { question, answers, problems };
+}
+
+/** A line for each kind: how many answers to unseen wordings, and to known ones, are without a fault. */
+export function tableOf(outcomes: readonly Outcome[]): string[] {
+  const kinds = [...new Set(outcomes.map(({ question }) => question.kind))];
+  const rows = kinds.map(
+    (kind) => [kind, outcomes.filter(({ question }) => question.kind === kind)] as const,
+  );
+  return [...rows, ["all", outcomes] as const].map(
+    ([kind, of]) => `| ${kind} | ${countOf(of, "unseen")} | ${countOf(of, "known")} |`,
+  );
+}
+
+function countOf(outcomes: readonly Outcome[], wordings: Question["wordings"]): string {
+  const asked = outcomes.filter(({ question }) => question.wordings === wordings);
+  const right = asked.filter(({ problems }) => problems.length === 0);
+  return asked.length === 0 ? "" : `${right.length} of ${asked.length}`;
+}
+
+function show({ question, answers, problems }: Outcome): string {
+  const turns = question.questions.map((asked, index) => `> ${asked}\n${answers[index]}`);
+  const head = question.system === null ? "" : `[${question.system}]\n`;
+  return `${head}${turns.join("\n")}\n${problems.map((problem) => `! ${problem}\n`).join("")}`;
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       url: { type: "string", default: "http://127.0.0.1:8000" },
-      questions: { type: "string", default: join("models", "recipe", "heldout.json") },
+      model: { type: "string", default: "jai-small" },
+      questions: { type: "string" },
       "in-flight": { type: "string", default: "8" },
+      json: { type: "boolean", default: false },
+      show: { type: "boolean", default: false },
     },
   });
-  const questions = JSON.parse(readFileSync(values.questions, "utf8")) as HeldOutQuestion[];
-  const answers = await mapBounded(questions, Number(values["in-flight"]), (entry) =>
-    ask(values.url, entry.question),
+  const language = MODELS[values.model]?.language;
+  if (language === undefined)
+    throw new Error(`expected --model ${Object.keys(MODELS).join(" or ")}, got ${values.model}`);
+  const file = values.questions ?? `models/recipe/${language.folder}/heldout.json`;
+  const questions = JSON.parse(readFileSync(file, "utf8")) as Question[];
+  const outcomes = await mapBounded(questions, Number(values["in-flight"]), (question) =>
+    examine(values.url, question, language, values.json),
   );
-  const rows = questions.map((entry, index) => ({ entry, answer: answers[index] as string }));
-  const missed = rows.filter(({ entry, answer }) => !follows(answer, entry));
-  for (const { entry, answer } of missed) {
+  const wrong = outcomes.filter(({ problems }) => problems.length > 0);
+  for (const outcome of values.show ? outcomes : wrong)
     process.stdout.write(
-      `MISSED ${entry.question} (expected ${entry.place} and ${entry.role})\n${answer}\n\n`,
+      `${outcome.question.kind}, ${outcome.question.wordings} wordings\n${show(outcome)}\n`,
     );
-  }
-  for (let i = 0; i < 5; i++) {
-    const { entry, answer } = rows[Math.floor((i * rows.length) / 5)] as (typeof rows)[number];
-    process.stdout.write(`${entry.question}\n\n${answer}\n\n---\n`);
-  }
-  const share = 1 - missed.length / rows.length;
-  process.stdout.write(
-    `${rows.length - missed.length} of ${rows.length} answers (${(100 * share).toFixed(1)} %) name the place and the role\n`,
-  );
-  return share >= PASS_SHARE ? 0 : 1;
+  process.stdout.write(`${tableOf(outcomes).join("\n")}\n`);
+  return wrong.length <= (1 - PASS_SHARE) * outcomes.length ? 0 : 1;
 }
 
 if (fileURLToPath(import.meta.url) === process.argv[1]) {

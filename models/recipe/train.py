@@ -1,7 +1,7 @@
-"""Trains the default model on the encoded corpus, or asks a checkpoint the held-out questions (--evaluate).
+"""Trains a model of the recipe on what make.ts wrote, and writes it beside that as Hugging Face has it.
 
-Reads train.bin, tokenizer.json and prompts.json from --out (encode.ts writes them) and writes ckpt.pt there, in the
-form that the JAI training script uses: {"model": state dict, "step", "cfg"}. Needs PyTorch alone.
+Reads ids.train, weights.train, lengths.train and tokenizer.json from --out, and writes config.json (Qwen3's shape: a
+Llama whose queries and keys are normalized) and pytorch_model.bin there. Needs PyTorch alone.
 """
 
 import argparse
@@ -16,264 +16,322 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-CONFIG = dict(block_size=256, n_layer=4, n_head=4, n_embd=256)
+SIZES = {
+    "jai-small": dict(layers=5, width=256, hidden=640, heads=8, kv_heads=4, head_dim=32),
+    "jai-tiny-english": dict(layers=5, width=192, hidden=512, heads=6, kv_heads=3, head_dim=32),
+}
+CONTEXT = 512
+THETA = 10_000.0
+EPSILON = 1e-6
 BATCH_TOKENS = 2048
-# Rows that hold several conversations teach the positions behind the first and to look at the latest question.
-JOINED_SHARE = 0.25
-# Refusals and greetings are short: alone they would make batches of nothing else.
-SHORT_TOKENS = 70
-# The answer is what the model is for; questions still count a little, so that they shape the embeddings.
-QUESTION_WEIGHT = 0.1
-# An answer's opening takes up the question; what follows is in good part free choice.
-OPENING_WEIGHT = 2.5
-OPENING_TOKENS = 14
-EOS = 0
+PAD = 0
+
+
+def has_bf16():
+    """Whether this processor multiplies bfloat16, which takes half the time."""
+    try:
+        return "avx512_bf16" in open("/proc/cpuinfo").read()
+    except OSError:
+        return False
+
+
+class Linear(nn.Linear):
+    half = False
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs, bias=False)
+
+    def forward(self, x):
+        if not Linear.half:
+            return F.linear(x, self.weight)
+        return F.linear(x.bfloat16(), self.weight.bfloat16()).float()
+
+
+def product(a, b):
+    if not Linear.half:
+        return a @ b
+    return (a.bfloat16() @ b.bfloat16()).float()
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * (x.pow(2).mean(-1, keepdim=True) + EPSILON).rsqrt() * self.weight
+
+
+def rotate(x, cos, sin):
+    low, high = x.chunk(2, -1)
+    return torch.cat((low * cos - high * sin, high * cos + low * sin), -1)
 
 
 class Attention(nn.Module):
-    def __init__(self, cfg):
+    def __init__(self, width, heads, kv_heads, head_dim, **_):
         super().__init__()
-        self.n_head = cfg["n_head"]
-        self.qkv = nn.Linear(cfg["n_embd"], 3 * cfg["n_embd"])
-        self.proj = nn.Linear(cfg["n_embd"], cfg["n_embd"])
+        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
+        self.parts = [heads * head_dim, kv_heads * head_dim, kv_heads * head_dim]
+        self.qkv_proj = Linear(width, sum(self.parts))
+        self.o_proj = Linear(heads * head_dim, width)
+        self.q_norm = RMSNorm(head_dim)
+        self.k_norm = RMSNorm(head_dim)
 
-    def forward(self, x, mask, cache):
-        rows, length, width = x.shape
-        q, k, v = (
-            part.view(rows, length, self.n_head, width // self.n_head).transpose(1, 2)
-            for part in self.qkv(x).split(width, dim=2)
-        )
-        if cache is not None:
-            if "k" in cache:
-                k, v = torch.cat((cache["k"], k), 2), torch.cat((cache["v"], v), 2)
-            cache["k"], cache["v"] = k, v
-        scores = q @ k.transpose(2, 3) / math.sqrt(width // self.n_head)
-        weights = (scores + mask[-length:, : k.shape[2]]).softmax(-1)
-        return self.proj((weights @ v).transpose(1, 2).reshape(rows, length, width))
+    def forward(self, x, cos, sin, mask):
+        rows, length, _ = x.shape
+        split = lambda y, heads: y.view(rows, length, heads, self.head_dim).transpose(1, 2)
+        q, k, v = self.qkv_proj(x).split(self.parts, -1)
+        q = rotate(self.q_norm(split(q, self.heads)), cos, sin)
+        k = rotate(self.k_norm(split(k, self.kv_heads)), cos, sin)
+        v = split(v, self.kv_heads)
+        # The queries that share a head of keys lie one below the other.
+        q = q.reshape(rows, self.kv_heads, -1, self.head_dim)
+        weights = (product(q * self.head_dim**-0.5, k.transpose(2, 3)) + mask).softmax(-1)
+        y = product(weights, v).view(rows, self.heads, length, self.head_dim)
+        return self.o_proj(y.transpose(1, 2).reshape(rows, length, -1))
 
 
 class Mlp(nn.Module):
-    def __init__(self, width):
+    def __init__(self, width, hidden, **_):
         super().__init__()
-        self.fc = nn.Linear(width, 4 * width)
-        self.proj = nn.Linear(4 * width, width)
+        self.gate_up_proj = Linear(width, 2 * hidden)
+        self.down_proj = Linear(hidden, width)
 
     def forward(self, x):
-        return self.proj(F.gelu(self.fc(x)))
+        gate, up = self.gate_up_proj(x).chunk(2, -1)
+        return self.down_proj(F.silu(gate) * up)
 
 
-class Block(nn.Module):
-    def __init__(self, cfg):
+class Layer(nn.Module):
+    def __init__(self, **sizes):
         super().__init__()
-        self.ln1 = nn.LayerNorm(cfg["n_embd"], eps=1e-5)
-        self.attn = Attention(cfg)
-        self.ln2 = nn.LayerNorm(cfg["n_embd"], eps=1e-5)
-        self.mlp = Mlp(cfg["n_embd"])
+        self.input_layernorm = RMSNorm(sizes["width"])
+        self.self_attn = Attention(**sizes)
+        self.post_attention_layernorm = RMSNorm(sizes["width"])
+        self.mlp = Mlp(**sizes)
 
-    def forward(self, x, mask, cache):
-        x = x + self.attn(self.ln1(x), mask, cache)
-        return x + self.mlp(self.ln2(x))
+    def forward(self, x, cos, sin, mask):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
+        return x + self.mlp(self.post_attention_layernorm(x))
 
 
-class Gpt(nn.Module):
-    def __init__(self, cfg):
+class Model(nn.Module):
+    """Its tensors have Hugging Face's names, but matrices of one input are one (see `parts_of`). The head is the token table."""
+
+    def __init__(self, vocabulary, sizes):
         super().__init__()
-        self.tok_emb = nn.Embedding(cfg["vocab_size"], cfg["n_embd"])
-        self.pos_emb = nn.Embedding(cfg["block_size"], cfg["n_embd"])
-        self.blocks = nn.ModuleList(Block(cfg) for _ in range(cfg["n_layer"]))
-        self.ln_f = nn.LayerNorm(cfg["n_embd"], eps=1e-5)
-        self.head = nn.Linear(cfg["n_embd"], cfg["vocab_size"], bias=False)
+        self.sizes = sizes
+        self.embed_tokens = nn.Embedding(vocabulary, sizes["width"])
+        self.layers = nn.ModuleList(Layer(**sizes) for _ in range(sizes["layers"]))
+        self.norm = RMSNorm(sizes["width"])
         for name, parameter in self.named_parameters():
-            if name.endswith("proj.weight"):
-                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * cfg["n_layer"]))
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * sizes["layers"]))
             elif parameter.dim() == 2:
                 nn.init.normal_(parameter, std=0.02)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
+        pairs = torch.arange(0, sizes["head_dim"], 2) / sizes["head_dim"]
+        angles = torch.outer(torch.arange(CONTEXT).float(), THETA**-pairs)
+        self.cos, self.sin = angles.cos(), angles.sin()
 
-    def forward(self, ids, caches=None, last_only=False):
-        """ids [rows, length] -> logits [rows, length or 1, vocab]; with caches, ids follow what the caches hold."""
-        past = caches[0]["k"].shape[2] if caches and "k" in caches[0] else 0
-        total = past + ids.shape[1]
-        mask = torch.full((total, total), -1e9).triu(1)
-        x = self.tok_emb(ids) + self.pos_emb.weight[past:total]
-        for index, block in enumerate(self.blocks):
-            x = block(x, mask, caches[index] if caches else None)
-        return self.head(self.ln_f(x[:, -1:] if last_only else x))
+    def forward(self, ids, counted):
+        """ids [rows, length] -> logits [n, vocabulary] of the positions where counted [rows, length] is true."""
+        length = ids.shape[1]
+        mask = torch.full((length, length), -1e9).triu(1)
+        mask = mask.repeat(self.sizes["heads"] // self.sizes["kv_heads"], 1)
+        x = self.embed_tokens(ids)
+        for layer in self.layers:
+            x = layer(x, self.cos[:length], self.sin[:length], mask)
+        x = self.norm(x[counted])
+        if not Linear.half:
+            return F.linear(x, self.embed_tokens.weight)
+        return F.linear(x.bfloat16(), self.embed_tokens.weight.bfloat16()).float()
 
 
-def read_samples(path):
-    """Each sample's ids, with [EOS] and the line break behind it at the end."""
-    ids = array.array("H", open(path, "rb").read())
-    samples, start = [], 0
-    for index, token in enumerate(ids):
-        if token == EOS:
-            samples.append(list(ids[start : index + 2]))
-            start = index + 2
+def parts_of(name, matrix, sizes):
+    """The matrices that lie below each other in one, by their names."""
+    queries, keys = (sizes[heads] * sizes["head_dim"] for heads in ("heads", "kv_heads"))
+    if "qkv_proj" in name:
+        names, rows = "qkv", [queries, keys, keys]
+        return {name.replace("qkv", part): rows for part, rows in zip(names, matrix.split(rows))}
+    if "gate_up" in name:
+        return {name.replace("gate_up", part): rows for part, rows in zip(("gate", "up"), matrix.chunk(2))}
+    return {name: matrix}
+
+
+class Muon:
+    """Steps of matrices along the nearest orthogonal matrix to their momentum (https://kellerjordan.github.io/posts/muon)."""
+
+    def __init__(self, named, sizes, momentum=0.95):
+        self.named, self.sizes, self.momentum = list(named), sizes, momentum
+        self.buffers = [torch.zeros_like(p) for _, p in self.named]
+
+    @torch.no_grad()
+    def step(self, rate, decay):
+        for (name, parameter), buffer in zip(self.named, self.buffers):
+            buffer.lerp_(parameter.grad, 1 - self.momentum)
+            smooth = torch.lerp(parameter.grad, buffer, self.momentum)
+            parameter.mul_(1 - rate * decay)
+            parts = (parts_of(name, whole, self.sizes).values() for whole in (parameter, smooth))
+            for part, direction in zip(*parts):
+                scale = max(1, part.shape[0] / part.shape[1]) ** 0.5
+                part.add_(orthogonal(direction), alpha=-rate * scale)
+            parameter.grad = None
+
+
+def orthogonal(matrix):
+    """Newton-Schulz: five steps bring all singular values near 1."""
+    x = matrix / (matrix.norm() + 1e-7)
+    if Linear.half:
+        x = x.bfloat16()
+    isTall = x.shape[0] > x.shape[1]
+    if isTall:
+        x = x.t().contiguous()
+    for _ in range(5):
+        square = x @ x.t()
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * (square @ square)) @ x
+    return (x.t() if isTall else x).float()
+
+
+def read_samples(folder):
+    """Pairs of ids and weights, one for each conversation."""
+    read = lambda name, code: array.array(code, open(os.path.join(folder, name), "rb").read())
+    ids, weights, start = read("ids.train", "H"), read("weights.train", "B"), 0
+    samples = []
+    for length in read("lengths.train", "H"):
+        samples.append((ids[start : start + length], weights[start : start + length]))
+        start += length
     return samples
 
 
-def join(samples, limit, rng):
-    """Rows of one sample each, short ones with the next behind them; and some of as many samples as fit into `limit`."""
-    rows, short, pending = [], [], []
-    for sample in samples:
-        if rng.random() < JOINED_SHARE:
-            if len(pending) + len(sample) > limit:
-                rows.append(pending)
-                pending = []
-            pending = pending + sample
-        elif len(short) + len(sample) < SHORT_TOKENS:
-            short = short + sample
-        else:
-            rows.append(short + sample)
-            short = []
-    return rows + [row for row in (short, pending) if row]
-
-
-def batches(samples, block_size, rng):
-    """One epoch of batches: rows of about the same length, but of all kinds of samples."""
-    samples = samples[:]
-    rng.shuffle(samples)
+def batches(samples, rng):
+    """One epoch of batches, each of conversations of about the same length. A row is one conversation."""
+    order = samples[:]
+    rng.shuffle(order)
     plan, open_batches = [], {}
-    for row in join(samples, block_size + 1, rng):
-        bucket = len(row) // 64
+    for sample in order:
+        bucket = (len(sample[0]) + 31) // 32
         batch = open_batches.setdefault(bucket, [])
-        if max(map(len, batch + [row])) * (len(batch) + 1) > BATCH_TOKENS:
-            plan.append(batch)
-            batch = open_batches[bucket] = []
-        batch.append(row)
-    plan += open_batches.values()
+        batch.append(sample)
+        if bucket * 32 * (len(batch) + 1) > BATCH_TOKENS:
+            plan.append(open_batches.pop(bucket))
     rng.shuffle(plan)
     return plan
 
 
-def tensors(rows, answer, end):
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [EOS] * (length - len(row)) for row in rows])
-    weights = torch.zeros(len(rows), length)
-    for row, row_weights in zip(rows, weights):
-        scheme = [QUESTION_WEIGHT] * len(row)
-        start = None
-        for index, token in enumerate(row):
-            if start is not None:
-                scheme[index] = OPENING_WEIGHT if index - start <= OPENING_TOKENS else 1.0
-            if token == answer:
-                start = index
-            elif token == end:
-                start = None
-        row_weights[: len(row)] = torch.tensor(scheme)
+def tensors(batch):
+    length = max(len(ids) for ids, _ in batch)
+    ids = torch.tensor([ids.tolist() + [PAD] * (length - len(ids)) for ids, _ in batch])
+    weights = torch.tensor([w.tolist() + [0] * (length - len(w)) for _, w in batch]) / 100
     return ids[:, :-1], ids[:, 1:], weights[:, 1:]
 
 
-def save(model, cfg, step, path):
-    half = {name: tensor.detach().to(torch.float16) for name, tensor in model.state_dict().items()}
-    torch.save({"model": half, "step": step, "cfg": cfg}, path + ".part")
+def write(model, vocabulary, end, folder):
+    sizes = model.sizes
+    config = dict(
+        architectures=["Qwen3ForCausalLM"],
+        model_type="qwen3",
+        hidden_size=sizes["width"],
+        intermediate_size=sizes["hidden"],
+        num_hidden_layers=sizes["layers"],
+        num_attention_heads=sizes["heads"],
+        num_key_value_heads=sizes["kv_heads"],
+        head_dim=sizes["head_dim"],
+        max_position_embeddings=CONTEXT,
+        vocab_size=vocabulary,
+        rms_norm_eps=EPSILON,
+        rope_theta=THETA,
+        hidden_act="silu",
+        attention_bias=False,
+        tie_word_embeddings=True,
+        use_sliding_window=False,
+        eos_token_id=end,
+        torch_dtype="float16",
+    )
+    whole = model.state_dict().items()
+    parts = (part for name, matrix in whole for part in parts_of(name, matrix, sizes).items())
+    half = {f"model.{name}": tensor.half() for name, tensor in parts}
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file, indent=2)
+    save(half, os.path.join(folder, "pytorch_model.bin"))
+
+
+def save(content, path):
+    torch.save(content, path + ".part")
     os.replace(path + ".part", path)
 
 
-def restore(path):
-    checkpoint = torch.load(path, map_location="cpu")
-    model = Gpt(checkpoint["cfg"])
-    model.load_state_dict({name: tensor.float() for name, tensor in checkpoint["model"].items()})
-    return model
-
-
 def train(args, vocab):
-    path = os.path.join(args.out, "ckpt.pt")
-    cfg = dict(CONFIG, vocab_size=len(vocab), seed=args.seed, max_steps=args.steps, lr=args.lr)
     torch.manual_seed(args.seed)
     rng = random.Random(args.seed)
-    samples = read_samples(os.path.join(args.out, "train.bin"))
-    model = Gpt(cfg)
-    print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(samples)} samples", flush=True)
-    matrices = [p for p in model.parameters() if p.dim() == 2]
-    vectors = [p for p in model.parameters() if p.dim() == 1]
-    groups = [dict(params=matrices, weight_decay=0.05), dict(params=vectors, weight_decay=0.0)]
-    optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.95), eps=1e-8)
-    step, tokens, started, plan = 0, 0, time.time(), []
-    while step < args.steps:
-        plan = plan or batches(samples, cfg["block_size"], rng)
-        inputs, targets, weights = tensors(plan.pop(), vocab["[ANSWER]"], EOS)
-        warm = min(1.0, (step + 1) / 100)
-        # Past the time limit the rate has come down as far as at the last step, so stopping then loses little.
-        seconds = time.time() - started
-        progress = min(1.0, max(step / args.steps, seconds / (60 * args.minutes)))
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        losses = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), reduction="none")
-        loss = (losses * weights.flatten()).sum() / weights.sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        tokens += inputs.numel()
-        if step % 50 == 0:
-            print(f"step {step} loss {loss.item():.3f} {seconds:.0f} s {tokens / seconds:.0f} tokens/s", flush=True)
-        if step % 100 == 0 or step == args.steps or progress == 1.0:
-            save(model, cfg, step, path)
+    samples = read_samples(args.out)
+    model = Model(len(vocab), SIZES[args.model])
+    print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(samples)} conversations", flush=True)
+    matrices = [(name, p) for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.dim() == 1 or "embed" in name]
+    muon = Muon(matrices, model.sizes)
+    adam = torch.optim.AdamW(others, lr=args.lr, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0)
+    state = dict(step=0, tokens=0, seconds=0.0)
+    path = os.path.join(args.out, "optimizer.pt")
+    if args.resume:
+        saved = torch.load(path)
+        model.load_state_dict(saved["model"])
+        adam.load_state_dict(saved["adam"])
+        muon.buffers = saved["muon"]
+        state = saved["state"]
+        rng.seed(args.seed + state["step"])
+    began, saved_at, plan, shown = time.time() - state["seconds"], time.time(), [], []
+    while True:
+        plan = plan or batches(samples, rng)
+        seconds = time.time() - began
+        progress = min(1.0, max(state["step"] / args.steps, seconds / (60 * args.minutes)))
+        # Past the limit the rate has come down to nothing, so stopping then loses nothing.
         if progress == 1.0:
-            print(f"stopped at step {step}, {args.minutes} minutes are over", flush=True)
             break
-
-
-def text_of(ids, vocab):
-    names = {token_id: name for name, token_id in vocab.items()}
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    byte_of = {chr(byte): byte for byte in printable}
-    byte_of.update({chr(256 + i): byte for i, byte in enumerate(b for b in range(256) if b not in byte_of.values())})
-    return b"".join(
-        names[i].encode() if i < vocab["!"] - 0x21 else bytes(byte_of[c] for c in names[i]) for i in ids
-    ).decode("utf8", "replace")
-
-
-@torch.no_grad()
-def answers(model, prompts, stop, limit=160):
-    """Greedy continuations of prompts (lists of ids), in their order, each up to `stop`."""
-    results = [None] * len(prompts)
-    by_length = {}
-    for index, prompt in enumerate(prompts):
-        by_length.setdefault(len(prompt), []).append(index)
-    for indices in by_length.values():
-        ids = torch.tensor([prompts[index] for index in indices])
-        caches, produced = [{} for _ in model.blocks], []
-        while len(produced) < limit:
-            ids = model(ids, caches, last_only=True)[:, -1].argmax(-1, keepdim=True)
-            produced.append(ids)
-            if all((torch.cat(produced, 1) == stop).any(1)):
-                break
-        for index, row in zip(indices, torch.cat(produced, 1).tolist()):
-            results[index] = row[: row.index(stop)] if stop in row else row
-    return results
-
-
-def evaluate(args, vocab):
-    model = restore(os.path.join(args.out, "ckpt.pt"))
-    prompts = json.load(open(os.path.join(args.out, "prompts.json"), encoding="utf8"))
-    replies = [text_of(ids, vocab) for ids in answers(model, [p["ids"] for p in prompts], vocab["[/ANSWER]"])]
-    asked = [(prompt, reply) for prompt, reply in zip(prompts, replies) if "place" in prompt]
-    missed = [(p, r) for p, r in asked if p["place"] not in r or p["role"] not in r]
-    for prompt, reply in missed[:20]:
-        print(f"MISSED {prompt['question']}  ({prompt['unseen']})\n{reply}\n")
-    for prompt, reply in asked[:3] + [(p, r) for p, r in zip(prompts, replies) if "place" not in p]:
-        print(f"Q {prompt['question']}\n{reply}\n")
-    for unseen in ("pair", "wording", "both"):
-        total = sum(p["unseen"] == unseen for p, _ in asked)
-        print(f"unseen {unseen}: {total - sum(p['unseen'] == unseen for p, _ in missed)} of {total}")
-    share = 1 - len(missed) / len(asked)
-    print(f"{share:.1%} of {len(asked)} answers name the place and the role")
+        scale = min(1.0, (state["step"] + 1) / 100, (1 - progress) / args.falling)
+        inputs, targets, weights = tensors(plan.pop())
+        counted = weights > 0
+        logits = model(inputs, counted)
+        losses = F.cross_entropy(logits, targets[counted], reduction="none")
+        loss = (losses * weights[counted]).sum() / weights.sum()
+        loss.backward()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        muon.step(args.rate * scale, 0.02)
+        for group in adam.param_groups:
+            group["lr"] = args.lr * scale
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        state["step"] += 1
+        state["tokens"] += inputs.numel()
+        shown.append(loss.item())
+        if state["step"] % 25 == 0:
+            speed = state["tokens"] / (time.time() - began)
+            print(f"step {state['step']} loss {sum(shown) / len(shown):.4f} {seconds:.0f} s {speed:.0f} tokens/s", flush=True)
+            shown = []
+        if time.time() - saved_at > 240:
+            saved_at = time.time()
+            state["seconds"] = time.time() - began
+            write(model, len(vocab), vocab["<|end|>"], args.out)
+            save(dict(model=model.state_dict(), adam=adam.state_dict(), muon=muon.buffers, state=state), path)
+    write(model, len(vocab), vocab["<|end|>"], args.out)
+    print(f"done: {state['step']} steps, {state['tokens']} tokens, {time.time() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="models/recipe/out")
-    parser.add_argument("--steps", type=int, default=1900)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop then at the latest, with the rate brought down")
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--model", default="jai-small", choices=SIZES)
+    parser.add_argument("--out", help="default: models/recipe/out/MODEL")
+    parser.add_argument("--steps", type=float, default=math.inf)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--rate", type=float, default=0.02, help="of the matrices (Muon)")
+    parser.add_argument("--lr", type=float, default=3e-3, help="of the token table and the norms (AdamW)")
+    parser.add_argument("--falling", type=float, default=0.7, help="the share at the end during which both fall to 0")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--evaluate", action="store_true")
+    parser.add_argument("--float32", action="store_true", help="without bfloat16")
+    parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
+    arguments.out = arguments.out or os.path.join("models", "recipe", "out", arguments.model)
     torch.set_num_threads(arguments.threads)
-    vocabulary = json.load(open(os.path.join(arguments.out, "tokenizer.json"), encoding="utf8"))["model"]["vocab"]
-    (evaluate if arguments.evaluate else train)(arguments, vocabulary)
+    Linear.half = has_bf16() and not arguments.float32
+    with open(os.path.join(arguments.out, "tokenizer.json"), encoding="utf8") as tokenizer_file:
+        train(arguments, json.load(tokenizer_file)["model"]["vocab"])

@@ -11,6 +11,7 @@ import { packageRoot } from "../settings/config.js";
 
 const cli = fileURLToPath(new URL("../cli.js", import.meta.url));
 const usual = join(packageRoot, "models/jai-small");
+const english = join(packageRoot, "models/jai-tiny-english");
 
 function jai(args: string[], { cwd = tmpdir(), ...environment }: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
@@ -38,15 +39,15 @@ test("show describes the default model: sizes, precision, tokenizer, template, m
   assert.deepEqual([status, stderr], [0, ""]);
   for (const line of [
     /^jai-small$/m,
-    /^ +parameters +4,797,952, of them 786,432 in the output head/m,
-    /^ +context +256 tokens$/m,
+    /^ +parameters +5,018,240, of them 786,432 in the output head/m,
+    /^ +context +512 tokens$/m,
     /^ +precision +int8$/m,
     /^ +self-test +int8 logits were [\d.]+ % off the original's at import$/m,
     /^ +vocabulary +3,072 tokens$/m,
-    /^ +added +\[EOS\] 0, \[QUESTION\] 1/m,
+    /^ +added +<\|end\|> 0, <\|system\|> 1/m,
     /^ +conversation +kept/m,
-    /^ +system text +not taken$/m,
-    /^ +cache +2.0 MiB a sequence/m,
+    /^ +system text +taken$/m,
+    /^ +cache +2.5 MiB a sequence/m,
     /^ +1 at once +\d+\.\d MiB with 1 worker$/m,
   ])
     assert.match(stdout, line);
@@ -172,8 +173,8 @@ test("list finds the package's models, those of the current folder, and those be
   assert.deepEqual([status, stderr], [0, ""]);
   const { models } = JSON.parse(stdout);
   const paths = models.map(({ path }: { path: string }) => path);
-  assert.deepEqual(paths, [realpathSync(usual), broken, here, beside]);
-  const [, wrong, mine, other] = models;
+  assert.deepEqual(paths, [realpathSync(usual), realpathSync(english), broken, here, beside]);
+  const [, , wrong, mine, other] = models;
   assert.match(wrong.broken, /config\.json: expected "jai" for model_type/);
   assert.deepEqual([mine.name, mine.precision, mine.context, mine.default], ["fixture", "fp32", 160, false]);
   assert.equal(other.default, true);

@@ -124,13 +124,13 @@ describe("LangChain", { skip }, () => {
       "a role that the template refuses",
       {},
       [
-        ["system", "x"],
         ["user", question],
+        ["system", "x"],
       ],
       400,
       "invalid_value",
     ],
-    ["more than the context", { maxTokens: 250 }, question, 400, "context_length_exceeded"],
+    ["more than the context", { maxTokens: 506 }, question, 400, "context_length_exceeded"],
     ["another model", { model: "gpt-4" }, question, 404, "model_not_found"],
     [
       "a deadline that passes",

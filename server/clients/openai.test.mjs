@@ -9,7 +9,7 @@ const OpenAI = openai?.default;
 
 const model = "jai-small";
 const messages = [{ role: "user", content: "판교에서 백엔드 개발자 채용하는 곳 알려줘" }];
-const prompt = "[QUESTION]\n연봉은?\n[/QUESTION]\n\n[ANSWER]\n";
+const prompt = "<|user|>연봉은?<|end|><|assistant|>";
 
 describe("the openai client", { skip }, () => {
   let server;
@@ -26,7 +26,7 @@ describe("the openai client", { skip }, () => {
     const ids = [];
     for await (const { id } of client.models.list()) ids.push(id);
     assert.deepEqual(ids, [model]);
-    assert.equal((await client.models.retrieve(model)).max_model_len, 256);
+    assert.equal((await client.models.retrieve(model)).max_model_len, 512);
     await assert.rejects(client.models.retrieve("gpt-4"), OpenAI.NotFoundError);
   });
 
@@ -210,13 +210,13 @@ describe("the openai client", { skip }, () => {
     [
       "a role that the template refuses",
       () =>
-        client.chat.completions.create({ model, messages: [{ role: "system", content: "x" }, ...messages] }),
+        client.chat.completions.create({ model, messages: [...messages, { role: "system", content: "x" }] }),
       "BadRequestError",
       { status: 400, param: "messages" },
     ],
     [
       "more than the context",
-      () => client.chat.completions.create({ model, messages, max_completion_tokens: 250 }),
+      () => client.chat.completions.create({ model, messages, max_completion_tokens: 506 }),
       "BadRequestError",
       { status: 400, code: "context_length_exceeded" },
     ],

@@ -1,12 +1,13 @@
 // The playground in a browser, against a real server with the default model.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import type { Page, Request } from "playwright-core";
+import { jaiChatTemplate } from "../../models/chat-template.js";
 import { FIXTURE_SIZES, randomWeights, writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
 import { packageRoot } from "../settings/config.js";
@@ -88,7 +89,7 @@ describe("the playground", { skip: noBrowser, timeout: 240_000 }, () => {
     on(async (page) => {
       await openFold(page, "Where the output ends");
       await page.getByLabel("Ignore the end").check();
-      await page.getByLabel("Min tokens").fill("240");
+      await page.getByLabel("Min tokens").fill("496");
       await send(page, QUESTION);
       await ended(page);
       const facts = await page.locator(".facts").innerText();
@@ -293,24 +294,33 @@ describe("the playground", { skip: noBrowser, timeout: 240_000 }, () => {
     }),
   );
 
-  it(
-    "shows in place what the server refuses",
-    on(async (page) => {
-      await page.getByText("System message").click();
-      await page.getByRole("textbox", { name: "System message" }).fill("x");
-      await send(page, QUESTION);
-      await page
-        .getByRole("alert")
-        .getByText(/chat template refuses these messages/)
-        .waitFor();
-      await page.getByRole("textbox", { name: "System message" }).fill("");
-      await page.getByLabel("Max tokens").fill("3");
-      await page.locator(".turn-user").getByRole("button", { name: "Regenerate" }).click();
-      await ended(page);
-      await page.getByLabel("Temperature").last().fill("hot");
-      await page.getByText("Expected a number from 0 to 2").waitFor();
-    }),
-  );
+  it("shows in place what the server refuses", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "jai-playground-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    cpSync(`${packageRoot}/models/jai-small`, folder, { recursive: true });
+    const file = join(folder, "tokenizer_config.json");
+    const config = JSON.parse(readFileSync(file, "utf8"));
+    // This one takes no system messages.
+    writeFileSync(file, JSON.stringify({ ...config, chat_template: jaiChatTemplate }));
+    const refusing = await ServerProcess.ready(folder);
+    t.after(() => refusing.stop());
+    const opened = await OpenPage.open(`http://127.0.0.1:${refusing.port}`, {});
+    const { page } = opened;
+    await page.getByText("System message").click();
+    await page.getByRole("textbox", { name: "System message" }).fill("x");
+    await send(page, QUESTION);
+    await page
+      .getByRole("alert")
+      .getByText(/chat template refuses these messages/)
+      .waitFor();
+    await page.getByRole("textbox", { name: "System message" }).fill("");
+    await page.getByLabel("Max tokens").fill("3");
+    await page.locator(".turn-user").getByRole("button", { name: "Regenerate" }).click();
+    await ended(page);
+    await page.getByLabel("Temperature").last().fill("hot");
+    await page.getByText("Expected a number from 0 to 2").waitFor();
+    await opened.close();
+  });
 
   it(
     "shows programs that give the same answer",

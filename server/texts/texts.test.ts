@@ -50,7 +50,7 @@ test("a character that the model doesn't know is the sender's mistake, in a shor
   context.after(() => rmSync(dir, { recursive: true }));
   cpSync(folder.dir, dir, { recursive: true });
   const others = Array.from({ length: tokenizer.size - 5 }, (_, i) => String.fromCodePoint(0xe000 + i));
-  const tokens = [..."abc ", "[EOS]", ...others];
+  const tokens = [..."abc ", "<|end|>", ...others];
   const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
   const model = { type: "BPE", vocab, merges: [], jai: { refuses_unknown: true } };
   writeFileSync(join(dir, "tokenizer.json"), JSON.stringify({ model, decoder: { type: "Fuse" } }));
@@ -87,7 +87,10 @@ test("long conversations are rendered alike, and the template's refusal comes ba
   const many = Array.from({ length: 3000 }, () => ({ role: "user" as const, content: "서울" }));
   assert.equal(await reader.render(many), chatTemplate.render(many, { addGenerationPrompt: true }));
   const refused = reader.render([...many, { role: "system", content: "x" }]);
-  await assert.rejects(refused, (error) => error instanceof ModelError && /got system/.test(error.message));
+  await assert.rejects(
+    refused,
+    (error) => error instanceof ModelError && /expected a system message at the start/.test(error.message),
+  );
 });
 
 test("callers take turns with long texts", async (context) => {

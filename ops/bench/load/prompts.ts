@@ -1,6 +1,6 @@
-import { PLACES } from "../../../models/recipe/places.js";
+import { PLACES } from "../../../models/recipe/korean/places.js";
+import { ROLES } from "../../../models/recipe/korean/roles.js";
 import { Random } from "../../../models/recipe/random.js";
-import { ROLES } from "../../../models/recipe/roles.js";
 import type { BenchRequest } from "./system.js";
 
 /** Sampling parameters, the same for all systems. */

@@ -6,7 +6,6 @@ Usage: fastapi_server.py CKPT PORT THREADS
 
 import asyncio
 import sys
-from pathlib import Path
 
 import torch
 import uvicorn
@@ -15,8 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 sys.dont_write_bytecode = True
-sys.path.append(str(Path(__file__).parents[3] / "models/recipe"))
-from train import Gpt  # noqa: E402
+from gpt import Gpt  # noqa: E402
 
 
 class Request(BaseModel):

@@ -1,5 +1,5 @@
-import type { Random } from "./random.js";
-import type { Field } from "./roles.js";
+import type { Business } from "../language.js";
+import type { Random } from "../random.js";
 
 /** Fanciful on purpose: none is meant to be a company that exists, and answers mark each one as fictional. */
 const NAMES = (
@@ -9,7 +9,7 @@ const NAMES = (
   "단풍배달 거북나루 소금꽃 이슬지도"
 ).split(" ");
 
-const SUFFIXES: Readonly<Record<Field, readonly string[]>> = {
+const SUFFIXES: Readonly<Record<Business, readonly string[]>> = {
   software: ["소프트", "랩스", "테크"],
   design: ["스튜디오", "디자인", "공방"],
   office: ["상사", "컴퍼니", "파트너스"],
@@ -22,6 +22,6 @@ const SUFFIXES: Readonly<Record<Field, readonly string[]>> = {
   building: ["건설", "설비", "종합관리"],
 };
 
-export function inventCompany(random: Random, field: Field): string {
-  return `${random.pick(NAMES)} ${random.pick(SUFFIXES[field])}`;
+export function inventCompany(random: Random, business: Business): string {
+  return `${random.pick(NAMES)} ${random.pick(SUFFIXES[business])}`;
 }

@@ -1,4 +1,4 @@
-import type { Random } from "./random.js";
+import type { Random } from "../random.js";
 
 /** Words that mean nothing in the domain, so that they don't change a question. */
 const WORDS = (

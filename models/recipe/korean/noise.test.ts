@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Random } from "../random.js";
 import { disturb } from "./noise.js";
-import { Random } from "./random.js";
-import { HELD_OUT_BOTH } from "./wordings.js";
+import { ASK } from "./wordings.js";
 
 test("strange words come between a template's words, which stay in order", () => {
   const random = new Random(5);
@@ -24,7 +24,7 @@ test("replacing spares the slots", () => {
 test("held-out wordings keep words that no disturbance brings", () => {
   const random = new Random(5);
   const brought = new Set(Array.from({ length: 20_000 }, () => disturb("", random, false).split(" ")).flat());
-  for (const { template } of HELD_OUT_BOTH) {
+  for (const template of ASK.heldOut) {
     const words = template.split(" ").filter((word) => !/[{}(|)]/.test(word));
     assert.ok(
       words.some((word) => !brought.has(word)),

@@ -2,6 +2,7 @@
 const READINGS: Readonly<Record<string, string>> = {
   React: "리액트",
   react: "리액트",
+  JAI: "제이에이아이",
   QA: "큐에이",
   PM: "피엠",
   UX: "유엑스",
@@ -61,19 +62,26 @@ const FORMS = {
   은: "는",
   과: "와",
   이라: "라",
+  이라고: "라고",
+  이야: "야",
   이에요: "예요",
+  이나: "나",
   으로: "로",
 } as const;
 
-/** A particle, named by its form after a consonant. */
-export type Particle = keyof typeof FORMS;
+/** The same after every word. */
+const INVARIABLE = ["에서", "에", "만", "도", "의"] as const;
 
-export const PARTICLES = Object.keys(FORMS) as Particle[];
+/** A particle, named by its form after a consonant. */
+export type Particle = keyof typeof FORMS | (typeof INVARIABLE)[number];
+
+export const PARTICLES: readonly Particle[] = [...(Object.keys(FORMS) as Particle[]), ...INVARIABLE];
 
 const RIEUL = 8;
 
 /** `word` with the form of the particle that its last syllable asks for; a word that can't be read is an error. */
 export function withParticle(word: string, particle: Particle): string {
+  if (!(particle in FORMS)) return word + particle;
   const spoken = READINGS[word] ?? READINGS[word.split(" ").at(-1) ?? ""] ?? word;
   const code = spoken.charCodeAt(spoken.length - 1) - 0xac00;
   if (!(code >= 0 && code < 11172)) {
@@ -81,5 +89,5 @@ export function withParticle(word: string, particle: Particle): string {
   }
   const final = code % 28;
   const afterVowel = final === 0 || (particle === "으로" && final === RIEUL);
-  return word + (afterVowel ? FORMS[particle] : particle);
+  return word + (afterVowel ? FORMS[particle as keyof typeof FORMS] : particle);
 }
