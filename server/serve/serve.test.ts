@@ -378,11 +378,12 @@ describe("the default model", () => {
     const { prompt, generated, full_text, finish_reason } = JSON.parse(text) as Generation & {
       prompt: string;
     };
-    assert.equal(prompt, "[QUESTION]\n판교에서 백엔드 개발자 채용하는 곳 알려줘\n[/QUESTION]\n\n[ANSWER]\n");
+    assert.equal(prompt, "<|user|>판교에서 백엔드 개발자 채용하는 곳 알려줘<|end|><|assistant|>");
     assert.match(generated, /판교/);
     assert.match(generated, /백엔드 개발자/);
-    assert.ok(!generated.includes("[/ANSWER]"));
-    assert.equal(full_text, prompt + generated);
+    assert.ok(!generated.includes("<|end|>"));
+    // The token that ends a message is left out of texts.
+    assert.equal(full_text, prompt.replace("<|end|>", "") + generated);
     assert.equal(finish_reason, "stop");
     assert.equal(streamed.text, generated);
     assert.ok(streamed.deltas > 1);
