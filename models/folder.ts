@@ -10,7 +10,7 @@ import { createTokenizer, type Tokenizer } from "./tokenizer/tokenizer.js";
 /** Every token that ends a text is compared with each that is drawn. */
 const MOST_ENDS = 64;
 
-/** What vocabularies are rounded up to a multiple of; litgpt's default is the last. */
+/** Vocabularies are rounded up to a multiple of one of these; the last is litgpt's default. */
 const PADDINGS = [1, 64, 128, 256, 512];
 /** Share of a vocabulary that may wait for tokens to come. More would let another model's tokenizer pass. */
 const MOST_ROOM = 0.01;

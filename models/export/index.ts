@@ -27,7 +27,7 @@ export interface ExportOptions {
 export interface ExportResult {
   architecture: GgufArchitecture;
   tensors: number;
-  /** What the user should know, a line each. */
+  /** Warnings for the user, a line each. */
   notes: string[];
 }
 

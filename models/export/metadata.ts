@@ -7,7 +7,7 @@ const FILE_TYPES: Readonly<Record<GgufType, number>> = { f32: 0, f16: 1, q8_0: 7
 /** Version of the form in which quantized values are kept. */
 const QUANTIZATION_VERSION = 2;
 
-/** What a GGUF file says of a model's sizes. */
+/** A model's sizes, as metadata of a GGUF file. */
 export function modelMetadata(
   name: string,
   { sizes, epsilon, architecture }: Pick<ModelWeights, "sizes" | "epsilon" | "architecture">,

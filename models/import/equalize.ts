@@ -17,7 +17,7 @@ interface Layout {
   inWeight(column: number): number;
 }
 
-/** What channels are divided by, and what the weight's columns that they meet are multiplied by. */
+/** Divisors of the channels, and the factors of the weight's columns that they meet. */
 interface Factors {
   channels: Float32Array;
   columns: Float32Array;

@@ -233,7 +233,7 @@ test("an --out on a file system that takes no folders is one line", {
   skip: process.platform !== "linux" && "needs Linux",
 }, async (t) => {
   const { options } = sources(t);
-  for (const out of ["/proc/work", "/proc/work/a/m"])
+  for (const out of ["/proc/my-work", "/proc/my-work/a/m"])
     await refuses(
       importCheckpoint({ ...options("m"), out }),
       /: expected a place for a new folder, got ENOENT \(/,

@@ -44,7 +44,7 @@ const conversations: readonly (readonly Message[])[] = [
   [{ role: "user", content: "x" }],
 ];
 
-/** What a template writes around messages. @throws ModelError if it can't render one question, or leaves it out */
+/** The text that a template writes around messages. @throws ModelError if it can't render one question, or leaves it out */
 function framesOf(template: string, tokenizerConfig: Fields): string[] {
   const { render } = compileChatTemplate(template, tokenizerConfig);
   const asked = render([{ role: "user", content: QUESTION }], { addGenerationPrompt: true, isTrial: true });

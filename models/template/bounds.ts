@@ -1,6 +1,6 @@
 import { TemplateTooMuch } from "./too-much.js";
 
-/** What one rendering may use. */
+/** Bounds of one rendering. */
 export interface TemplateBounds {
   /** Expressions and statements that are evaluated, and rounds of loops. */
   steps: number;
@@ -22,7 +22,7 @@ export const LIGHT: TemplateBounds = {
   multiplies: false,
 };
 
-/** What a template may take for the few words that a start tries it with. */
+/** For the few words that a start tries a template with. */
 export const TRIAL: TemplateBounds = {
   steps: 200_000,
   characters: 4_000_000,
@@ -39,7 +39,7 @@ export const whole = (input: number): TemplateBounds => ({
   multiplies: true,
 });
 
-/** What one rendering has left. */
+/** The rest of one rendering's bounds. */
 export class Spending {
   #steps: number;
   #characters: number;

@@ -1,7 +1,7 @@
 /* What single operations of a template cost before they run, in characters that they read or write. */
 import { entriesOf, isList, isMap, isText, lengthOf, printCost, sizeOf, type Value } from "./values.js";
 
-/** What an entry of a new list counts for: about its memory in bytes. */
+/** Cost of an entry of a new list: about its memory in bytes. */
 export const LIST_ENTRY = 32;
 
 /** A filter or method with its arguments. */

@@ -5,7 +5,7 @@ import { TemplateTooMuch } from "./too-much.js";
 /** The longest list that `range` makes. */
 const LONGEST_RANGE = 100_000;
 
-/** What every template knows besides its conversation, as Transformers has it. */
+/** Variables and functions of every template, as Transformers has them. */
 export function globals(
   spending: Pick<Spending, "spend">,
   now: () => Date = () => new Date(),

@@ -42,7 +42,7 @@ export async function run(args: string[]): Promise<void> {
 }
 
 interface PlannedMemory {
-  /** What `jai serve` would choose on this machine. */
+  /** The choice of `jai serve` on this machine. */
   device: string;
   workers: number;
   threads: number;

@@ -16,7 +16,7 @@ import {
 
 export interface TokenizerExport {
   metadata: GgufMetadata;
-  /** What the user should know; empty if nothing. */
+  /** Warnings for the user; may be empty. */
   notes: string[];
 }
 
@@ -75,7 +75,7 @@ function convert(file: TokenizerFile, size: number, approximate: boolean): GgufT
   return sentencePieceTokenizer(file, size, approximate);
 }
 
-/** What the tokenizer puts around each text. @throws ModelError unless that is a first and an end token */
+/** The first and last token that the tokenizer adds to each text. @throws ModelError unless that is a first and an end token */
 function frameOf(
   around: readonly number[],
   ends: readonly number[],

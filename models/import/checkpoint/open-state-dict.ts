@@ -12,13 +12,13 @@ import type { Tensor } from "./tensor.js";
 /** A model's tensors by name, whatever kind of file they lie in. */
 export interface OpenedStateDict {
   readonly file: string;
-  /** What the file is, for messages, such as `a PyTorch checkpoint`. */
+  /** The file's kind, for messages, such as `a PyTorch checkpoint`. */
   readonly form: string;
   /** Under their names in the file, without the prefixes of wrappers (`module.`, `_orig_mod.`). */
   readonly tensors: Map<string, Tensor>;
-  /** What all names begin with, such as `model.` in a Lightning checkpoint; else "". */
+  /** The beginning of all names, such as `model.` in a Lightning checkpoint; else "". */
   readonly prefix: string;
-  /** What the file says about the model's sizes. */
+  /** The model's sizes, as the file has them. */
   readonly config: Config | undefined;
   /** No tensor can be read afterwards. */
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import type { TensorReader } from "./tensor-reader.js";
 /** An opened checkpoint with its settings. */
 export interface Source {
   tensors: TensorReader;
-  /** What the checkpoint, or the config file beside it, says of the model; null if nothing does. */
+  /** The model's settings, from the config file beside the checkpoint or from the checkpoint; null if neither has any. */
   settings: Settings | null;
   asked: Asked;
 }

@@ -17,7 +17,7 @@ const MOST_API_ANSWERS = 200;
 /** Asks a hub, within bounds, and follows where it sends on. The token goes to the hub alone. */
 export class HubClient {
   readonly settings: HubSettings;
-  /** What error messages begin with. */
+  /** The beginning of error messages. */
   readonly subject: string;
   #answers = 0;
   /** Whether the hub has ever answered. Until it has, the settings may be wrong, and trying again doesn't help. */

@@ -12,7 +12,7 @@ import { type HubSettings, hubSettings } from "./settings.js";
 
 export { isHubReference };
 
-/** What has arrived of a download, in bytes. */
+/** Progress of a download, in bytes. */
 export interface DownloadProgress {
   done: number;
   total: number;

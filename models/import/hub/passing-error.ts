@@ -2,7 +2,7 @@
 export class PassingError extends Error {
   constructor(
     message: string,
-    /** What the server asks to wait; null where it says nothing. */
+    /** The wait that the server asks for; null if it asks for none. */
     readonly waitMs: number | null = null,
   ) {
     super(message);
