@@ -1,12 +1,12 @@
 // A sequence's text depends on nothing but itself: neither on the batch, nor on the chunks, nor on what the cache holds.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { FIXTURE_SIZES, randomWeights, rotaryWeights } from "../../models/fixtures/model.js";
+import { randomWeights, rotaryWeights } from "../../models/fixtures/model.js";
 import { randomCases } from "../../ops/random-cases.js";
 import type { OnnxSession } from "../onnx/session.js";
-import { KvCache } from "./cache/kv-cache.js";
+import { type CacheShape, KvCache } from "./cache/kv-cache.js";
 import { Engine } from "./engine.js";
-import { type Ask, ask, context, type Finished, generate, saying, shape, vocab } from "./fixtures/asking.js";
+import { type Ask, ask, context, type Finished, generate, saying, vocab } from "./fixtures/asking.js";
 import { openFixtureSession } from "./fixtures/fixture-session.js";
 import { Thirds } from "./fixtures/thirds.js";
 import type { Outcome } from "./outcome.js";
@@ -14,7 +14,6 @@ import { uniform } from "./sampling/philox.js";
 import type { Sequence } from "./sequence.js";
 import type { StepInputs, StepOutputs, StepSession } from "./step-session.js";
 
-const { kvHeads } = FIXTURE_SIZES;
 /** Requests that come and go beside one another. */
 const MANY = randomCases(32, 64);
 
@@ -52,10 +51,12 @@ for (const [precision, kind, weights] of [
   ["int8", "GPT", randomWeights()],
   ["fp32", "rotary model with windows and shared keys", rotaryWeights()],
   ["int8", "rotary model with windows and shared keys", rotaryWeights()],
+  ["fp32", "rotary model with one head of keys", rotaryWeights(1)],
+  ["int8", "rotary model with one head of keys", rotaryWeights(1)],
 ] as const) {
   describe(`an engine over a real ${precision} ${kind}`, () => {
     let session: OnnxSession;
-    const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
+    const engineOf = (slots: number) => new Engine(session, new KvCache(weights.sizes, slots), vocab);
     before(async () => {
       session = await openFixtureSession(precision, weights);
     });
@@ -136,18 +137,18 @@ for (const [precision, kind, weights] of [
 
     it("computes bit for bit the same logits with the rows of another prompt as without", async () => {
       const promptIds = Array.from({ length: 120 }, (_, i) => Math.floor(uniform([1, 1], i) * vocab));
-      const fresh = await recordAllLogits(session, [promptIds]);
+      const fresh = await recordAllLogits(session, weights.sizes, [promptIds]);
       for (const length of [33, 45, 93, 119, 120]) {
         const other = [...promptIds.slice(0, length), 5, 6, 7];
-        const reusing = await recordAllLogits(session, [other, promptIds]);
+        const reusing = await recordAllLogits(session, weights.sizes, [other, promptIds]);
         assert.deepEqual(reusing.slice(-fresh.length), fresh);
       }
     });
 
     it("computes bit for bit the same logits alone and in a batch", async () => {
       const [probe, ...others] = mixedRequests(24) as [Ask, ...Ask[]];
-      const alone = await recordLogits(session, [probe]);
-      const batched = await recordLogits(session, [probe, ...others]);
+      const alone = await recordLogits(session, weights.sizes, [probe]);
+      const batched = await recordLogits(session, weights.sizes, [probe, ...others]);
       assert.ok(alone.length > 5);
       assert.deepEqual(batched, alone);
     });
@@ -175,7 +176,11 @@ function branchingRequests(count: number): Ask[] {
 }
 
 /** All logits of requests that are run one after the other in one engine, as bits. */
-async function recordAllLogits(session: StepSession, prompts: number[][]): Promise<string[]> {
+async function recordAllLogits(
+  session: StepSession,
+  shape: CacheShape,
+  prompts: number[][],
+): Promise<string[]> {
   const seen: string[] = [];
   const recorder: StepSession = {
     async run(inputs) {
@@ -190,14 +195,14 @@ async function recordAllLogits(session: StepSession, prompts: number[][]): Promi
 }
 
 /** The logits from which the first request's tokens were drawn, as bits. */
-async function recordLogits(session: StepSession, requests: Ask[]): Promise<string[]> {
+async function recordLogits(session: StepSession, shape: CacheShape, requests: Ask[]): Promise<string[]> {
   const seen: string[] = [];
   let probe: Sequence | undefined;
   const recorder: StepSession = {
     async run(inputs: StepInputs): Promise<StepOutputs> {
       const outputs = await session.run(inputs);
       const slot = probe?.slot ?? -1;
-      const first = inputs.past[0]!.byteOffset / (kvHeads * inputs.capacity * shape.headDim * 4) || 0;
+      const first = inputs.past[0]!.byteOffset / (shape.kvHeads * inputs.capacity * shape.headDim * 4) || 0;
       const row = slot - first;
       if (inputs.chunk === 1 && slot >= 0 && row >= 0 && row < inputs.batch) {
         const logits = outputs.logits.subarray(row * vocab, (row + 1) * vocab);

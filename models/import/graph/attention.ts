@@ -33,6 +33,8 @@ export interface Attended {
  * that the cache is not copied.
  *
  * Queries that share keys lie on the first axis, over which the keys are broadcast: [group, batch, kv_heads, chunk, head_dim].
+ * With one head of keys they are rows of one product: [1, batch, 1, group * chunk, head_dim]. The runtime makes one product of the
+ * leading axes where the keys have one head and one sequence, and sums it in another order than a larger batch.
  * @param input the normalized residual stream: float32 [batch, chunk, width]
  */
 export function addAttention(
@@ -73,20 +75,29 @@ export function addAttention(
     value = byHead(values, 1);
   }
 
+  const isOneHead = kvHeads === 1 && group > 1;
+  if (isOneHead) query = inRows(graph, query, headDim);
   const scores = (keys: string) => graph.node("FusedMatMul", [query, keys], { transB: 1 }, "com.microsoft");
   const joined = graph.node("Concat", [scores(`past_k.${layer}`), scores(key)], { axis: -1 });
   const masked = graph.node("Add", [joined, maskOf(layer)]);
   const probabilities = graph.node("Softmax", [masked], { axis: -1 });
   const [ofPast, ofChunk] = graph.outputs(2, "Split", [probabilities, scoreLengths], { axis: -1 }) as Pair;
-  const mixed = graph.node("Add", [
+  let mixed = graph.node("Add", [
     graph.node("MatMul", [ofPast, `past_v.${layer}`]),
     graph.node("MatMul", [ofChunk, value]),
   ]);
+  if (isOneHead) mixed = graph.node("Reshape", [mixed, graph.shape(0, 0, group, -1, headDim)]);
   const merged = graph.node("Reshape", [
     graph.node("Transpose", [mixed], { perm: [1, 3, 0, 2, 4] }),
     graph.shape(0, 0, heads * headDim),
   ]);
   return { output: linear(`${name}.proj`, merged, proj), key, value };
+}
+
+/** [group, batch, 1, chunk, head_dim] -> [1, batch, 1, group * chunk, head_dim] */
+function inRows(graph: GraphBuilder, query: string, headDim: number): string {
+  const besideEachOther = graph.node("Transpose", [query], { perm: [2, 1, 0, 3, 4] });
+  return graph.node("Reshape", [besideEachOther, graph.shape(0, 0, 1, -1, headDim)]);
 }
 
 /** The weights with the queries in the graph's order: the first query of each group of heads, then the second ones, and so on. */

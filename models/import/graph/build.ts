@@ -95,12 +95,13 @@ function attentionParts(
   positions: string,
 ): AttentionParts {
   const { rotary, qk_norm, sliding_window } = architecture;
+  const rows = sizes.kvHeads === 1 ? sizes.heads : 1;
   const masks = new Map<number | null, string>();
   const maskOf = (layer: number) => {
     const window = sliding_window?.[layer] ?? null;
     // The whole context is no window.
     const most = window === null || window >= sizes.context ? null : window;
-    if (!masks.has(most)) masks.set(most, addMask(graph, extent, positions, most));
+    if (!masks.has(most)) masks.set(most, addMask(graph, extent, positions, most, rows));
     return masks.get(most)!;
   };
   return {

@@ -5,15 +5,17 @@ import { addRange, type Extent } from "./extent.js";
 const MASKED = -1e30;
 
 /**
- * Adds the mask of the scores: float32 [batch, 1, chunk, capacity + chunk], 0 where a token may attend.
+ * Adds the mask of the scores: float32 [batch, 1, group * chunk, capacity + chunk], 0 where a token may attend.
  * @param positionIds int32 [batch, chunk]
  * @param window how many positions, its own included, a token may attend to; null for all
+ * @param group how many heads of queries are rows of one product
  */
 export function addMask(
   graph: GraphBuilder,
   { chunk, capacity, chunkRange }: Extent,
   positionIds: string,
   window: number | null,
+  group: number,
 ): string {
   const zeros = graph.node("Expand", [
     graph.constant("float32", [], 0),
@@ -40,7 +42,8 @@ export function addMask(
     graph.node("Where", [within(isEarlier, row, chunkRange), graph.constant("float32", [], 0), masked]),
     graph.node("Concat", [batch, graph.shape(1, 1, 1)], { axis: 0 }),
   ]);
-  return graph.node("Concat", [pastMask, chunkMask], { axis: -1 });
+  const mask = graph.node("Concat", [pastMask, chunkMask], { axis: -1 });
+  return group === 1 ? mask : graph.node("Concat", new Array<string>(group).fill(mask), { axis: 2 });
 }
 
 /** Adds the lengths by which scores are split into those of the past and those of the chunk: int64 [2]. */
