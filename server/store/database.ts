@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Database as Connection, Statement } from "node-sqlite3-wasm";
 import { moveAside } from "./aside.js";
 import { assertFile, makeFolder } from "./folder.js";
+import { knowingOwnLock } from "./own-lock.js";
 import { PAGE_BYTES } from "./raw-rows.js";
 import { type Row, readRow, stampOf } from "./record.js";
 import { isComplete, LARGE_IDS, Tally } from "./tally.js";
@@ -437,10 +438,12 @@ export class Database {
     const connection = new sqlite.Database(this.path);
     this.#connection = connection;
     try {
-      connection.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};
+      const settings = `PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};
         PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL;
         PRAGMA secure_delete = ON; PRAGMA journal_size_limit = ${JOURNAL_BYTES}; PRAGMA temp_store = MEMORY;
-        PRAGMA max_page_count = ${Math.max(Math.floor(this.maxBytes / PAGE_BYTES), LEAST_PAGES)}; BEGIN IMMEDIATE; COMMIT`);
+        PRAGMA max_page_count = ${Math.max(Math.floor(this.maxBytes / PAGE_BYTES), LEAST_PAGES)}; BEGIN IMMEDIATE; COMMIT`;
+      // The first of them that reads rolls back what was cut off.
+      knowingOwnLock(resolve(this.path), () => connection.exec(settings));
       this.#identity = identityOf(this.path);
     } catch (error) {
       this.#disconnect();
