@@ -79,6 +79,6 @@ function unknown(reader: TensorReader, { tensors }: OpenedStateDict) {
   const known = ["JAI", "nanoGPT", "build-nanogpt", "minGPT", ...FAMILIES.map(({ name }) => name)];
   const got = [...tensors.keys()].slice(0, 3).map((name) => `"${name}"`);
   return reader.error(
-    `expected tensors that are named as in ${known.slice(0, -1).join(", ")} or ${known.at(-1)}, got ${got.join(", ")}, …; a model of another codebase can't be imported`,
+    `expected tensors that are named as in one of (${known.join("; ")}), got ${got.join(", ")}, …; a model of another codebase can't be imported`,
   );
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, renameSync, writeFileSync } from "node:fs";
-import { copyFile, link, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { copyFile, link, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { HubFile } from "./repository.js";
 
@@ -40,7 +40,7 @@ export class HubCache {
 
   /** The path of a part that is this import's alone: one that a dead process has left, or a new one. */
   async claim({ hash }: HubFile): Promise<string> {
-    await mkdir(this.#blobs, { recursive: true });
+    makeFolder(this.#blobs);
     const own = join(this.#blobs, `${hash.hex}.${process.pid}-${randomUUID().slice(0, 8)}.part`);
     inUse.add(own);
     for (const name of this.#free(hash.hex)) {
@@ -72,7 +72,7 @@ export class HubCache {
     // Another import may be reading it.
     if ((await stat(place).catch(() => null))?.size === size) return place;
     const blob = this.#blob(hash.hex);
-    await mkdir(dirname(place), { recursive: true });
+    makeFolder(dirname(place));
     await rm(place, { force: true });
     try {
       await symlink(relative(dirname(place), blob), place);
@@ -85,7 +85,7 @@ export class HubCache {
 
   async note(revision: string, commit: string): Promise<void> {
     const file = this.#ref(revision);
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     await writeFile(file, commit);
   }
 
@@ -130,5 +130,17 @@ function isOther(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Makes a folder and its missing parents. (Node's `recursive` never ends where nothing can be made, as in /proc.) */
+function makeFolder(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent) && parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another import may have made it meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !statSync(path).isDirectory()) throw error;
   }
 }

@@ -453,6 +453,16 @@ test("a full disk is one line that names the cache", async (t) => {
   assert.deepEqual(readFileSync(await fetch()), weights);
 });
 
+test("a cache that can't be made is one line that names it", {
+  skip: process.platform !== "linux" && "needs Linux",
+}, async (t) => {
+  const { fetch } = await setUp(t, files, { cache: "/proc/hub" });
+  await refuses(
+    fetch(),
+    /^\/proc\/hub: expected a folder to keep downloads in, got ENOENT; HF_HOME chooses another place$/,
+  );
+});
+
 test("what is no reference is refused with an example", async (t) => {
   const { fetch } = await setUp(t);
   for (const text of [
