@@ -108,6 +108,7 @@ describe("the package", () => {
             .map((name) => `${model}/${name}`),
         ]),
         ...["LICENSE", "vocab.bpe.br"].map((name) => `models/import/tokenizer/gpt2/${name}`),
+        "dist/openapi.json",
         "openapi.yaml",
         "ops/grafana/jai-server.json",
         "ops/jai-server.plist",

@@ -96,6 +96,13 @@ function buildPage() {
   ]);
 }
 
+/** Reading the document as YAML took a fifth of the time of a start. */
+async function writeDocument() {
+  const { parse } = await import("yaml");
+  const document = parse(readFileSync(path("openapi.yaml"), "utf8"));
+  writeFileSync(path("dist/openapi.json"), JSON.stringify(document));
+}
+
 const compiled = ["server", "workers", "models", "ops"].flatMap((folder) => sources(folder, ".ts")).sort();
 const ofPage = sources("server/page", "").sort();
 /** The steps in their order. A step is done unless the file `stamp` says that it was done for this `state`. */
@@ -115,6 +122,11 @@ const steps = [
     state: digest(["package-lock.json", ...ofPage]),
     work: buildPage,
   },
+  {
+    stamp: path("dist/.document"),
+    state: digest(["package-lock.json", "openapi.yaml"]),
+    work: writeDocument,
+  },
 ];
 const isDone = ({ stamp, state }) => read(stamp) === state;
 
@@ -127,7 +139,7 @@ if (!steps.every(isDone)) {
     // The other command may have done it.
     if (isDone(step)) continue;
     rmSync(step.stamp, { force: true });
-    step.work();
+    await step.work();
     mkdirSync(dirname(step.stamp), { recursive: true });
     writeFileSync(step.stamp, step.state);
   }

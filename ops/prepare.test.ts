@@ -21,9 +21,10 @@ const skip = process.platform === "win32" && "needs POSIX";
 const npm = `#!/bin/sh
 echo begin >>"$NOTES"
 until [ -e "$NOTES.go" ]; do sleep 0.01; done
-mkdir -p node_modules/typescript/lib node_modules/vite/bin
+mkdir -p node_modules/typescript/lib node_modules/vite/bin node_modules/yaml
 echo 'require("node:fs").mkdirSync("dist/server", { recursive: true })' >node_modules/typescript/lib/tsc.js
 echo 'require("node:fs").appendFileSync(process.env.NOTES, "page" + require("node:os").EOL)' >node_modules/vite/bin/vite.js
+echo 'exports.parse = JSON.parse' >node_modules/yaml/index.js
 echo end >>"$NOTES"
 `;
 
@@ -33,7 +34,7 @@ function clone(t: TestContext) {
   const root = join(folder, "clone");
   for (const name of ["server/page", "workers", "models", "ops"])
     mkdirSync(join(root, name), { recursive: true });
-  for (const name of ["package.json", "package-lock.json", "tsconfig.json"])
+  for (const name of ["package.json", "package-lock.json", "tsconfig.json", "openapi.yaml"])
     writeFileSync(join(root, name), "{}");
   for (const name of ["prepare.mjs", "prepare-lock.mjs"])
     copyFileSync(join(packageRoot, "ops", name), join(root, "ops", name));
@@ -113,6 +114,9 @@ test("what has changed is built again, and only that", { skip }, async (t) => {
   assert.ok(!existsSync(join(root, "dist/server/old.js")));
   // The output of the compiler is new, and the page as it was.
   assert.deepEqual(notes(), ["begin", "end", "page", "page", ""]);
+  writeFileSync(join(root, "openapi.yaml"), '{"openapi": "3.1.0"}');
+  await built();
+  assert.deepEqual(JSON.parse(readFileSync(join(root, "dist/openapi.json"), "utf8")), { openapi: "3.1.0" });
 });
 
 test("a command that is killed while it prepares holds nobody up", { skip }, async (t) => {

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { type Config, packageRoot } from "../settings/config.js";
 
 /** A schema of openapi.yaml: only the fields that the server's own code reads. */
@@ -46,9 +45,9 @@ export interface Document {
   };
 }
 
-/** Reads openapi.yaml, with this server's limits in place of the default ones. */
+/** Reads openapi.yaml, as the build wrote it in JSON, with this server's limits in place of the default ones. */
 export function readDocument(limits: Pick<Config, "maxTokens" | "maxPromptChars">): Document {
-  const document = parse(readFileSync(join(packageRoot, "openapi.yaml"), "utf8")) as Document;
+  const document = JSON.parse(readFileSync(join(packageRoot, "dist/openapi.json"), "utf8")) as Document;
   const { schemas } = document.components;
   for (const [name, schema] of Object.entries(schemas)) schemas[name] = flatten(schema, schemas);
   const { prompt, max_tokens } = bodyProperties(document, "/generate");
