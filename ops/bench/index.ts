@@ -102,7 +102,7 @@ function stepsOf(model: BenchModel, isFirst: boolean, options: BenchOptions, res
   const { parts } = options;
   const grid = gridFor(options, isFirst);
   const systems = [jaiServer, ...peers(options)];
-  const lineup = new Lineup(model, new Prompts(model.encode, isFirst ? 1 : 2), results);
+  const lineup = new Lineup(model, new Prompts(model.reading, isFirst ? 1 : 2), results);
   return [
     ...(parts.has("engine") ? engineSteps(lineup, grid) : []),
     ...(parts.has("engine") && isFirst ? reuseSteps(lineup, jaiServer, grid) : []),

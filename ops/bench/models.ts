@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readModelFolder } from "../../models/folder.js";
 import { importCheckpoint } from "../../models/import/index.js";
+import { readingOf } from "./load/reading.js";
 import type { BenchModel, Checkpoint } from "./load/system.js";
 import type { BenchOptions } from "./options.js";
 import { writeGgufModel } from "./peers/gguf-model.js";
@@ -43,10 +44,11 @@ function benchModel(
   checkpoint: string,
   work: string,
 ): BenchModel {
-  const { config, tokenizer } = readModelFolder(folder);
+  const model = readModelFolder(folder);
+  const { config } = model;
   return {
     config,
-    encode: (text) => tokenizer.encode(text),
+    reading: readingOf(model),
     folder,
     folders: { ...folders, [config.precision]: folder },
     checkpoint,

@@ -1,5 +1,6 @@
 import { closedLoop, tokensPerSecond } from "../load/closed-loop.js";
 import { Prompts } from "../load/prompts.js";
+import { readingOf } from "../load/reading.js";
 import type { BenchRequest } from "../load/system.js";
 import { Rig } from "./rig.js";
 
@@ -22,7 +23,7 @@ export async function alone({
   seed,
 }: AloneInput): Promise<number> {
   const rig = await Rig.open({ folder, threads, slots: clients });
-  const prompts = new Prompts((text) => rig.model.tokenizer.encode(text), seed);
+  const prompts = new Prompts(readingOf(rig.model), seed);
   const ask = ({ ids, maxTokens, seed }: BenchRequest) =>
     new Promise<number>((resolve, reject) => {
       rig.add(ids, maxTokens, seed, (outcome) => {

@@ -1,6 +1,7 @@
 import { PLACES } from "../../../models/recipe/korean/places.js";
 import { ROLES } from "../../../models/recipe/korean/roles.js";
 import { Random } from "../../../models/recipe/random.js";
+import type { Reading } from "./reading.js";
 import type { BenchRequest } from "./system.js";
 
 /** Sampling parameters, the same for all systems. */
@@ -21,16 +22,16 @@ interface Prompt {
 }
 
 /**
- * Questions like those to a JAI model, in its chat template. All prompts differ, so that no system can reuse the
+ * Questions like those to a JAI model. All prompts differ, so that no system can reuse the
  * computation for an earlier one, except for the template's few tokens.
  */
 export class Prompts {
-  readonly #encode: (text: string) => number[];
+  readonly #reading: Reading;
   readonly #random: Random;
   #requests = 0;
 
-  constructor(encode: (text: string) => number[], seed: number) {
-    this.#encode = encode;
+  constructor(reading: Reading, seed: number) {
+    this.#reading = reading;
     this.#random = new Random(seed);
   }
 
@@ -70,7 +71,7 @@ export class Prompts {
   }
 
   #frame(question: string): Prompt {
-    const text = `[QUESTION]\n${question}\n[/QUESTION]\n\n[ANSWER]\n`;
-    return { text, ids: this.#encode(text) };
+    const text = this.#reading.frame(question);
+    return { text, ids: this.#reading.encode(text) };
   }
 }

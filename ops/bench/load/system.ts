@@ -1,5 +1,6 @@
 import type { ModelConfig } from "../../../models/config.js";
 import type { Precision } from "../results/results.js";
+import type { Reading } from "./reading.js";
 
 /** A server under measurement: ours or a peer. */
 export interface System {
@@ -37,7 +38,7 @@ export interface BenchRequest {
 export interface BenchModel {
   /** `config.name` is the name in the report. */
   config: ModelConfig;
-  encode(text: string): number[];
+  reading: Reading;
   /** The model folder that our server serves. */
   folder: string;
   /** Model folders by precision. A model given as a folder has only its own. */
