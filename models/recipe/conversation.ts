@@ -19,7 +19,7 @@ import { free, key, unmarked } from "./marks.js";
 import { inventPosting, isPossible } from "./posting.js";
 import type { Random } from "./random.js";
 import { nameFields, pickFields, type Style } from "./style.js";
-import { choose, fill, phrase, type Slots } from "./template.js";
+import { choose, fill, phrase, type Slots, templatesOf } from "./template.js";
 
 /** A question, and its answer with marks (`marks.ts`). */
 export interface Turn {
@@ -215,7 +215,8 @@ export class Scene {
     const noRemote = demands.some(({ kind }) => kind === "remote") && !role.remote;
     const asJson = json !== null || style.json !== null;
     if (noRemote && (asJson || style.brief || style.fields)) return null;
-    const posting = from?.posting ?? inventPosting(this.#random, this.#language, place, role, demands);
+    const posting =
+      from?.posting ?? inventPosting(this.#random, this.#language, place, role, demands, this.#isCorpus);
     if (this.#companies.has(posting.company) && !from) return null;
     this.#companies.add(posting.company);
     const kept = demands.filter((demand) => !(demand.kind === "remote" && noRemote));
@@ -329,7 +330,9 @@ export class Scene {
       this.#language.roles.filter((known) => !this.#isCorpus || this.#pairs(place, known)),
       3,
     );
-    const postings = roles.map((known) => inventPosting(this.#random, this.#language, place, known));
+    const postings = roles.map((known) =>
+      inventPosting(this.#random, this.#language, place, known, [], this.#isCorpus),
+    );
     return this.#showList(question, "role", postings, this.#language.answers.place, { P: place });
   }
 
@@ -351,7 +354,9 @@ export class Scene {
       this.#language.places.filter((known) => !this.#isCorpus || this.#pairs(known, role)),
       3,
     );
-    const postings = places.map((known) => inventPosting(this.#random, this.#language, known, role));
+    const postings = places.map((known) =>
+      inventPosting(this.#random, this.#language, known, role, [], this.#isCorpus),
+    );
     return this.#showList(question, "place", postings, this.#language.answers.role, { R: role.name });
   }
 
@@ -402,9 +407,14 @@ export class Scene {
     const language = this.#language;
     if (this.#style.place !== null || this.#style.role !== null) return null;
     const isPlace = random.chance(0.5);
-    const place = isPlace ? random.pick(language.unknownPlaces) : random.pick(language.places);
-    const role = isPlace ? random.pick(language.roles).name : random.pick(language.unknownRoles);
+    let place = isPlace ? random.pick(language.unknownPlaces) : random.pick(language.places);
+    let role = isPlace ? random.pick(language.roles).name : random.pick(language.unknownRoles);
     const isShort = random.chance(0.3);
+    // Beside a known role, a name that nobody knows can only be a place; beside a known place, only a role.
+    if (this.#isCorpus && !isShort && random.chance(0.3)) {
+      if (isPlace) place = language.inventPersona(random);
+      else role = language.inventPersona(random);
+    }
     const wordings = isShort ? (isPlace ? language.askPlace : language.askRole) : language.ask;
     const known = isPlace
       ? random.subset(language.places, 3)
@@ -565,7 +575,7 @@ export class Scene {
     const shown = this.#shown;
     if (shown === null || this.#style.json?.fields) return null;
     const known = ASKED_SHARES.filter((field) => shown.fields.includes(field));
-    if (known.length === 0 || !shown.fields.includes("company")) return null;
+    if (known.length === 0) return null;
     const language = this.#language;
     const field = this.#random.pick(known);
     const byName = this.#random.chance(0.4);
@@ -586,20 +596,14 @@ export class Scene {
       };
     }
     const values = language.values(shown.posting);
-    const said = this.#say(language.answers.value, {
-      C: values.company,
-      F: language.keys[field],
-      V: values[field],
-    });
-    const answer = this.#ended(
-      said.replace(values.company, key(values.company)).replace(values[field], key(values[field])),
-    );
+    const said = this.#say(language.answers.value, { F: language.keys[field], V: values[field] });
+    const answer = this.#ended(said.replace(values[field], key(values[field])));
     return {
       question,
       answer,
       expect: {
         shape: "value",
-        copies: ["company", field],
+        copies: [field],
         ...this.#form(false),
         oneLine: this.#style.ending === null,
       },
@@ -676,7 +680,10 @@ export class Scene {
   }
 
   #word(wordings: Wordings, slots: Slots, disturbedShare: number, replace: boolean): string {
-    const chosen = choose(this.#random.pick(wordings[this.#split]), this.#random);
+    const chosen = choose(
+      this.#random.pick(templatesOf(wordings, this.#split, this.#isCorpus)),
+      this.#random,
+    );
     const isDisturbed = this.#split === "train" && this.#random.chance(disturbedShare);
     return fill(
       isDisturbed ? this.#language.disturb(chosen, this.#random, replace) : chosen,
@@ -745,7 +752,7 @@ export class Scene {
         const words = this.#language.demands[demand.kind];
         const isLast = index === demands.length - 1;
         const template = isLast
-          ? choose(this.#random.pick(words.asked[this.#split]), this.#random)
+          ? choose(this.#random.pick(templatesOf(words.asked, this.#split, this.#isCorpus)), this.#random)
           : words.saidAnd;
         return fill(template, this.#slotsOf(demand), this.#language);
       })

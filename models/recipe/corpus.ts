@@ -144,7 +144,7 @@ function open(
 ) {
   let system: string | null = null;
   let style: Style = DEFAULT_STYLE;
-  if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders));
+  if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders, isCorpus));
   return { system, scene: new Scene(random, language, split, style, isAllowed, isCorpus) };
 }
 
