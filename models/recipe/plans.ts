@@ -1,7 +1,7 @@
-import { ACTIONS, type Action } from "./conversation.js";
 import { type DemandKind, ORDERS, type Order, type Talk } from "./language.js";
 import type { Random } from "./random.js";
 import { fit } from "./style.js";
+import { ACTIONS, type Action } from "./turn.js";
 
 /** A turn's action, and for a talk or a demand, which. */
 export type Step = Action | `talk ${Talk}` | `${"demand" | "whether" | "~demand"} ${DemandKind}`;
