@@ -123,8 +123,11 @@ export interface Language {
   unknownRoles: readonly string[];
   roles: readonly Role[];
   inventCompany(random: Random, business: Business): string;
-  /** From a space so large that a later turn's company can only be copied; so are the names and endings below. */
-  inventCompanyOfMany(random: Random, business: Business): string;
+  /**
+   * From a space so large that a later turn's company can only be copied; so are the names and endings below.
+   * @param nth of its conversation: companies that follow each other begin differently, in greedy answers too
+   */
+  inventCompanyOfMany(random: Random, business: Business, nth: number): string;
   /** A name that a system message gives, beside `personas`. */
   inventPersona(random: Random): string;
   /** Words for the end of each answer, beside `endings`. */

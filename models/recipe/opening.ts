@@ -95,12 +95,12 @@ export function askAlone(scene: Scene, by: "place" | "role"): Turn | null {
             language.places.filter((known) => isShown(known, alone.role)),
             3,
           )
-          .map((known) => scene.invent(known, alone.role))
+          .map((known, index) => scene.invent(known, alone.role, [], index))
       : random
           .subset(
             language.roles.filter((known) => isShown(alone.place, known)),
             3,
           )
-          .map((known) => scene.invent(alone.place, known));
+          .map((known, index) => scene.invent(alone.place, known, [], index));
   return showList(scene, question, by, postings);
 }

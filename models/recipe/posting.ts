@@ -19,7 +19,7 @@ export function isPossible(role: Role, demand: Demand): boolean {
 
 /**
  * One posting that fulfils every possible demand.
- * @param isCorpus whether its company's name is one of many
+ * @param nth company of its conversation, for a name of many; null for one of few
  */
 export function inventPosting(
   random: Random,
@@ -27,7 +27,7 @@ export function inventPosting(
   place: string,
   role: Role,
   demands: readonly Demand[] = [],
-  isCorpus = false,
+  nth: number | null = null,
 ): Posting {
   const wanted = <K extends Demand["kind"]>(kind: K) =>
     demands.find((demand): demand is Extract<Demand, { kind: K }> => demand.kind === kind);
@@ -40,9 +40,10 @@ export function inventPosting(
   const isRemote = role.remote && (wanted("remote") !== undefined || random.chance(0.4));
   const isNew = wanted("newcomer") !== undefined || random.chance(isHourly ? 0.9 : 0.4);
   return {
-    company: isCorpus
-      ? language.inventCompanyOfMany(random, role.business)
-      : language.inventCompany(random, role.business),
+    company:
+      nth === null
+        ? language.inventCompany(random, role.business)
+        : language.inventCompanyOfMany(random, role.business, nth),
     place,
     role,
     duty: random.pick(role.duties),

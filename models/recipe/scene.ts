@@ -82,8 +82,10 @@ export class Scene {
     return phrase(this.random.pick(reply[this.style.register]), slots, this.random, this.language);
   }
 
-  invent(place: string, role: Role, demands: readonly Demand[] = []): Posting {
-    return inventPosting(this.random, this.language, place, role, demands, this.isCorpus);
+  /** @param index of the posting in its answer */
+  invent(place: string, role: Role, demands: readonly Demand[] = [], index = 0): Posting {
+    const nth = this.isCorpus ? this.companies.size + index : null;
+    return inventPosting(this.random, this.language, place, role, demands, nth);
   }
 
   pickPlace(): string {

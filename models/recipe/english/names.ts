@@ -13,15 +13,23 @@ const NOUNS = (
   "Pebble,Otter,Comet,Willow,Puffin,Clover,Saffron,Marble,Walnut,Firefly,Hedgehog,Pumpkin,Tulip,Biscuit,Lemon,Cocoa,Bramble"
 ).split(",");
 
-function word(random: Random, syllables: number): string {
-  const parts = Array.from({ length: syllables }, () => random.pick(STARTS) + random.pick(VOWELS));
+function word(random: Random, syllables: number, starts: readonly string[] = STARTS): string {
+  const parts = Array.from(
+    { length: syllables },
+    (_, index) => random.pick(index === 0 ? starts : STARTS) + random.pick(VOWELS),
+  );
   const text = parts.join("") + random.pick(ENDS);
   return `${text[0]?.toUpperCase()}${text.slice(1)}`;
 }
 
+const GROUPS = 5;
+const grouped = Array.from({ length: GROUPS }, (_, group) =>
+  STARTS.filter((_start, index) => index % GROUPS === group),
+);
+
 /** One of millions, so that a model copies it and can't know it by heart. */
-export const inventCompanyOfMany = (random: Random, business: Business) =>
-  `${word(random, 2)} ${random.pick(NOUNS)} ${random.pick(SUFFIXES[business])}`;
+export const inventCompanyOfMany = (random: Random, business: Business, nth: number) =>
+  `${word(random, 2, grouped[nth % GROUPS])} ${random.pick(NOUNS)} ${random.pick(SUFFIXES[business])}`;
 
 const TITLES = "Uncle,Aunt,Old,Little,Doctor,Sir,Lady,Red,Green,Big".split(",");
 

@@ -36,9 +36,18 @@ function syllable(random: Random, rareShare: number): string {
 const syllables = (random: Random, count: number, rareShare = 0) =>
   Array.from({ length: count }, () => syllable(random, rareShare)).join("");
 
-/** One of ten millions, so that a model copies it and can't know it by heart. */
-export const inventCompanyOfMany = (random: Random, business: Business) =>
-  `${syllables(random, random.int(2, 3))}${random.pick(NOUNS)} ${random.pick(SUFFIXES[business])}`;
+const GROUPS = 5;
+const grouped = Array.from({ length: GROUPS }, (_, group) =>
+  COMMON.filter((_syllable, index) => index % GROUPS === group),
+);
+
+/** One of a million, so that a model copies it and can't know it by heart. No syllable comes twice in a row. */
+export function inventCompanyOfMany(random: Random, business: Business, nth: number): string {
+  const parts = Array.from({ length: random.int(2, 3) }, (_, index) =>
+    random.pick(grouped[(nth + index) % GROUPS] ?? COMMON),
+  );
+  return `${parts.join("")}${random.pick(NOUNS)} ${random.pick(SUFFIXES[business])}`;
+}
 
 const TITLES = "꼬마 붉은 푸른 큰 작은 늙은 젊은 느린 빠른".split(" ");
 
