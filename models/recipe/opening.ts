@@ -2,6 +2,7 @@ import { canShow, JSON_FIELDS } from "./answer.js";
 import { FIELD_OF } from "./check.js";
 import { DEMAND_SHARES, inventDemands, WHETHER_SHARES, wordDemands } from "./demands.js";
 import { type Demand, type DemandKind, FIELDS, type Field, type Role, type Wordings } from "./language.js";
+import type { Random } from "./random.js";
 import { ASKED_SHARES, DISTURBED_SHARE, type Scene } from "./scene.js";
 import { showList, showPosting } from "./shown.js";
 import { nameFields, pickFields } from "./style.js";
@@ -88,19 +89,20 @@ export function askAlone(scene: Scene, by: "place" | "role"): Turn | null {
       ? showPosting(scene, question, { place, role, reply: language.answers.posting })
       : null;
   const isShown = (one: string, other: Role) => !isCorpus || pairs(one, other);
+  const pick = <T>(known: readonly T[]) => (isCorpus ? ofEachThird(random, known) : random.subset(known, 3));
   const postings =
     alone.place === undefined
-      ? random
-          .subset(
-            language.places.filter((known) => isShown(known, alone.role)),
-            3,
-          )
-          .map((known, index) => scene.invent(known, alone.role, [], index))
-      : random
-          .subset(
-            language.roles.filter((known) => isShown(alone.place, known)),
-            3,
-          )
-          .map((known, index) => scene.invent(alone.place, known, [], index));
+      ? pick(language.places.filter((known) => isShown(known, alone.role))).map((known, index) =>
+          scene.invent(known, alone.role, [], index),
+        )
+      : pick(language.roles.filter((known) => isShown(alone.place, known))).map((known, index) =>
+          scene.invent(alone.place, known, [], index),
+        );
   return showList(scene, question, by, postings);
 }
+
+/** So that no two entries of a list are the same, even if each is the likeliest one. */
+const ofEachThird = <T>(random: Random, items: readonly T[]): T[] =>
+  [0, 1, 2].map((third) =>
+    random.pick(items.slice((third * items.length) / 3, ((third + 1) * items.length) / 3)),
+  );

@@ -17,6 +17,8 @@ import { choose, fill, phrase, type Slots, templatesOf } from "./template.js";
 /** Share of questions with words in them that say nothing, which prepare the model for wordings that it never saw. */
 export const DISTURBED_SHARE = 0.3;
 export const DISTURBED_FOLLOW_SHARE = 0.1;
+/** A corpus has more of them than the held-out questions in known wordings. */
+const CORPUS_FACTOR = 1.5;
 
 /** How often a question for one field is for this one. */
 export const ASKED_SHARES: readonly AskedField[] = [
@@ -70,7 +72,8 @@ export class Scene {
   /** A question in one of the split's wordings. */
   word(wordings: Wordings, slots: Slots, disturbedShare: number, replace = false): string {
     const chosen = choose(this.random.pick(templatesOf(wordings, this.split, this.isCorpus)), this.random);
-    const isDisturbed = this.split === "train" && this.random.chance(disturbedShare);
+    const share = this.isCorpus ? CORPUS_FACTOR * disturbedShare : disturbedShare;
+    const isDisturbed = this.split === "train" && this.random.chance(share);
     return fill(
       isDisturbed ? this.language.disturb(chosen, this.random, replace) : chosen,
       slots,

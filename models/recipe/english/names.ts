@@ -58,14 +58,14 @@ const LAST =
   );
 const MARKS = [..."..!!?"];
 
-/** Words for the end of an answer. */
+/** Words for the end of an answer. Some of them don't exist, so that the model reads them and can't go on by heart. */
 export function inventEnding(random: Random): string {
-  const words: string[] = [];
-  if (random.chance(0.75)) words.push(random.pick(OPENINGS));
-  if (random.chance(0.5)) words.push(random.pick(HOW));
-  if (random.chance(0.75)) words.push(random.pick(WHAT));
-  if (random.chance(0.2)) words.push(word(random, 2));
-  if (words.length === 0 || random.chance(0.3)) words.push(random.pick(LAST));
+  const known = [OPENINGS, HOW, WHAT, LAST]
+    .filter(() => random.chance(0.55))
+    .map((words) => random.pick(words));
+  const words = known.map((one) => (random.chance(0.3) ? word(random, random.int(1, 2)).toLowerCase() : one));
+  if (words.length === 0 || random.chance(0.2))
+    words.push(`${word(random, random.int(1, 2)).toLowerCase()}${random.pick(["", "ing", "s", "ed", "y"])}`);
   const text = words.join(" ");
   return `${text[0]?.toUpperCase()}${text.slice(1)}${random.pick(MARKS)}`;
 }

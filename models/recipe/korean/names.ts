@@ -75,13 +75,13 @@ const DO = (
 ).split(" ");
 const MARKS = [..."..!!~?"];
 
-/** Words for the end of an answer. */
+const TAILS = ["요", "세요", "길", "게요", "다", "죠", "자", "네", "길 바라요", "시길"];
+
+/** Words for the end of an answer. Many of them don't exist, so that the model reads them and can't go on by heart. */
 export function inventEnding(random: Random): string {
-  const words: string[] = [];
-  if (random.chance(0.5)) words.push(random.pick(WHEN));
-  if (random.chance(0.5)) words.push(random.pick(HOW));
-  if (random.chance(0.75)) words.push(random.pick(WHAT));
-  if (random.chance(0.2)) words.push(syllables(random, random.int(2, 3), RARE_SHARE));
-  if (words.length === 0 || random.chance(0.55)) words.push(random.pick(DO));
+  const known = [WHEN, HOW, WHAT, DO].filter(() => random.chance(0.55)).map((words) => random.pick(words));
+  const words = known.map((word) => (random.chance(0.35) ? syllables(random, random.int(1, 4), 0.5) : word));
+  if (words.length === 0 || random.chance(0.3))
+    words.push(syllables(random, random.int(1, 3), 0.5) + random.pick(TAILS));
   return words.join(" ") + random.pick(MARKS);
 }
