@@ -111,9 +111,10 @@ function writeCorpus(
 ) {
   const conversations = [...inventCorpus(language, seed + 1, count, pairs)];
   const texts = conversations.map(format);
-  const file = known
-    ? (JSON.parse(readFileSync(known, "utf8")) as ReturnType<typeof tokenizerFile>)
-    : tokenizerFile(trainBpe(texts.slice(0, TOKENIZER_SAMPLES).join("\n"), vocabulary, 8));
+  const fileText = known
+    ? readFileSync(known, "utf8")
+    : asJson(tokenizerFile(trainBpe(texts.slice(0, TOKENIZER_SAMPLES).join("\n"), vocabulary, 8)));
+  const file = JSON.parse(fileText) as ReturnType<typeof tokenizerFile>;
   const tokenizer = new Tokenizer(file, {});
   const encoded = conversations
     .map((conversation) => encode(conversation, tokenizer))
@@ -121,7 +122,7 @@ function writeCorpus(
   const write = (name: string, content: string | Uint8Array | Uint16Array) =>
     writeFileSync(join(out, name), content);
   write("corpus.txt", `${texts.join("\n")}\n`);
-  write("tokenizer.json", asJson(file));
+  write("tokenizer.json", fileText);
   write(
     "tokenizer_config.json",
     asJson({
