@@ -89,6 +89,18 @@ test("JSON has exactly the keys that were asked for, and the values of the posti
   );
 });
 
+test("an answer about one field has its value as before, and no other company's name", () => {
+  const asked: Expectation = { shape: "value", copies: ["pay"], oneLine: true };
+  const of = (text: string) => check(text, asked, [answer], korean);
+  assert.deepEqual(of("급여는 연봉 4,200만 원입니다."), []);
+  assert.deepEqual(of("달토끼밭 상사 (가상)의 급여는 연봉 4,200만 원입니다."), []);
+  assert.match(of("급여는 연봉 4,300만 원입니다.").join(), /expected pay to be/);
+  assert.match(
+    of("고래숨 상사 (가상)의 급여는 연봉 4,200만 원입니다.").join(),
+    /expected company to be 달토끼밭/,
+  );
+});
+
 test("an entry of a list is the list's, and another posting is another company's", () => {
   const list =
     "부산에는 이런 채용 공고가 있습니다.\n\n- 마케터: 달토끼밭 상사 (가상), 연봉 3,300만 원\n- 약사: 고래숨 의원 (가상), 연봉 6,000만 원\n- 용접사: 무지개못 정밀 (가상), 연봉 4,000만 원";

@@ -145,6 +145,11 @@ export function check(
   if (expect.shape === "list") problems.push(...checkList(read, expect, language));
   if (expect.shape === "posting") problems.push(...checkPosting(read, expect, language));
   const before = earlier.map((text) => readAnswer(text, language));
+  // An answer may name the company unasked, but no other one.
+  if (expect.shape === "value" && text.includes(language.mark)) {
+    const { company } = before.findLast(({ posting }) => posting?.company !== undefined)?.posting ?? {};
+    wants(company !== undefined && text.includes(company), `expected company to be ${company} as before`);
+  }
   if (expect.copies) problems.push(...checkCopies(text, read, expect, before));
   if (expect.nth !== undefined) {
     const entry = before.findLast(({ list }) => list.length > 0)?.list[expect.nth];

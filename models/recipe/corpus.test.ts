@@ -120,7 +120,8 @@ for (const [model, { language, shown }] of Object.entries(MODELS)) {
     const collect = (value: unknown): void => {
       if (typeof value !== "object" || value === null || Array.isArray(value)) return;
       if ("train" in value && "heldOut" in value) {
-        for (const template of value.train as string[]) trained.add(template);
+        const { train, more = [] } = value as unknown as { train: string[]; more?: string[] };
+        for (const template of [...train, ...more]) trained.add(template);
         others.push(...(value.heldOut as string[]), ...("dev" in value ? (value.dev as string[]) : []));
       } else Object.values(value).forEach(collect);
     };
@@ -145,7 +146,7 @@ for (const [model, { language, shown }] of Object.entries(MODELS)) {
     assert.doesNotMatch(text, /[\uE000-\uE002]/);
   });
 
-  test(`${model}: companies and months are spread evenly, so that sampling varies them`, () => {
+  test(`${model}: companies hardly come twice, so that a later answer can only copy them`, () => {
     const companies = new Map<string, number>();
     let total = 0;
     for (const { answer } of turns) {
@@ -155,11 +156,9 @@ for (const [model, { language, shown }] of Object.entries(MODELS)) {
       companies.set(name, (companies.get(name) ?? 0) + 1);
       total++;
     }
-    assert.ok(companies.size >= 30);
-    for (const [name, count] of companies)
-      assert.ok(
-        Math.abs(count - total / companies.size) < (0.5 * total) / companies.size,
-        `${name}: ${count}`,
-      );
+    assert.ok(total > 1000);
+    // Later answers repeat one of the same conversation; four turns can do so four times.
+    assert.ok(companies.size > 0.55 * total, `${companies.size} of ${total}`);
+    for (const [name, count] of companies) assert.ok(count <= 8, `${name}: ${count}`);
   });
 }

@@ -1,10 +1,12 @@
-import { type Action, type Pairs, Scene, type Turn } from "./conversation.js";
+import { takeTurn } from "./conversation.js";
 import type { Expectation } from "./expectation.js";
 import type { DemandKind, Language, Order, Role, Split, Talk } from "./language.js";
 import { unmarked } from "./marks.js";
 import { EVALUATION, inventOrders, inventStep, inventTurns, type Plan } from "./plans.js";
 import { Random } from "./random.js";
+import { type Pairs, Scene } from "./scene.js";
 import { DEFAULT_STYLE, inventSystem, type Style } from "./style.js";
+import type { Action, Turn } from "./turn.js";
 
 export interface Conversation {
   system: string | null;
@@ -77,7 +79,7 @@ function inventConversation(random: Random, language: Language, pairs: PairSplit
     const turns: Turn[] = [];
     const target = inventTurns(random);
     for (let tries = 0; turns.length < target && tries < 40; tries++) {
-      const turn = scene.turn(...inventStep(random, turns.length, orders));
+      const turn = takeTurn(scene, ...inventStep(random, turns.length, orders));
       if (turn) turns.push(turn);
     }
     if (turns.length > 0) return { system, turns };
@@ -123,7 +125,7 @@ function follow(
   const turns: Turn[] = [];
   for (const step of plan.steps) {
     const [action, about] = step.split(" ") as [Action, (Talk | DemandKind)?];
-    const turn = scene.turn(action, about);
+    const turn = takeTurn(scene, action, about);
     if (turn === null) return null;
     turns.push(turn);
   }
@@ -144,7 +146,7 @@ function open(
 ) {
   let system: string | null = null;
   let style: Style = DEFAULT_STYLE;
-  if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders));
+  if (orders.length > 0) ({ text: system, style } = inventSystem(random, language, split, orders, isCorpus));
   return { system, scene: new Scene(random, language, split, style, isAllowed, isCorpus) };
 }
 

@@ -74,7 +74,10 @@ export const SPLITS = ["train", "dev", "heldOut"] as const;
 export type Split = (typeof SPLITS)[number];
 
 /** Templates of one meaning; see `template.ts`. Dev's and the held-out ones occur in no training sample. */
-export type Wordings = Readonly<Record<Split, readonly string[]>>;
+export type Wordings = Readonly<Record<Split, readonly string[]>> & {
+  /** For training too; the held-out questions in known wordings take `train`'s alone, so that they stay the same. */
+  more?: readonly string[];
+};
 
 export const REGISTERS = ["polite", "plain"] as const;
 export type Register = (typeof REGISTERS)[number];
@@ -120,6 +123,15 @@ export interface Language {
   unknownRoles: readonly string[];
   roles: readonly Role[];
   inventCompany(random: Random, business: Business): string;
+  /**
+   * From a space so large that a later turn's company can only be copied; so are the names and endings below.
+   * @param nth of its conversation: companies that follow each other begin differently, in greedy answers too
+   */
+  inventCompanyOfMany(random: Random, business: Business, nth: number): string;
+  /** A name that a system message gives, beside `personas`. */
+  inventPersona(random: Random): string;
+  /** Words for the end of each answer, beside `endings`. */
+  inventEnding(random: Random): string;
   /** What a name of a company is marked with. */
   mark: string;
   /** The word before a value. */
@@ -193,7 +205,7 @@ export interface Language {
     detail: Reply;
     place: Reply;
     role: Reply;
-    /** {C} (marked), {F}, {V}. */
+    /** {F}, {V}. */
     value: Reply;
     unknownPlace: Reply;
     unknownRole: Reply;

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -107,10 +107,14 @@ function writeCorpus(
   seed: number,
   pairs: PairSplit,
   count: number,
+  known: string | undefined,
 ) {
   const conversations = [...inventCorpus(language, seed + 1, count, pairs)];
   const texts = conversations.map(format);
-  const file = tokenizerFile(trainBpe(texts.slice(0, TOKENIZER_SAMPLES).join("\n"), vocabulary, 8));
+  const fileText = known
+    ? readFileSync(known, "utf8")
+    : asJson(tokenizerFile(trainBpe(texts.slice(0, TOKENIZER_SAMPLES).join("\n"), vocabulary, 8)));
+  const file = JSON.parse(fileText) as ReturnType<typeof tokenizerFile>;
   const tokenizer = new Tokenizer(file, {});
   const encoded = conversations
     .map((conversation) => encode(conversation, tokenizer))
@@ -118,7 +122,7 @@ function writeCorpus(
   const write = (name: string, content: string | Uint8Array | Uint16Array) =>
     writeFileSync(join(out, name), content);
   write("corpus.txt", `${texts.join("\n")}\n`);
-  write("tokenizer.json", asJson(file));
+  write("tokenizer.json", fileText);
   write(
     "tokenizer_config.json",
     asJson({
@@ -149,6 +153,8 @@ function main() {
       out: { type: "string" },
       seed: { type: "string", default: String(DEFAULT_SEED) },
       count: { type: "string" },
+      /** A tokenizer.json that is used as it is, so that a training can go on. */
+      tokenizer: { type: "string" },
       "questions-only": { type: "boolean", default: false },
     },
   });
@@ -161,7 +167,7 @@ function main() {
   mkdirSync(out, { recursive: true });
   writeQuestions(out, made, seed, pairs);
   if (!values["questions-only"])
-    writeCorpus(out, made, seed, pairs, Number(values.count ?? made.conversations));
+    writeCorpus(out, made, seed, pairs, Number(values.count ?? made.conversations), values.tokenizer);
 }
 
 if (fileURLToPath(import.meta.url) === process.argv[1]) main();

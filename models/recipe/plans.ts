@@ -1,7 +1,7 @@
-import { ACTIONS, type Action } from "./conversation.js";
 import { type DemandKind, ORDERS, type Order, type Talk } from "./language.js";
 import type { Random } from "./random.js";
 import { fit } from "./style.js";
+import { ACTIONS, type Action } from "./turn.js";
 
 /** A turn's action, and for a talk or a demand, which. */
 export type Step = Action | `talk ${Talk}` | `${"demand" | "whether" | "~demand"} ${DemandKind}`;
@@ -19,43 +19,45 @@ const SHARES: Readonly<Record<Action, readonly [first: number, later: number]>> 
   demands: [5, 1],
   whether: [6, 1],
   field: [8, 1],
-  place: [6, 2],
-  role: [6, 2],
-  unknown: [3, 1],
-  talk: [16, 12],
+  place: [10, 2],
+  role: [9, 2],
+  unknown: [5, 2],
+  talk: [17, 8],
   json: [5, 1],
   jsonWhole: [3, 0],
   "~place": [0, 16],
   "~role": [0, 14],
   "~demand": [0, 13],
-  "~field": [0, 24],
+  "~field": [0, 34],
   "~another": [0, 7],
-  "~nth": [0, 18],
-  "~json": [0, 15],
-  "~jsonWhole": [0, 7],
+  "~nth": [0, 45],
+  "~json": [0, 24],
+  "~jsonWhole": [0, 10],
 };
 const pool = (at: 0 | 1) => ACTIONS.flatMap((action) => new Array<Action>(SHARES[action][at]).fill(action));
 const FIRST = pool(0);
 const LATER = pool(1);
 
-const SYSTEM_SHARE = 0.45;
+const SYSTEM_SHARE = 0.5;
+/** A name and an ending are words to copy, which takes the most practice; one place or role, to compare. */
+const ORDER_SHARES: readonly Order[] = [...ORDERS, "persona", "persona", "ending", "ending", "place", "role"];
 
 export function inventOrders(random: Random): Order[] {
   if (!random.chance(SYSTEM_SHARE)) return [];
-  const orders = [random.pick(ORDERS)];
-  const second = random.pick(ORDERS);
+  const orders = [random.pick(ORDER_SHARES)];
+  const second = random.pick(ORDER_SHARES);
   if (random.chance(0.3) && fit(orders[0] as Order, second)) orders.push(second);
   return orders;
 }
 
-export const inventTurns = (random: Random): number => random.pick([1, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
+export const inventTurns = (random: Random): number => random.pick([1, 1, 1, 2, 2, 2, 2, 3, 3, 4]);
 
 /** Small talk in which a model says who it is. */
 const OF_ITSELF: readonly Talk[] = ["name", "name", "about", "greeting", "abilities"];
 
 /** The next action. A name that a system message gives is worth asking for. */
 export function inventStep(random: Random, index: number, orders: readonly Order[]): [Action, Talk?] {
-  if (orders.includes("persona") && random.chance(0.45)) return ["talk", random.pick(OF_ITSELF)];
+  if (orders.includes("persona") && random.chance(0.6)) return ["talk", random.pick(OF_ITSELF)];
   return [random.pick(index === 0 ? FIRST : LATER)];
 }
 

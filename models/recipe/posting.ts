@@ -17,13 +17,17 @@ export function isPossible(role: Role, demand: Demand): boolean {
   }
 }
 
-/** One posting that fulfils every possible demand. */
+/**
+ * One posting that fulfils every possible demand.
+ * @param nth company of its conversation, for a name of many; null for one of few
+ */
 export function inventPosting(
   random: Random,
   language: Language,
   place: string,
   role: Role,
   demands: readonly Demand[] = [],
+  nth: number | null = null,
 ): Posting {
   const wanted = <K extends Demand["kind"]>(kind: K) =>
     demands.find((demand): demand is Extract<Demand, { kind: K }> => demand.kind === kind);
@@ -36,7 +40,10 @@ export function inventPosting(
   const isRemote = role.remote && (wanted("remote") !== undefined || random.chance(0.4));
   const isNew = wanted("newcomer") !== undefined || random.chance(isHourly ? 0.9 : 0.4);
   return {
-    company: language.inventCompany(random, role.business),
+    company:
+      nth === null
+        ? language.inventCompany(random, role.business)
+        : language.inventCompanyOfMany(random, role.business, nth),
     place,
     role,
     duty: random.pick(role.duties),

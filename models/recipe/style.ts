@@ -1,6 +1,6 @@
 import type { AskedField, Field, Language, Order, Register, Role, Split } from "./language.js";
 import type { Random } from "./random.js";
-import { choose, fill } from "./template.js";
+import { choose, fill, templatesOf } from "./template.js";
 
 /** How a system message wants the answers. */
 export interface Style {
@@ -47,6 +47,8 @@ export function fit(first: Order, second: Order): boolean {
 }
 
 const DISTURBED_SHARE = 0.15;
+/** Of the names and endings in a corpus. */
+const INVENTED_SHARE = 0.85;
 const ASKED: readonly AskedField[] = ["duty", "skills", "contract", "experience", "pay", "work", "deadline"];
 
 /** Fields that a message names, with the words that it names them by. */
@@ -77,11 +79,12 @@ export function inventSystem(
   language: Language,
   split: Split,
   orders: readonly Order[],
+  isCorpus: boolean,
 ): { text: string; style: Style } {
   const style: Style = { ...DEFAULT_STYLE };
   const sentences = orders.map((order) => {
     let slots = {};
-    let templates = language.system[order][split];
+    let templates = templatesOf(language.system[order], split, isCorpus);
     switch (order) {
       case "brief":
         style.brief = true;
@@ -114,11 +117,17 @@ export function inventSystem(
         slots = { R: style.role.name };
         break;
       case "persona":
-        style.persona = random.pick(language.personas[split]);
+        style.persona =
+          isCorpus && random.chance(INVENTED_SHARE)
+            ? language.inventPersona(random)
+            : random.pick(language.personas[split]);
         slots = { N: style.persona };
         break;
       case "ending":
-        style.ending = random.pick(language.endings[split]);
+        style.ending =
+          isCorpus && random.chance(INVENTED_SHARE)
+            ? language.inventEnding(random)
+            : random.pick(language.endings[split]);
         slots = { E: style.ending };
         break;
     }

@@ -1,17 +1,19 @@
-import type { Language } from "./language.js";
+import type { Language, Split, Wordings } from "./language.js";
 import type { Random } from "./random.js";
 
 /**
- * The words that fill slots: `{P}` place, `{R}` role, `{S}` skill, `{D}` demands, `{A}` amount, `{M}` month, `{C}` company,
+ * The words that fill slots: `{P}` place, `{R}` role, `{S}` skill, `{D}` demands, `{A}` amount, `{M}` month,
  * `{F}` a field's name, `{V}` its value, `{K}` names of fields, `{N}` a name or an ordinal, `{E}` an ending. A slot may
  * name a form of the language, as in `{R을}`.
  */
-export type Slots = Partial<
-  Record<"P" | "R" | "S" | "D" | "A" | "M" | "C" | "F" | "V" | "K" | "N" | "E", string>
->;
+export type Slots = Partial<Record<"P" | "R" | "S" | "D" | "A" | "M" | "F" | "V" | "K" | "N" | "E", string>>;
 
 const CHOICE = /\(([^()]*)\)/;
 const SLOT = /\{([A-Z])([^{}]*)\}/g;
+
+/** The templates of a split; a corpus has more than an evaluation in known wordings. */
+export const templatesOf = (wordings: Wordings, split: Split, isCorpus: boolean): readonly string[] =>
+  isCorpus ? [...wordings.train, ...(wordings.more ?? [])] : wordings[split];
 
 /** Picks one side of every `(a|b)`. */
 export function choose(template: string, random: Random): string {

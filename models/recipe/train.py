@@ -280,6 +280,7 @@ def train(args, vocab):
         state = saved["state"]
         rng.seed(args.seed + state["step"])
     began, saved_at, plan, shown = time.time() - state["seconds"], time.time(), [], []
+    first = state["step"]
     while True:
         plan = plan or batches(samples, rng)
         seconds = time.time() - began
@@ -287,7 +288,8 @@ def train(args, vocab):
         # Past the limit the rate has come down to nothing, so stopping then loses nothing.
         if progress == 1.0:
             break
-        scale = min(1.0, (state["step"] + 1) / 100, (1 - progress) / args.falling)
+        # The rate rises at first, after a resumption too: the last one had brought it down to nothing.
+        scale = min(1.0, (state["step"] - first + 1) / 100, (1 - progress) / args.falling)
         inputs, targets, weights = tensors(plan.pop())
         counted = weights > 0
         logits = model(inputs, counted)

@@ -35,8 +35,8 @@ export const ANSWERS: Language["answers"] = {
     plain: ["Hey, there are {R} jobs in these places."],
   },
   value: {
-    polite: ["The {F} at {C} is: {V}."],
-    plain: ["Hey, the {F} at {C} is: {V}."],
+    polite: ["As for the {F}: {V}."],
+    plain: ["Hey, as for the {F}: {V}."],
   },
   unknownPlace: {
     polite: ["I am sorry, there are no jobs in that place. Ask for a place such as {K}."],

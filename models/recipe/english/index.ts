@@ -1,6 +1,9 @@
 import type { Language, Posting } from "../language.js";
+import { join, joinDemands, joinEach, joinFollow } from "../more.js";
 import { ANSWERS, isPlain, SIGNS } from "./answers.js";
 import { FOLLOW, ORDINALS } from "./follow.js";
+import { MORE } from "./more.js";
+import { inventCompanyOfMany, inventEnding, inventPersona } from "./names.js";
 import { ROLES, UNKNOWN_ROLES } from "./roles.js";
 import { ENDINGS, PERSONAS, SYSTEM } from "./system.js";
 import { TALK } from "./talk.js";
@@ -34,6 +37,9 @@ export const english: Language = {
   unknownRoles: UNKNOWN_ROLES,
   roles: ROLES,
   inventCompany,
+  inventCompanyOfMany,
+  inventPersona,
+  inventEnding,
   mark: "(fictional)",
   labels: {
     company: "Company",
@@ -112,19 +118,19 @@ export const english: Language = {
   list: (items) =>
     items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`,
   disturb,
-  ask: ASK,
-  askDemand: ASK_DEMAND,
-  askWhether: ASK_WHETHER,
+  ask: join(ASK, MORE.ask),
+  askDemand: join(ASK_DEMAND, MORE.askDemand),
+  askWhether: joinEach(ASK_WHETHER, MORE.askWhether),
   askField: ASK_FIELD,
-  askPlace: ASK_PLACE,
-  askRole: ASK_ROLE,
-  askJson: ASK_JSON,
-  askJsonWhole: ASK_JSON_WHOLE,
-  demands: DEMANDS,
-  follow: FOLLOW,
+  askPlace: join(ASK_PLACE, MORE.askPlace),
+  askRole: join(ASK_ROLE, MORE.askRole),
+  askJson: join(ASK_JSON, MORE.askJson),
+  askJsonWhole: join(ASK_JSON_WHOLE, MORE.askJsonWhole),
+  demands: joinDemands(DEMANDS, MORE),
+  follow: joinFollow(FOLLOW, MORE),
   ordinals: ORDINALS,
-  talk: TALK,
-  system: SYSTEM,
+  talk: joinEach(TALK, MORE.talk),
+  system: joinEach(SYSTEM, MORE.system),
   personas: PERSONAS,
   endings: ENDINGS,
   englishKeys: false,

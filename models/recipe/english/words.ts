@@ -28,7 +28,7 @@ const NAMES = (
   "Biscuit Owl,Lemon Anchor,Sunny Puddle,Velvet Cricket,Purple Turnip,Paper Walrus,Silver Radish,Bramble Star,Cocoa Heron"
 ).split(",");
 
-const SUFFIXES: Readonly<Record<Business, readonly string[]>> = {
+export const SUFFIXES: Readonly<Record<Business, readonly string[]>> = {
   software: ["Labs", "Software", "Systems"],
   design: ["Studio", "Design", "Workshop"],
   office: ["Partners", "Company", "Group"],

@@ -35,8 +35,8 @@ export const ANSWERS: Language["answers"] = {
     plain: ["{R} 공고는 이런 지역에 있어."],
   },
   value: {
-    polite: ["{C}의 {F은} {V}입니다."],
-    plain: ["{C}의 {F은} {V이야}."],
+    polite: ["{F은} {V}입니다."],
+    plain: ["{F은} {V이야}."],
   },
   unknownPlace: {
     polite: ["죄송하지만 그 지역의 공고는 없습니다. {K} 같은 국내 지역을 물어보세요."],

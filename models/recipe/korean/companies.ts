@@ -9,7 +9,7 @@ const NAMES = (
   "단풍배달 거북나루 소금꽃 이슬지도"
 ).split(" ");
 
-const SUFFIXES: Readonly<Record<Business, readonly string[]>> = {
+export const SUFFIXES: Readonly<Record<Business, readonly string[]>> = {
   software: ["소프트", "랩스", "테크"],
   design: ["스튜디오", "디자인", "공방"],
   office: ["상사", "컴퍼니", "파트너스"],

@@ -1,7 +1,10 @@
 import type { Language, Posting } from "../language.js";
+import { join, joinDemands, joinEach, joinFollow } from "../more.js";
 import { ANSWERS, isPlain, SIGNS } from "./answers.js";
 import { inventCompany } from "./companies.js";
 import { FOLLOW, ORDINALS } from "./follow.js";
+import { MORE } from "./more.js";
+import { inventCompanyOfMany, inventEnding, inventPersona } from "./names.js";
 import { disturb } from "./noise.js";
 import { PARTICLES, type Particle, withParticle } from "./particles.js";
 import { PLACE_ALIASES, PLACES, UNKNOWN_PLACES } from "./places.js";
@@ -43,6 +46,9 @@ export const korean: Language = {
   unknownRoles: UNKNOWN_ROLES,
   roles: ROLES,
   inventCompany,
+  inventCompanyOfMany,
+  inventPersona,
+  inventEnding,
   mark: "(가상)",
   labels: LABELS,
   keys: LABELS,
@@ -101,19 +107,19 @@ export const korean: Language = {
   forms: PARTICLES,
   list: (items) => items.join(", "),
   disturb,
-  ask: ASK,
-  askDemand: ASK_DEMAND,
-  askWhether: ASK_WHETHER,
+  ask: join(ASK, MORE.ask),
+  askDemand: join(ASK_DEMAND, MORE.askDemand),
+  askWhether: joinEach(ASK_WHETHER, MORE.askWhether),
   askField: ASK_FIELD,
-  askPlace: ASK_PLACE,
-  askRole: ASK_ROLE,
-  askJson: ASK_JSON,
-  askJsonWhole: ASK_JSON_WHOLE,
-  demands: DEMANDS,
-  follow: FOLLOW,
+  askPlace: join(ASK_PLACE, MORE.askPlace),
+  askRole: join(ASK_ROLE, MORE.askRole),
+  askJson: join(ASK_JSON, MORE.askJson),
+  askJsonWhole: join(ASK_JSON_WHOLE, MORE.askJsonWhole),
+  demands: joinDemands(DEMANDS, MORE),
+  follow: joinFollow(FOLLOW, MORE),
   ordinals: ORDINALS,
-  talk: TALK,
-  system: SYSTEM,
+  talk: joinEach(TALK, MORE.talk),
+  system: joinEach(SYSTEM, MORE.system),
   personas: PERSONAS,
   endings: ENDINGS,
   englishKeys: true,
