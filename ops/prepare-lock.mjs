@@ -16,12 +16,18 @@ export async function takeLock(folder, onWait) {
   const name = `jai-server-prepare-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
   const path = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
   for (;;) {
-    const server = createServer();
+    const waiting = new Set();
+    const server = createServer((socket) => waiting.add(socket.on("error", () => {})));
     const code = await new Promise((resolve) => {
       server.once("listening", () => resolve("taken")).once("error", (error) => resolve(error.code));
       server.listen(path);
     });
-    if (code === "taken") return () => server.close();
+    if (code === "taken")
+      return () => {
+        server.close();
+        // Those who wait see the end of their connection, which would also keep this process alive.
+        for (const socket of waiting) socket.destroy();
+      };
     if (code !== "EADDRINUSE") return () => {};
     const found = await whileHeld(path, onWait);
     // A holder that was killed leaves its socket's file.
