@@ -7,7 +7,7 @@ import type { Style } from "./style.js";
 export const JSON_FIELDS: readonly Field[] = ["company", "place", "role", "pay", "work", "deadline"];
 const BRIEF_FIELDS: readonly Field[] = ["pay", "deadline"];
 
-/** What the style asks of an answer's form. */
+/** The form of an answer that the style asks for. */
 export function formOf(
   { brief, register, ending, json }: Style,
   asJson: boolean,

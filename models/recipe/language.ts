@@ -1,6 +1,6 @@
 import type { Random } from "./random.js";
 
-/** What a posting says, in the order of its lines. */
+/** The fields of a posting, in the order of its lines. */
 export const FIELDS = [
   "company",
   "place",
@@ -43,7 +43,7 @@ export interface Role {
   remote: boolean;
 }
 
-/** What a question wants of the posting that answers it. */
+/** A condition that a question sets for the posting that answers it. */
 export type Demand =
   | { kind: "remote" | "newcomer" | "permanent" }
   | { kind: "skill"; skill: string }
@@ -132,7 +132,7 @@ export interface Language {
   inventPersona(random: Random): string;
   /** Words for the end of each answer, beside `endings`. */
   inventEnding(random: Random): string;
-  /** What a name of a company is marked with. */
+  /** The mark behind a company's name. */
   mark: string;
   /** The word before a value. */
   labels: Readonly<Record<Field, string>>;

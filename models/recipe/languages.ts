@@ -2,7 +2,7 @@ import { english } from "./english/index.js";
 import { korean } from "./korean/index.js";
 import type { Language } from "./language.js";
 
-/** What a model is made of. */
+/** A model's language, and the sizes of its tokenizer and its corpus. */
 export interface Made {
   language: Language;
   /** Tokens. */

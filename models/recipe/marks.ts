@@ -16,7 +16,7 @@ export const key = (text: string) => `${KEY}${text}${END}`;
 export const unmarked = (text: string) => text.replaceAll(new RegExp(MARKS, "g"), "");
 
 const WEIGHTS = { [FREE]: 0.3, [KEY]: 2 } as Readonly<Record<string, number>>;
-/** What decides the rest. */
+/** Weight of the parts without a mark, which decide the rest of an answer. */
 const PLAIN = 1;
 
 /** The weight of each byte of the unmarked text. Marks don't nest: an inner one counts until it ends. */

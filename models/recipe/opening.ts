@@ -12,7 +12,7 @@ import type { Action, Turn } from "./turn.js";
 
 type Opening = Extract<Action, "ask" | "demand" | "demands" | "whether" | "field" | "json" | "jsonWhole">;
 
-/** What a question says beside its place and role. */
+/** The wishes in a question, beside its place and role. */
 interface Wish {
   wordings: Wordings;
   slots: Slots;

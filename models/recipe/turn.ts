@@ -7,7 +7,7 @@ export interface Turn {
   expect: Expectation;
 }
 
-/** What a turn is about. The ones with `~` take up what was said before. */
+/** The subjects of turns. The ones with `~` take up what was said before. */
 export const ACTIONS = [
   "ask",
   "demand",

@@ -47,7 +47,7 @@ const changes: Write[] = [
   ["job/2", '"changed"'],
   ["body/7", JSON.stringify("z".repeat(9000))],
 ];
-/** What each change asks for, seen from the file. */
+/** Whether the file shows each change. */
 const areMade = (database: Database) => [
   database.get("job/1").row === null,
   database.get("job/2").row?.text === '"changed"',

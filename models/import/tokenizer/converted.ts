@@ -15,5 +15,5 @@ export interface ConvertedTokenizer {
   eos: string[];
 }
 
-/** What a format's own file says. */
+/** Settings that a format's own file has. */
 export type Converted = Omit<ConvertedTokenizer, "text"> & { text?: string };
