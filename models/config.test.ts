@@ -6,6 +6,7 @@ import { ModelError } from "./files/error.js";
 
 const old = {
   model_type: "jai",
+  graph_version: 2,
   name: "tiny",
   vocab_size: 11,
   n_positions: 32,

@@ -1,9 +1,15 @@
 import { type Architecture, parseArchitecture } from "./architecture.js";
+import { ModelError } from "./files/error.js";
 import { type Fields, isIntegerIn, unexpected } from "./files/fields.js";
+
+/** Of what `import` writes: 2 has attention in integers, where the model is int8. */
+export const GRAPH_VERSION = 2;
 
 /** The part of a model folder's `config.json` that the server uses, under Hugging Face's names for GPT-2. */
 export interface ModelConfig {
   model_type: "jai";
+  /** Of the step graph beside it, of which a server knows one. */
+  graph_version: typeof GRAPH_VERSION;
   /** The name that `/health` and logs show. */
   name: string;
   vocab_size: number;
@@ -25,7 +31,8 @@ export interface ModelConfig {
 }
 
 /** The fields of a config.json that is still to be written; those that may be left out have their defaults. */
-export type NewConfig = Omit<ModelConfig, "model_type" | Later> & Partial<Pick<ModelConfig, Later>>;
+export type NewConfig = Omit<ModelConfig, "model_type" | "graph_version" | Later> &
+  Partial<Pick<ModelConfig, Later>>;
 type Later = "n_kv_head" | "head_dim" | "architecture";
 
 /**
@@ -40,6 +47,10 @@ export function parseModelConfig(fields: Fields): ModelConfig {
     return value;
   };
   if (fields.model_type !== "jai") throw unexpected(file, "model_type", '"jai"', fields.model_type);
+  if (fields.graph_version !== GRAPH_VERSION)
+    throw new ModelError(
+      `${file}: expected graph_version ${GRAPH_VERSION}, got ${fields.graph_version ?? "none"}: another version of jai wrote this folder; import the model again`,
+    );
   const { name, layer_norm_epsilon: epsilon, precision } = fields;
   if (typeof name !== "string" || name === "") throw unexpected(file, "name", "a name", name);
   if (typeof epsilon !== "number" || !(epsilon > 0 && epsilon < 1))
@@ -54,6 +65,7 @@ export function parseModelConfig(fields: Fields): ModelConfig {
   const headDim = fields.head_dim === undefined ? width / heads : positive("head_dim");
   return {
     model_type: "jai",
+    graph_version: GRAPH_VERSION,
     name,
     vocab_size: positive("vocab_size"),
     n_positions: positive("n_positions"),

@@ -51,7 +51,7 @@ test("files that an editor on Windows has written are read as any others", (t) =
     `\ufeff${JSON.stringify(content, null, 2).replaceAll("\n", "\r\n")}\r\n`,
   ]);
   const folder = readModelFolder(writeFolder(t, Object.fromEntries(edited)));
-  assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
+  assert.deepEqual(folder.config, { model_type: "jai", graph_version: 2, ...sizes, ...defaults });
   assert.deepEqual(folder.eosIds, [4]);
   assert.equal(folder.chatTemplate?.terminator, "[/ANSWER]");
 });
@@ -68,7 +68,7 @@ function assertRefused(work: () => unknown, expected: RegExp): void {
 test("a folder that was written is read back whole", (t) => {
   const dir = writeFolder(t, { "onnx/model.onnx_data": "weights" });
   const folder = readModelFolder(dir);
-  assert.deepEqual(folder.config, { model_type: "jai", ...sizes, ...defaults });
+  assert.deepEqual(folder.config, { model_type: "jai", graph_version: 2, ...sizes, ...defaults });
   assert.deepEqual(folder.eosIds, [4]);
   assert.equal(folder.tokenizer.size, sizes.vocab_size);
   assert.equal(folder.chatTemplate?.terminator, "[/ANSWER]");
@@ -77,7 +77,11 @@ test("a folder that was written is read back whole", (t) => {
 });
 
 test("a cache slot holds keys and values of every layer over the whole context", () => {
-  assert.equal(cacheBytesPerSlot(parseModelConfig({ model_type: "jai", ...sizes })), 2 * 2 * 16 * 32 * 4);
+  const config = parseModelConfig({ model_type: "jai", graph_version: 2, ...sizes });
+  const values = 2 * 2 * 16 * 32;
+  assert.equal(cacheBytesPerSlot({ ...config, precision: "fp32" }), values * 4);
+  // And a bias of four bytes for each head and position.
+  assert.equal(cacheBytesPerSlot({ ...config, precision: "int8" }), values + 2 * 4 * 32 * 4);
 });
 
 test("control tokens are found among the tokenizer's by their usual names", () => {
@@ -198,7 +202,7 @@ for (const name of [
     );
   });
 
-const config = { model_type: "jai", ...sizes };
+const config = { model_type: "jai", graph_version: 2, ...sizes };
 for (const [what, changes, expected] of [
   ["a config.json that is cut off", { "config.json": '{"name":\n' }, /config\.json: expected JSON, got: /],
   ["a config.json that is a list", { "config.json": [] }, /config\.json: expected a JSON object, got \[\]/],

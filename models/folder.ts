@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatTemplate, compileChatTemplate, jaiChatTemplate, templateOf } from "./chat-template.js";
-import { type ModelConfig, type NewConfig, parseModelConfig } from "./config.js";
+import { GRAPH_VERSION, type ModelConfig, type NewConfig, parseModelConfig } from "./config.js";
 import { ModelError } from "./files/error.js";
 import { type Fields, isIntegerIn, readFields, requireFile, unexpected } from "./files/fields.js";
 import { readSelfTest, type SelfTest } from "./self-test.js";
@@ -74,9 +74,16 @@ export function readModelFolder(dir: string): ModelFolder {
   };
 }
 
-/** Bytes of one sequence's keys and values over the whole context, in float32. */
-export function cacheBytesPerSlot(config: ModelConfig): number {
-  return config.n_layer * 2 * config.n_kv_head * config.head_dim * config.n_positions * 4;
+/** Bytes of one sequence's cache over the whole context: keys and values, and for int8 a bias for each key. */
+export function cacheBytesPerSlot({
+  n_layer,
+  n_kv_head,
+  head_dim,
+  n_positions,
+  precision,
+}: ModelConfig): number {
+  const bytesOfRow = precision === "int8" ? 2 * head_dim + 4 : 2 * head_dim * 4;
+  return n_layer * n_kv_head * n_positions * bytesOfRow;
 }
 
 /** Found in the files beside a checkpoint. */
@@ -98,7 +105,7 @@ export function renderConfigFiles(
   tokenizerJson: unknown,
   { chatTemplate = jaiChatTemplate, tokens = {}, eosIds }: Told = {},
 ): ConfigFiles {
-  const config = parseModelConfig({ model_type: "jai", ...model });
+  const config = parseModelConfig({ model_type: "jai", graph_version: GRAPH_VERSION, ...model });
   const names = { ...controlTokens(createTokenizer(tokenizerJson, {})), ...tokens };
   const tokenizerConfig = {
     tokenizer_class: "PreTrainedTokenizerFast",

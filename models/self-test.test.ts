@@ -17,6 +17,7 @@ import {
 
 const config: ModelConfig = {
   model_type: "jai",
+  graph_version: 2,
   name: "test",
   vocab_size: 4,
   n_positions: 3,

@@ -9,6 +9,8 @@ export interface ModelShape {
   /** The context window in tokens: the most that a cache slot can hold. */
   context: number;
   vocabulary: number;
+  /** With `int8`, the cache is int8 too. */
+  precision: ModelConfig["precision"];
 }
 
 export function modelShape({
@@ -17,6 +19,7 @@ export function modelShape({
   head_dim,
   n_positions,
   vocab_size,
+  precision,
 }: ModelConfig): ModelShape {
   return {
     layers: n_layer,
@@ -24,11 +27,21 @@ export function modelShape({
     headDim: head_dim,
     context: n_positions,
     vocabulary: vocab_size,
+    precision,
   };
 }
 
 /** Logits in a block: the step graph outputs the greatest logit of each block. The last block may be smaller. */
 export const LOGIT_BLOCK = 32;
+
+/** Level of a query that is 0, in an int8 graph. */
+export const ZERO_QUERY = 128;
+
+/**
+ * Added to a masked score of an int8 graph: the score's exponential is then exactly 0, and the sum is far from overflow. The scores
+ * themselves are less than 2^24 for heads of up to 1024.
+ */
+export const MASKED_SCORE = -(2 ** 28);
 
 const CAPACITY = "capacity_up_to_";
 

@@ -1,6 +1,7 @@
 import type { ModelShape } from "../models/shape.js";
 import { Contest } from "./contest.js";
 import { chunkAt } from "./engine/cache/chunks.js";
+import type { CacheArray } from "./engine/cache/plane.js";
 import { Reader } from "./engine/reader.js";
 import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
 
@@ -71,11 +72,17 @@ export async function agree(a: StepSession, b: StepSession, shape: ModelShape): 
     // Any ids do; 7919 is prime.
     const ids = Int32Array.from({ length: count }, (_, i) => ((at + i) * 7919) % vocabulary);
     const [expected, actual] = [await reader.read(ids), await other.read(ids)];
-    if (!isSame(expected.logits, actual.logits) || !isSame(expected.present, actual.present)) return false;
+    const [rows, others] = [expected.present, actual.present];
+    const pairs = [
+      [expected.logits, actual.logits],
+      [rows.keys, others.keys],
+      [rows.values, others.values],
+    ] as const;
+    if (!pairs.every(([a, b]) => isSame(a, b))) return false;
     at += count;
   }
   return true;
 }
 
-const isSame = (a: Float32Array, b: Float32Array) =>
+const isSame = (a: CacheArray, b: CacheArray) =>
   a.length === b.length && a.every((value, i) => Object.is(value, b[i]));

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeFixtureModel } from "../models/fixtures/model.js";
+import type { CacheArray } from "./engine/cache/plane.js";
 import type { Engine } from "./engine/engine.js";
 import { generate } from "./engine/fixtures/asking.js";
 import type { StepInputs, StepOutputs } from "./engine/step-session.js";
@@ -129,13 +130,13 @@ test("only the first worker opens a second session, and only where it would have
 });
 
 /** Another last bit of the last number. */
-function turnLastBit(values: Float32Array): void {
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+function turnLastBit(values: Float32Array | CacheArray): void {
+  const bits = new Int8Array(values.buffer, values.byteOffset, values.byteLength);
   bits[bits.length - 1]! ^= 1;
 }
 
 for (const [what, spoil] of [
-  ["a prompt's cache", ({ present }, { chunk }) => chunk > 1 && turnLastBit(present)],
+  ["a prompt's cache", ({ present }, { chunk }) => chunk > 1 && turnLastBit(present.values)],
   ["a token's logits", ({ logits }, { chunk }) => chunk === 1 && turnLastBit(logits)],
 ] as [string, NonNullable<Given["spoil"]>][])
   test(`a worker whose sessions differ in one bit of ${what} goes on with the narrow one alone, and remarks it`, async (context) => {

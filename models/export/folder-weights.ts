@@ -3,6 +3,7 @@ import type { ModelConfig } from "../config.js";
 import { ModelError } from "../files/error.js";
 import type { ModelFolder } from "../folder.js";
 import { type GraphWeight, readGraphValues, readGraphWeights } from "../graph-weights.js";
+import { queriesScaled } from "../import/graph/attention.js";
 import { columnsInOrder, outputsInOrder, rowsTimes, transpose } from "../import/rearranged.js";
 import type { LayerWeights, Linear, ModelWeights, Norm, Sizes, WeightSource } from "../import/weights.js";
 
@@ -53,28 +54,45 @@ function layerOf(
   sizes: Sizes,
   { architecture }: ModelConfig,
 ): LayerWeights {
-  const { heads, headDim } = sizes;
+  const { heads, kvHeads, headDim } = sizes;
   const name = `layers.${layer}`;
-  const root = Math.sqrt(headDim);
   const { order, inverse } = headOrder(sizes);
-  const qkv = outputsInOrder(read.linear(`${name}.qkv`), inverse);
+  const factors = read.optional(`${name}.factors`)?.read ?? (async () => queriesScaled(sizes));
+  const turning = (heads + kvHeads) * headDim;
+  const qkv = read.linear(`${name}.qkv`);
   const proj = read.linear(`${name}.proj`);
   const hasNorm = architecture.qk_norm !== null;
-  const factors = new Float32Array(inverse.length).fill(1).fill(root, 0, order.length);
-  const unscaled = (source: WeightSource) => rowsTimes(source, factors);
-  const qkNorm = (first: number, factor: number): Norm | null =>
-    hasNorm ? { weight: read.part(`${name}.qk_norm.weight`, first, headDim, factor), bias: null } : null;
+  // Where queries and keys are normalized, their factors are in the norm's weight.
+  const unscaled = (source: WeightSource) =>
+    rowsDivided(source, async () =>
+      (await factors()).map((factor, row) => (hasNorm && row < turning ? 1 : factor)),
+    );
+  const qkNorm = (first: number): Norm | null => {
+    if (!hasNorm) return null;
+    const ofHeads = rowsDivided(read.source(`${name}.qk_norm.weight`), factors);
+    const weight = async () => (await ofHeads.read()).slice(first, first + headDim);
+    return { weight: { name: ofHeads.name, shape: [headDim], read: weight }, bias: null };
+  };
   return {
     ln1: read.norm(`${name}.ln1`),
-    // Queries are scaled for attention in their weights, or in those of their norm.
-    qkv: hasNorm ? qkv : { weight: unscaled(qkv.weight), bias: qkv.bias && unscaled(qkv.bias) },
-    qNorm: qkNorm(0, root),
-    kNorm: qkNorm(heads * headDim, 1),
+    qkv: outputsInOrder({ weight: unscaled(qkv.weight), bias: qkv.bias && unscaled(qkv.bias) }, inverse),
+    qNorm: qkNorm(0),
+    kNorm: qkNorm(heads * headDim),
     proj: { ...proj, weight: columnsInOrder(proj.weight, inverse.slice(0, order.length)) },
     ln2: read.norm(`${name}.ln2`),
     fc: read.linear(`${name}.fc`),
     mlpProj: read.linear(`${name}.mlp_proj`),
   };
+}
+
+/** A matrix, or a vector, whose row i is divided by factor i. */
+function rowsDivided(source: WeightSource, factors: () => Promise<Float32Array>): WeightSource {
+  const read = async () =>
+    rowsTimes(
+      source,
+      (await factors()).map((factor) => 1 / factor),
+    ).read();
+  return { name: source.name, shape: source.shape, read };
 }
 
 /** The graph holds the first query of each group of heads, then the second ones, and so on. A checkpoint holds group by group. */
@@ -129,13 +147,6 @@ class GraphReader {
       return weight;
     };
     return { weight: { name, shape: [rows, columns], read }, bias: this.optional(`${name}.bias`) };
-  }
-
-  /** Some of a vector's values, times a factor. */
-  part(name: string, first: number, count: number, factor: number): WeightSource {
-    const whole = this.source(name);
-    const read = async () => (await whole.read()).slice(first, first + count).map((value) => value * factor);
-    return { name, shape: [count], read };
   }
 
   #floats(weight: GraphWeight): Float32Array<ArrayBuffer> {

@@ -12,13 +12,13 @@ const SEED: readonly [number, number] = [0x6a6169, 0];
 
 /** Result of a calibration. */
 export interface Calibration {
-  /** Columns of each matrix product's input, in the order of the graph's products. */
+  /** As the graph has them: columns of each matrix product's input, and then of each layer's heads. */
   observed: readonly Channels[];
   /** The texts that the model read and wrote. */
   texts: Texts;
 }
 
-/** The least and the greatest number of each column of a matrix product's input. */
+/** The least and the greatest number of each column. */
 export interface Channels {
   least: Float32Array;
   greatest: Float32Array;
@@ -38,7 +38,7 @@ export interface Texts {
  * Runs a float32 model over random tokens, which stand for prompts of every kind, and lets it continue them. What it
  * writes is as close to its training text as can be had without the corpus. The same weights give the same result.
  * @param session of the graph that `buildObservedGraph` makes
- * @param columns of each matrix product's input, in the graph's order
+ * @param columns how many the graph observes of each, in its order
  */
 export async function calibrate(
   session: StepSession,

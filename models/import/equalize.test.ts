@@ -41,7 +41,10 @@ async function observe(t: TestContext, weights: ModelWeights): Promise<readonly 
     spin: false,
   });
   try {
-    const columns = productsOf(weights).map(({ weight }) => weight.shape[1]!);
+    const columns = [
+      ...productsOf(weights).map(({ weight }) => weight.shape[1]!),
+      ...weights.layers.map(({ qkv }) => qkv.weight.shape[0]!),
+    ];
     return (await calibrate(session, shape, columns)).observed;
   } finally {
     await session.close();
@@ -50,19 +53,23 @@ async function observe(t: TestContext, weights: ModelWeights): Promise<readonly 
 
 for (const [name, weights] of Object.entries(models)) {
   test(`a model with ${name} computes the same after it, from inputs of the ranges that it tells`, async (t) => {
-    const { weights: even, ranges } = await equalize(weights, await observe(t, weights));
+    const { weights: even, ranges, heads } = await equalize(weights, await observe(t, weights));
     const ids = [1, 200, 30, 7, 99];
     const [expected, actual] = [await forward(weights, ids, 5), await forward(even, ids, 5)];
     for (const [row, logits] of expected.entries())
       for (const [i, logit] of logits.entries()) assert.ok(Math.abs(logit - actual[row]![i]!) < 1e-4);
     const seen = await observe(t, even);
-    assert.equal(ranges.length, seen.length);
-    for (const [product, { least, greatest }] of seen.entries()) {
+    assert.equal(ranges.length, productsOf(weights).length);
+    for (const [product, { least, greatest }] of seen.slice(0, ranges.length).entries()) {
       const [low, high] = ranges[product]!;
       const close = 1e-3 * (high - low);
       assert.ok(Math.abs(low - Math.min(...least)) < close, `product ${product}`);
       assert.ok(Math.abs(high - Math.max(...greatest)) < close, `product ${product}`);
     }
+    assert.equal(heads.length, weights.layers.length);
+    for (const [layer, { greatest }] of seen.slice(ranges.length).entries())
+      for (const [column, end] of greatest.entries())
+        assert.ok(Math.abs(heads[layer]!.greatest[column]! - end) < 1e-3, `layer ${layer}, column ${column}`);
   });
 }
 

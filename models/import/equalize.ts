@@ -4,10 +4,13 @@ import type { Range } from "./graph/quantize.js";
 import { columnsTimes, rowsTimes } from "./rearranged.js";
 import type { LayerWeights, Linear, ModelWeights, Norm, Sizes } from "./weights.js";
 
-/** A model that computes the same, and the range of each product's input, in the graph's order. */
+/** A model that computes the same. */
 export interface Equalized {
   weights: ModelWeights;
+  /** The range of each product's input, in the graph's order. */
   ranges: readonly Range[];
+  /** What calibration would see of each layer's heads. */
+  heads: readonly Channels[];
 }
 
 /** Which channel each column of a product belongs to. Heads that share values share channels. */
@@ -30,7 +33,7 @@ interface Factors {
  * weight, the values', an MLP's. Only a plain MLP's GELU or SiLU lets no factor through.
  *
  * The factor is sqrt(greatest input / greatest weight) of a channel: SmoothQuant of strength 0.5, https://arxiv.org/abs/2211.10438
- * @param observed channels of each product's input, in the graph's order
+ * @param observed channels of each product's input, in the graph's order, and then of each layer's heads
  */
 export async function equalize(weights: ModelWeights, observed: readonly Channels[]): Promise<Equalized> {
   const { sizes, architecture } = weights;
@@ -42,11 +45,14 @@ export async function equalize(weights: ModelWeights, observed: readonly Channel
     return factors;
   };
   const layers: LayerWeights[] = [];
+  const heads: Channels[] = [];
+  const ofHeads = observed.slice(-weights.layers.length);
   const firstValue = (sizes.heads + sizes.kvHeads) * sizes.headDim;
   const mlp = mlpChannels(architecture, sizes);
-  for (const layer of weights.layers) {
+  for (const [index, layer] of weights.layers.entries()) {
     const ofQkv = await next(layer.qkv, columns(sizes.width));
     const ofProj = await next(layer.proj, values(sizes));
+    heads.push(dividedChannels(ofHeads[index]!, firstValue, ofProj.channels));
     const ofFc = await next(layer.fc, columns(sizes.width));
     let { fc, mlpProj } = layer;
     if (mlp === null) ranges.push(rangeOf(observed[ranges.length]!, () => 1));
@@ -74,6 +80,7 @@ export async function equalize(weights: ModelWeights, observed: readonly Channel
       head: multiplied(weights.head, ofHead),
     },
     ranges,
+    heads,
   };
 }
 
@@ -151,6 +158,11 @@ function dividedOutputs({ weight, bias }: Linear, first: number, factors: Float3
   const times = new Float32Array(weight.shape[0]!).fill(1);
   for (const [i, factor] of factors.entries()) times[first + i] = 1 / factor;
   return { weight: rowsTimes(weight, times), bias: bias && rowsTimes(bias, times) };
+}
+
+function dividedChannels({ least, greatest }: Channels, first: number, factors: Float32Array): Channels {
+  const divided = (end: number, i: number) => (i < first ? end : end / factors[i - first]!);
+  return { least: least.map(divided), greatest: greatest.map(divided) };
 }
 
 function dividedNorm({ weight, bias }: Norm, { channels }: Factors): Norm {

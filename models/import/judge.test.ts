@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { StepSession } from "../../workers/engine/step-session.js";
-import { divergence, judge } from "./judge.js";
+import { divergence, type Judged, judge } from "./judge.js";
 
 describe("the divergence of two distributions", () => {
   it("is that of their softmax, in nats", () => {
@@ -17,19 +16,22 @@ describe("the divergence of two distributions", () => {
 });
 
 describe("a quantized model", () => {
-  const shape = { layers: 1, kvHeads: 1, headDim: 1, context: 12, vocabulary: 3 };
+  const shape = { layers: 1, kvHeads: 1, headDim: 1, context: 12, vocabulary: 3, precision: "fp32" } as const;
   /** A model whose logits depend on the id alone; `bend` is added to the likeliest token's. */
-  const model = (bend: (id: number) => number): StepSession => ({
-    run: async ({ batch, chunk, inputIds, lastRows }) => ({
-      logits: Float32Array.from(
-        [...lastRows].flatMap((row) => {
-          const id = inputIds[row]!;
-          return [0, 1, 2].map((token) => (token === (id + 1) % 3 ? 2 + bend(id) : 0));
-        }),
-      ),
-      maxima: new Float32Array(lastRows.length),
-      present: new Float32Array(2 * batch * chunk),
-    }),
+  const model = (bend: (id: number) => number): Judged => ({
+    shape,
+    session: {
+      run: async ({ batch, chunk, inputIds, lastRows }) => ({
+        logits: Float32Array.from(
+          [...lastRows].flatMap((row) => {
+            const id = inputIds[row]!;
+            return [0, 1, 2].map((token) => (token === (id + 1) % 3 ? 2 + bend(id) : 0));
+          }),
+        ),
+        maxima: new Float32Array(lastRows.length),
+        present: { keys: new Float32Array(batch * chunk), values: new Float32Array(batch * chunk) },
+      }),
+    },
   });
   const texts = {
     count: 2,
@@ -44,7 +46,6 @@ describe("a quantized model", () => {
     const quality = await judge(
       model(() => 0),
       model((id) => (id === 0 ? -4 : 0)),
-      shape,
       texts,
       (share) => shares.push(share),
     );
@@ -60,14 +61,13 @@ describe("a quantized model", () => {
 
   it("is good where it predicts the same", async () => {
     const same = model(() => 0);
-    assert.deepEqual(await judge(same, same, shape, texts), { kl: 0, sameTop: 1, verdict: "good" });
+    assert.deepEqual(await judge(same, same, texts), { kl: 0, sameTop: 1, verdict: "good" });
   });
 
   it("is fair in between", async () => {
     const { verdict, kl } = await judge(
       model(() => 0),
       model(() => 0.3),
-      shape,
       texts,
     );
     assert.equal(verdict, "fair", `KL ${kl}`);

@@ -19,16 +19,24 @@ export interface Quality {
   verdict: "good" | "fair" | "poor";
 }
 
+/** A model that reads texts. */
+export interface Judged {
+  session: StepSession;
+  shape: ModelShape;
+}
+
 /** Compares two models' predictions, token by token, on texts that the original wrote. */
 export async function judge(
-  original: StepSession,
-  quantized: StepSession,
-  shape: ModelShape,
+  original: Judged,
+  quantized: Judged,
   { count, length, prompt, ids }: Texts,
   onProgress: (share: number) => void = () => {},
 ): Promise<Quality> {
-  const { vocabulary } = shape;
-  const readers = [new Reader(original, shape, count), new Reader(quantized, shape, count)] as const;
+  const { vocabulary } = original.shape;
+  const readers = [original, quantized].map(({ session, shape }) => new Reader(session, shape, count)) as [
+    Reader,
+    Reader,
+  ];
   const longest = Math.max(1, Math.min(LONGEST_CHUNK, Math.floor(LOGITS_PER_RUN / (count * vocabulary))));
   let kl = 0;
   let same = 0;
@@ -79,7 +87,8 @@ function logTotal(logits: Float32Array): number {
   return most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
 }
 
-function top(logits: Float32Array): number {
+/** The likeliest token. */
+export function top(logits: Float32Array): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   return best;

@@ -16,6 +16,7 @@ import { ImportError } from "./checkpoint/error.js";
 import { equalize } from "./equalize.js";
 import { buildGraph, buildObservedGraph } from "./graph/build.js";
 import { writeModel } from "./graph/onnx.js";
+import { headSteps } from "./head-steps.js";
 import { judge, type Quality } from "./judge.js";
 import { doesNotRun, type Verification, verify } from "./verify.js";
 import { type ModelWeights, productsOf } from "./weights.js";
@@ -61,14 +62,30 @@ export async function writeGraph(
   const graph = join(folder, "observed.onnx");
   try {
     await writeModel(graph, buildObservedGraph(weights, config), during("preparing"));
-    return await withSession(graph, config, async (original) => {
-      const verification = await verify(original, weights, config, during("verifying"));
-      const columns = productsOf(weights).map(({ weight }) => weight.shape[1]!);
-      const { observed, texts } = await calibrate(original, shape, columns, during("calibrating"));
+    return await withSession(graph, { ...config, precision: "fp32" }, async (original) => {
+      const float = { ...shape, precision: "fp32" } as const;
+      const verification = await verify(
+        original,
+        weights,
+        { ...config, precision: "fp32" },
+        during("verifying"),
+      );
+      const columns = [
+        ...productsOf(weights).map(({ weight }) => weight.shape[1]!),
+        ...weights.layers.map(({ qkv }) => qkv.weight.shape[0]!),
+      ];
+      const { observed, texts } = await calibrate(original, float, columns, during("calibrating"));
       const even = await equalize(weights, observed);
-      await writeModel(file, buildGraph(even.weights, config, even.ranges), during("writing"));
+      const { ranges } = even;
+      const heads = even.heads.map((seen) => headSteps(seen, weights.sizes, weights.architecture.rotary));
+      await writeModel(file, buildGraph(even.weights, config, { ranges, heads }), during("writing"));
       return withSession(file, config, async (quantized) => {
-        const quality = await judge(original, quantized, shape, texts, during("comparing"));
+        const quality = await judge(
+          { session: original, shape: float },
+          { session: quantized, shape },
+          texts,
+          during("comparing"),
+        );
         const logits = await readPrompt(quantized, shape, verification.ids);
         const error = relativeError(verification.logits, logits.at(-1)!);
         if (!Number.isFinite(quality.kl + error))

@@ -47,7 +47,7 @@ test("show describes the default model: sizes, precision, tokenizer, template, m
     /^ +added +<\|end\|> 0, <\|system\|> 1/m,
     /^ +conversation +kept/m,
     /^ +system text +taken$/m,
-    /^ +cache +2.5 MiB a sequence/m,
+    /^ +cache +680.0 KiB a sequence/m,
     /^ +1 at once +\d+\.\d MiB with 1 worker$/m,
   ])
     assert.match(stdout, line);

@@ -4,7 +4,8 @@ import { after, before, describe, it } from "node:test";
 import { randomWeights, rotaryWeights } from "../../models/fixtures/model.js";
 import { randomCases } from "../../ops/random-cases.js";
 import type { OnnxSession } from "../onnx/session.js";
-import { type CacheShape, KvCache } from "./cache/kv-cache.js";
+import { KvCache } from "./cache/kv-cache.js";
+import type { CacheArray, CacheShape } from "./cache/plane.js";
 import { Engine } from "./engine.js";
 import { type Ask, ask, context, type Finished, generate, saying, vocab } from "./fixtures/asking.js";
 import { openFixtureSession } from "./fixtures/fixture-session.js";
@@ -55,8 +56,9 @@ for (const [precision, kind, weights] of [
   ["int8", "rotary model with one head of keys", rotaryWeights(1)],
 ] as const) {
   describe(`an engine over a real ${precision} ${kind}`, () => {
+    const shape = { ...weights.sizes, precision };
     let session: OnnxSession;
-    const engineOf = (slots: number) => new Engine(session, new KvCache(weights.sizes, slots), vocab);
+    const engineOf = (slots: number) => new Engine(session, new KvCache(shape, slots), vocab);
     before(async () => {
       session = await openFixtureSession(precision, weights);
     });
@@ -137,18 +139,18 @@ for (const [precision, kind, weights] of [
 
     it("computes bit for bit the same logits with the rows of another prompt as without", async () => {
       const promptIds = Array.from({ length: 120 }, (_, i) => Math.floor(uniform([1, 1], i) * vocab));
-      const fresh = await recordAllLogits(session, weights.sizes, [promptIds]);
+      const fresh = await recordAllLogits(session, shape, [promptIds]);
       for (const length of [33, 45, 93, 119, 120]) {
         const other = [...promptIds.slice(0, length), 5, 6, 7];
-        const reusing = await recordAllLogits(session, weights.sizes, [other, promptIds]);
+        const reusing = await recordAllLogits(session, shape, [other, promptIds]);
         assert.deepEqual(reusing.slice(-fresh.length), fresh);
       }
     });
 
     it("computes bit for bit the same logits alone and in a batch", async () => {
       const [probe, ...others] = mixedRequests(24) as [Ask, ...Ask[]];
-      const alone = await recordLogits(session, weights.sizes, [probe]);
-      const batched = await recordLogits(session, weights.sizes, [probe, ...others]);
+      const alone = await recordLogits(session, shape, [probe]);
+      const batched = await recordLogits(session, shape, [probe, ...others]);
       assert.ok(alone.length > 5);
       assert.deepEqual(batched, alone);
     });
@@ -202,7 +204,9 @@ async function recordLogits(session: StepSession, shape: CacheShape, requests: A
     async run(inputs: StepInputs): Promise<StepOutputs> {
       const outputs = await session.run(inputs);
       const slot = probe?.slot ?? -1;
-      const first = inputs.past[0]!.byteOffset / (shape.kvHeads * inputs.capacity * shape.headDim * 4) || 0;
+      const [keys] = inputs.past as [CacheArray, ...CacheArray[]];
+      const first =
+        keys.byteOffset / (shape.kvHeads * inputs.capacity * shape.headDim * keys.BYTES_PER_ELEMENT) || 0;
       const row = slot - first;
       if (inputs.chunk === 1 && slot >= 0 && row >= 0 && row < inputs.batch) {
         const logits = outputs.logits.subarray(row * vocab, (row + 1) * vocab);

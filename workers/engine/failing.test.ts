@@ -31,7 +31,10 @@ describe("an engine whose runs fail", () => {
         run: async ({ batch, chunk }) => ({
           logits: new Float32Array(batch * vocab).fill(Number.NaN),
           maxima: new Float32Array(batch * Math.ceil(vocab / LOGIT_BLOCK)).fill(Number.NaN),
-          present: new Float32Array(2 * layers * batch * width * chunk),
+          present: {
+            keys: new Float32Array(layers * batch * width * chunk),
+            values: new Float32Array(layers * batch * width * chunk),
+          },
         }),
       },
       new KvCache(shape, 1),

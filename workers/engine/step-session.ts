@@ -1,3 +1,5 @@
+import type { CacheArray, NewRows } from "./cache/plane.js";
+
 /** Inputs of the step graph; shapes in `buildGraph`. */
 export interface StepInputs {
   batch: number;
@@ -6,8 +8,8 @@ export interface StepInputs {
   inputIds: Int32Array;
   pastLengths: Int32Array;
   lastRows: Int32Array;
-  /** K and V of each layer in turn. */
-  past: Float32Array[];
+  /** K, V and, with int8, the bias of each layer in turn, as the cache has them. */
+  past: CacheArray[];
 }
 
 export interface StepOutputs {
@@ -15,8 +17,7 @@ export interface StepOutputs {
   logits: Float32Array;
   /** float32 [rows, vocabulary / LOGIT_BLOCK rounded up]: the greatest logit of each block. */
   maxima: Float32Array;
-  /** float32 [2 * layers, batch, kv_heads, chunk, head_dim] */
-  present: Float32Array;
+  present: NewRows;
   /** Only of a graph that import built to be observed; shape in `buildObservedGraph`. */
   ranges?: Float32Array;
 }

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import "./telemetry.js";
 import { contextOf, type ModelShape } from "../../models/shape.js";
+import type { CacheArray } from "../engine/cache/plane.js";
 import type { StepInputs, StepOutputs, StepSession } from "../engine/step-session.js";
 
 /** Where a session's arithmetic runs. */
@@ -16,6 +17,12 @@ export interface SessionOptions {
    * sessions that spin, or a busy machine, take several times as long. Default: true.
    */
   spin?: boolean;
+}
+
+interface CacheInput {
+  name: string;
+  type: "float32" | "int8" | "int32";
+  dims: number[];
 }
 
 /** A model loaded into the native runtime. A run blocks the calling thread until it ends. */
@@ -66,22 +73,34 @@ export class OnnxSession implements StepSession {
       past_lengths: new Tensor("int32", pastLengths, [batch]),
       last_rows: new Tensor("int32", lastRows, [lastRows.length]),
     };
-    const { kvHeads, headDim } = this.#model;
-    for (const [i, values] of past.entries()) {
-      feeds[`past_${i % 2 === 0 ? "k" : "v"}.${i >> 1}`] = new Tensor("float32", values, [
-        batch,
-        kvHeads,
-        capacity,
-        headDim,
-      ]);
-    }
-    const { logits, maxima, present, ranges } = await this.#session.run(feeds);
+    for (const [i, { name, type, dims }] of this.#cacheInputs(batch, capacity).entries())
+      feeds[name] = new Tensor(type, past[i]!, dims);
+    const { logits, maxima, present_k, present_v, ranges } = await this.#session.run(feeds);
     return {
       logits: logits!.data as Float32Array,
       maxima: maxima!.data as Float32Array,
-      present: present!.data as Float32Array,
+      present: { keys: present_k!.data as CacheArray, values: present_v!.data as CacheArray },
       ...(ranges && { ranges: ranges.data as Float32Array }),
     };
+  }
+
+  /** In the order of `StepInputs.past`. */
+  #cacheInputs(batch: number, capacity: number): CacheInput[] {
+    const { layers, kvHeads, headDim, precision } = this.#model;
+    const rows = [batch, kvHeads, capacity, headDim];
+    const columns = [batch, kvHeads, headDim, capacity];
+    return Array.from({ length: layers }, (_, layer): CacheInput[] =>
+      precision === "fp32"
+        ? [
+            { name: `past_k.${layer}`, type: "float32", dims: rows },
+            { name: `past_v.${layer}`, type: "float32", dims: rows },
+          ]
+        : [
+            { name: `past_k.${layer}`, type: "int8", dims: columns },
+            { name: `past_v.${layer}`, type: "int8", dims: rows },
+            { name: `key_bias.${layer}`, type: "int32", dims: [batch, kvHeads, 1, capacity] },
+          ],
+    ).flat();
   }
 
   async close(): Promise<void> {
@@ -91,9 +110,9 @@ export class OnnxSession implements StepSession {
   /** @throws an error that names the first size that differs */
   #assertShape(expected: ModelShape): void {
     const actual = this.#shape();
-    for (const [name, value] of Object.entries(expected) as [keyof ModelShape, number][]) {
-      if (actual[name] !== value)
-        throw new Error(`expected ${name} ${value}, as config.json has it, got ${actual[name]}`);
+    for (const name of Object.keys(expected) as (keyof ModelShape)[]) {
+      if (actual[name] !== expected[name])
+        throw new Error(`expected ${name} ${expected[name]}, as config.json has it, got ${actual[name]}`);
     }
   }
 
@@ -101,18 +120,24 @@ export class OnnxSession implements StepSession {
   #shape(): ModelShape {
     const { inputNames, inputMetadata, outputNames, outputMetadata } = this.#session;
     const [logits] = outputMetadata;
-    const cache = inputMetadata[inputNames.indexOf("past_k.0")];
-    if (!cache?.isTensor || !logits?.isTensor || !outputNames.includes("maxima"))
+    const values = inputMetadata[inputNames.indexOf("past_v.0")];
+    if (
+      !values?.isTensor ||
+      !logits?.isTensor ||
+      !outputNames.includes("present_k") ||
+      (values.type === "int8" && !inputNames.includes("key_bias.0"))
+    )
       throw new Error(
         "expected a graph that this version of `jai import` wrote, got another: import it again",
       );
-    const [, kvHeads, capacity, headDim] = cache.shape;
+    const [, kvHeads, capacity, headDim] = values.shape;
     return {
       layers: inputNames.filter((name) => name.startsWith("past_k.")).length,
       kvHeads: Number(kvHeads),
       headDim: Number(headDim),
       context: contextOf(String(capacity)),
       vocabulary: Number(logits.shape[1]),
+      precision: values.type === "int8" ? "int8" : "fp32",
     };
   }
 }

@@ -57,7 +57,7 @@ export class GraphBuilder {
 
   /** A small constant; equal ones are stored once. */
   constant(
-    type: "float32" | "int64" | "int32" | "uint8",
+    type: "float32" | "int64" | "int32" | "uint8" | "int8",
     dims: readonly number[],
     ...values: number[]
   ): string {
@@ -68,6 +68,7 @@ export class GraphBuilder {
         int64: () => BigInt64Array.from(values, BigInt),
         int32: () => Int32Array.from(values),
         uint8: () => Uint8Array.from(values),
+        int8: () => Int8Array.from(values),
       }[type];
       this.#constants.set(
         name,

@@ -12,7 +12,7 @@ export interface Extent {
 
 export function addExtent(graph: GraphBuilder): Extent {
   const chunk = dimension(graph, "input_ids", 1);
-  const capacity = dimension(graph, "past_k.0", 2);
+  const capacity = dimension(graph, "past_v.0", 2);
   return { chunk, capacity, chunkRange: addRange(graph, chunk) };
 }
 

@@ -21,7 +21,7 @@ export function addHead(
   const projected = linear("head", norm("final_norm", last, finalNorm), head);
   const logits = cap === null ? projected : softcap(graph, projected, cap);
   graph.output("logits", "Identity", [logits]);
-  graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", [logits, graph.shape(1)])], {
+  graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", ["logits", graph.shape(1)])], {
     kernel_shape: [LOGIT_BLOCK],
     strides: [LOGIT_BLOCK],
     ceil_mode: 1,

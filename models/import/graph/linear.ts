@@ -24,20 +24,23 @@ export interface Observed {
   columns: number;
 }
 
+/** Adds the least and the greatest number of each column of `values`: float32 [2, columns]. */
+export function observe(graph: GraphBuilder, values: string, columns: number): Observed {
+  const rows = graph.node("Reshape", [values, graph.shape(-1, columns)]);
+  const ends = ["ReduceMin", "ReduceMax"].map((op) =>
+    graph.node(op, [rows, graph.shape(0)], { keepdims: 1 }),
+  );
+  return { output: graph.node("Concat", ends, { axis: 0 }), columns };
+}
+
 /**
  * Linear layers in float32 whose inputs are observed.
- * @param observed gets an output for each layer, float32 [2, columns]: the least and the greatest number of each column of
- * its input
+ * @param observed gets each layer's
  */
 export function observedLinear(graph: GraphBuilder, observed: Observed[]): AddLinear {
   const add = floatLinear(graph);
   return (name, input, layer, change) => {
-    const columns = layer.weight.shape[1]!;
-    const rows = graph.node("Reshape", [input, graph.shape(-1, columns)]);
-    const ends = ["ReduceMin", "ReduceMax"].map((op) =>
-      graph.node(op, [rows, graph.shape(0)], { keepdims: 1 }),
-    );
-    observed.push({ output: graph.node("Concat", ends, { axis: 0 }), columns });
+    observed.push(observe(graph, input, layer.weight.shape[1]!));
     return add(name, input, layer, change);
   };
 }

@@ -6,15 +6,16 @@ export type AddQkNorm = (
   name: string,
   input: string,
   weights: Pick<LayerWeights, "qNorm" | "kNorm">,
+  factors: Float32Array,
 ) => string;
 
-/** The queries come out scaled for attention. */
+/** The queries and keys come out multiplied by `factors`. */
 export function addQkNorm(
   graph: GraphBuilder,
   { heads, kvHeads, headDim }: Pick<Sizes, "heads" | "kvHeads" | "headDim">,
   epsilon: number,
 ): AddQkNorm {
-  return (name, input, { qNorm, kNorm }) => {
+  return (name, input, { qNorm, kNorm }, factors) => {
     const byHead = graph.node("Reshape", [input, graph.shape(0, 0, heads + kvHeads, headDim)]);
     const ones = graph.constant("float32", [headDim], ...new Array<number>(headDim).fill(1));
     const normalized = graph.node("SimplifiedLayerNormalization", [byHead, ones], {
@@ -23,8 +24,11 @@ export function addQkNorm(
     });
     const merged = graph.node("Reshape", [normalized, graph.shape(0, 0, (heads + kvHeads) * headDim)]);
     const weight = graph.weight(`${name}.weight`, "float32", [(heads + kvHeads) * headDim], async () => {
-      const ofQueries = (await repeated(qNorm, heads, headDim)).map((value) => value / Math.sqrt(headDim));
-      return Float32Array.from([...ofQueries, ...(await repeated(kNorm, kvHeads, headDim))]);
+      const weights = [
+        ...(await repeated(qNorm, heads, headDim)),
+        ...(await repeated(kNorm, kvHeads, headDim)),
+      ];
+      return Float32Array.from(weights, (weight, row) => weight * factors[row]!);
     });
     return graph.node("Mul", [merged, weight]);
   };

@@ -28,6 +28,7 @@ export function tinyResults(): Results {
   };
   const rest = {
     model_type: "jai",
+    graph_version: 2,
     layer_norm_epsilon: 1e-5,
     architecture: GPT,
     precision: "int8",

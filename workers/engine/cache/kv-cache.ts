@@ -1,7 +1,13 @@
-import type { ModelShape } from "../../../models/shape.js";
-
-/** The shape of a model's cache. */
-export type CacheShape = Omit<ModelShape, "vocabulary">;
+import {
+  type CacheArray,
+  type CacheShape,
+  type NewRows,
+  numbersFor,
+  type Plane,
+  planes,
+  write,
+  writeBias,
+} from "./plane.js";
 
 /** Capacities are multiples of this: a vector register of float32, so that a sum over a slot's padding changes no bit. */
 const CAPACITY_UNIT = 16;
@@ -18,18 +24,21 @@ const FIRST_CAPACITIES = 2;
  */
 const SCRATCH_WINDOWS = 4;
 
-/** Smallest row, in floats, that `TypedArray.set` copies faster than a loop: below it the call costs more than the copy. */
-const SET_MINIMUM = 256;
+/**
+ * Positions of an int8 past that holds nothing; all are masked. The runtime's product of integers over an empty past is what its
+ * memory held before, perhaps another request's numbers.
+ */
+const MASKED_POSITIONS = 16;
 
 /**
  * The keys and values of all sequences, in arrays of our own that the runtime reads without a copy.
  *
- * Each layer has one K and one V array. The first `packed` slots, those that decode, lie there densely, as
- * [packed, kv_heads, capacity, head_dim]: the sequences of one run must lie next to each other, so that they are one
+ * Each layer has one K and one V array, and with int8 one of biases, each a `Plane`. The first `packed` slots, those that decode, lie there
+ * densely, as [packed, blocks, capacity, unit]: the sequences of one run must lie next to each other, so that they are one
  * `subarray`. `capacity` is shared by them and follows the longest, so that short ones don't pay for the window.
  *
  * The others are loose: free, or a prompt of which only a part is there. Each keeps its rows at its place for the full
- * window, [slot, kv_heads, context, head_dim], where the slots before it can't reach them whatever their capacity. So a
+ * window, [slot, blocks, context, unit], where the slots before it can't reach them whatever their capacity. So a
  * prompt widens nobody's capacity before it decodes: that would copy all packed rows, and slow each of their steps.
  */
 export class KvCache {
@@ -37,22 +46,20 @@ export class KvCache {
   readonly slots: number;
   /** Tokens that each slot holds, int32 [slots]. */
   readonly lengths: Int32Array;
-  /** K and V of each layer in turn, float32. */
-  readonly #arrays: Float32Array[];
+  readonly #planes: readonly Plane[];
   readonly #step: number;
   /** Positions that a packed slot has room for at least. */
   readonly #least: number;
   /** Positions of a loose slot's place. */
   readonly #widest: number;
-  readonly #spare: Float32Array;
-  /** Copies of loose slots for a run, laid out like `#arrays`; as large as the largest run so far. */
-  #scratch: Float32Array[] = [];
+  /** Copies of loose slots for a run; as large as the largest run so far. */
+  #scratch: CacheArray[] = [];
   #capacity: number;
   #packed = 0;
   #touched = 0;
 
   constructor(shape: CacheShape, slots: number) {
-    const { layers, kvHeads, headDim, context } = shape;
+    const { context } = shape;
     this.shape = shape;
     this.slots = slots;
     this.lengths = new Int32Array(slots);
@@ -60,9 +67,7 @@ export class KvCache {
     this.#widest = roundUp(context, this.#step);
     this.#least = Math.min(FIRST_CAPACITIES * this.#step, this.#widest);
     this.#capacity = this.#least;
-    const size = slots * kvHeads * this.#widest * headDim;
-    this.#arrays = Array.from({ length: 2 * layers }, () => new Float32Array(size));
-    this.#spare = new Float32Array(context * headDim);
+    this.#planes = planes(shape, slots, this.#widest);
   }
 
   /** Positions that each packed slot has room for now. */
@@ -102,63 +107,58 @@ export class KvCache {
   }
 
   /**
-   * The past of a run over `count` slots from `first` on, all packed or all loose: K and V of every layer in turn,
-   * float32 [count, kv_heads, capacity, head_dim], valid until the cache changes. Afterwards each slot has room for
-   * `tokens` positions. The first chunk of a prompt has an empty past, which saves its attention.
+   * The past of a run over `count` slots from `first` on, all packed or all loose: the planes of every layer in turn,
+   * [count, blocks, capacity, unit], valid until the cache changes. Afterwards each slot has room for `tokens` positions. The
+   * first chunk of a prompt has an empty past, which saves its attention.
    */
-  past(first: number, count: number, tokens: number): { capacity: number; arrays: Float32Array[] } {
+  past(first: number, count: number, tokens: number): { capacity: number; arrays: CacheArray[] } {
     const packed = first < this.#packed;
     if (packed) this.reserve(tokens);
     const view = (capacity: number) => ({ capacity, arrays: this.views(first, count, capacity) });
     const longest = Math.max(...this.lengths.subarray(first, first + count));
-    if (longest === 0) return view(0);
+    const isInt8 = this.shape.precision === "int8";
+    if (longest === 0 && !isInt8) return view(0);
     if (packed) return view(this.#capacity);
+    if (longest === 0) return this.#gathered(first, count, MASKED_POSITIONS);
     const capacity = roundUp(longest, this.#step);
     if (capacity > this.#widest / 2 || count * capacity > SCRATCH_WINDOWS * this.#widest)
       return view(this.#widest);
-    return { capacity, arrays: this.#gather(first, count, capacity) };
+    return this.#gathered(first, count, capacity);
   }
 
   /** The arrays' part for `count` slots from `first` on, if each has `capacity` positions there. */
-  views(first: number, count: number, capacity: number): Float32Array[] {
-    const stride = this.shape.kvHeads * capacity * this.shape.headDim;
-    return this.#arrays.map((array) => array.subarray(first * stride, (first + count) * stride));
+  views(first: number, count: number, capacity: number): CacheArray[] {
+    return this.#planes.map(({ array, blocks, unit }) => {
+      const stride = blocks * capacity * unit;
+      return array.subarray(first * stride, (first + count) * stride);
+    });
   }
 
   /**
    * Adds a run's new rows to the slots from `first` on.
-   * @param rows float32 [2 * layers, counts.length, kv_heads, chunk, head_dim]
    * @param counts how many of a slot's `chunk` rows are tokens; the rest is padding
    */
-  append(first: number, counts: readonly number[], chunk: number, rows: Float32Array): void {
-    const { kvHeads, headDim } = this.shape;
+  append(first: number, counts: readonly number[], chunk: number, { keys, values }: NewRows): void {
+    const { lengths, shape } = this;
     const end = first + counts.length;
     const packed = first < this.#packed;
     if (end > (packed ? this.#packed : this.slots))
       throw new Error(`expected slots of one kind, got ${first} to ${end} where ${this.#packed} are packed`);
-    const capacity = packed ? this.#capacity : this.#widest;
-    let source = 0;
-    for (const array of this.#arrays) {
-      for (let i = 0; i < counts.length; i++) {
-        const slot = first + i;
-        const length = counts[i]! * headDim;
-        for (let head = 0; head < kvHeads; head++, source += chunk * headDim) {
-          const target = ((slot * kvHeads + head) * capacity + this.lengths[slot]!) * headDim;
-          if (length >= SET_MINIMUM) array.set(rows.subarray(source, source + length), target);
-          else for (let d = 0; d < length; d++) array[target + d] = rows[source + d]!;
-        }
-      }
+    const target = { first, counts, lengths, capacity: packed ? this.#capacity : this.#widest };
+    const parts = this.#planes.length / shape.layers;
+    for (const [i, plane] of this.#planes.entries()) {
+      const layer = Math.floor(i / parts);
+      if (plane.part === "bias") writeBias(plane, keys, layer, chunk, shape.headDim, target);
+      else write(plane, plane.part === "keys" ? keys : values, layer, chunk, target);
     }
-    for (let i = 0; i < counts.length; i++) this.lengths[first + i]! += counts[i]!;
+    for (let i = 0; i < counts.length; i++) lengths[first + i]! += counts[i]!;
   }
 
   /** Extends a loose slot to the first `rows` of another slot, which begins with the same rows. */
   extend(to: number, from: number, rows: number): void {
-    const { headDim } = this.shape;
-    const first = this.lengths[to]! * headDim;
-    const end = rows * headDim;
-    this.#eachBlock(from, to, (array, source, target) =>
-      array.copyWithin(target + first, source + first, source + end),
+    const length = this.lengths[to]!;
+    this.#eachBlock(from, to, ({ array, unit }, source, target) =>
+      array.copyWithin(target + length * unit, source + length * unit, source + rows * unit),
     );
     this.lengths[to] = rows;
   }
@@ -166,13 +166,13 @@ export class KvCache {
   /** Exchanges two slots, both packed or both loose. */
   swap(a: number, b: number): void {
     if (a === b) return;
-    const { headDim } = this.shape;
     const lengthA = this.lengths[a]!;
     const lengthB = this.lengths[b]!;
-    this.#eachBlock(a, b, (array, inA, inB) => {
-      const spare = this.#spare.subarray(0, lengthA * headDim);
-      spare.set(array.subarray(inA, inA + spare.length));
-      array.copyWithin(inA, inB, inB + lengthB * headDim);
+    const longer = Math.max(lengthA, lengthB);
+    this.#eachBlock(a, b, ({ array, unit, rest }, inA, inB) => {
+      const [rowsA, rowsB] = rest === null ? [lengthA, lengthB] : [longer, longer];
+      const spare = array.slice(inA, inA + rowsA * unit);
+      array.copyWithin(inA, inB, inB + rowsB * unit);
       array.set(spare, inB);
     });
     this.lengths[a] = lengthB;
@@ -181,34 +181,45 @@ export class KvCache {
 
   /** Forgets all but a slot's first `rows`. */
   truncate(slot: number, rows: number): void {
-    this.lengths[slot] = Math.min(this.lengths[slot]!, rows);
+    const length = this.lengths[slot]!;
+    if (rows >= length) return;
+    this.#eachBlock(slot, slot, ({ array, unit, rest }, start) => {
+      if (rest !== null) array.fill(rest, start + rows * unit, start + length * unit);
+    });
+    this.lengths[slot] = rows;
   }
 
-  #eachBlock(a: number, b: number, visit: (array: Float32Array, inA: number, inB: number) => void): void {
-    const { kvHeads, headDim } = this.shape;
-    const blockA = (a < this.#packed ? this.#capacity : this.#widest) * headDim;
-    const blockB = (b < this.#packed ? this.#capacity : this.#widest) * headDim;
-    for (const array of this.#arrays) {
-      for (let head = 0; head < kvHeads; head++)
-        visit(array, (a * kvHeads + head) * blockA, (b * kvHeads + head) * blockB);
+  #eachBlock(a: number, b: number, visit: (plane: Plane, inA: number, inB: number) => void): void {
+    const capacityA = a < this.#packed ? this.#capacity : this.#widest;
+    const capacityB = b < this.#packed ? this.#capacity : this.#widest;
+    for (const plane of this.#planes) {
+      const { blocks, unit } = plane;
+      for (let block = 0; block < blocks; block++)
+        visit(plane, (a * blocks + block) * capacityA * unit, (b * blocks + block) * capacityB * unit);
     }
   }
 
-  #gather(first: number, count: number, capacity: number): Float32Array[] {
-    const { kvHeads, headDim } = this.shape;
-    const block = capacity * headDim;
-    const size = count * kvHeads * block;
-    if ((this.#scratch[0]?.length ?? 0) < size)
-      this.#scratch = this.#arrays.map(() => new Float32Array(size));
-    return this.#arrays.map((array, part) => {
-      const scratch = this.#scratch[part]!;
-      for (let i = 0; i < count * kvHeads; i++) {
-        const source = (first * kvHeads + i) * this.#widest * headDim;
-        const length = this.lengths[first + Math.floor(i / kvHeads)]! * headDim;
-        scratch.set(array.subarray(source, source + length), i * block);
+  /** Copies of loose slots, close together. */
+  #gathered(first: number, count: number, capacity: number): { capacity: number; arrays: CacheArray[] } {
+    const arrays = this.#planes.map((plane, index) => {
+      const { array, blocks, unit, rest } = plane;
+      const scratch = this.#scratchOf(index, plane, count * blocks * capacity * unit);
+      for (let i = 0; i < count * blocks; i++) {
+        const source = (first * blocks + i) * this.#widest * unit;
+        const length = this.lengths[first + Math.floor(i / blocks)]! * unit;
+        const target = i * capacity * unit;
+        if (length > 0) scratch.set(array.subarray(source, source + length), target);
+        if (rest !== null) scratch.fill(rest, target + length, target + capacity * unit);
       }
-      return scratch.subarray(0, size);
+      return scratch;
     });
+    return { capacity, arrays };
+  }
+
+  #scratchOf(index: number, { part }: Plane, size: number): CacheArray {
+    if ((this.#scratch[index]?.length ?? 0) < size)
+      this.#scratch[index] = numbersFor(part, this.shape.precision, size);
+    return this.#scratch[index]!.subarray(0, size);
   }
 
   /**
@@ -217,15 +228,14 @@ export class KvCache {
    */
   #lay(first: number, end: number, from: number, to: number): void {
     if (from === to) return;
-    const { kvHeads, headDim } = this.shape;
-    const blocks = (end - first) * kvHeads;
-    for (const array of this.#arrays) {
-      for (let i = 0; i < blocks; i++) {
-        const block = first * kvHeads + (to > from ? blocks - 1 - i : i);
-        const length = this.lengths[Math.floor(block / kvHeads)]! * headDim;
-        if (length === 0) continue;
-        const source = block * from * headDim;
-        array.copyWithin(block * to * headDim, source, source + length);
+    for (const { array, blocks, unit, rest } of this.#planes) {
+      const count = (end - first) * blocks;
+      for (let i = 0; i < count; i++) {
+        const block = first * blocks + (to > from ? count - 1 - i : i);
+        const length = this.lengths[Math.floor(block / blocks)]! * unit;
+        const [source, target] = [block * from * unit, block * to * unit];
+        if (length > 0) array.copyWithin(target, source, source + length);
+        if (rest !== null) array.fill(rest, target + length, target + to * unit);
       }
     }
   }
@@ -236,8 +246,10 @@ export class KvCache {
    */
   #touch(slot: number): void {
     if (slot < this.#touched) return;
-    const place = this.shape.kvHeads * this.#widest * this.shape.headDim;
-    for (const array of this.#arrays) array.fill(0, slot * place, (slot + 1) * place);
+    for (const { array, blocks, unit, rest } of this.#planes) {
+      const place = blocks * this.#widest * unit;
+      array.fill(rest ?? 0, slot * place, (slot + 1) * place);
+    }
     this.#touched = slot + 1;
   }
 }
