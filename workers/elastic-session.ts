@@ -1,6 +1,6 @@
 import type { ModelShape } from "../models/shape.js";
 import { Contest } from "./contest.js";
-import { chunkAt } from "./engine/cache/chunks.js";
+import { FIXED } from "./engine/cache/grid.js";
 import type { CacheArray } from "./engine/cache/plane.js";
 import { Reader } from "./engine/reader.js";
 import type { StepInputs, StepOutputs, StepSession } from "./engine/step-session.js";
@@ -68,7 +68,7 @@ export async function agree(a: StepSession, b: StepSession, shape: ModelShape): 
   const [reader, other] = [new Reader(a, shape, 1), new Reader(b, shape, 1)];
   const { context, vocabulary } = shape;
   for (let at = 0; at < Math.min(context, AGREED_PROMPT + AGREED_STEPS); ) {
-    const count = at < AGREED_PROMPT ? Math.min(chunkAt(at), context - at) : 1;
+    const count = at < AGREED_PROMPT ? Math.min(FIXED.chunk(at, 0), context - at) : 1;
     // Any ids do; 7919 is prime.
     const ids = Int32Array.from({ length: count }, (_, i) => ((at + i) * 7919) % vocabulary);
     const [expected, actual] = [await reader.read(ids), await other.read(ids)];

@@ -11,7 +11,7 @@ function observed() {
   const gauges = Gauges.for(2, 3);
   let tokens = 0;
   const observer = Gauges.over(gauges.buffers, 3).observer(1, () => tokens++);
-  const engine = new Engine(new CountingSession(), new KvCache(shape, 3), vocab, observer);
+  const engine = new Engine(new CountingSession(), new KvCache(shape, 3), vocab, { observer });
   return { gauges, engine, states: () => gauges.slots(1).map(({ state }) => state), tokens: () => tokens };
 }
 

@@ -2,6 +2,7 @@ import { parentPort, threadId, workerData } from "node:worker_threads";
 import type { Constraint } from "./engine/constraint.js";
 import { failure } from "./engine/outcome.js";
 import { Sequence } from "./engine/sequence.js";
+import { Stores } from "./engine/speculation/stores.js";
 import { load } from "./load.js";
 import { Occupancy } from "./occupancy.js";
 import { Outbox } from "./outbox.js";
@@ -19,6 +20,7 @@ loading.then(
   (error: Error) => report({ type: "failed", threadId, message: error.message }),
 );
 
+const stores = new Stores();
 const occupancy = Occupancy.over(setup.occupancy);
 const outbox = new Outbox({ post: (deltas) => report({ type: "deltas", deltas }) });
 
@@ -48,6 +50,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
       context: config.n_positions,
       contextStride: setup.contextStride,
       constraint,
+      said: task.caller === undefined ? null : stores.of(task.caller),
       decoder: tokenizer,
       // A stream's first text tells the same.
       onRead: task.stream ? undefined : () => report({ type: "read", id: task.id }),

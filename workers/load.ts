@@ -3,8 +3,10 @@ import { type ModelFolder, readModelFolder } from "../models/folder.js";
 import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
 import { type ModelShape, modelShape } from "../models/shape.js";
 import { agree, ElasticSession } from "./elastic-session.js";
+import { FIXED, type Grid, gridOf } from "./engine/cache/grid.js";
 import { KvCache } from "./engine/cache/kv-cache.js";
 import { Engine } from "./engine/engine.js";
+import { compareCuts, FEW_CUTS } from "./engine/exactness.js";
 import { readPrompt } from "./engine/reader.js";
 import type { StepSession } from "./engine/step-session.js";
 import { Gauges } from "./gauges.js";
@@ -88,7 +90,12 @@ export async function load(options: LoadOptions): Promise<Loaded> {
       remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
     }
   }
-  const engine = new Engine(session, new KvCache(shape, setup.slots), shape.vocabulary, observer);
+  const grid = await chooseGrid(narrow, shape);
+  if (grid !== gridOf(shape))
+    remark =
+      "the numbers of an int8 model depend on how its tokens are cut here: chunks are fixed, and nothing is drafted";
+  const cache = new KvCache(shape, setup.slots + setup.keptPrefixes);
+  const engine = new Engine(session, cache, shape.vocabulary, { observer, most: setup.slots, grid });
   const programs = new Programs(model.tokenizer, shape.vocabulary);
   return { model, engine, programs, selfTest, remark };
 }
@@ -100,6 +107,19 @@ export async function load(options: LoadOptions): Promise<Loaded> {
  */
 function isReplacedAt({ claims }: WorkerSetup, index: number): boolean {
   return Atomics.load(new Int32Array(claims), index) !== threadId;
+}
+
+/** How prompts are cut: freely only where this machine computes the same bits in each of a few cuts. */
+async function chooseGrid(session: StepSession, shape: ModelShape): Promise<Grid> {
+  const grid = gridOf(shape);
+  if (!grid.isFree) return grid;
+  // 7919 is prime.
+  const ids = Int32Array.from(
+    { length: Math.min(16, shape.context) },
+    (_, i) => (i * 7919) % shape.vocabulary,
+  );
+  const { differing } = await compareCuts(session, shape, ids, FEW_CUTS);
+  return differing === 0 ? grid : FIXED;
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

@@ -33,6 +33,8 @@ export interface WorkerSetup {
   gauges: Gauges["buffers"];
   /** Sequences that one worker runs at once. */
   slots: number;
+  /** Prefixes that one worker keeps beside them. */
+  keptPrefixes: number;
   /** Threads of the native runtime in each worker. */
   threads: number;
   /**
@@ -98,6 +100,8 @@ export interface GenerateTask {
   grammar: CompiledForm | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
+  /** Whose earlier texts its tokens may be drafted from; undefined: nothing is drafted. */
+  caller?: string;
   /** Whether to go on past the end-of-sequence token. */
   ignoreEos: boolean;
   /** Whether to send its text as it comes, in `Deltas`. */

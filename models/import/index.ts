@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import type { Exactness } from "../../workers/engine/exactness.js";
 import type { ModelConfig } from "../config.js";
 import { renderConfigFiles, trimmedVocabulary } from "../folder.js";
 import { createTokenizer } from "../tokenizer/tokenizer.js";
@@ -39,6 +40,8 @@ export interface ImportResult extends Pick<Verification, "difference" | "range">
   config: ModelConfig;
   /** How close the int8 model comes to float32; null for `fp32`. */
   quality: Quality | null;
+  /** Whether the int8 model's logits depend on how a text is cut; null for `fp32`. */
+  exactness: Exactness | null;
   /** Where the chat template is from: what was asked for, beside the tokenizer, JAI's own for its family, or nowhere. */
   chatTemplate: "given" | "found" | "default" | "none";
   /** Texts in the template that look like tokens, and that the tokenizer doesn't have. */
@@ -91,7 +94,12 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
 
     const folder = new NewFolder(options.out);
     try {
-      const { verification, quality } = await writeGraph(folder.path, trimmed, config, options.onProgress);
+      const { verification, quality, exactness } = await writeGraph(
+        folder.path,
+        trimmed,
+        config,
+        options.onProgress,
+      );
       for (const [name, content] of Object.entries(files)) {
         await writeFile(join(folder.path, name), `${JSON.stringify(content, null, 2)}\n`);
       }
@@ -101,7 +109,7 @@ export async function importCheckpoint(options: ImportOptions): Promise<ImportRe
       const { difference, range } = verification;
       const { chatTemplate, plainMarkers } = texts;
       return {
-        ...{ config, difference, range, quality, chatTemplate, plainMarkers },
+        ...{ config, difference, range, quality, exactness, chatTemplate, plainMarkers },
         trimmed: sizes.vocab - vocabulary,
         assumed: weights.assumed ?? [],
       };

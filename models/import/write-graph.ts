@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ALL_CUTS, compareCuts, type Exactness } from "../../workers/engine/exactness.js";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../config.js";
@@ -22,14 +23,26 @@ import { doesNotRun, type Verification, verify } from "./verify.js";
 import { type ModelWeights, productsOf } from "./weights.js";
 
 /** Phases of an import, in this order; an fp32 import only writes and verifies. */
-export type ImportPhase = "downloading" | "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+export type ImportPhase =
+  | "downloading"
+  | "preparing"
+  | "verifying"
+  | "calibrating"
+  | "writing"
+  | "comparing"
+  | "checking";
+
+/** Tokens of a text that is cut in many ways. */
+const EXACTNESS_TOKENS = 64;
 
 /** Findings of writing a graph. */
 export interface WrittenGraph {
   /** The comparison of the float32 graph, whatever the model's precision. */
   verification: Verification;
-  /** The quality of an int8 graph; null for float32. */
+  /** Of an int8 graph: how close it comes to float32. Null for float32. */
   quality: Quality | null;
+  /** Of an int8 graph: whether a token's logits depend on how its text is cut. Null for float32. */
+  exactness: Exactness | null;
 }
 
 /**
@@ -55,7 +68,7 @@ export async function writeGraph(
     return withSession(file, config, async (session) => {
       const verification = await verify(session, weights, config, during("verifying"));
       await saveSelfTest({ ...verification, error: 0 });
-      return { verification, quality: null };
+      return { verification, quality: null, exactness: null };
     });
   }
 
@@ -86,6 +99,8 @@ export async function writeGraph(
           texts,
           during("comparing"),
         );
+        const text = texts.ids.subarray(0, Math.min(EXACTNESS_TOKENS, texts.length));
+        const exactness = await compareCuts(quantized, shape, text, ALL_CUTS, during("checking"));
         const logits = await readPrompt(quantized, shape, verification.ids);
         const error = relativeError(verification.logits, logits.at(-1)!);
         if (!Number.isFinite(quality.kl + error))
@@ -94,7 +109,7 @@ export async function writeGraph(
             "expected logits, got values that are no numbers in int8; import it with --precision fp32",
           );
         await saveSelfTest({ ...verification, error: Math.min(error, GREATEST_ERROR) });
-        return { verification, quality };
+        return { verification, quality, exactness };
       });
     });
   } finally {

@@ -1,6 +1,12 @@
 import { ACTIVATIONS, type Activation } from "../../models/architecture.js";
 import { builtInNames } from "../../models/template/built-in.js";
-import { type ImportOptions, type ImportResult, importCheckpoint, type Quality } from "../library/import.js";
+import {
+  type Exactness,
+  type ImportOptions,
+  type ImportResult,
+  importCheckpoint,
+  type Quality,
+} from "../library/import.js";
 import { readArgs, UsageError, unexpected } from "../settings/args.js";
 import { type Flags, usageOf } from "./command.js";
 import { progressTo } from "./import/progress.js";
@@ -57,7 +63,7 @@ const TEMPLATES: Record<ImportResult["chatTemplate"], string> = {
 export async function run(args: string[]): Promise<void> {
   const options = parse(args);
   const started = performance.now();
-  const { config, difference, range, quality, trimmed, assumed, chatTemplate, plainMarkers } =
+  const { config, difference, range, quality, exactness, trimmed, assumed, chatTemplate, plainMarkers } =
     await importCheckpoint({ ...options, onProgress: progressTo(process.stderr) });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const lines = [
@@ -68,6 +74,7 @@ export async function run(args: string[]): Promise<void> {
       : []),
     `verified: float32 logits differ from the checkpoint's by at most ${difference.toExponential(2)}, in a range of ${range.toFixed(2)}`,
     ...(quality ? describeQuality(quality) : []),
+    ...(exactness ? describeExactness(exactness) : []),
     TEMPLATES[chatTemplate],
     ...(plainMarkers.length > 0
       ? [`no tokens of the tokenizer, so plain text in the template: ${plainMarkers.join(" ")}`]
@@ -111,4 +118,14 @@ const isActivation = (text: string): text is Activation => (ACTIVATIONS as reado
 function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
   const figures = `int8: KL ${kl.toPrecision(2)}, ${(100 * sameTop).toFixed(1)} % same top token: ${verdict}`;
   return [verdict === "poor" ? `${figures}; --precision fp32 keeps the model's own numbers` : figures];
+}
+
+/** One line on whether a token's numbers depend on how its text is cut into chunks and batches. */
+function describeExactness({ cuts, logits, differing }: Exactness): string[] {
+  const figures = `a text cut in ${cuts} ways: ${differing} of ${logits} logits differ`;
+  return [
+    differing === 0
+      ? `exact: ${figures}`
+      : `not exact on this machine: ${figures}, so a server on it cuts all prompts alike and drafts nothing`,
+  ];
 }

@@ -25,7 +25,10 @@ test("a checkpoint is imported as int8 by default, and its quality and progress 
   });
   assert.deepEqual([config.name, config.precision, config.vocab_size], ["mine", "int8", vocab]);
   assert.ok(quality !== null && quality.kl >= 0);
-  assert.deepEqual([...phases], ["preparing", "verifying", "calibrating", "writing", "comparing"]);
+  assert.deepEqual(
+    [...phases],
+    ["preparing", "verifying", "calibrating", "writing", "comparing", "checking"],
+  );
 });
 
 test("a wrong import option is refused in one line that names it", async () => {

@@ -33,7 +33,14 @@ export interface ImportOptions {
 }
 
 /** Phases of an import, in this order. `downloading` is for a hub's models. With `fp32`, only `writing` and `verifying`. */
-export type ImportPhase = "downloading" | "preparing" | "verifying" | "calibrating" | "writing" | "comparing";
+export type ImportPhase =
+  | "downloading"
+  | "preparing"
+  | "verifying"
+  | "calibrating"
+  | "writing"
+  | "comparing"
+  | "checking";
 
 /** How close an int8 model is to its float32 original. */
 export interface Quality {
@@ -43,6 +50,16 @@ export interface Quality {
   sameTop: number;
   /** If `poor`, prefer `fp32`. */
   verdict: "good" | "fair" | "poor";
+}
+
+/** Whether a token's logits depend on how its text is cut into chunks and batches. */
+export interface Exactness {
+  /** Ways in which one text was cut. */
+  cuts: number;
+  /** Logits that were compared with those of the first way. */
+  logits: number;
+  /** Those that have other bits. 0, or a server on this machine cuts all prompts alike. */
+  differing: number;
 }
 
 /** Result of an import. */
@@ -66,6 +83,8 @@ export interface ImportResult {
   range: number;
   /** Quality of the int8 model; null for `fp32`. */
   quality: Quality | null;
+  /** Exactness of the int8 model on this machine; null for `fp32`. */
+  exactness: Exactness | null;
   /** Defaults of the codebase that were taken because the checkpoint doesn't say, such as `context 32768`. */
   assumed: readonly string[];
   /**

@@ -12,6 +12,8 @@ export interface ModelOptions {
   threads?: number | "auto" | undefined;
   /** Tokens by which the window slides past the model's context, 1 to the context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
+  /** Whether tokens are drafted from earlier texts, where that is faster. No text is other for it. Default `auto`. */
+  speculation?: "auto" | "off" | undefined;
   /** How many texts may wait; beyond it a generation fails with `queue_full`. Default 1,000,000. */
   queueLimit?: number | undefined;
   /** Logs what `auto` chose, and workers that died. Default none; `console` works. */

@@ -72,6 +72,7 @@ const names: readonly string[] = [
   "concurrency",
   "threads",
   "contextStride",
+  "speculation",
   "queueLimit",
 ] satisfies (keyof ModelOptions & keyof Config)[];
 

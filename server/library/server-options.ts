@@ -40,6 +40,8 @@ export interface ServerOptions {
   maxBodyBytes?: number | undefined;
   /** Tokens by which the window slides past the model's context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
+  /** Whether tokens are drafted from a caller's earlier texts, where that is faster. Default `auto`. */
+  speculation?: "auto" | "off" | undefined;
   /** The folder for jobs and answers, used by this server only. Default `auto`, in the user's state directory. */
   dataDir?: string | undefined;
   /**

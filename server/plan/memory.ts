@@ -16,8 +16,11 @@ const SHARE = { system: 0.5, gpu: 0.8 } as const;
 const MODEL_COPIES = 2;
 /** Memory of the server without its workers. Measured: 150 to 170 MB under load. */
 const PROCESS_BYTES = 192 * MEBIBYTE;
-/** Memory of a worker's JavaScript heap and the runtime's intermediate results. Measured: 40 MB at 32 sequences. */
+/** Memory of a worker's JavaScript heap, the runtime's intermediate results (measured: 40 MB at 32 sequences) and kept prefixes. */
 const WORKSPACE_BYTES = 64 * MEBIBYTE;
+/** Most memory, and most places, for prefixes of prompts that a worker keeps beside its slots. */
+const KEPT_BYTES = 16 * MEBIBYTE;
+const MOST_KEPT = 32;
 
 /**
  * A worker's heap holds its tokenizer and its forms; the cache and the weights lie outside. Far more than both need, so that
@@ -70,6 +73,11 @@ function fixedBytes(device: Device, workers: number, modelBytes: number): number
   // With several workers on a CPU, the first may have a second session, for a request that runs alone.
   const sessions = device === "cpu" && workers > 1 ? workers + 1 : workers;
   return PROCESS_BYTES + sessions * modelBytes * MODEL_COPIES + workers * WORKSPACE_BYTES;
+}
+
+/** How many prefixes of prompts a worker keeps beside its slots, such as system prompts and earlier turns. */
+export function keptPrefixes({ cacheBytesPerSlot }: Pick<ModelMemory, "cacheBytesPerSlot">): number {
+  return Math.min(MOST_KEPT, Math.floor(KEPT_BYTES / cacheBytesPerSlot));
 }
 
 /**

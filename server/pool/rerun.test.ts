@@ -52,6 +52,8 @@ const finished = (generated: string, completionTokens: number): Outcome => ({
   fullText: generated,
   promptTokens: 1,
   cachedTokens: 0,
+  draftedTokens: 0,
+  acceptedTokens: 0,
   completionTokens,
   firstTokenMs: 5,
 });

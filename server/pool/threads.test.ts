@@ -25,6 +25,7 @@ function createPool(context: TestContext, options: Pick<PoolOptions, "patience" 
       deviceIds: [0, 0],
       slots: 8,
       threads: 1,
+      keptPrefixes: 1,
       threadsAlone: 1,
       contextStride: 64,
     },

@@ -20,7 +20,7 @@ export interface QueueOptions<T, R> {
   slots: number;
   /** How many sequences can run at once just now; call `dispatch` when it grows. */
   capacity: () => number;
-  start: (item: T) => Execution<R>;
+  start: (item: T, caller: string) => Execution<R>;
   /** A reason outside of the queue why nothing may be admitted just now, or null. */
   refuses?: (() => Refusal | null) | undefined;
   /** How many tokens a sequence wrote; null for one that was cancelled. Without it forecasts learn nothing from it. */
@@ -293,7 +293,7 @@ export class Queue<T, R> {
     admission.deadlines.started();
     this.#running++;
     this.#slots.start(entry);
-    entry.execution = this.#options.start(item);
+    entry.execution = this.#options.start(item, entry.caller);
     const end = (written: number | null) => {
       this.#running--;
       this.#slots.end(entry, written);

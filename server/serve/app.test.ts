@@ -29,6 +29,7 @@ test("the replaced FastAPI server's fields are answered in the same way", async 
       completion_tokens: 2,
       total_tokens: 4,
       prompt_tokens_details: { cached_tokens: 1 },
+      completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
     },
   });
   assert.equal(response.headers.get("x-request-id"), id);

@@ -124,7 +124,7 @@ function clientOf(server: ServerProcess) {
 function promised({ state, result, error }: Job) {
   assert.equal(state, "done", JSON.stringify(error));
   const { id: _id, usage, ...rest } = result!;
-  return { ...rest, usage: { ...usage, prompt_tokens_details: {} } };
+  return { ...rest, usage: { ...usage, prompt_tokens_details: {}, completion_tokens_details: {} } };
 }
 
 test(`a kill loses or doubles none of ${COUNT} jobs in all states, and their texts are those of an undisturbed server`, async (context) => {

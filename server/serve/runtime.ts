@@ -7,7 +7,7 @@ import type { Callers } from "../keys/callers.js";
 import type { Workers } from "../live/live.js";
 import type { Log } from "../log.js";
 import { probeHardware } from "../plan/hardware.js";
-import { heapMegabytes, memoryBudget, within } from "../plan/memory.js";
+import { heapMegabytes, keptPrefixes, memoryBudget, within } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
 import { Reruns } from "../pool/rerun.js";
@@ -30,6 +30,7 @@ export type RuntimeConfig = Pick<
   | "threads"
   | "memoryBytes"
   | "contextStride"
+  | "speculation"
   | "maxPromptChars"
   | "queueLimit"
   | "queueLimitCaller"
@@ -96,7 +97,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       ...queueBounds(config, plan, model, callers.keyed),
       slots: plan.concurrency,
       capacity: () => this.#pool?.capacity ?? 0,
-      start: (task) => this.#run(task),
+      start: (task, caller) => this.#run(config.speculation === "off" ? task : { ...task, caller }),
       refuses: () => (this.#memory.isLimited ? "memory_limited" : null),
       written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
       timeouts: {
@@ -157,6 +158,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
         device: plan.device,
         deviceIds: plan.deviceIds,
         slots: plan.slotsPerWorker,
+        keptPrefixes: keptPrefixes({ cacheBytesPerSlot: cacheBytesPerSlot(model.config) }),
         threads: plan.threads,
         threadsAlone: plan.threadsAlone,
         contextStride: this.#contextStride,

@@ -208,9 +208,13 @@ for (const precision of ["fp32", "int8"] as const) {
         const { id, ...expected } = whole[index]!;
         assert.equal(text, expected.generated, `request ${index}`);
         assert.equal(tokens, expected.usage.completion_tokens, `request ${index}`);
-        const done = last.data as { id: string; usage: { prompt_tokens_details: object } };
-        // The cached tokens depend on earlier requests.
-        const usage = { ...expected.usage, prompt_tokens_details: done.usage.prompt_tokens_details };
+        const done = last.data as {
+          id: string;
+          usage: Record<`${"prompt" | "completion"}_tokens_details`, object>;
+        };
+        // Cached and drafted tokens depend on earlier requests.
+        const { prompt_tokens_details, completion_tokens_details } = done.usage;
+        const usage = { ...expected.usage, prompt_tokens_details, completion_tokens_details };
         assert.deepEqual(last, { event: "done", data: { ...expected, usage, id: done.id } });
       }
       assert.ok(

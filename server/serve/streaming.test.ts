@@ -98,6 +98,7 @@ test("a worker that dies midway gives each of its streams an error event", async
       deviceIds: [0],
       slots: 4,
       threads: 1,
+      keptPrefixes: 1,
       threadsAlone: 1,
       contextStride: 1,
     },

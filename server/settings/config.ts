@@ -197,6 +197,12 @@ export const settings = {
     description:
       "tokens by which the window slides when the output exceeds the context, 1 to the context length; auto: a quarter of it",
   }),
+  speculation: choice(["auto", "off"], {
+    flag: "speculation",
+    default: "auto",
+    description:
+      "whether tokens are drafted from a caller's earlier texts, where that is faster; no text is other for it",
+  }),
   dataDir: text(
     "auto|DIR",
     {

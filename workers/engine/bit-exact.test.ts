@@ -7,12 +7,15 @@ import type { OnnxSession } from "../onnx/session.js";
 import { KvCache } from "./cache/kv-cache.js";
 import type { CacheArray, CacheShape } from "./cache/plane.js";
 import { Engine } from "./engine.js";
-import { type Ask, ask, context, type Finished, generate, saying, vocab } from "./fixtures/asking.js";
+import { ALL_CUTS, compareCuts } from "./exactness.js";
+import { type Ask, ask, context, type Finished, generate, idsOf, saying, vocab } from "./fixtures/asking.js";
 import { openFixtureSession } from "./fixtures/fixture-session.js";
 import { Thirds } from "./fixtures/thirds.js";
 import type { Outcome } from "./outcome.js";
 import { uniform } from "./sampling/philox.js";
 import type { Sequence } from "./sequence.js";
+import { Said } from "./speculation/said.js";
+import { Speculation } from "./speculation/speculation.js";
 import type { StepInputs, StepOutputs, StepSession } from "./step-session.js";
 
 /** Requests that come and go beside one another. */
@@ -79,6 +82,73 @@ for (const [precision, kind, weights] of [
       const together = (await Promise.all(outcomes)) as Finished[];
       assert.deepEqual(together.map(saying), alone.map(saying));
     });
+
+    if (precision === "int8") {
+      it("gives every sequence the very text that it gets without drafts, whatever is drafted", async () => {
+        const plain: Finished[] = [];
+        for (const request of mixedRequests(MANY)) plain.push(await generate(engineOf(1), request));
+
+        const said = new Said();
+        // Some drafts go wrong after a few tokens.
+        for (const [i, { ids }] of plain.map(({ generated }) => ({ ids: idsOf(generated) })).entries())
+          said.add(ids.map((id, at) => (at % 7 === 6 && i % 2 === 0 ? (id + 1) % vocab : id)));
+        const speculation = new Speculation({
+          most: (_, drafts) => Math.max(0, ...drafts.map(({ ids }) => ids.length)),
+          took() {},
+        });
+        const engine = new Engine(session, new KvCache(shape, 24), vocab, { speculation });
+        const outcomes: Promise<Outcome>[] = [];
+        const requests = mixedRequests(MANY).map((request) => ({ ...request, said }));
+        for (let next = 0; next < requests.length || !engine.idle; await engine.step())
+          for (const request of requests.slice(next, ++next)) outcomes.push(ask(engine, request).outcome);
+        const drafted = (await Promise.all(outcomes)) as Finished[];
+        assert.deepEqual(drafted.map(saying), plain.map(saying));
+        const [tokens, accepted] = [sumOf(drafted, "draftedTokens"), sumOf(drafted, "acceptedTokens")];
+        assert.ok(accepted > tokens / 4 && accepted < tokens, `${accepted} of ${tokens} came true`);
+      });
+
+      it("goes on from a text that was cut anywhere as it did without the cut", async () => {
+        const whole: { end: Finished; request: Ask; told: Told[] }[] = [];
+        for (const request of mixedRequests(MANY)) {
+          if (request.promptLogprobs) continue;
+          const told: Told[] = [];
+          const end = await generate(engineOf(1), { ...request, onText: (...delta) => told.push(delta) });
+          whole.push({ end, request, told });
+        }
+        const again = mixedRequests(MANY).filter(({ promptLogprobs }) => !promptLogprobs);
+        const engine = engineOf(5);
+        for (const [i, { end, told }] of whole.entries()) {
+          const ids = idsOf(end.generated);
+          const cut = Math.floor(uniform([i, 11], 0) * Math.min(ids.length, end.completionTokens - 1));
+          if (cut < 1) continue;
+          const forced = {
+            ids: ids.slice(0, cut),
+            ...(end.logprobs && { logprobs: end.logprobs.slice(0, cut) }),
+          };
+          const rest: Told[] = [];
+          const next = await generate(engine, {
+            ...again[i]!,
+            forced,
+            onText: (...delta) => rest.push(delta),
+          });
+          assert.deepEqual(saying(next), saying(end), `request ${i}, cut at ${cut}`);
+          // Each token is told by itself here.
+          assert.deepEqual(rest, told.slice(cut));
+        }
+      });
+
+      it("computes the same bits however a text is cut", async () => {
+        const ids = Int32Array.from({ length: 64 }, (_, i) => Math.floor(uniform([5, 5], i) * vocab));
+        const { differing, logits } = await compareCuts(
+          session,
+          { ...shape, vocabulary: vocab },
+          ids,
+          ALL_CUTS,
+        );
+        assert.equal(differing, 0);
+        assert.equal(logits, (ALL_CUTS.length - 1) * ids.length * vocab);
+      });
+    }
 
     it("gives the very text of a fresh engine to prompts that begin like others", async () => {
       const requests = branchingRequests(randomCases(40, 80));
@@ -156,6 +226,11 @@ for (const [precision, kind, weights] of [
     });
   });
 }
+
+type Told = Parameters<NonNullable<Ask["onText"]>>;
+
+const sumOf = (ends: readonly Finished[], field: "draftedTokens" | "acceptedTokens") =>
+  ends.reduce((sum, end) => sum + end[field], 0);
 
 /** Requests whose prompts continue beginnings of others, and whole conversations. */
 function branchingRequests(count: number): Ask[] {

@@ -1,4 +1,5 @@
 import { LOGIT_BLOCK } from "../../models/shape.js";
+import { type Grid, gridOf } from "./cache/grid.js";
 import type { KvCache } from "./cache/kv-cache.js";
 import { type EngineObserver, UNOBSERVED } from "./observer.js";
 import { type Rows, Runner } from "./runner.js";
@@ -7,7 +8,18 @@ import { Logprobs } from "./sampling/logprobs.js";
 import { Sampler } from "./sampling/sampler.js";
 import { type Batch, Scheduler } from "./scheduler.js";
 import type { Sequence } from "./sequence.js";
+import { Speculation } from "./speculation/speculation.js";
 import type { StepSession } from "./step-session.js";
+
+export interface EngineOptions {
+  observer?: EngineObserver;
+  /** Sequences at once; further slots of the cache only keep prefixes. Default: all slots. */
+  most?: number;
+  /** How prompts are cut. Default: that of the model's precision. */
+  grid?: Grid;
+  /** Drafts tokens, on a free grid; elsewhere their rows could have other bits than those of plain decoding. */
+  speculation?: Speculation;
+}
 
 /**
  * Continuous batching: sequences join and leave between steps, and every step runs the model once for all that can
@@ -19,15 +31,27 @@ export class Engine {
   readonly #runner: Runner;
   readonly #sampler: Sampler;
   readonly #logprobs: Logprobs;
+  readonly #speculation: Speculation | null;
   readonly #vocabulary: number;
   readonly #observer: EngineObserver;
   /** Added since the last step. A step awaits the model, and nothing may move in the cache meanwhile. */
   #arrivals: Sequence[] = [];
   #running = false;
 
-  constructor(session: StepSession, cache: KvCache, vocabulary: number, observer = UNOBSERVED) {
+  constructor(
+    session: StepSession,
+    cache: KvCache,
+    vocabulary: number,
+    {
+      observer = UNOBSERVED,
+      most = cache.slots,
+      grid = gridOf(cache.shape),
+      speculation = new Speculation(),
+    }: EngineOptions = {},
+  ) {
     this.#cache = cache;
-    this.#scheduler = new Scheduler(cache);
+    this.#scheduler = new Scheduler(cache, grid, most);
+    this.#speculation = grid.isFree ? speculation : null;
     this.#runner = new Runner(session, cache);
     this.#sampler = new Sampler(vocabulary);
     this.#logprobs = new Logprobs(vocabulary);
@@ -65,9 +89,10 @@ export class Engine {
   async step(): Promise<void> {
     this.#removeCancelled();
     this.#admitArrivals();
-    const batch = this.#scheduler.next();
+    const batch = this.#drafted(this.#scheduler.next());
     this.#tellSlots();
     if (!batch) return;
+    const start = performance.now();
     let rows: Rows;
     try {
       rows = await this.#runner.run(batch);
@@ -75,13 +100,32 @@ export class Engine {
       for (const sequence of batch.sequences) this.#end(sequence, () => sequence.fail(error));
       return;
     }
-    this.#deliver(batch, rows);
+    const now = performance.now();
+    this.#took(now - start, batch);
+    this.#deliver(batch, rows, now);
   }
 
-  #deliver({ sequences, counts: fed }: Batch, { logits, maxima, counts }: Rows): void {
+  /** The same batch, with drafts if it decodes and they pay. */
+  #drafted(batch: Batch | null): Batch | null {
+    if (!batch?.decodes || !this.#speculation) return batch;
+    const { context } = this.#cache.shape;
+    const rooms = batch.sequences.map(({ slot, left }) =>
+      Math.min(left - 1, context - this.#cache.lengths[slot]! - 1),
+    );
+    const drafts = this.#speculation.draft(batch.sequences, rooms);
+    if (!drafts) return batch;
+    const counts = drafts.map(({ length }) => 1 + length);
+    return { ...batch, drafts, counts, chunk: Math.max(...counts) };
+  }
+
+  #took(ms: number, batch: Batch): void {
+    this.#scheduler.took(ms, batch);
+    if (batch.decodes) this.#speculation?.took(ms, batch.sequences.length, batch.chunk);
+  }
+
+  #deliver({ sequences, counts: fed, drafts }: Batch, { logits, maxima, counts }: Rows, now: number): void {
     const vocabulary = this.#vocabulary;
     const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
-    const now = performance.now();
     let next = 0;
     for (const [i, sequence] of sequences.entries()) {
       if (!sequence.started) {
@@ -95,8 +139,8 @@ export class Engine {
           maxima: maxima.subarray(row * blocks, (row + 1) * blocks),
         };
       });
+      if (this.#take(sequence, rows, drafts?.[i] ?? [], now)) continue;
       const cached = this.#cache.lengths[sequence.slot]!;
-      if (this.#take(sequence, rows, sequence.pending(cached) === 0 ? now : null)) continue;
       if (sequence.pending(cached) > 0 && cached === this.#cache.shape.context) {
         sequence.slide();
         this.#scheduler.restart(sequence);
@@ -106,20 +150,41 @@ export class Engine {
   }
 
   /**
-   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next. Returns whether that
+   * Scores the prompt's tokens and, where all of the sequence has been read, draws the next ones. Returns whether that
    * ended the sequence.
-   * @param now the time; null if there is more to read
    */
-  #take(sequence: Sequence, rows: Row[], now: number | null): boolean {
+  #take(sequence: Sequence, rows: Row[], draft: readonly number[], now: number): boolean {
     this.#observer.token();
     try {
       if (sequence.scoring) this.#score(sequence, rows);
-      if (now === null || !this.#draw(sequence, rows.at(-1)!, now)) return false;
-      this.#scheduler.remove(sequence);
+      const isRead = sequence.pending(this.#cache.lengths[sequence.slot]!) <= 0;
+      if (!isRead) return false;
+      const ended =
+        draft.length > 0
+          ? this.#drawDrafted(sequence, rows, draft, now)
+          : this.#draw(sequence, rows.at(-1)!, now);
+      if (!ended) return false;
+      this.#leave(sequence);
     } catch (error) {
       this.#end(sequence, () => sequence.fail(error));
     }
     return true;
+  }
+
+  /** Draws from one row after the other as long as the drafted tokens come true. Returns whether the sequence ended. */
+  #drawDrafted(sequence: Sequence, rows: readonly Row[], draft: readonly number[], now: number): boolean {
+    sequence.draftedTokens += draft.length;
+    try {
+      for (const [i, row] of rows.entries()) {
+        if (this.#draw(sequence, row, now)) return true;
+        if (sequence.ids.at(-1) !== draft[i]) break;
+        sequence.acceptedTokens++;
+      }
+      return false;
+    } finally {
+      // The last token has no row yet, whatever was fed in its place.
+      this.#cache.truncate(sequence.slot, sequence.ids.length - sequence.windowStart - 1);
+    }
   }
 
   #score(sequence: Sequence, rows: Row[]): void {
@@ -166,7 +231,12 @@ export class Engine {
   }
 
   #end(sequence: Sequence, deliver: () => void): void {
-    this.#scheduler.remove(sequence);
+    this.#leave(sequence);
     deliver();
+  }
+
+  #leave(sequence: Sequence): void {
+    this.#speculation?.remember(sequence);
+    this.#scheduler.remove(sequence);
   }
 }

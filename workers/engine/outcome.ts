@@ -17,6 +17,9 @@ export type Outcome =
       completionTokens: number;
       /** Tokens of the prompt that were not computed, since the cache still held them. */
       cachedTokens: number;
+      /** Tokens that were drafted for the text, and those of them that are in it. */
+      draftedTokens: number;
+      acceptedTokens: number;
       /** From the worker's receipt of the task to its first token, or to its end if it has none, in milliseconds. */
       firstTokenMs: number;
       /** One for each token of the completion, if asked for. */

@@ -19,10 +19,10 @@ export class Runner {
   }
 
   /**
-   * Returns a row for each sequence that has nothing pending afterwards. A sequence whose prompt is scored has a row
-   * for each token that was fed.
+   * Returns a row for each sequence that has nothing pending afterwards. A sequence whose prompt is scored, or that has a
+   * draft, has a row for each token that was fed.
    */
-  async run({ sequences, chunk, counts }: Batch): Promise<Rows> {
+  async run({ sequences, chunk, counts, drafts }: Batch): Promise<Rows> {
     const cache = this.#cache;
     const first = sequences[0]!.slot;
     const batch = sequences.length;
@@ -33,9 +33,13 @@ export class Runner {
     for (const [i, sequence] of sequences.entries()) {
       const cached = cache.lengths[sequence.slot]!;
       const count = counts[i]!;
-      for (let j = 0; j < count; j++)
-        inputIds[i * chunk + j] = sequence.ids[sequence.windowStart + cached + j]!;
-      const wanted = sequence.scoring ? count : sequence.pending(cached) === count ? 1 : 0;
+      const draft = drafts?.[i];
+      const { ids, windowStart } = sequence;
+      for (let j = 0; j < count; j++) {
+        const place = windowStart + cached + j;
+        inputIds[i * chunk + j] = ids[place] ?? draft![place - ids.length]!;
+      }
+      const wanted = sequence.scoring || draft ? count : sequence.pending(cached) === count ? 1 : 0;
       for (let j = count - wanted; j < count; j++) lastRows.push(i * chunk + j);
       rows.push(wanted);
       longest = Math.max(longest, cached + count);

@@ -1,20 +1,25 @@
-import { chunkAt, padded } from "./cache/chunks.js";
+import type { Grid } from "./cache/grid.js";
 import type { KvCache } from "./cache/kv-cache.js";
-import { Prefixes } from "./cache/prefixes.js";
+import { Prefixes, type Text } from "./cache/prefixes.js";
+import { Pace } from "./pace.js";
 import type { Sequence } from "./sequence.js";
 
 /**
- * Cap on the padded tokens of one prefill run, over all its sequences. Running sequences wait for a prefill, so a lone
- * newcomer's chunk is small. Where many come at once, a run takes dozens of chunks, which keeps the throughput.
+ * Cap on the rows of one prefill run over the fixed grid. Running sequences wait for a prefill, so a lone newcomer's chunk is
+ * small. Where many come at once, a run takes dozens of chunks, which keeps the throughput.
  */
-const PREFILL_BUDGET = 256;
+const FIXED_BUDGET = 256;
+const NOTHING: Text = { ids: [], start: 0 };
 
 /** The sequences of one run, in neighbouring slots, and how many ids each feeds. */
 export interface Batch {
+  decodes: boolean;
   sequences: Sequence[];
   /** Rows of each sequence in the run; those past a sequence's own count are padding. */
   chunk: number;
   counts: number[];
+  /** Of a decode step: tokens that may come next for each sequence, fed behind its last. */
+  drafts?: readonly (readonly number[])[];
 }
 
 /**
@@ -24,6 +29,9 @@ export interface Batch {
 export class Scheduler {
   readonly #cache: KvCache;
   readonly #prefixes: Prefixes;
+  readonly #grid: Grid;
+  readonly #most: number;
+  readonly #pace = new Pace();
   /** By slot. */
   readonly #sequences: Sequence[] = [];
   #decoding = 0;
@@ -31,9 +39,12 @@ export class Scheduler {
   #startedLast = false;
   #turns = 0;
 
-  constructor(cache: KvCache) {
+  /** @param most sequences at once; further slots of the cache only keep prefixes */
+  constructor(cache: KvCache, grid: Grid, most: number) {
     this.#cache = cache;
-    this.#prefixes = new Prefixes(cache);
+    this.#grid = grid;
+    this.#most = most;
+    this.#prefixes = new Prefixes(cache, grid);
   }
 
   get running(): readonly Sequence[] {
@@ -46,7 +57,7 @@ export class Scheduler {
   }
 
   get freeSlots(): number {
-    return this.#cache.slots - this.#sequences.length;
+    return this.#most - this.#sequences.length;
   }
 
   /**
@@ -54,20 +65,20 @@ export class Scheduler {
    * the slot that was unused for the longest time, with a copy of what another slot has of its prompt.
    */
   admit(sequence: Sequence): void {
-    if (this.freeSlots === 0) throw new Error(`all ${this.#cache.slots} slots are taken`);
-    const prompt = sequence.window;
+    if (this.freeSlots === 0) throw new Error(`all ${this.#most} slots are taken`);
+    const text = this.#textOf(sequence);
     const slot = this.#sequences.length;
-    const match = sequence.scoring ? null : this.#prefixes.find(prompt, 0);
-    const continues = match && match.slot >= slot && this.#prefixes.covers(prompt, match.slot);
+    const match = sequence.scoring ? null : this.#prefixes.find(text, 0);
+    const continues = match && match.slot >= slot && this.#prefixes.covers(text, match.slot);
     const place = continues ? match.slot : this.#prefixes.oldest(slot);
     const rows = match?.slot === place ? match.rows : 0;
     this.#cache.truncate(place, rows);
     this.#swapRows(slot, place);
     this.#cache.take(slot);
-    this.#prefixes.hold(slot, prompt);
+    this.#prefixes.hold(slot, text);
     sequence.slot = slot;
     sequence.turn = this.#turns++;
-    sequence.cachedTokens = rows;
+    sequence.cachedTokens = sequence.started ? 0 : rows;
     this.#sequences.push(sequence);
     this.#reuse(sequence);
     this.settle(sequence);
@@ -76,7 +87,7 @@ export class Scheduler {
   /** Drops a sequence's rows from the cache, and puts it behind all that wait for a prefill. */
   restart(sequence: Sequence): void {
     this.#cache.truncate(sequence.slot, 0);
-    this.#prefixes.hold(sequence.slot, []);
+    this.#prefixes.hold(sequence.slot, this.#grid.keepsGenerated ? this.#textOf(sequence) : NOTHING);
     sequence.turn = this.#turns++;
   }
 
@@ -112,40 +123,60 @@ export class Scheduler {
     this.#prefilledLast = prefill !== null;
     if (prefill || this.#decoding === 0) return prefill;
     const sequences = this.#sequences.slice(0, this.#decoding);
-    return { sequences, chunk: 1, counts: sequences.map(() => 1) };
+    return { decodes: true, sequences, chunk: 1, counts: sequences.map(() => 1) };
+  }
+
+  /** Takes the time of a run. */
+  took(ms: number, { decodes, chunk, sequences }: Batch): void {
+    if (decodes) this.#pace.decoded(ms);
+    else this.#pace.prefilled(ms, chunk * sequences.length);
   }
 
   /**
-   * The next chunk of the longest waiting, and of others whose chunks pad to the same length. New prompts take turns
-   * with sequences that refill a window after it slid: at stride 1 those do so at every token.
+   * The next chunk of the longest waiting, and of others that can share its run. New prompts take turns with sequences that
+   * refill a window after it slid: at stride 1 those do so at every token.
    */
   #prefill(): Batch | null {
     const waiting = this.#sequences.slice(this.#decoding).sort((a, b) => a.turn - b.turn);
     const others = waiting.filter(({ started }) => started !== this.#startedLast);
+    const budget = this.#grid.isFree ? this.#pace.rows(this.#decoding, waiting.length) : FIXED_BUDGET;
     const sequences: Sequence[] = [];
+    const counts: number[] = [];
     let chunk = 0;
     for (const sequence of others.length > 0 ? others : waiting) {
-      if (sequences.length > 0 && (sequences.length + 1) * chunk > PREFILL_BUDGET) break;
+      if (sequences.length > 0 && (sequences.length + 1) * chunk > budget) break;
       this.#reuse(sequence);
       this.settle(sequence);
       if (this.#pending(sequence) === 1) continue;
-      const rows = padded(this.#count(sequence));
-      // If sequences have the same next chunk, one computes it, and the others copy it in their turn.
-      const computed =
-        !sequence.scoring && sequences.some(({ slot }) => this.#prefixes.sharesChunk(sequence.slot, slot));
-      if (computed || (chunk > 0 && rows !== chunk)) continue;
-      chunk = rows;
+      const count = this.#count(sequence, chunk === 0 ? budget : chunk);
+      if (chunk > 0 && !this.#fits(count, chunk)) continue;
+      // If sequences have the same next rows, one computes them, and the others copy them in their turn.
+      const isComputed = (other: Sequence, i: number) =>
+        this.#prefixes.awaits(sequence.slot, other.slot, counts[i]!);
+      if (!sequence.scoring && sequences.some(isComputed)) continue;
+      if (chunk === 0) chunk = this.#grid.padded(count);
       sequences.push(sequence);
+      counts.push(count);
     }
     if (sequences.length === 0) return null;
     this.#startedLast = sequences[0]!.started;
     for (const [i, sequence] of sequences.entries()) this.#swap(sequence.slot, this.#decoding + i);
-    return { sequences, chunk, counts: sequences.map((sequence) => this.#count(sequence)) };
+    return { decodes: false, sequences, chunk, counts };
+  }
+
+  /** Whether a run of `chunk` rows is not mostly padding for a sequence that feeds `count`. */
+  #fits(count: number, chunk: number): boolean {
+    return this.#grid.isFree ? 2 * count > chunk : this.#grid.padded(count) === chunk;
   }
 
   /** How many ids of a sequence its next prefill feeds. */
-  #count(sequence: Sequence): number {
-    return Math.min(chunkAt(this.#cache.lengths[sequence.slot]!), this.#pending(sequence));
+  #count(sequence: Sequence, most: number): number {
+    return Math.min(this.#grid.chunk(this.#cache.lengths[sequence.slot]!, most), this.#pending(sequence));
+  }
+
+  /** The text whose rows a sequence's slot is to hold, as far as others can take them over. */
+  #textOf({ ids, prompt, windowStart }: Sequence): Text {
+    return { ids: this.#grid.keepsGenerated ? ids : prompt, start: windowStart };
   }
 
   /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */
@@ -153,11 +184,12 @@ export class Scheduler {
     // Cached rows come without the logits that scoring needs.
     if (sequence.scoring) return;
     const cached = this.#cache.lengths[sequence.slot]!;
-    const match = this.#prefixes.find(this.#prefixes.ids(sequence.slot), cached);
+    const match = this.#prefixes.find(this.#prefixes.text(sequence.slot), cached);
     if (!match) return;
     this.#cache.extend(sequence.slot, match.slot, match.rows);
     this.#prefixes.touch(match.slot);
-    sequence.cachedTokens += match.rows - cached;
+    // A window that is refilled is no prompt.
+    if (!sequence.started) sequence.cachedTokens += match.rows - cached;
   }
 
   #stopDecoding(sequence: Sequence): void {

@@ -5,6 +5,7 @@ import type { TokenLogprob } from "./sampling/logprobs.js";
 import { Penalties } from "./sampling/penalties.js";
 import type { Restraints } from "./sampling/sampler.js";
 import type { Sampling } from "./sampling/sampling.js";
+import type { Said } from "./speculation/said.js";
 import { StopMatcher } from "./stop-matcher.js";
 
 const NONE: readonly number[] = [];
@@ -32,6 +33,10 @@ export interface SequenceOptions {
   promptLogprobs?: boolean;
   /** The form that the text has to have; null, the default: any. */
   constraint?: Constraint | null;
+  /** Where its next tokens are drafted from, and what it says is remembered; null, the default: nowhere. */
+  said?: Said | null;
+  /** How the text begins; null, the default: it is drawn from its first token on. Not with `promptLogprobs`. */
+  forced?: Forced | null;
   /** The window, and how far it slides at once. */
   context: number;
   contextStride: number;
@@ -49,6 +54,16 @@ export interface SequenceOptions {
 }
 
 /**
+ * The first tokens of a text, which an equal sequence drew before. A sequence goes on from them as that one did, and its outcome
+ * has all of the text. What that one told `onText` is not told again.
+ */
+export interface Forced {
+  ids: readonly number[];
+  /** Those that the other sequence told, if log-probabilities are asked for. */
+  logprobs?: readonly TokenLogprob[];
+}
+
+/**
  * One request's state in the engine: its text so far, and which part of it the model sees.
  *
  * The model sees `ids` from `windowStart` on, as positions 0, 1, …; the cache holds the first of them, the rest is
@@ -59,6 +74,7 @@ export class Sequence {
   readonly sampling: Sampling;
   /** As in `SequenceOptions`. */
   readonly logprobs: number | null;
+  readonly said: Said | null;
   cancelled = false;
   /** Its place in the cache; kept by the scheduler. */
   slot = -1;
@@ -68,6 +84,9 @@ export class Sequence {
   cachedTokens = 0;
   /** Tokens of the prompt that were computed until it has been read; kept by the engine. */
   computedTokens = 0;
+  /** Tokens that were drafted for it, and those of them that came true; kept by the engine. */
+  draftedTokens = 0;
+  acceptedTokens = 0;
   /** When the run of its last token ended, by `performance.now()`; null before the first. Kept by the engine. */
   wroteAt: number | null = null;
   windowStart: number;
@@ -85,6 +104,7 @@ export class Sequence {
   #heldTokens = 0;
   /** Length of the text so far, without an incomplete character. */
   #length = 0;
+  #isRead = false;
   #firstTokenMs = 0;
 
   constructor(options: SequenceOptions) {
@@ -95,15 +115,26 @@ export class Sequence {
     this.#detokenizer = options.decoder.detokenizer();
     this.#stops = new StopMatcher(options.stop);
     this.logprobs = options.logprobs ?? null;
+    this.said = options.said ?? null;
     this.#penalties = Penalties.of(options.sampling, options.promptIds);
     this.#constraint = options.constraint ?? null;
     // The window's first token has no context, and so no log-probability.
     this.#promptLogprobs = new Array<null>(this.windowStart + 1).fill(null);
+    if (options.forced) this.#force(options.forced);
+  }
+
+  get prompt(): readonly number[] {
+    return this.#options.promptIds;
   }
 
   /** Whether it has generated a token. */
   get started(): boolean {
     return this.ids.length > this.#options.promptIds.length;
+  }
+
+  /** How many more tokens it may generate. */
+  get left(): number {
+    return this.#options.maxTokens - this.#generated;
   }
 
   /** Whether all rows of its prompt have to be computed now, with their logits. */
@@ -114,11 +145,6 @@ export class Sequence {
   /** The token of the prompt that the next row scores; undefined when that row is the prompt's last. */
   get unscored(): number | undefined {
     return this.#options.promptIds[this.#promptLogprobs.length];
-  }
-
-  /** The ids that the model sees. */
-  get window(): readonly number[] {
-    return this.ids.slice(this.windowStart);
   }
 
   /** How many of the window's ids are not in the cache, which holds `cached`. */
@@ -164,25 +190,15 @@ export class Sequence {
    * @param logprob if `logprobs` asks for it
    */
   push(token: number, logprob?: TokenLogprob): boolean {
-    const { maxTokens, minTokens = 0, eosIds, onRead } = this.#options;
-    const isFirst = !this.started;
+    const isFirst = !this.#isRead;
+    this.#isRead = true;
     if (isFirst) this.#firstTokenMs = performance.now() - this.#created;
-    this.ids.push(token);
     if (logprob) this.#logprobs.push(logprob);
-    this.#penalties?.push(token);
-    const piece = this.#detokenizer.push(token);
-    this.#length += piece.length;
-    if (eosIds.includes(token)) return this.#finish("stop", null);
-    this.#constraint?.accept(token);
-    if (this.#generated <= minTokens) this.#stops.pass(piece);
-    else {
-      const cut = this.#stops.push(piece);
-      if (cut !== null) return this.#finish("stop", cut);
-    }
-    if (this.#constraint?.complete) return this.#finish("stop", null);
-    if (this.#generated === maxTokens) return this.#finish("length", null);
-    if (isFirst) onRead?.();
-    this.#tell(piece);
+    const { piece, end } = this.#advance(token);
+    if (end) return this.#finish(end.reason, end.cut);
+    if (isFirst) this.#options.onRead?.();
+    const text = this.#release(piece);
+    if (text !== null) this.#tell(text);
     return false;
   }
 
@@ -200,17 +216,61 @@ export class Sequence {
     return this.ids.length - this.#options.promptIds.length;
   }
 
-  #tell(piece: string): void {
-    const { onText } = this.#options;
-    if (onText === undefined) return;
+  /** Takes a token into the text. `end`: why it is the last, and where in the text a stop string begins. */
+  #advance(token: number): { piece: string; end: { reason: FinishReason; cut: number | null } | null } {
+    const { maxTokens, minTokens = 0, eosIds } = this.#options;
+    this.ids.push(token);
+    this.#penalties?.push(token);
+    const piece = this.#detokenizer.push(token);
+    this.#length += piece.length;
+    const ended = (reason: FinishReason, cut: number | null = null) => ({ piece, end: { reason, cut } });
+    if (eosIds.includes(token)) return ended("stop");
+    this.#constraint?.accept(token);
+    if (this.#generated <= minTokens) this.#stops.pass(piece);
+    else {
+      const cut = this.#stops.push(piece);
+      if (cut !== null) return ended("stop", cut);
+    }
+    if (this.#constraint?.complete) return ended("stop");
+    if (this.#generated === maxTokens) return ended("length");
+    return { piece, end: null };
+  }
+
+  #force({ ids, logprobs = [] }: Forced): void {
+    const { promptLogprobs, context } = this.#options;
+    if (promptLogprobs)
+      throw new Error("expected no promptLogprobs with a forced text, whose prompt is not scored again");
+    if (this.logprobs !== null && logprobs.length !== ids.length)
+      throw new Error(`expected log-probabilities of ${ids.length} forced tokens, got ${logprobs.length}`);
+    for (const [i, id] of ids.entries()) {
+      const { piece, end } = this.#advance(id);
+      if (end)
+        throw new Error(
+          `expected forced tokens that don't end the text, got ${ids.length}, of which ${i + 1} end it`,
+        );
+      if (this.logprobs !== null) this.#logprobs.push(logprobs[i]!);
+      if (this.#release(piece) !== null) this.#heldTokens = 0;
+      // As the engine slides a window that is full.
+      if (this.ids.length - this.windowStart > context) this.slide();
+    }
+  }
+
+  /** Text that can be told, now that `piece` has come; null if there is none. */
+  #release(piece: string): string | null {
+    if (this.#options.onText === undefined) return null;
     this.#held += piece;
     this.#heldTokens++;
     const ready = this.#held.length - this.#stops.held;
-    if (ready <= 0) return;
+    if (ready <= 0) return null;
     const text = this.#held.slice(0, ready);
-    if (this.logprobs === null) onText(text, this.#heldTokens);
-    else onText(text, this.#heldTokens, this.#logprobs.slice(-this.#heldTokens));
     this.#held = this.#held.slice(ready);
+    return text;
+  }
+
+  #tell(text: string): void {
+    const { onText } = this.#options;
+    if (this.logprobs === null) onText!(text, this.#heldTokens);
+    else onText!(text, this.#heldTokens, this.#logprobs.slice(-this.#heldTokens));
     this.#heldTokens = 0;
   }
 
@@ -229,6 +289,8 @@ export class Sequence {
       promptTokens: promptIds.length,
       completionTokens: this.#generated,
       cachedTokens: this.cachedTokens,
+      draftedTokens: this.draftedTokens,
+      acceptedTokens: this.acceptedTokens,
       firstTokenMs: this.#firstTokenMs,
       ...(this.logprobs !== null && { logprobs: this.#logprobs }),
       ...(promptLogprobs && { promptLogprobs: this.#promptLogprobs }),

@@ -1,4 +1,4 @@
-import { chunkAt } from "../../../workers/engine/cache/chunks.js";
+import { FIXED } from "../../../workers/engine/cache/grid.js";
 import { type Beginnings, beginnings, RecentPrompts } from "./recent-prompts.js";
 
 /**
@@ -9,7 +9,7 @@ import { type Beginnings, beginnings, RecentPrompts } from "./recent-prompts.js"
 const STEP = 2;
 const PROMPT_TOKEN = 0.5;
 /** Prompt tokens per prefill run. Between two prefill runs, a worker runs one step of all its decoding sequences. */
-const CHUNK = chunkAt(Number.POSITIVE_INFINITY);
+const CHUNK = FIXED.chunk(Number.POSITIVE_INFINITY, 0);
 
 /** A sequence to place. */
 export interface Work {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chunkAt, wholeChunks } from "../../../workers/engine/cache/chunks.js";
+import { FIXED } from "../../../workers/engine/cache/grid.js";
 import { beginnings, RecentPrompts } from "./recent-prompts.js";
 
 const prompt = (length: number, first = 0) => Array.from({ length }, (_, index) => first + index);
@@ -8,12 +8,12 @@ const prompt = (length: number, first = 0) => Array.from({ length }, (_, index) 
 test("a prompt's beginnings end where the engine's chunks do", () => {
   for (const length of [0, 1, 31, 32, 33, 47, 48, 200]) {
     const ends: number[] = [];
-    for (let end = chunkAt(0); end <= length; end += chunkAt(end)) ends.push(end);
+    for (let end = FIXED.chunk(0, 0); end <= length; end += FIXED.chunk(end, 0)) ends.push(end);
     assert.deepEqual(
       beginnings(prompt(length)).map(({ tokens }) => tokens),
       ends,
     );
-    assert.equal(ends.at(-1) ?? 0, wholeChunks(length));
+    assert.equal(ends.at(-1) ?? 0, FIXED.reusable(length));
   }
 });
 

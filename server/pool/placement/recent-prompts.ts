@@ -1,4 +1,4 @@
-import { chunkAt } from "../../../workers/engine/cache/chunks.js";
+import { FIXED } from "../../../workers/engine/cache/grid.js";
 
 /** Constants of FNV-1a, applied to token ids in place of bytes. */
 const SEED = 0x811c9dc5;
@@ -11,12 +11,12 @@ export type Beginnings = readonly { tokens: number; hash: number }[];
 export function beginnings(ids: readonly number[]): Beginnings {
   const found: { tokens: number; hash: number }[] = [];
   let hash = SEED;
-  let end = chunkAt(0);
+  let end = FIXED.chunk(0, 0);
   for (const [index, id] of ids.entries()) {
     hash = Math.imul(hash ^ id, PRIME);
     if (index + 1 < end) continue;
     found.push({ tokens: end, hash });
-    end += chunkAt(end);
+    end += FIXED.chunk(end, 0);
   }
   return found;
 }

@@ -33,6 +33,7 @@ test("n texts have consecutive seeds, and the first is also the answer's own", a
     completion_tokens: 9,
     total_tokens: 10,
     prompt_tokens_details: { cached_tokens: 1 },
+    completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
   });
 });
 

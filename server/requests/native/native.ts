@@ -3,6 +3,7 @@ import type { ModelFolder } from "../../../models/folder.js";
 import { invalidField, PublicError } from "../../errors/errors.js";
 import type { Finished } from "../../pool/pool.js";
 import type { Reader } from "../../texts/texts.js";
+import { completionDetails } from "../completion-details.js";
 import { choices, type GenerationFields, readTimeouts, taskFields } from "../fields.js";
 import type { Draft, Operation, Prepared } from "../operation.js";
 import { render } from "../render.js";
@@ -97,6 +98,7 @@ function answer(request: { id: string; prompt: string; seed: number }, outcomes:
       completion_tokens: completionTokens,
       total_tokens: first.promptTokens + completionTokens,
       prompt_tokens_details: { cached_tokens: first.cachedTokens },
+      completion_tokens_details: completionDetails(outcomes),
     },
     id,
     seed,

@@ -57,6 +57,7 @@ test("a bare question gets OpenAI's defaults, and an answer up to the end of the
       completion_tokens: 4,
       total_tokens: 12,
       prompt_tokens_details: { cached_tokens: 1 },
+      completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
     },
   });
   assert.equal(id, `chatcmpl-${response.headers.get("x-request-id")}`);

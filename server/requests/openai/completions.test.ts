@@ -41,6 +41,7 @@ test("a bare prompt gets OpenAI's defaults", async (context) => {
       completion_tokens: 3,
       total_tokens: 5,
       prompt_tokens_details: { cached_tokens: 1 },
+      completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
     },
   });
   assert.equal(id, `cmpl-${response.headers.get("x-request-id")}`);

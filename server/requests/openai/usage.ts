@@ -1,4 +1,5 @@
 import type { Finished } from "../../pool/pool.js";
+import { completionDetails } from "../completion-details.js";
 
 /** Token counts of a response: each prompt once, and all generated texts, even those that best_of didn't choose. */
 export function usageOf(outcomes: readonly Finished[], perPrompt: number) {
@@ -10,6 +11,7 @@ export function usageOf(outcomes: readonly Finished[], perPrompt: number) {
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: sum(prompts.map(({ cachedTokens }) => cachedTokens)) },
+    completion_tokens_details: completionDetails(outcomes),
   };
 }
 

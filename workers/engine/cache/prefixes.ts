@@ -1,69 +1,84 @@
-import { chunkAt, wholeChunks } from "./chunks.js";
+import type { Grid } from "./grid.js";
 import type { KvCache } from "./kv-cache.js";
 
-/** The prompt of a slot's first rows. */
-interface Held {
+/** The ids of rows: all from `start` on. They may grow. */
+export interface Text {
   ids: readonly number[];
+  start: number;
+}
+
+interface Held extends Text {
   usedAt: number;
 }
 
+/** Copying fewer rows than this costs more than computing them. */
+const LEAST_GAIN = 8;
+
 /**
- * Remembers the prompt whose rows each slot of the cache begins with, so that a prompt which begins alike need not
- * compute them again. Prompts are compared id by id, in full, so nobody gets rows of another text; only the time that
+ * Remembers the text whose rows each slot of the cache begins with, so that a prompt which begins alike need not
+ * compute them again. Texts are compared id by id, in full, so nobody gets rows of another text; only the time that
  * a prompt takes tells that somebody sent its beginning before.
  */
 export class Prefixes {
   readonly #cache: KvCache;
+  readonly #grid: Grid;
   readonly #held: Held[];
   #clock = 0;
 
-  constructor(cache: KvCache) {
+  constructor(cache: KvCache, grid: Grid) {
     this.#cache = cache;
-    this.#held = Array.from({ length: cache.slots }, () => ({ ids: [], usedAt: 0 }));
+    this.#grid = grid;
+    this.#held = Array.from({ length: cache.slots }, () => ({ ids: [], start: 0, usedAt: 0 }));
   }
 
-  /** Says that a slot's rows are, or will be, those of `ids`. */
-  hold(slot: number, ids: readonly number[]): void {
-    this.#held[slot] = { ids, usedAt: ++this.#clock };
+  /** Says that a slot's rows are, or will be, those of a text. */
+  hold(slot: number, { ids, start }: Text): void {
+    this.#held[slot] = { ids, start, usedAt: ++this.#clock };
+  }
+
+  text(slot: number): Text {
+    return this.#held[slot]!;
   }
 
   /** How many of a slot's rows another prompt can begin with. */
   rows(slot: number): number {
-    return wholeChunks(Math.min(this.#cache.lengths[slot]!, this.#held[slot]!.ids.length));
-  }
-
-  /** The prompt of a slot. */
-  ids(slot: number): readonly number[] {
-    return this.#held[slot]!.ids;
+    const { ids, start } = this.#held[slot]!;
+    return this.#grid.reusable(Math.min(this.#cache.lengths[slot]!, ids.length - start));
   }
 
   /**
-   * The slot that holds the most rows of `ids`, if those are more than `least`. The last id's row never counts, since
-   * it has to run to give logits. Among equals a free slot wins: those lie behind the others.
+   * The slot that holds the most rows of a text, if those are more than `least` by what is worth a copy. The last id's row
+   * never counts, since it has to run to give logits. Among equals a free slot wins: those lie behind the others.
    */
-  find(ids: readonly number[], least: number): { slot: number; rows: number } | null {
+  find(text: Text, least: number): { slot: number; rows: number } | null {
     let best: { slot: number; rows: number } | null = null;
     for (let slot = this.#held.length - 1; slot >= 0; slot--) {
-      const most = Math.min(this.rows(slot), wholeChunks(ids.length - 1));
-      if (most <= (best?.rows ?? least)) continue;
-      const rows = wholeChunks(commonLength(this.#held[slot]!.ids, ids, most));
-      if (rows > (best?.rows ?? least)) best = { slot, rows };
+      const most = Math.min(this.rows(slot), this.#grid.reusable(text.ids.length - text.start - 1));
+      const needed = best ? best.rows + 1 : least + LEAST_GAIN;
+      if (most < needed) continue;
+      const rows = this.#grid.reusable(this.#common(slot, text, most));
+      if (rows >= needed) best = { slot, rows };
     }
     return best;
   }
 
-  /** Whether all reusable rows of a slot are rows of `ids`. */
-  covers(ids: readonly number[], slot: number): boolean {
+  /** Whether all reusable rows of a slot are rows of a text. */
+  covers(text: Text, slot: number): boolean {
     const rows = this.rows(slot);
-    return commonLength(this.#held[slot]!.ids, ids, rows) === rows;
+    return this.#common(slot, text, rows) === rows;
   }
 
-  /** Whether the next chunks of two slots are the same rows, and slot `a` could take them over from slot `b`. */
-  sharesChunk(a: number, b: number): boolean {
-    const start = this.#cache.lengths[a]!;
-    const end = start + chunkAt(start);
-    if (this.#cache.lengths[b] !== start || end >= this.ids(a).length) return false;
-    return commonLength(this.ids(a), this.ids(b), end) === end;
+  /**
+   * Whether slot `a` should wait for the rows that slot `b` is about to compute: whether it could take enough of them over.
+   * @param count how many slot `b` computes
+   */
+  awaits(a: number, b: number, count: number): boolean {
+    const from = this.#cache.lengths[a]!;
+    const text = this.#held[a]!;
+    const end = Math.min(this.#cache.lengths[b]! + count, text.ids.length - text.start - 1);
+    if (this.#cache.lengths[b]! > from || end < from + LEAST_GAIN) return false;
+    const common = this.#grid.reusable(this.#common(b, text, end));
+    return common >= from + Math.min(count, LEAST_GAIN);
   }
 
   /** The slot from `first` on whose rows were unused for the longest time. */
@@ -89,11 +104,12 @@ export class Prefixes {
   #age(slot: number): number {
     return this.rows(slot) > 0 ? this.#held[slot]!.usedAt : 0;
   }
-}
 
-/** How many of the first `most` ids are the same. */
-function commonLength(a: readonly number[], b: readonly number[], most: number): number {
-  let length = 0;
-  while (length < most && a[length] === b[length]) length++;
-  return length;
+  /** How many of the first `most` ids of a slot's text are those of another. */
+  #common(slot: number, { ids, start }: Text, most: number): number {
+    const held = this.#held[slot]!;
+    let length = 0;
+    while (length < most && held.ids[held.start + length] === ids[start + length]) length++;
+    return length;
+  }
 }

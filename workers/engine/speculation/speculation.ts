@@ -1,0 +1,54 @@
+import type { Sequence } from "../sequence.js";
+import { Gain, MOST_DRAFTED } from "./gain.js";
+import type { Draft } from "./said.js";
+
+/** The least share of a drafted token: below it a row costs more than it brings at any size of batch. */
+const LEAST_SHARE = 0.4;
+/** Drafted tokens that each sequence is taken to have had before its first, all accepted. */
+const TRUST = 4;
+/** Tokens of a prompt that its answer is remembered with. */
+const PROMPT_TAIL = 16;
+const NONE: Draft = { ids: [], shares: [] };
+
+/**
+ * Drafts the next tokens of sequences from what was said before. A run then has a row for each drafted token too, and as many
+ * of them come true as are the very tokens that the sampler draws from the rows before: drafts change no text.
+ */
+export class Speculation {
+  readonly #gain: Pick<Gain, "most" | "took">;
+
+  constructor(gain: Pick<Gain, "most" | "took"> = new Gain()) {
+    this.#gain = gain;
+  }
+
+  /**
+   * Drafts for the sequences of a decode step; null if none pays.
+   * @param rooms how many tokens each can have beside its next
+   */
+  draft(sequences: readonly Sequence[], rooms: readonly number[]): number[][] | null {
+    const drafts = sequences.map((sequence, i) => draftOf(sequence, Math.min(rooms[i]!, MOST_DRAFTED)));
+    const most = this.#gain.most(
+      sequences.length,
+      drafts.filter(({ ids }) => ids.length > 0),
+    );
+    return most === 0 ? null : drafts.map(({ ids }) => ids.slice(0, most));
+  }
+
+  /** Takes the time of a decode run. */
+  took(ms: number, batch: number, rows: number): void {
+    this.#gain.took(ms, batch, rows);
+  }
+
+  /** Remembers what a sequence that leaves has said. */
+  remember({ said, ids, prompt }: Sequence): void {
+    if (said !== null && ids.length > prompt.length)
+      said.add(ids.slice(Math.max(0, prompt.length - PROMPT_TAIL)));
+  }
+}
+
+function draftOf({ said, ids, draftedTokens, acceptedTokens }: Sequence, most: number): Draft {
+  if (said === null || most <= 0) return NONE;
+  const accepted = (acceptedTokens + TRUST) / (draftedTokens + TRUST);
+  const draft = said.draft(ids, most, LEAST_SHARE);
+  return { ids: draft.ids, shares: draft.shares.map((share) => share * accepted) };
+}
