@@ -95,6 +95,7 @@ for (const [precision, kind, weights] of [
         const speculation = new Speculation({
           most: (_, drafts) => Math.max(0, ...drafts.map(({ ids }) => ids.length)),
           took() {},
+          looksUp: () => true,
         });
         const engine = new Engine(session, new KvCache(shape, 24), vocab, { speculation });
         const outcomes: Promise<Outcome>[] = [];

@@ -89,10 +89,10 @@ export class Engine {
   async step(): Promise<void> {
     this.#removeCancelled();
     this.#admitArrivals();
+    const start = performance.now();
     const batch = this.#drafted(this.#scheduler.next());
     this.#tellSlots();
     if (!batch) return;
-    const start = performance.now();
     let rows: Rows;
     try {
       rows = await this.#runner.run(batch);
@@ -101,8 +101,16 @@ export class Engine {
       return;
     }
     const now = performance.now();
-    this.#took(now - start, batch);
-    this.#deliver(batch, rows, now);
+    this.#scheduler.took(now - start, batch);
+    const accepted = this.#deliver(batch, rows, now);
+    const { decodes, sequences, chunk } = batch;
+    if (decodes)
+      this.#speculation?.took(
+        performance.now() - start,
+        sequences.length,
+        chunk,
+        sequences.length + accepted,
+      );
   }
 
   /** The same batch, with drafts if it decodes and they pay. */
@@ -118,15 +126,12 @@ export class Engine {
     return { ...batch, drafts, counts, chunk: Math.max(...counts) };
   }
 
-  #took(ms: number, batch: Batch): void {
-    this.#scheduler.took(ms, batch);
-    if (batch.decodes) this.#speculation?.took(ms, batch.sequences.length, batch.chunk);
-  }
-
-  #deliver({ sequences, counts: fed, drafts }: Batch, { logits, maxima, counts }: Rows, now: number): void {
+  /** Returns how many drafted tokens came true. */
+  #deliver({ sequences, counts: fed, drafts }: Batch, { logits, maxima, counts }: Rows, now: number): number {
     const vocabulary = this.#vocabulary;
     const blocks = Math.ceil(vocabulary / LOGIT_BLOCK);
     let next = 0;
+    let accepted = 0;
     for (const [i, sequence] of sequences.entries()) {
       if (!sequence.started) {
         sequence.computedTokens += fed[i]!;
@@ -139,7 +144,12 @@ export class Engine {
           maxima: maxima.subarray(row * blocks, (row + 1) * blocks),
         };
       });
-      if (this.#take(sequence, rows, drafts?.[i] ?? [], now)) continue;
+      const before = sequence.acceptedTokens;
+      const ended = this.#take(sequence, rows, drafts?.[i] ?? [], now);
+      const drafted = drafts?.[i]?.length ?? 0;
+      if (drafted > 0) this.#speculation!.judge(sequence, i, drafted, sequence.acceptedTokens - before);
+      accepted += sequence.acceptedTokens - before;
+      if (ended) continue;
       const cached = this.#cache.lengths[sequence.slot]!;
       if (sequence.pending(cached) > 0 && cached === this.#cache.shape.context) {
         sequence.slide();
@@ -147,6 +157,7 @@ export class Engine {
       }
       this.#scheduler.settle(sequence);
     }
+    return accepted;
   }
 
   /**

@@ -2,71 +2,134 @@ import type { Draft } from "./said.js";
 
 /** Most tokens that are drafted for a sequence. */
 export const MOST_DRAFTED = 7;
-/** Weight of the newest run in the averages. */
+/** Weight of the newest step in the averages. */
 const NEWEST = 0.1;
-/** Runs after which a time is too old: the cache has grown since, or other work has come. */
-const STALE_RUNS = 300;
-/** How much longer a row more is taken to make a run that wasn't tried lately: little, so that it is tried. */
-const UNTRIED = 0.08;
-/** A run with drafts must be this much better, since it makes texts come in bursts. */
-const CLEARLY = 1.05;
+/** Steps of a batch's size after which a time is too old: the cache has grown since, or other work has come. */
+const STALE_STEPS = 400;
+/** A step that takes this much longer than usual was interrupted; it counts as this much. */
+const MOST_SLOWER = 3;
+/** How much better steps with drafts must be, as expected and as seen afterwards, since times and expectations vary. */
+const CLEARLY = { expected: 1.15, seen: 1.02 } as const;
+/** Tokens of steps for which drafts are looked up, after which is judged whether they paid. */
+const TRIAL = 150;
+/** Steps of a pause, in which drafts are not even looked up: the first and the longest. Each doubles while nothing pays. */
+const FIRST_PAUSE = 128;
+const LAST_PAUSE = 2048;
+/** Every so many steps one is plain, to compare with: the cache grows, and other work comes and goes. */
+const COMPARED = 12;
 
 interface Time {
   ms: number;
-  /** The run that it is from. */
+  /** The step that it is from. */
   at: number;
 }
 
+/** What is known of batches of one size. */
+class Size {
+  #steps = 0;
+  /** Times of steps by the rows of each sequence; at 0 those of plain steps for which nothing was looked up. */
+  readonly #times: Time[] = [];
+  #paused = 0;
+  #pause = FIRST_PAUSE;
+  /** Of the steps since the last judgement: their tokens, and the tokens of plain steps in their time. */
+  #trial = { tokens: 0, plain: 0 };
+
+  /** Whether drafts are looked up for the next step. */
+  looksUp(): boolean {
+    return this.#paused === 0 && this.#steps % COMPARED !== 0;
+  }
+
+  /** Milliseconds of a plain step; null if none was measured lately. */
+  get plainMs(): number | null {
+    return this.ms(0);
+  }
+
+  /** Milliseconds of a step of so many rows; null if none was measured lately. */
+  ms(rows: number): number | null {
+    const time = this.#times[rows];
+    return time && this.#steps - time.at < STALE_STEPS ? time.ms : null;
+  }
+
+  took(ms: number, batch: number, rows: number, tokens: number): void {
+    const plain = this.plainMs;
+    if (!this.looksUp()) this.#average(ms, 0);
+    else {
+      this.#average(ms, rows);
+      if (plain !== null) this.#judge(tokens, (batch * ms) / plain);
+    }
+    if (this.#paused > 0) this.#paused--;
+    this.#steps++;
+  }
+
+  #average(ms: number, rows: number): void {
+    const known = this.ms(rows);
+    const newest = known === null ? ms : known + NEWEST * (Math.min(ms, MOST_SLOWER * known) - known);
+    this.#times[rows] = { ms: newest, at: this.#steps };
+  }
+
+  #judge(tokens: number, plain: number): void {
+    const trial = this.#trial;
+    trial.tokens += tokens;
+    trial.plain += plain;
+    if (trial.tokens < TRIAL) return;
+    if (trial.tokens >= CLEARLY.seen * trial.plain) this.#pause = FIRST_PAUSE;
+    else {
+      this.#paused = this.#pause;
+      this.#pause = Math.min(2 * this.#pause, LAST_PAUSE);
+    }
+    this.#trial = { tokens: 0, plain: 0 };
+  }
+}
+
 /**
- * Decides how many tokens to draft, by the times of recent runs on this machine: those that bring the most tokens a millisecond.
- * Times are kept by the size of the batch, in powers of two, and by the rows of each sequence.
+ * Decides how many tokens to draft, by the times of recent steps on this machine: those that bring the most tokens a millisecond.
+ * What it learns it keeps by the size of the batch, in powers of two.
  */
 export class Gain {
-  readonly #times = new Map<number, Time[]>();
-  #runs = 0;
+  readonly #sizes = new Map<number, Size>();
+
+  /** Whether drafts for the next step are worth looking up. */
+  looksUp(batch: number): boolean {
+    return this.#size(batch).looksUp();
+  }
 
   /**
    * How many tokens to draft for each sequence at most, 0 to `MOST_DRAFTED`.
-   * @param batch how many sequences the run has
+   * @param batch how many sequences the step has
    * @param drafts of those that have one
    */
   most(batch: number, drafts: readonly Draft[]): number {
+    const size = this.#size(batch);
+    const plain = size.plainMs;
+    if (plain === null) return 0;
     const longest = Math.max(0, ...drafts.map(({ ids }) => ids.length));
-    const plain = this.#time(batch, 1);
-    if (longest === 0 || plain === null) return 0;
-    let [best, pace] = [0, (batch / plain) * CLEARLY];
-    let tokens = batch;
-    const coming = drafts.map(() => 1);
+    let [best, pace] = [0, (batch / plain) * CLEARLY.expected];
+    // A step of more rows takes as long as one of fewer at least. What wasn't tried is taken to last no longer, so that it is tried.
+    let ms = plain;
     for (let drafted = 1; drafted <= longest; drafted++) {
-      for (const [i, { shares }] of drafts.entries()) {
-        coming[i]! *= shares[drafted - 1] ?? 0;
-        tokens += coming[i]!;
-      }
-      const ms = this.#time(batch, drafted + 1) ?? plain * (1 + UNTRIED * drafted);
+      let tokens = batch;
+      for (const { expected } of drafts) tokens += expected[Math.min(drafted, expected.length) - 1]!;
+      ms = Math.max(ms, size.ms(drafted + 1) ?? 0);
       if (tokens / ms > pace) [best, pace] = [drafted, tokens / ms];
     }
     return best;
   }
 
-  /** Takes the time of a run of `rows` for each of `batch` sequences. */
-  took(ms: number, batch: number, rows: number): void {
-    const times = this.#timesOf(batch);
-    const known = this.#time(batch, rows);
-    const newest = known === null ? ms : known + NEWEST * (Math.min(ms, 3 * known) - known);
-    times[rows] = { ms: newest, at: ++this.#runs };
+  /**
+   * Takes the time of a step.
+   * @param rows of each sequence; above 1 with drafts
+   * @param tokens that it brought
+   */
+  took(ms: number, batch: number, rows: number, tokens: number): void {
+    this.#size(batch).took(ms, batch, rows, tokens);
   }
 
-  #time(batch: number, rows: number): number | null {
-    const time = this.#timesOf(batch)[rows];
-    return time && this.#runs - time.at < STALE_RUNS ? time.ms : null;
-  }
-
-  #timesOf(batch: number): Time[] {
-    const size = Math.ceil(Math.log2(batch));
-    const known = this.#times.get(size);
+  #size(batch: number): Size {
+    const power = Math.ceil(Math.log2(batch));
+    const known = this.#sizes.get(power);
     if (known) return known;
-    const times: Time[] = [];
-    this.#times.set(size, times);
-    return times;
+    const size = new Size();
+    this.#sizes.set(power, size);
+    return size;
   }
 }

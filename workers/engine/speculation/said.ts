@@ -1,36 +1,51 @@
 /** How many tokens have to be the same before a place counts as said before. */
 const CONTEXT = 3;
 /** Longest match that is told from a shorter one. */
-const LONGEST_MATCH = 12;
+const LONGEST_MATCH = 10;
 /** Places with the same context that are looked at, the newest first. */
-const MOST_PLACES = 12;
-/** Tokens that a store holds. */
+const MOST_PLACES = 6;
+/** Tokens that a store holds; a power of two. */
 const CAPACITY = 2 ** 15;
+const MASK = CAPACITY - 1;
+const BUCKETS = 2 ** 15;
 /** Lies between two texts, and is no token. */
 const BETWEEN = -1;
-const BUCKETS = 2 ** 15;
+/** Weight of the newest drafted token in the record of how many came true. */
+const NEWEST = 0.02;
 
-/** Tokens that may come next, and how likely each is if all before it came. */
+/** Tokens that may come next. */
 export interface Draft {
   ids: number[];
+  /** How many of the first tokens are expected to come true: `expected[i]` of i + 1 tokens. */
+  expected: number[];
+  /** How many tokens before the draft were the same. */
+  matched: number;
+  /** For each token, the share of the places that agree on it. */
   shares: number[];
 }
 
 /**
  * Texts that were written before, the newest of them, in which what follows the last few tokens of another is looked up. It takes
- * 512 KiB.
+ * 384 KiB. Looking up is a part of every step, so nothing is allocated for it but the draft.
  */
 export class Said {
-  /** The tokens, the oldest overwritten by the newest. Place p lies at p % CAPACITY. */
+  /** The tokens, the oldest overwritten by the newest. Place p lies at p & MASK. */
   readonly #ids = new Int32Array(CAPACITY).fill(BETWEEN);
   /** By place: the place before it that ends with the same context, plus one; 0: none. */
-  readonly #previous = new Float64Array(CAPACITY);
+  readonly #previous = new Int32Array(CAPACITY);
   /** By a hash of a context: the last place that ends with it, plus one. */
-  readonly #last = new Float64Array(BUCKETS);
+  readonly #last = new Int32Array(BUCKETS);
   #end = 0;
+  /** By the length of the match: the share of drafted tokens that come true where all places agree. */
+  readonly #kept = Float64Array.from({ length: LONGEST_MATCH + 1 }, (_, length) => length / (length + 2));
+  /** Places whose last tokens are those of the text that is looked up: what follows them, and how much they weigh. */
+  readonly #next = new Int32Array(MOST_PLACES);
+  readonly #weights = new Float64Array(MOST_PLACES);
 
   /** Remembers a text. */
   add(ids: ArrayLike<number>): void {
+    // Places are int32.
+    if (this.#end > 2 ** 30) this.#forget();
     this.#push(BETWEEN);
     for (let i = 0; i < ids.length; i++) this.#push(ids[i]!);
   }
@@ -39,63 +54,103 @@ export class Said {
    * What followed the longest match of a text's end, as far as most of the places agree.
    * @param ids the text
    * @param most tokens to draft
-   * @param least the least share that a drafted token has
+   * @param least the least share of the places that agree on a token
    */
   draft(ids: readonly number[], most: number, least: number): Draft {
-    const draft: Draft = { ids: [], shares: [] };
-    let places = this.#places(ids);
-    while (draft.ids.length < most && places.length > 0) {
-      const votes = new Map<number, number>();
-      let total = 0;
-      for (const place of places) {
-        const next = this.#at(place.next);
-        total += place.weight;
-        if (next !== BETWEEN) votes.set(next, (votes.get(next) ?? 0) + place.weight);
-      }
-      let [best, weight] = [BETWEEN, 0];
-      for (const [id, vote] of votes) if (vote > weight) [best, weight] = [id, vote];
-      const share = weight / total;
-      if (best === BETWEEN || share < least) break;
-      draft.ids.push(best);
+    let places = this.#find(ids);
+    const matched = this.#longest(places);
+    const draft: Draft = { ids: [], expected: [], matched, shares: [] };
+    let [all, sum] = [1, 0];
+    while (draft.ids.length < most && places > 0) {
+      const { id, share } = this.#vote(places);
+      if (id === BETWEEN || share < least) break;
+      all *= share * this.#kept[Math.min(matched + draft.ids.length, LONGEST_MATCH)]!;
+      sum += all;
+      draft.ids.push(id);
       draft.shares.push(share);
-      places = places.filter((place) => this.#at(place.next) === best);
-      for (const place of places) place.next++;
+      draft.expected.push(sum);
+      places = this.#follow(id, places);
     }
     return draft;
   }
 
-  /** Places whose last tokens are those of a text; longer matches weigh more. */
-  #places(ids: readonly number[]): { next: number; weight: number }[] {
-    const places: { next: number; weight: number }[] = [];
-    if (ids.length < CONTEXT) return places;
-    let place = this.#last[bucketOf(ids.at(-3)!, ids.at(-2)!, ids.at(-1)!)]! - 1;
-    for (let seen = 0; seen < MOST_PLACES && this.#holds(place); seen++) {
-      const length = this.#matched(ids, place);
-      if (length >= CONTEXT && this.#at(place + 1) !== BETWEEN)
-        places.push({ next: place + 1, weight: 2 ** length });
-      place = this.#previous[place % CAPACITY]! - 1;
+  /** Takes how many of a draft's first `drafted` tokens came true. */
+  judge({ matched, shares }: Draft, drafted: number, accepted: number): void {
+    for (let i = 0; i < Math.min(accepted + 1, drafted); i++) {
+      const length = Math.min(matched + i, LONGEST_MATCH);
+      const kept = i < accepted ? 1 / shares[i]! : 0;
+      this.#kept[length]! += NEWEST * (kept - this.#kept[length]!);
     }
-    return places;
   }
 
-  #matched(ids: readonly number[], place: number): number {
-    let length = 0;
-    while (length < LONGEST_MATCH && length < ids.length) {
-      const id = this.#at(place - length);
-      if (id === BETWEEN || id !== ids[ids.length - 1 - length]) break;
-      length++;
+  /** Finds the places where a text's last tokens were said. Longer matches weigh more. Returns how many there are. */
+  #find(ids: readonly number[]): number {
+    const end = ids.length;
+    if (end < CONTEXT) return 0;
+    let found = 0;
+    const stored = this.#ids;
+    // So far back that nothing in a match's or a draft's reach is overwritten.
+    const oldest = Math.max(0, this.#end - CAPACITY + LONGEST_MATCH);
+    let place = this.#last[bucketOf(ids[end - 3]!, ids[end - 2]!, ids[end - 1]!)]! - 1;
+    const longest = Math.min(LONGEST_MATCH, end);
+    for (let seen = 0; seen < MOST_PLACES && place >= oldest; seen++) {
+      let length = 0;
+      while (length < longest && stored[(place - length) & MASK] === ids[end - 1 - length]) length++;
+      if (length >= CONTEXT) {
+        this.#next[found] = place + 1;
+        this.#weights[found++] = 2 ** length;
+      }
+      place = this.#previous[place & MASK]! - 1;
     }
-    return length;
+    return found;
+  }
+
+  /** The length of the longest match. */
+  #longest(places: number): number {
+    let most = 1;
+    for (let i = 0; i < places; i++) most = Math.max(most, this.#weights[i]!);
+    return Math.log2(most);
+  }
+
+  /** The token that most places go on with. */
+  #vote(places: number): { id: number; share: number } {
+    let [id, most, total] = [BETWEEN, 0, 0];
+    for (let i = 0; i < places; i++) {
+      total += this.#weights[i]!;
+      const candidate = this.#at(this.#next[i]!);
+      if (candidate === BETWEEN || candidate === id) continue;
+      let votes = 0;
+      for (let j = i; j < places; j++) if (this.#at(this.#next[j]!) === candidate) votes += this.#weights[j]!;
+      if (votes > most) [id, most] = [candidate, votes];
+    }
+    return { id, share: most / total };
+  }
+
+  /** Keeps the places that go on with a token, and moves them behind it. Returns how many there are. */
+  #follow(id: number, places: number): number {
+    let kept = 0;
+    for (let i = 0; i < places; i++) {
+      if (this.#at(this.#next[i]!) !== id) continue;
+      this.#next[kept] = this.#next[i]! + 1;
+      this.#weights[kept++] = this.#weights[i]!;
+    }
+    return kept;
   }
 
   #push(id: number): void {
     const place = this.#end++;
-    this.#ids[place % CAPACITY] = id;
+    this.#ids[place & MASK] = id;
     const [a, b] = [this.#at(place - 2), this.#at(place - 1)];
     if (a === BETWEEN || b === BETWEEN || id === BETWEEN) return;
     const bucket = bucketOf(a, b, id);
-    this.#previous[place % CAPACITY] = this.#last[bucket]!;
+    this.#previous[place & MASK] = this.#last[bucket]!;
     this.#last[bucket] = place + 1;
+  }
+
+  #forget(): void {
+    this.#ids.fill(BETWEEN);
+    this.#last.fill(0);
+    this.#end = 0;
   }
 
   #holds(place: number): boolean {
@@ -103,7 +158,7 @@ export class Said {
   }
 
   #at(place: number): number {
-    return this.#holds(place) ? this.#ids[place % CAPACITY]! : BETWEEN;
+    return this.#holds(place) ? this.#ids[place & MASK]! : BETWEEN;
   }
 }
 

@@ -3,21 +3,22 @@ import { Gain, MOST_DRAFTED } from "./gain.js";
 import type { Draft } from "./said.js";
 
 /** The least share of a drafted token: below it a row costs more than it brings at any size of batch. */
-const LEAST_SHARE = 0.4;
-/** Drafted tokens that each sequence is taken to have had before its first, all accepted. */
-const TRUST = 4;
+const LEAST_SHARE = 0.5;
 /** Tokens of a prompt that its answer is remembered with. */
 const PROMPT_TAIL = 16;
-const NONE: Draft = { ids: [], shares: [] };
+const NONE: Draft = { ids: [], expected: [], matched: 0, shares: [] };
 
 /**
  * Drafts the next tokens of sequences from what was said before. A run then has a row for each drafted token too, and as many
  * of them come true as are the very tokens that the sampler draws from the rows before: drafts change no text.
  */
 export class Speculation {
-  readonly #gain: Pick<Gain, "most" | "took">;
+  readonly #gain: Pick<Gain, "looksUp" | "most" | "took">;
 
-  constructor(gain: Pick<Gain, "most" | "took"> = new Gain()) {
+  /** Of the run, before they were cut. */
+  #drafts: readonly Draft[] = [];
+
+  constructor(gain: Pick<Gain, "looksUp" | "most" | "took"> = new Gain()) {
     this.#gain = gain;
   }
 
@@ -26,17 +27,25 @@ export class Speculation {
    * @param rooms how many tokens each can have beside its next
    */
   draft(sequences: readonly Sequence[], rooms: readonly number[]): number[][] | null {
+    if (!this.#gain.looksUp(sequences.length)) return null;
     const drafts = sequences.map((sequence, i) => draftOf(sequence, Math.min(rooms[i]!, MOST_DRAFTED)));
     const most = this.#gain.most(
       sequences.length,
       drafts.filter(({ ids }) => ids.length > 0),
     );
-    return most === 0 ? null : drafts.map(({ ids }) => ids.slice(0, most));
+    if (most === 0) return null;
+    this.#drafts = drafts;
+    return drafts.map(({ ids }) => ids.slice(0, most));
   }
 
-  /** Takes the time of a decode run. */
-  took(ms: number, batch: number, rows: number): void {
-    this.#gain.took(ms, batch, rows);
+  /** Takes how many of the tokens that were drafted for the sequence at this place of the run came true. */
+  judge({ said }: Sequence, place: number, drafted: number, accepted: number): void {
+    said!.judge(this.#drafts[place]!, drafted, accepted);
+  }
+
+  /** Takes the time of a decode step. */
+  took(ms: number, batch: number, rows: number, tokens: number): void {
+    this.#gain.took(ms, batch, rows, tokens);
   }
 
   /** Remembers what a sequence that leaves has said. */
@@ -46,9 +55,6 @@ export class Speculation {
   }
 }
 
-function draftOf({ said, ids, draftedTokens, acceptedTokens }: Sequence, most: number): Draft {
-  if (said === null || most <= 0) return NONE;
-  const accepted = (acceptedTokens + TRUST) / (draftedTokens + TRUST);
-  const draft = said.draft(ids, most, LEAST_SHARE);
-  return { ids: draft.ids, shares: draft.shares.map((share) => share * accepted) };
+function draftOf({ said, ids }: Sequence, most: number): Draft {
+  return said === null || most <= 0 ? NONE : said.draft(ids, most, LEAST_SHARE);
 }
