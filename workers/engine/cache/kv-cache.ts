@@ -54,6 +54,8 @@ export class KvCache {
   readonly #widest: number;
   /** Copies of loose slots for a run; as large as the largest run so far. */
   #scratch: CacheArray[] = [];
+  /** By part of a layer, as large as the largest exchange so far. */
+  readonly #spares: CacheArray[] = [];
   #capacity: number;
   #packed = 0;
   #touched = 0;
@@ -168,13 +170,21 @@ export class KvCache {
     if (a === b) return;
     const lengthA = this.lengths[a]!;
     const lengthB = this.lengths[b]!;
-    const longer = Math.max(lengthA, lengthB);
-    this.#eachBlock(a, b, ({ array, unit, rest }, inA, inB) => {
-      const [rowsA, rowsB] = rest === null ? [lengthA, lengthB] : [longer, longer];
-      const spare = array.slice(inA, inA + rowsA * unit);
-      array.copyWithin(inA, inB, inB + rowsB * unit);
-      array.set(spare, inB);
-    });
+    const capacity = this.#capacityOf(a);
+    const parts = this.#planes.length / this.shape.layers;
+    for (const [index, plane] of this.#planes.entries()) {
+      const { array, blocks, unit } = plane;
+      // Many blocks of a few numbers are exchanged at once, with what lies between them: a call costs more than that.
+      const size = unit === 1 ? blocks * capacity : capacity * unit;
+      const spare = this.#spareOf(index % parts, plane, size);
+      for (let at = 0; at < blocks * capacity * unit; at += size) {
+        const [rowsA, rowsB] = unit === 1 ? [size, size] : [lengthA * unit, lengthB * unit];
+        const [inA, inB] = [a * blocks * capacity * unit + at, b * blocks * capacity * unit + at];
+        spare.set(array.subarray(inA, inA + rowsA));
+        array.copyWithin(inA, inB, inB + rowsB);
+        array.set(spare.subarray(0, rowsA), inB);
+      }
+    }
     this.lengths[a] = lengthB;
     this.lengths[b] = lengthA;
   }
@@ -190,13 +200,25 @@ export class KvCache {
   }
 
   #eachBlock(a: number, b: number, visit: (plane: Plane, inA: number, inB: number) => void): void {
-    const capacityA = a < this.#packed ? this.#capacity : this.#widest;
-    const capacityB = b < this.#packed ? this.#capacity : this.#widest;
+    const [capacityA, capacityB] = [this.#capacityOf(a), this.#capacityOf(b)];
     for (const plane of this.#planes) {
       const { blocks, unit } = plane;
       for (let block = 0; block < blocks; block++)
         visit(plane, (a * blocks + block) * capacityA * unit, (b * blocks + block) * capacityB * unit);
     }
+  }
+
+  #capacityOf(slot: number): number {
+    return slot < this.#packed ? this.#capacity : this.#widest;
+  }
+
+  /** Room for what is exchanged, of a plane's type. */
+  #spareOf(index: number, { part }: Plane, size: number): CacheArray {
+    const known = this.#spares[index];
+    if (known && known.length >= size) return known;
+    const spare = numbersFor(part, this.shape.precision, size);
+    this.#spares[index] = spare;
+    return spare;
   }
 
   /** Copies of loose slots, close together. */
