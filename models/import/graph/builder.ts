@@ -24,14 +24,16 @@ export class GraphBuilder {
     return names;
   }
 
-  /** Adds a node with one output and returns its name. */
+  /** Adds a node with one output and returns its name. `output` names it: one of the graph's outputs. */
   node(
     op: string,
     inputs: readonly string[],
     attributes: Record<string, Attribute> = {},
     domain = "",
+    output = `${op}_${this.#next++}`,
   ): string {
-    return this.outputs(1, op, inputs, attributes, domain)[0]!;
+    this.nodes.push(encodeNode(op, inputs, [output], attributes, domain));
+    return output;
   }
 
   /** Adds the node that makes the graph's output `name`. */
@@ -41,7 +43,7 @@ export class GraphBuilder {
     inputs: readonly string[],
     attributes: Record<string, Attribute> = {},
   ): void {
-    this.nodes.push(encodeNode(op, inputs, [name], attributes, ""));
+    this.node(op, inputs, attributes, "", name);
   }
 
   /** Adds an initializer; `data` gives its values when it is written. */

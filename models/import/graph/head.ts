@@ -18,17 +18,28 @@ export function addHead(
   }: Pick<ModelWeights, "finalNorm" | "head" | "sizes" | "architecture">,
 ): void {
   const last = graph.node("Gather", [graph.node("Reshape", [hidden, graph.shape(-1, width)]), "last_rows"]);
-  const projected = linear("head", norm("final_norm", last, finalNorm), head);
-  const logits = cap === null ? projected : softcap(graph, projected, cap);
-  graph.output("logits", "Identity", [logits]);
+  const normed = norm("final_norm", last, finalNorm);
+  if (cap === null) linear("head", normed, head, undefined, "logits");
+  else addSoftcap(graph, linear("head", normed, head), cap);
+  addMaxima(graph, head.weight.shape[0]!);
+}
+
+function addSoftcap(graph: GraphBuilder, logits: string, cap: number): void {
+  const scalar = graph.constant("float32", [], cap);
+  graph.output("logits", "Mul", [graph.node("Tanh", [graph.node("Div", [logits, scalar])]), scalar]);
+}
+
+/** A reduction takes a fraction of a pooling's time, but wants whole blocks. */
+function addMaxima(graph: GraphBuilder, vocabulary: number): void {
+  const blocks = vocabulary / LOGIT_BLOCK;
+  if (Number.isInteger(blocks)) {
+    const inBlocks = graph.node("Reshape", ["logits", graph.shape(-1, 1, blocks, LOGIT_BLOCK)]);
+    graph.output("maxima", "ReduceMax", [inBlocks, graph.shape(3)], { keepdims: 0 });
+    return;
+  }
   graph.output("maxima", "MaxPool", [graph.node("Unsqueeze", ["logits", graph.shape(1)])], {
     kernel_shape: [LOGIT_BLOCK],
     strides: [LOGIT_BLOCK],
     ceil_mode: 1,
   });
-}
-
-function softcap(graph: GraphBuilder, logits: string, cap: number): string {
-  const scalar = graph.constant("float32", [], cap);
-  return graph.node("Mul", [graph.node("Tanh", [graph.node("Div", [logits, scalar])]), scalar]);
 }

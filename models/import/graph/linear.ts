@@ -3,19 +3,29 @@ import type { Linear } from "../weights.js";
 import { type Change, changed, type GraphBuilder } from "./builder.js";
 import { levelsOf, quantizeRows, type Range } from "./quantize.js";
 
-/** Adds a linear layer and returns its output. `change` is for the [out, in] weight and for the bias. */
-export type AddLinear = (name: string, input: string, layer: Linear, change?: Change) => string;
+/**
+ * Adds a linear layer and returns its output.
+ * @param change for the [out, in] weight and for the bias
+ * @param output the name of the output, if it is the graph's
+ */
+export type AddLinear = (
+  name: string,
+  input: string,
+  layer: Linear,
+  change?: Change,
+  output?: string,
+) => string;
 
 /** Linear layers in float32. */
 export function floatLinear(graph: GraphBuilder): AddLinear {
-  return (name, input, { weight, bias }, change) => {
+  return (name, input, { weight, bias }, change, output) => {
     const [rows, columns] = weight.shape as [number, number];
     const addend = bias && graph.source(`${name}.bias`, bias, change);
     const transposed = graph.weight(`${name}.weight`, "float32", [columns, rows], async () =>
       transpose(await changed(weight, change), rows, columns),
     );
-    const product = graph.node("MatMul", [input, transposed]);
-    return addend ? graph.node("Add", [product, addend]) : product;
+    if (!addend) return graph.node("MatMul", [input, transposed], {}, "", output);
+    return graph.node("Add", [graph.node("MatMul", [input, transposed]), addend], {}, "", output);
   };
 }
 
@@ -39,9 +49,9 @@ export function observe(graph: GraphBuilder, values: string, columns: number): O
  */
 export function observedLinear(graph: GraphBuilder, observed: Observed[]): AddLinear {
   const add = floatLinear(graph);
-  return (name, input, layer, change) => {
+  return (name, input, layer, ...rest) => {
     observed.push(observe(graph, input, layer.weight.shape[1]!));
-    return add(name, input, layer, change);
+    return add(name, input, layer, ...rest);
   };
 }
 
@@ -51,7 +61,7 @@ export function observedLinear(graph: GraphBuilder, observed: Observed[]): AddLi
  */
 export function quantizedLinear(graph: GraphBuilder, ranges: readonly Range[]): AddLinear {
   let added = 0;
-  return (name, input, { weight, bias }, change) => {
+  return (name, input, { weight, bias }, change, output) => {
     const [rows, columns] = weight.shape as [number, number];
     const addend = bias && graph.source(`${name}.bias`, bias, change);
     const quantized = once(async () => quantizeRows(await changed(weight, change), rows, columns));
@@ -78,6 +88,7 @@ export function quantizedLinear(graph: GraphBuilder, ranges: readonly Range[]): 
       [levelsOfInput, values, step, scales, zero, ...(addend ? ["", addend] : [])],
       {},
       "com.microsoft",
+      output,
     );
   };
 }
