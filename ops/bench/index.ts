@@ -14,6 +14,7 @@ import { ResultsFolder } from "./report/folder.js";
 import { renderResults } from "./report/page.js";
 import { emptyResults, type Results } from "./results/results.js";
 import { closedSteps } from "./steps/closed.js";
+import { conditionSteps } from "./steps/conditions.js";
 import { engineSteps, reuseSteps } from "./steps/engine.js";
 import { gridFor } from "./steps/grid.js";
 import { Lineup, stopAll } from "./steps/lineup.js";
@@ -107,6 +108,7 @@ function stepsOf(model: BenchModel, isFirst: boolean, options: BenchOptions, res
     ...(parts.has("engine") ? engineSteps(lineup, grid) : []),
     ...(parts.has("engine") && isFirst ? reuseSteps(lineup, jaiServer, grid) : []),
     ...(parts.has("closed") ? closedSteps(lineup, systems, grid) : []),
+    ...(parts.has("conditions") ? conditionSteps(lineup, systems, grid) : []),
     // After the closed loop: the open loop's rates are shares of its result.
     ...(parts.has("open") ? openSteps(lineup, systems, grid) : []),
   ];

@@ -2,7 +2,7 @@ import { positiveInteger, readArgs, UsageError, unexpected } from "../../server/
 import { settings } from "../../server/settings/config.js";
 import type { Checkpoint, LlamaServer } from "./load/system.js";
 
-const PARTS = ["engine", "closed", "open"] as const;
+const PARTS = ["engine", "closed", "conditions", "open"] as const;
 
 export type BenchOptions = ReturnType<typeof readOptions>;
 
@@ -12,7 +12,8 @@ export const usage = `Usage: jai bench [FLAGS]
   --checkpoint F --tokenizer F the model, as jai import takes it, and one like it with 24,000 tokens
   --peers                      measure other servers too; installs them; needs a checkpoint
   --llama-server [NAME=]PATH   a llama.cpp server to measure, or a fork of it; may be repeated
-  --only PART,…                engine, closed (loop), open (loop); default: all
+  --only PART,…                engine, closed (loop), conditions (beside other work; asked before), open (loop);
+                               default: all
   --quick, --full              a small grid (the default for a folder) or all of it (for a checkpoint)
   --clients N,N,…              how many ask at once; default 1,8,32 or 1,4,8,16,32,64,128
   --tokens N                   tokens of every answer; default 150

@@ -26,6 +26,15 @@ test("a prompt has the requested number of tokens, up to one word more", () => {
   }
 });
 
+test("questions that were asked before come again, each time with another seed", () => {
+  const prompts = new Prompts(reading, 1);
+  const requests = Array.from({ length: 100 }, () => prompts.askedBefore(8));
+  const texts = new Set(requests.map(({ text }) => text));
+  assert.ok(texts.size > 20 && texts.size < 30, String(texts.size));
+  assert.equal(new Set(requests.map(({ seed }) => seed)).size, 100);
+  assert.ok(texts.has(prompts.askedBefore(8).text));
+});
+
 test("twins share their beginning and differ at the end", () => {
   const [one, other] = new Prompts(reading, 1).twins(8, false, 100);
   const alike = one.text.split("").findIndex((letter, i) => letter !== other.text[i]);

@@ -16,6 +16,9 @@ const WISHES = [
   "마감이 언제야?",
 ];
 
+/** Questions that `askedBefore` asks again and again. */
+const ASKED = 24;
+
 interface Prompt {
   text: string;
   ids: number[];
@@ -29,6 +32,7 @@ export class Prompts {
   readonly #reading: Reading;
   readonly #random: Random;
   #requests = 0;
+  readonly #asked: string[] = [];
 
   constructor(reading: Reading, seed: number) {
     this.#reading = reading;
@@ -39,6 +43,12 @@ export class Prompts {
   request(maxTokens: number, stream: boolean, promptTokens?: number): BenchRequest {
     const question = promptTokens === undefined ? this.#sentence() : this.#words(promptTokens);
     return this.#ask(question, maxTokens, stream);
+  }
+
+  /** A request with one of a few questions, always the same, each time with another seed. */
+  askedBefore(maxTokens: number): BenchRequest {
+    while (this.#asked.length < ASKED) this.#asked.push(this.#sentence());
+    return this.#ask(this.#asked[this.#requests % ASKED]!, maxTokens, false);
   }
 
   /** Two requests whose prompts share about the first `shared` tokens and differ at the end. */

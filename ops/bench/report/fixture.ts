@@ -53,6 +53,7 @@ export function tinyResults(): Results {
     const cell = { model, repeat, precision: "int8" as const, batch: 1, depth: 32 };
     results.decode.push({ ...cell, step: 2 + repeat, native: 1 + repeat });
   }
+  addConditions(results, model);
   const counts = {
     offered: 200,
     good: 160,
@@ -66,4 +67,17 @@ export function tinyResults(): Results {
   const reason = "python3 has no torch";
   results.problems.push({ model, system: "FastAPI + PyTorch", clients: null, reason });
   return results;
+}
+
+function addConditions(results: Results, model: string): void {
+  for (const [repeat, rates] of [
+    { quiet: 1000, busy: 700, asked: 1500 },
+    { quiet: 1200, busy: 600, asked: 1500 },
+    { quiet: 1000, busy: 900, asked: 1600 },
+  ].entries())
+    for (const condition of ["quiet", "busy", "asked"] as const)
+      results.conditions.push({
+        ...{ model, repeat, system: OURS, clients: 1, condition },
+        tokensPerSecond: rates[condition],
+      });
 }

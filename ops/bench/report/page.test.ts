@@ -35,6 +35,11 @@ for (const [what, row] of [
   ["shares of a step as medians of the repeats' own", "| 1 | 32 | 3.00 | 2.00–4.00 | 333 | 67 % |"],
   ["an open loop", "| 25.0 | 20.0 | 80 % |"],
   ["refusals", "20 (20 with Retry-After)"],
+  // 700/1000, 600/1200 and 900/1000
+  [
+    "rates beside other work, as shares of quiet ones in the same repeat",
+    "| jai-server, beside a process that keeps a core busy | 700 |\n| | 600–900 |\n| of quiet | 70 % |",
+  ],
   ["reuse of a prompt's beginning", "| 200 | 30.0 | 6.00 |"],
 ] as const)
   test(`the page has ${what}`, () => {

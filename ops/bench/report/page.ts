@@ -1,6 +1,13 @@
 import type { Results } from "../results/results.js";
 import { renderTable, type Table } from "./table.js";
-import { closedTables, engineTables, openTable, problemsTable, systemsTable } from "./tables.js";
+import {
+  closedTables,
+  conditionsTable,
+  engineTables,
+  openTable,
+  problemsTable,
+  systemsTable,
+} from "./tables.js";
 
 /** Makes `RESULTS.md`: a run as a readable page, with the plot beside it. */
 export function renderResults(results: Results): string {
@@ -36,7 +43,11 @@ export function renderResults(results: Results): string {
     "![Throughput and latency by number of clients](results.svg)",
     "",
     ...results.models.flatMap(({ name }) => [
-      ...section(`Serving: ${name}`, [...closedTables(results, name), openTable(results, name)]),
+      ...section(`Serving: ${name}`, [
+        ...closedTables(results, name),
+        conditionsTable(results, name),
+        openTable(results, name),
+      ]),
       ...section(`Engine: ${name}`, engineTables(results, name)),
     ]),
     ...section("Systems", [systemsTable(results), problemsTable(results)]),

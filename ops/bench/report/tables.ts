@@ -1,4 +1,4 @@
-import { OURS, type Precision, type Results } from "../results/results.js";
+import { CONDITIONS, OURS, type Precision, type Results } from "../results/results.js";
 import { distinct, select } from "../results/rows.js";
 import { median, type Percentiles, type Spread, spread } from "../results/statistics.js";
 import type { Table } from "./table.js";
@@ -130,6 +130,41 @@ function latenciesTable(results: Results, model: string, stream: boolean): Table
     }),
   };
 }
+
+/** The rates of `closedTables` beside other work, and with questions that were asked before. */
+export function conditionsTable(results: Results, model: string): Table {
+  const all = select(results.conditions, { model });
+  const clients = distinct(all.map((row) => row.clients));
+  const ofSystem = (system: string) =>
+    CONDITIONS.flatMap((condition) => {
+      const cells = clients.map((count) => select(all, { system, clients: count, condition }));
+      const rates = rateRows(
+        `${system}, ${CONDITION_NAMES[condition]}`,
+        cells.map((rows) => rows.map(({ tokensPerSecond }) => tokensPerSecond)),
+      );
+      if (condition === "quiet") return rates;
+      const shares = cells.map((rows) =>
+        rows.flatMap(({ clients, repeat, tokensPerSecond }) =>
+          select(all, { system, clients, repeat, condition: "quiet" }).map(
+            (quiet) => tokensPerSecond / quiet.tokensPerSecond,
+          ),
+        ),
+      );
+      return [...rates, ["of quiet", ...shares.map(share)]];
+    });
+  return {
+    title: `${model}: tokens per second beside other work, and with questions that were asked before`,
+    note: "Whole answers; medians of the repeats, below them the least and the most. The three conditions take turns within each repeat.",
+    columns: ["", ...clients.map(String)],
+    rows: distinct(all.map(({ system }) => system)).flatMap(ofSystem),
+  };
+}
+
+const CONDITION_NAMES = {
+  quiet: "quiet",
+  busy: "beside a process that keeps a core busy",
+  asked: "asked before",
+} as const;
 
 export function openTable(results: Results, model: string): Table {
   const { firstTokenMs, meanInterTokenMs } = results.settings.bounds;

@@ -8,7 +8,7 @@ export type Precision = "int8" | "fp32";
 
 /** Everything that a run measured: the content of `results.json`. Each repeat has its own row; reports take medians. */
 export interface Results {
-  format: 2;
+  format: 3;
   command: string;
   /** Times in ISO 8601; `finished` is null until the run has ended. */
   started: string;
@@ -24,6 +24,7 @@ export interface Results {
   reuse: ReuseRow[];
   alone: AloneRow[];
   closed: ClosedRow[];
+  conditions: ConditionRow[];
   open: OpenRow[];
 }
 
@@ -118,6 +119,18 @@ export interface ClosedLoopFigures {
 export type ClosedRow = Cell &
   ClosedLoopFigures & { system: string; clients: number; stream: boolean; tokens: number };
 
+/** `busy`: beside a process that keeps one core busy. `asked`: with questions that were asked before. */
+export const CONDITIONS = ["quiet", "busy", "asked"] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/** The closed loop of whole answers in a condition. */
+export type ConditionRow = Cell & {
+  system: string;
+  clients: number;
+  condition: Condition;
+  tokensPerSecond: number;
+};
+
 export interface OpenLoopFigures {
   offered: number;
   good: number;
@@ -144,9 +157,9 @@ export interface OpenRow extends OpenLoopFigures {
 export function emptyResults(base: Pick<Results, "command" | "machine" | "versions" | "settings">): Results {
   const started = new Date().toISOString();
   const engine = { decode: [], prefill: [], reuse: [], alone: [] };
-  const serving = { closed: [], open: [] };
+  const serving = { closed: [], conditions: [], open: [] };
   return {
-    format: 2,
+    format: 3,
     ...base,
     started,
     finished: null,

@@ -21,6 +21,8 @@ const FULL = {
   /** Whether our server is also measured with streams, and peers at which numbers of clients. */
   streams: true,
   peerStreams: [1, 8, 32],
+  /** For the loop beside other work, and with questions that were asked before. */
+  conditionClients: [1, 8, 32],
   repeats: 3,
   /** Repeats of peers (which take most of the time), of fp32 and of streaming. */
   fewRepeats: 2,
@@ -41,6 +43,7 @@ const QUICK: Grid = {
   clients: [1, 8, 32],
   streams: true,
   peerStreams: [],
+  conditionClients: [1, 8],
   repeats: 2,
   fewRepeats: 1,
   seconds: 1.5,
@@ -56,6 +59,7 @@ const SECOND: Partial<Grid> = {
   clients: [1, 8, 16, 32],
   streams: false,
   peerStreams: [],
+  conditionClients: [],
   loads: [],
   peerLoads: [],
 };
@@ -66,6 +70,7 @@ export function gridFor(options: GridOptions, isFirst: boolean): Grid {
   return {
     ...grid,
     clients,
+    conditionClients: options.clients ?? grid.conditionClients,
     repeats,
     fewRepeats: Math.min(repeats, grid.fewRepeats),
     seconds,
