@@ -65,6 +65,7 @@ export class Live extends EventEmitter<LiveEvents> {
   #prompts = 0;
   #read = 0;
   #reused = 0;
+  readonly #drafts = { drafted: 0, accepted: 0 };
   #counts: WorkerCounts | null = null;
   #ended = 0;
   #endedBefore = 0;
@@ -114,6 +115,11 @@ export class Live extends EventEmitter<LiveEvents> {
     return { prompt_tokens: this.#read, reused_tokens: this.#reused };
   }
 
+  /** Tokens that were drafted for finished sequences, and those of them that came true, since the start. */
+  get drafts(): Readonly<{ drafted: number; accepted: number }> {
+    return this.#drafts;
+  }
+
   /** How late callbacks of the main thread were in the last second, in milliseconds. */
   get eventLoop(): { p50: number; p99: number } {
     return this.#loop.percentiles;
@@ -155,6 +161,8 @@ export class Live extends EventEmitter<LiveEvents> {
     if (generation === null) return;
     this.#read += generation.readTokens;
     this.#reused += generation.cachedTokens;
+    this.#drafts.drafted += generation.draftedTokens;
+    this.#drafts.accepted += generation.acceptedTokens;
     const { startedAt, endedAt } = generation;
     // One that has started was counted then.
     const waited = startedAt === null ? queueMs(generation) : null;

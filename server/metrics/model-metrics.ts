@@ -10,11 +10,11 @@ import { countedHistogram } from "./counted-histogram.js";
 import { type MetricsNames, publish, type Readable } from "./published.js";
 
 export interface ModelMetricsParts {
-  model: { config: Pick<ModelConfig, "name" | "n_positions"> };
+  model: { config: Pick<ModelConfig, "name" | "n_positions" | "precision"> };
   plan: Pick<Plan, "concurrency">;
   queue: Pick<Queue<unknown, unknown>, "running" | "waiting">;
   workers: () => Workers;
-  live: Pick<Live, "rows" | "prefixes" | "promptTokens">;
+  live: Pick<Live, "rows" | "prefixes" | "drafts" | "promptTokens">;
 }
 
 const NO_COUNTS: WorkerCounts = { prefilled: 0, written: 0, itl: [], itlSumMs: 0, steps: [] };
@@ -139,7 +139,7 @@ export class ModelMetrics {
     config.set(
       {
         block_size: "1",
-        cache_dtype: "float32",
+        cache_dtype: model.config.precision === "int8" ? "int8" : "float32",
         enable_prefix_caching: "True",
         num_gpu_blocks: String(plan.concurrency * model.config.n_positions),
       },
@@ -177,6 +177,18 @@ export class ModelMetrics {
       "prefix_cache_hits_total",
       "gpu_prefix_cache_hits_total",
     ]);
+    this.#counter(
+      "spec_decode_num_draft_tokens_total",
+      "Tokens that were drafted for finished sequences",
+      () => live.drafts.drafted,
+      ["spec_decode_num_draft_tokens_total"],
+    );
+    this.#counter(
+      "spec_decode_num_accepted_tokens_total",
+      "Drafted tokens that came true",
+      () => live.drafts.accepted,
+      ["spec_decode_num_accepted_tokens_total"],
+    );
     const itl = countedHistogram(
       {
         name: "jai_inter_token_latency_seconds",

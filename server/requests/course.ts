@@ -21,6 +21,7 @@ export class Course {
       ...{ sequences, maxTokens, priority, reservedAt: performance.now() },
       ...{ preparedAt: null, startedAt: null, firstTokenAt: null, endedAt: null },
       ...{ promptTokens: 0, completionTokens: 0, longestTokens: 0, readTokens: 0, cachedTokens: 0 },
+      ...{ draftedTokens: 0, acceptedTokens: 0 },
       ...{ decodeMs: 0, decodedTokens: 0, reasons: [], asked: null, outputs: [] },
     };
     this.isOver = new Promise((resolve) => {
@@ -83,6 +84,8 @@ export class Course {
     summary.outputs[sequence] = { text: generated, reason };
     summary.readTokens += promptTokens;
     summary.cachedTokens += cachedTokens;
+    summary.draftedTokens += outcome.draftedTokens;
+    summary.acceptedTokens += outcome.acceptedTokens;
     this.#tellRead(sequence, promptTokens);
     summary.longestTokens = Math.max(summary.longestTokens, completionTokens);
     if (completionTokens === 0) return;

@@ -50,12 +50,15 @@ export function endedFields(summary: Summary): Record<string, unknown> {
 
 function generationFields(generation: GenerationSummary, answeredAt: number): Record<string, unknown> {
   const { sequences, promptTokens, cachedTokens, completionTokens, reasons } = generation;
+  const { draftedTokens, acceptedTokens } = generation;
   const { reservedAt, preparedAt, startedAt, firstTokenAt, endedAt } = generation;
   return {
     n: sequences,
     prompt_tokens: promptTokens,
     cached_tokens: cachedTokens,
     tokens: completionTokens,
+    drafted_tokens: draftedTokens,
+    accepted_tokens: acceptedTokens,
     finish_reason: [...new Set(reasons)].join(", "),
     prepare_ms: round(between(reservedAt, preparedAt)),
     queue_ms: round(queueMs(generation)),

@@ -23,6 +23,9 @@ export interface GenerationSummary {
   /** Tokens of the sequences' prompts, each counted, and those of them that a cache still held. */
   readTokens: number;
   cachedTokens: number;
+  /** Tokens that were drafted for them, and those of them that came true. */
+  draftedTokens: number;
+  acceptedTokens: number;
   /** Time from a sequence's first token to its last, and the tokens after the first, over all sequences that finished. */
   decodeMs: number;
   decodedTokens: number;
