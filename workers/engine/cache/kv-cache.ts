@@ -193,9 +193,12 @@ export class KvCache {
   truncate(slot: number, rows: number): void {
     const length = this.lengths[slot]!;
     if (rows >= length) return;
-    this.#eachBlock(slot, slot, ({ array, unit, rest }, start) => {
-      if (rest !== null) array.fill(rest, start + rows * unit, start + length * unit);
-    });
+    const capacity = this.#capacityOf(slot);
+    for (const { array, blocks, unit, rest } of this.#planes) {
+      if (rest === null) continue;
+      for (let block = slot * blocks; block < (slot + 1) * blocks; block++)
+        array.fill(rest, (block * capacity + rows) * unit, (block * capacity + length) * unit);
+    }
     this.lengths[slot] = rows;
   }
 
