@@ -52,19 +52,19 @@ class Size {
 
   took(ms: number, batch: number, rows: number, tokens: number): void {
     const plain = this.plainMs;
-    if (!this.looksUp()) this.#average(ms, 0);
-    else {
-      this.#average(ms, rows);
-      if (plain !== null) this.#judge(tokens, (batch * ms) / plain);
-    }
+    const looked = this.looksUp();
+    const counted = this.#average(ms, looked ? rows : 0);
+    if (looked && plain !== null) this.#judge(tokens, (batch * counted) / plain);
     if (this.#paused > 0) this.#paused--;
     this.#steps++;
   }
 
-  #average(ms: number, rows: number): void {
-    const known = this.ms(rows);
-    const newest = known === null ? ms : known + NEWEST * (Math.min(ms, MOST_SLOWER * known) - known);
-    this.#times[rows] = { ms: newest, at: this.#steps };
+  /** Takes the time of a step into the average. Returns as how much it counts. */
+  #average(ms: number, rows: number): number {
+    const known = this.ms(rows) ?? ms;
+    const counted = Math.min(ms, MOST_SLOWER * known);
+    this.#times[rows] = { ms: known + NEWEST * (counted - known), at: this.#steps };
+    return counted;
   }
 
   #judge(tokens: number, plain: number): void {
