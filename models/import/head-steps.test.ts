@@ -8,18 +8,12 @@ import { headSteps } from "./head-steps.js";
 const rotaryOf = (dim: number): Rotary => ({ dim, theta: 10_000, scaling: null, precision: "float32" });
 
 /** Ranges as uneven as those of real models: a channel may be a thousand times as wide as its neighbour, and a head as another. */
-function rangesOf(
-  { heads, kvHeads, headDim }: Parameters<typeof headSteps>[1],
-  seed: number,
-  dim = 0,
-): Channels {
+function rangesOf({ heads, kvHeads, headDim }: Parameters<typeof headSteps>[1], seed: number): Channels {
   const columns = (heads + 2 * kvHeads) * headDim;
   const greatest = Float32Array.from({ length: columns }, (_, column) => {
     const place = Math.floor(column / headDim);
     const channel = column % headDim;
-    // A rotation carries each of a pair into the other: both are as wide.
-    const pair = channel < dim ? channel % (dim / 2) : channel;
-    return 10 ** (3 * uniform([seed, place % kvHeads], pair)) * 40 ** (place % kvHeads);
+    return 10 ** (3 * uniform([seed, place], channel)) * 40 ** (place % kvHeads);
   });
   return { greatest, least: greatest.map((end, column) => end * (uniform([seed, 99], column) - 1)) };
 }
@@ -33,7 +27,7 @@ for (const [kind, sizes, dim] of [
 ] as const) {
   describe(`steps of heads with ${kind}`, () => {
     const { heads, kvHeads, headDim } = sizes;
-    const ranges = rangesOf(sizes, 5, dim);
+    const ranges = rangesOf(sizes, 5);
     const { factors, scores, values } = headSteps(ranges, sizes, dim === 0 ? null : rotaryOf(dim));
     /** First columns of the queries that share a head of keys. */
     const queriesOf = (head: number) =>
