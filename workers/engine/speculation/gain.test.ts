@@ -136,4 +136,28 @@ describe("the gain of drafts", () => {
     live(gain, 24, { ...world, msOf: (rows) => (step++ === 5 ? 2000 : cheap(rows)) });
     assert.ok(live(gain, 300, world).drafted[0]! < 75);
   });
+
+  /** The first step of each number of rows takes ten times as long. */
+  const coldAtFirst = (msOf: World["msOf"]) => {
+    const seen = new Set<number>();
+    return (rows: number) => {
+      const isFirst = !seen.has(rows);
+      seen.add(rows);
+      return isFirst ? 10 * msOf(rows) : msOf(rows);
+    };
+  };
+
+  it("is not misled by the first step of its kind, which takes longer", () => {
+    assert.ok(live(new Gain(), 200, { batch: 1, msOf: coldAtFirst(dear) }).drafted[0]! > 180);
+    const gain = new Gain();
+    const world = { batch: 1, msOf: coldAtFirst(cheap) };
+    assert.ok(live(gain, 300, world).drafted[MOST_DRAFTED]! > 250);
+    assert.ok(live(gain, 1000, world).drafted[0]! < 150);
+  });
+
+  it("is not misled for long by an interrupted step that is the first that counts", () => {
+    let step = 0;
+    const msOf = (rows: number) => (step++ === 1 ? 10 : 1) * dear(rows);
+    assert.ok(live(new Gain(), 200, { batch: 1, msOf }).drafted[0]! > 170);
+  });
 });
