@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { writeFixtureModel } from "../models/fixtures/model.js";
 import type { CacheArray } from "./engine/cache/plane.js";
-import type { Engine } from "./engine/engine.js";
 import { generate } from "./engine/fixtures/asking.js";
+import { Said } from "./engine/speculation/said.js";
 import type { StepInputs, StepOutputs } from "./engine/step-session.js";
 import { Gauges } from "./gauges.js";
 import { Halt } from "./halt.js";
@@ -21,20 +21,25 @@ const folder = mkdtempSync(join(tmpdir(), "jai-load-"));
 before(() => writeFixtureModel(folder, "int8"));
 after(() => rmSync(folder, { recursive: true }));
 
+type Spoil = (outputs: StepOutputs, inputs: StepInputs) => void;
+
 interface Given {
   index?: number;
   threadsAlone?: number;
   /** How long a run takes on each session. */
   ms?: { narrow: number; wide: number };
   /** What becomes of the wide session's outputs. */
-  spoil?: (outputs: StepOutputs, inputs: StepInputs) => void;
+  spoil?: Spoil;
+  /** What becomes of every session's outputs. */
+  spoilAll?: Spoil;
 }
 
 /** One of two workers, with a session of one thread, and one of two for the time when it is alone. */
 async function start(context: { after(fn: () => Promise<void>): void }, given: Given = {}) {
-  const { index = 0, threadsAlone = 2, ms = { narrow: 2, wide: 1 }, spoil } = given;
+  const { index = 0, threadsAlone = 2, ms = { narrow: 2, wide: 1 }, spoil, spoilAll } = given;
   const occupancy = Occupancy.for(2);
   const runs = { narrow: 0, wide: 0 };
+  const chunks: number[] = [];
   const open = new Set<"narrow" | "wide">();
   let now = 0;
   const openWatched: LoadOptions["open"] = async (file, shape, options) => {
@@ -48,9 +53,11 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
     const run = async (inputs: StepInputs) => {
       assert.ok(open.has(width));
       runs[width]++;
+      chunks.push(inputs.chunk);
       now += ms[width];
       const outputs = await session.run(inputs);
       if (width === "wide") spoil?.(outputs, inputs);
+      spoilAll?.(outputs, inputs);
       return outputs;
     };
     return { run, close };
@@ -71,20 +78,21 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
     contextStride: 16,
   };
   const loaded = await load({ setup, index, deviceId: 0, open: openWatched, now: () => now });
-  /** Writes a text of this many tokens, and says how many runs each session made for it. */
-  const write = async (tokens: number) => {
+  /** Writes a text of this many tokens. Says how many runs each session made for it, and of how many tokens each was. */
+  const write = async (tokens: number, said: Said | null = null) => {
     Object.assign(runs, { narrow: 0, wide: 0 });
-    const text = await textOf(loaded.engine, tokens);
-    return { ...runs, text };
+    chunks.length = 0;
+    const { generated, draftedTokens } = await generate(loaded.engine, {
+      promptIds,
+      maxTokens: tokens,
+      said,
+    });
+    return { ...runs, chunks: [...chunks], text: generated, draftedTokens };
   };
   return { ...loaded, occupancy, open, write };
 }
 
 const promptIds = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 256);
-
-async function textOf(engine: Engine, maxTokens: number): Promise<string> {
-  return (await generate(engine, { promptIds, maxTokens })).generated;
-}
 
 test("a worker runs on its wide session while no other has work, and on the narrow one while another has", async (context) => {
   const { occupancy, write, remark } = await start(context);
@@ -139,7 +147,8 @@ function turnLastBit(values: Float32Array | CacheArray): void {
 for (const [what, spoil] of [
   ["a prompt's cache", ({ present }, { chunk }) => chunk > 1 && turnLastBit(present.values)],
   ["a token's logits", ({ logits }, { chunk }) => chunk === 1 && turnLastBit(logits)],
-] as [string, NonNullable<Given["spoil"]>][])
+  ["a chunk that no fixed cut has", ({ logits }, { chunk }) => chunk === 5 && turnLastBit(logits)],
+] as [string, Spoil][])
   test(`a worker whose sessions differ in one bit of ${what} goes on with the narrow one alone, and remarks it`, async (context) => {
     const { remark, open, write } = await start(context, { spoil });
     assert.equal(remark, "2 threads compute other bits than 1 here, and are not used");
@@ -150,3 +159,48 @@ for (const [what, spoil] of [
     const plain = await start(context, { threadsAlone: 1 });
     assert.equal(text, (await plain.write(30)).text);
   });
+
+const CUTS_MATTER =
+  "the numbers of an int8 model depend on how its tokens are cut here: chunks are fixed, and nothing is drafted";
+
+test("a worker whose numbers don't depend on the cut reads a prompt at once, and drafts what it said before", async (context) => {
+  const { remark, write } = await start(context, { threadsAlone: 1 });
+  const said = new Said();
+  const first = await write(60, said);
+  assert.equal(remark, undefined);
+  assert.deepEqual(first.chunks.slice(0, 2), [promptIds.length, 1]);
+  const again = await write(60, said);
+  assert.ok(again.draftedTokens > 0);
+  assert.equal(again.text, first.text);
+});
+
+for (const [what, spoilAll] of [
+  ["for a batch", ({ logits }, { batch }) => batch === 3 && turnLastBit(logits)],
+  ["in a chunk", ({ logits }, { chunk }) => chunk === 5 && turnLastBit(logits)],
+  [
+    "over a wide cache",
+    ({ logits }, { capacity, chunk, batch, pastLengths }) =>
+      capacity > 100 && chunk > 1 && batch === 1 && pastLengths[0] === 0 && turnLastBit(logits),
+  ],
+] as [string, Spoil][])
+  test(`a worker that computes one other bit ${what} cuts prompts at fixed places, drafts nothing, and remarks it`, async (context) => {
+    const { remark, write } = await start(context, { threadsAlone: 1, spoilAll });
+    assert.equal(remark, CUTS_MATTER);
+    const said = new Said();
+    const first = await write(60, said);
+    assert.deepEqual(first.chunks.slice(0, 3), [32, 16, 1]);
+    const again = await write(60, said);
+    assert.equal(again.draftedTokens, 0);
+    // Rows of the first chunk alone are the same whoever computed them.
+    assert.deepEqual(again.chunks, [16, ...new Array<number>(59).fill(1)]);
+    assert.equal(again.text, first.text);
+  });
+
+test("a worker remarks both that its cuts matter and that its sessions differ", async (context) => {
+  const { remark, open } = await start(context, {
+    spoil: ({ logits }, { chunk }) => chunk === 1 && turnLastBit(logits),
+    spoilAll: ({ logits }, { batch }) => batch === 3 && turnLastBit(logits),
+  });
+  assert.equal(remark, `${CUTS_MATTER}; 2 threads compute other bits than 1 here, and are not used`);
+  assert.deepEqual([...open], ["narrow"]);
+});

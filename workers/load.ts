@@ -78,26 +78,28 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   const narrow = haltable(await open(setup.threads));
   const selfTest = await runSelfTest(model, narrow);
   let session = narrow;
-  let remark: string | undefined;
+  const remarks: string[] = [];
+  const grid = await chooseGrid(narrow, shape);
+  if (grid !== gridOf(shape))
+    remarks.push(
+      "the numbers of an int8 model depend on how its tokens are cut here: chunks are fixed, and nothing is drafted",
+    );
   // A request that finds all workers idle goes to the first one, so only that one needs a second copy of the weights.
   if (index === 0 && threadsAlone > setup.threads) {
     const opened = await open(threadsAlone);
     const wide = haltable(opened);
-    if (await agree(narrow, wide, shape))
+    // `agree` tries the fixed cuts alone.
+    if ((await agree(narrow, wide, shape)) && (!grid.isFree || (await isExact(wide, shape))))
       session = new ElasticSession({ narrow, wide, isAlone: () => occupancy.isAlone(index), now });
     else {
       await opened.close();
-      remark = `${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`;
+      remarks.push(`${threadsAlone} threads compute other bits than ${setup.threads} here, and are not used`);
     }
   }
-  const grid = await chooseGrid(narrow, shape);
-  if (grid !== gridOf(shape))
-    remark =
-      "the numbers of an int8 model depend on how its tokens are cut here: chunks are fixed, and nothing is drafted";
   const cache = new KvCache(shape, setup.slots + setup.keptPrefixes);
   const engine = new Engine(session, cache, shape.vocabulary, { observer, most: setup.slots, grid });
   const programs = new Programs(model.tokenizer, shape.vocabulary);
-  return { model, engine, programs, selfTest, remark };
+  return { model, engine, programs, selfTest, remark: remarks.join("; ") || undefined };
 }
 
 /**
@@ -112,14 +114,18 @@ function isReplacedAt({ claims }: WorkerSetup, index: number): boolean {
 /** How prompts are cut: freely only where this machine computes the same bits in each of a few cuts. */
 async function chooseGrid(session: StepSession, shape: ModelShape): Promise<Grid> {
   const grid = gridOf(shape);
-  if (!grid.isFree) return grid;
+  return !grid.isFree || (await isExact(session, shape)) ? grid : FIXED;
+}
+
+/** Whether a session computes the same bits for a short text in each of a few cuts. */
+async function isExact(session: StepSession, shape: ModelShape): Promise<boolean> {
   // 7919 is prime.
   const ids = Int32Array.from(
     { length: Math.min(16, shape.context) },
     (_, i) => (i * 7919) % shape.vocabulary,
   );
   const { differing } = await compareCuts(session, shape, ids, FEW_CUTS);
-  return differing === 0 ? grid : FIXED;
+  return differing === 0;
 }
 
 /** @throws one line that names the folder, if the numbers are wrong */

@@ -75,7 +75,8 @@ async function read(
   for (let from = 0; from < ids.length; from += chunk) {
     const count = Math.min(chunk, ids.length - from);
     const inputIds = Int32Array.from({ length: batch * count }, (_, i) => {
-      const shift = (Math.floor(i / count) - probe) * 7 + ids.length;
+      // Whole texts more keep it positive.
+      const shift = (Math.floor(i / count) - probe + ids.length) * 7;
       return ids[(from + (i % count) + shift) % ids.length]!;
     });
     const { capacity, arrays: past } = cache.past(0, batch, wide ? context : from + count);

@@ -6,7 +6,10 @@ export const MOST_DRAFTED = 7;
 const NEWEST = 0.1;
 /** Steps of a batch's size after which a time is too old: the cache has grown since, or other work has come. */
 const STALE_STEPS = 400;
-/** A step that takes this much longer than usual was interrupted; it counts as this much. */
+/**
+ * A step that takes this much longer than usual was interrupted; it counts as this much. If the usual is this much longer than a
+ * step, the usual was.
+ */
 const MOST_SLOWER = 3;
 /** How much better steps with drafts must be, as expected and as seen afterwards, since times and expectations vary. */
 const CLEARLY = { expected: 1.15, seen: 1.02 } as const;
@@ -29,6 +32,8 @@ class Size {
   #steps = 0;
   /** Times of steps by the rows of each sequence; at 0 those of plain steps for which nothing was looked up. */
   readonly #times: Time[] = [];
+  /** Of which rows there was a step: the first of a kind makes its memory ready, and tells nothing of others. */
+  readonly #ready = new Set<number>();
   #paused = 0;
   #pause = FIRST_PAUSE;
   /** Of the steps since the last judgement: their tokens, and the tokens of plain steps in their time. */
@@ -36,7 +41,7 @@ class Size {
 
   /** Whether drafts are looked up for the next step. */
   looksUp(): boolean {
-    return this.#paused === 0 && this.#steps % COMPARED !== 0;
+    return this.#paused === 0 && this.plainMs !== null && this.#steps % COMPARED !== 0;
   }
 
   /** Milliseconds of a plain step; null if none was measured lately. */
@@ -52,19 +57,24 @@ class Size {
 
   took(ms: number, batch: number, rows: number, tokens: number): void {
     const plain = this.plainMs;
-    if (!this.looksUp()) this.#average(ms, 0);
+    const looked = this.looksUp();
+    const kind = looked ? rows : 0;
+    if (!this.#ready.has(kind)) this.#ready.add(kind);
     else {
-      this.#average(ms, rows);
-      if (plain !== null) this.#judge(tokens, (batch * ms) / plain);
+      const counted = this.#average(ms, kind);
+      if (looked && plain !== null) this.#judge(tokens, (batch * counted) / plain);
     }
     if (this.#paused > 0) this.#paused--;
     this.#steps++;
   }
 
-  #average(ms: number, rows: number): void {
-    const known = this.ms(rows);
-    const newest = known === null ? ms : known + NEWEST * (Math.min(ms, MOST_SLOWER * known) - known);
-    this.#times[rows] = { ms: newest, at: this.#steps };
+  /** Takes the time of a step into the average. Returns as how much it counts. */
+  #average(ms: number, rows: number): number {
+    const usual = this.ms(rows) ?? ms;
+    const known = usual > MOST_SLOWER * ms ? ms : usual;
+    const counted = Math.min(ms, MOST_SLOWER * known);
+    this.#times[rows] = { ms: known + NEWEST * (counted - known), at: this.#steps };
+    return counted;
   }
 
   #judge(tokens: number, plain: number): void {

@@ -64,7 +64,8 @@ export class Said {
     while (draft.ids.length < most && places > 0) {
       const { id, share } = this.#vote(places);
       if (id === BETWEEN || share < least) break;
-      all *= share * this.#kept[Math.min(matched + draft.ids.length, LONGEST_MATCH)]!;
+      // Where few places agreed on what came true nonetheless, the product may be more than certain.
+      all *= Math.min(1, share * this.#kept[Math.min(matched + draft.ids.length, LONGEST_MATCH)]!);
       sum += all;
       draft.ids.push(id);
       draft.shares.push(share);
