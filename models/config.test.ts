@@ -47,7 +47,25 @@ test("what was written is read back, whatever the architecture", () => {
   }
 });
 
+test("a context is as long as integer sums allow, and any with fp32", () => {
+  for (const changes of [{ n_positions: 131_586 }, { n_positions: 2 ** 20, precision: "fp32" }])
+    assert.doesNotThrow(() => parseModelConfig({ ...old, ...changes }));
+});
+
 for (const [name, changes, message] of [
+  [
+    "a graph of before versions",
+    { graph_version: undefined },
+    /expected graph_version 2, got nothing: .*again$/,
+  ],
+  ["a graph without a version", { graph_version: null }, /expected graph_version 2, got null: .*again$/],
+  ["a graph of a later version", { graph_version: 2.5 }, /expected graph_version 2, got 2.5: .*again$/],
+  ["a version in quotes", { graph_version: "2" }, /expected graph_version 2, got "2": .*again$/],
+  [
+    "an int8 context whose sums overflow",
+    { n_positions: 131_587 },
+    /up to 131586 for n_positions .*, got 131587; .*--precision fp32$/,
+  ],
   ["keys that heads can't share", { n_kv_head: 3 }, /a divisor of n_head \(4\) for n_kv_head, got 3/],
   ["a head without width", { head_dim: 0 }, /a positive integer for head_dim, got 0/],
   ["an architecture that is no object", { architecture: [] }, /an object for architecture, got \[\]/],
@@ -90,8 +108,8 @@ for (const [name, changes, message] of [
   ["a cap of 0", { final_logit_softcapping: 0 }, /a positive number .*final_logit_softcapping, got 0/],
 ] as const)
   test(`${name} is refused in one line`, () => {
-    const isTop = ["n_kv_head", "head_dim", "architecture"].some((field) => field in changes);
-    const fields = { ...old, architecture };
+    const fields = { ...old, n_kv_head: 4, head_dim: 4, architecture };
+    const isTop = Object.keys(changes).every((field) => field in fields);
     const changed = isTop
       ? { ...fields, ...changes }
       : { ...fields, architecture: { ...architecture, ...changes } };

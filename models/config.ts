@@ -1,6 +1,7 @@
 import { type Architecture, parseArchitecture } from "./architecture.js";
 import { ModelError } from "./files/error.js";
-import { type Fields, isIntegerIn, unexpected } from "./files/fields.js";
+import { type Fields, isIntegerIn, shown, unexpected } from "./files/fields.js";
+import { MOST_INT8_POSITIONS } from "./shape.js";
 
 /** Of what `import` writes: 2 has attention in integers, where the model is int8. */
 export const GRAPH_VERSION = 2;
@@ -13,7 +14,7 @@ export interface ModelConfig {
   /** The name that `/health` and logs show. */
   name: string;
   vocab_size: number;
-  /** The context window, in tokens. */
+  /** The context window, in tokens; with int8 up to `MOST_INT8_POSITIONS`. */
   n_positions: number;
   n_embd: number;
   n_layer: number;
@@ -49,7 +50,7 @@ export function parseModelConfig(fields: Fields): ModelConfig {
   if (fields.model_type !== "jai") throw unexpected(file, "model_type", '"jai"', fields.model_type);
   if (fields.graph_version !== GRAPH_VERSION)
     throw new ModelError(
-      `${file}: expected graph_version ${GRAPH_VERSION}, got ${fields.graph_version ?? "none"}: another version of jai wrote this folder; import the model again`,
+      `${file}: expected graph_version ${GRAPH_VERSION}, got ${shown(fields.graph_version)}: another version of jai wrote this folder; import the model again`,
     );
   const { name, layer_norm_epsilon: epsilon, precision } = fields;
   if (typeof name !== "string" || name === "") throw unexpected(file, "name", "a name", name);
@@ -57,6 +58,11 @@ export function parseModelConfig(fields: Fields): ModelConfig {
     throw unexpected(file, "layer_norm_epsilon", "a number between 0 and 1", epsilon);
   if (precision !== "int8" && precision !== "fp32")
     throw unexpected(file, "precision", '"int8" or "fp32"', precision);
+  const positions = positive("n_positions");
+  if (precision === "int8" && positions > MOST_INT8_POSITIONS)
+    throw new ModelError(
+      `${file}: expected up to ${MOST_INT8_POSITIONS} for n_positions of an int8 model, whose sums would overflow beyond, got ${positions}; import it with --precision fp32`,
+    );
   const [width, layers, heads] = [positive("n_embd"), positive("n_layer"), positive("n_head")];
   const kvHeads = fields.n_kv_head === undefined ? heads : positive("n_kv_head");
   if (heads % kvHeads !== 0) throw unexpected(file, "n_kv_head", `a divisor of n_head (${heads})`, kvHeads);
@@ -68,7 +74,7 @@ export function parseModelConfig(fields: Fields): ModelConfig {
     graph_version: GRAPH_VERSION,
     name,
     vocab_size: positive("vocab_size"),
-    n_positions: positive("n_positions"),
+    n_positions: positions,
     n_embd: width,
     n_layer: layers,
     n_head: heads,

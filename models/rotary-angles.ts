@@ -30,12 +30,12 @@ export function rounded(value: number, precision: Rotary["precision"]): number {
   return bits.getFloat32(0);
 }
 
-/** The cosines and sines of each position's angles: float32 [context, dim / 2] each. */
-export function rotaryTables(rotary: Rotary, context: number): { cos: Float32Array; sin: Float32Array } {
+/** The cosines and sines of each position's angles: float32 [positions, dim / 2] each. */
+export function rotaryTables(rotary: Rotary, positions: number): { cos: Float32Array; sin: Float32Array } {
   const frequencies = rotaryFrequencies(rotary);
   const pairs = frequencies.length;
   const table = (of: (angle: number) => number) =>
-    Float32Array.from({ length: context * pairs }, (_, i) =>
+    Float32Array.from({ length: positions * pairs }, (_, i) =>
       rounded(of(Math.fround(Math.floor(i / pairs) * frequencies[i % pairs]!)), rotary.precision),
     );
   return { cos: table(Math.cos), sin: table(Math.sin) };

@@ -133,9 +133,12 @@ export class Engine {
     let next = 0;
     let accepted = 0;
     for (const [i, sequence] of sequences.entries()) {
+      const draft = drafts?.[i] ?? [];
       if (!sequence.started) {
-        sequence.computedTokens += fed[i]!;
-        this.#observer.prefilled(fed[i]!);
+        // A draft's tokens are none of the prompt's.
+        const computed = fed[i]! - draft.length;
+        sequence.computedTokens += computed;
+        this.#observer.prefilled(computed);
       }
       const rows = Array.from({ length: counts[i]! }, (): Row => {
         const row = next++;
@@ -145,10 +148,10 @@ export class Engine {
         };
       });
       const before = sequence.acceptedTokens;
-      const ended = this.#take(sequence, rows, drafts?.[i] ?? [], now);
-      const drafted = drafts?.[i]?.length ?? 0;
-      if (drafted > 0) this.#speculation!.judge(sequence, i, drafted, sequence.acceptedTokens - before);
-      accepted += sequence.acceptedTokens - before;
+      const ended = this.#take(sequence, rows, draft, now);
+      const cameTrue = sequence.acceptedTokens - before;
+      if (draft.length > 0) this.#speculation!.judge(sequence, i, draft.length, cameTrue);
+      accepted += cameTrue;
       if (ended) continue;
       const cached = this.#cache.lengths[sequence.slot]!;
       if (sequence.pending(cached) > 0 && cached === this.#cache.shape.context) {

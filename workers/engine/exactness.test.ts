@@ -44,6 +44,15 @@ function turnLastBit(logits: Float32Array): void {
 }
 
 describe("the comparison of cuts", () => {
+  it("takes no memory for a context of any length", async () => {
+    const session = new NotedSession();
+    await compareCuts(session, { ...shape, context: 2 ** 40 }, textOf(23), [
+      { chunk: 1 },
+      { chunk: 7, wide: true },
+    ]);
+    assert.equal(Math.max(...session.runs.map(({ capacity }) => capacity)), 1024);
+  });
+
   it("finds no difference where there is none, and compares every logit of every cut with the first", async () => {
     for (const cuts of [ALL_CUTS, FEW_CUTS]) {
       const result = await compareCuts(new NotedSession(), shape, textOf(23), cuts);

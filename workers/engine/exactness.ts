@@ -8,7 +8,7 @@ export interface Cut {
   chunk: number;
   /** Texts in the batch. */
   batch?: number;
-  /** Whether the cache has room for the whole context from the start. */
+  /** Whether the cache has room for the whole context from the start, or for `WIDEST` positions of it. */
   wide?: boolean;
 }
 
@@ -39,6 +39,12 @@ export const FEW_CUTS: readonly Cut[] = [
   { chunk: 1, batch: 3 },
 ];
 
+/**
+ * Positions that a wide cache has room for at most. A server's memory isn't planned for this trial, and over 131,072 positions
+ * the scores of a few rows alone take gigabytes in a large model.
+ */
+const WIDEST = 1024;
+
 /** Feeds a text to a model in many ways, and compares the logits of every token with those of the first way. */
 export async function compareCuts(
   session: StepSession,
@@ -66,8 +72,9 @@ async function read(
   ids: Int32Array,
   { chunk, batch = 1, wide = false }: Cut,
 ): Promise<Int32Array> {
-  const { context, vocabulary } = shape;
-  const cache = new KvCache(shape, batch);
+  const { vocabulary } = shape;
+  const context = Math.min(shape.context, Math.max(WIDEST, ids.length));
+  const cache = new KvCache({ ...shape, context }, batch);
   for (let text = 0; text < batch; text++) cache.pack();
   // The text lies between others, which begin elsewhere in it.
   const probe = Math.floor(batch / 2);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { randomWeights } from "../../models/fixtures/model.js";
+import { GPT } from "../../models/architecture.js";
+import { FIXTURE_SIZES, randomWeights } from "../../models/fixtures/model.js";
 import { forward } from "../../models/import/forward/forward.js";
 import type { OnnxSession } from "../onnx/session.js";
 import { KvCache } from "./cache/kv-cache.js";
@@ -32,8 +33,12 @@ describe("an engine past the context window", () => {
   after(() => session.close());
 
   /** Greedy ids by the plain forward pass, the window chosen anew at every step. */
-  async function expected(prompt: number[], count: number, windowStart: (ids: number[]) => number) {
-    const weights = randomWeights();
+  async function expected(
+    prompt: number[],
+    count: number,
+    windowStart: (ids: number[]) => number,
+    weights = randomWeights(),
+  ) {
     const ids = [...prompt];
     for (let i = 0; i < count; i++) {
       const [logits] = await forward(weights, ids.slice(windowStart(ids)), 1);
@@ -87,6 +92,18 @@ describe("an engine past the context window", () => {
       }
     }
   });
+
+  for (const context of [9, 17])
+    it(`reads a window of ${context} tokens, past which the padding of a chunk reaches`, async () => {
+      const rotary = { dim: 8, theta: 10_000, scaling: null, precision: "float32" } as const;
+      const weights = randomWeights({ ...FIXTURE_SIZES, context }, 1, 2, { ...GPT, rotary });
+      const session = await openFixtureSession("fp32", weights);
+      const engine = new Engine(session, new KvCache({ ...shape, context }, 1), vocab);
+      const options = { promptIds: prompt(context), maxTokens: 8, context, contextStride: 1 };
+      const ids = idsOf((await generate(engine, options)).generated);
+      assert.deepEqual(ids, await expected(prompt(context), 8, ({ length }) => length - context, weights));
+      await session.close();
+    });
 
   it("keeps the last ids of a prompt longer than the window", async () => {
     const long = prompt(3 * context);

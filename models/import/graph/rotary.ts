@@ -1,3 +1,4 @@
+import { FIXED } from "../../../workers/engine/cache/grid.js";
 import type { Rotary } from "../../architecture.js";
 import { rotaryTables } from "../../rotary-angles.js";
 import type { GraphBuilder } from "./builder.js";
@@ -13,9 +14,11 @@ export function addRotary(
   headDim: number,
   positionIds: string,
 ): AddRotation {
-  const dims = [context, rotary.dim / 2];
-  const cos = graph.weight("rotary.cos", "float32", dims, async () => rotaryTables(rotary, context).cos);
-  const sin = graph.weight("rotary.sin", "float32", dims, async () => rotaryTables(rotary, context).sin);
+  // The runtime refuses a run of more rows than the tables have, and a chunk's padding may reach past the context.
+  const rows = FIXED.padded(context);
+  const dims = [rows, rotary.dim / 2];
+  const cos = graph.weight("rotary.cos", "float32", dims, async () => rotaryTables(rotary, rows).cos);
+  const sin = graph.weight("rotary.sin", "float32", dims, async () => rotaryTables(rotary, rows).sin);
   const positions = graph.node("Cast", [positionIds], { to: 7 });
   // A part of a head is turned only if its width is given; the runtime wants the number of heads with it.
   return (input, heads) =>

@@ -93,18 +93,19 @@ for (const precision of ["fp32", "int8"] as const) {
       assertHolds(cache, 2, 3, 5);
     });
 
-    it("swaps slots of different lengths", () => {
-      const cache = open(4, 4);
-      append(cache, 0, [1, 2, 3], [7, 100, 30]);
-      cache.swap(0, 1);
-      assertHolds(cache, 0, 2, 100);
-      assertHolds(cache, 1, 1, 7);
-      cache.swap(2, 3);
-      assertHolds(cache, 3, 3, 30);
-      append(cache, 3, [3], [1]);
-      assertHolds(cache, 3, 3, 31);
-      assert.equal(cache.lengths[2], 0);
-    });
+    for (const context of [200, 20_000])
+      it(`swaps slots of different lengths, with a context of ${context}`, () => {
+        const cache = open(4, 4, context);
+        append(cache, 0, [1, 2, 3], [7, 100, 30]);
+        cache.swap(0, 1);
+        assertHolds(cache, 0, 2, 100);
+        assertHolds(cache, 1, 1, 7);
+        cache.swap(2, 3);
+        assertHolds(cache, 3, 3, 30);
+        append(cache, 3, [3], [1]);
+        assertHolds(cache, 3, 3, 31);
+        assert.equal(cache.lengths[2], 0);
+      });
 
     it("keeps the rows of loose slots while the packed ones grow, shrink and come to many", () => {
       const cache = open(4, 4);

@@ -25,6 +25,12 @@ const FIRST_CAPACITIES = 2;
 const SCRATCH_WINDOWS = 4;
 
 /**
+ * Blocks of a single number for each position are exchanged at once, with what lies between their rows, if that is fewer numbers
+ * than this for each block: a call costs as much. Over the blocks of a long context it would be gigabytes.
+ */
+const MOST_BETWEEN = 2048;
+
+/**
  * Positions of an int8 past that holds nothing; all are masked. The runtime's product of integers over an empty past is what its
  * memory held before, perhaps another request's numbers.
  */
@@ -170,16 +176,20 @@ export class KvCache {
     if (a === b) return;
     const lengthA = this.lengths[a]!;
     const lengthB = this.lengths[b]!;
+    const longer = Math.max(lengthA, lengthB);
     const capacity = this.#capacityOf(a);
+    const areClose = capacity - longer < MOST_BETWEEN;
     const parts = this.#planes.length / this.shape.layers;
     for (const [index, plane] of this.#planes.entries()) {
-      const { array, blocks, unit } = plane;
-      // Many blocks of a few numbers are exchanged at once, with what lies between them: a call costs more than that.
-      const size = unit === 1 ? blocks * capacity : capacity * unit;
-      const spare = this.#spareOf(index % parts, plane, size);
-      for (let at = 0; at < blocks * capacity * unit; at += size) {
-        const [rowsA, rowsB] = unit === 1 ? [size, size] : [lengthA * unit, lengthB * unit];
-        const [inA, inB] = [a * blocks * capacity * unit + at, b * blocks * capacity * unit + at];
+      const { array, blocks, unit, rest } = plane;
+      const whole = blocks * capacity * unit;
+      const isAtOnce = unit === 1 && areClose;
+      const size = isAtOnce ? whole : capacity * unit;
+      const rows = (length: number) => (isAtOnce ? whole : unit * (rest === null ? length : longer));
+      const [rowsA, rowsB] = [rows(lengthA), rows(lengthB)];
+      const spare = this.#spareOf(index % parts, plane, Math.max(rowsA, rowsB));
+      for (let at = 0; at < whole; at += size) {
+        const [inA, inB] = [a * whole + at, b * whole + at];
         spare.set(array.subarray(inA, inA + rowsA));
         array.copyWithin(inA, inB, inB + rowsB);
         array.set(spare.subarray(0, rowsA), inB);

@@ -1,6 +1,6 @@
 import { Said } from "./said.js";
 
-/** Most callers whose texts are remembered: 8 MiB in all. */
+/** Most callers whose texts are remembered: 6 MiB in all. */
 const MOST_CALLERS = 16;
 
 /**
