@@ -42,13 +42,14 @@ class TensorList {
   }
 
   /** Rows that Q8_0 can't hold become float16, as in `llama-quantize`. */
-  matrix(name: string, { shape, read }: WeightSource): void {
+  matrix(name: string, source: WeightSource): void {
+    const { shape } = source;
     const type = this.#type === "q8_0" && shape.at(-1)! % BLOCK !== 0 ? "f16" : this.#type;
-    this.tensors.push({ name, type, shape, read });
+    this.tensors.push({ name, type, shape, read: () => source.read() });
   }
 
-  plain(name: string, { shape, read }: WeightSource): void {
-    this.tensors.push({ name, type: "f32", shape, read });
+  plain(name: string, source: WeightSource): void {
+    this.tensors.push({ name, type: "f32", shape: source.shape, read: () => source.read() });
   }
 
   /** A vector that llama.cpp expects even where the model has none. */
