@@ -44,6 +44,15 @@ describe("an engine that drafts tokens", () => {
     assert.deepEqual([end.cachedTokens, sequence.computedTokens, read.tokens], [19, 1, 21]);
   });
 
+  it("counts a drafted token that ends the text as one that came true", async () => {
+    const { engine } = draftingEngine();
+    const said = saidBefore(count(1, 30));
+    const end = await generate(engine, { promptIds: count(1, 20), said, eosIds: [30] });
+    // The first token is drawn from the prompt's last row, without a draft.
+    assert.deepEqual([end.completionTokens, end.acceptedTokens], [10, 8]);
+    assert.equal(end.reason, "stop");
+  });
+
   it("keeps the rows of a text, and none of a draft that went wrong", async () => {
     const { engine } = draftingEngine();
     const said = saidBefore([...count(1, 24), 7, 7, 7]);

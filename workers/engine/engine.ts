@@ -190,9 +190,9 @@ export class Engine {
     sequence.draftedTokens += draft.length;
     try {
       for (const [i, row] of rows.entries()) {
-        if (this.#draw(sequence, row, now)) return true;
-        if (sequence.ids.at(-1) !== draft[i]) break;
-        sequence.acceptedTokens++;
+        const accepted = sequence.acceptedTokens;
+        if (this.#draw(sequence, row, now, draft[i])) return true;
+        if (sequence.acceptedTokens === accepted) break;
       }
       return false;
     } finally {
@@ -208,13 +208,15 @@ export class Engine {
     }
   }
 
-  /** Whether the sequence ended. */
-  #draw(sequence: Sequence, row: Row, now: number): boolean {
+  /** Whether the sequence ended. @param drafted the token that was expected, if any */
+  #draw(sequence: Sequence, row: Row, now: number, drafted?: number): boolean {
     if (sequence.concludes()) return true;
     this.#observer.wrote(sequence.wroteAt === null ? null : now - sequence.wroteAt);
     sequence.wroteAt = now;
     const { sampling, ids, logprobs } = sequence;
     const token = this.#sampler.sample(row, sampling, ids.length, sequence.restraints());
+    // Before it may end the sequence, whose outcome counts it.
+    if (token === drafted) sequence.acceptedTokens++;
     if (logprobs === null) return sequence.push(token);
     return sequence.push(token, this.#logprobs.read(row, token, logprobs));
   }
