@@ -1,10 +1,12 @@
 import { type Architecture, parseArchitecture } from "./architecture.js";
 import { ModelError } from "./files/error.js";
 import { type Fields, isIntegerIn, shown, unexpected } from "./files/fields.js";
-import { MOST_INT8_POSITIONS } from "./shape.js";
 
 /** Of what `import` writes: 2 has attention in integers, where the model is int8. */
 export const GRAPH_VERSION = 2;
+
+/** Most positions of an int8 graph: a mix of their values is an int32 sum of products up to 255 * 64. */
+const MOST_INT8_POSITIONS = Math.floor((2 ** 31 - 1) / (255 * 64));
 
 /** The part of a model folder's `config.json` that the server uses, under Hugging Face's names for GPT-2. */
 export interface ModelConfig {

@@ -37,9 +37,6 @@ export const LOGIT_BLOCK = 32;
 /** Level of a query that is 0, in an int8 graph. */
 export const ZERO_QUERY = 128;
 
-/** Most positions of an int8 graph: a mix of their values is an int32 sum of products up to 255 * 64. */
-export const MOST_INT8_POSITIONS = Math.floor((2 ** 31 - 1) / (255 * 64));
-
 /**
  * Added to a masked score of an int8 graph: the score's exponential is then exactly 0, and the sum is far from overflow. The scores
  * themselves are less than 2^24 for heads of up to 1024.
