@@ -9,7 +9,7 @@ export interface Equalized {
   weights: ModelWeights;
   /** The range of each product's input, in the graph's order. */
   ranges: readonly Range[];
-  /** What calibration would see of each layer's heads. */
+  /** Ranges of each layer's heads, as calibration would see them in this model. */
   heads: readonly Channels[];
 }
 

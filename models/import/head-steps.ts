@@ -19,7 +19,7 @@ const LEAST_SCORE = 2 ** -20;
 /** How one layer's queries, keys and values become integers. */
 export interface HeadSteps {
   /**
-   * What queries, keys and values are multiplied by to be integers but for rounding: float32 [(heads + 2 * kv_heads) * head_dim],
+   * Factors that bring queries, keys and values into units of their steps: float32 [(heads + 2 * kv_heads) * head_dim],
    * in the graph's order. It scales the queries for attention too.
    */
   factors: Float32Array;

@@ -185,7 +185,7 @@ export class Pool extends EventEmitter<PoolEvents> {
     const workers = setup.deviceIds.length;
     this.size = workers;
     this.#concurrency = concurrency;
-    this.#placement = new Placement({ slots: setup.slots, context });
+    this.#placement = new Placement({ slots: setup.slots, keptPrefixes: setup.keptPrefixes, context });
     this.#places = new Places(workers, setup.slots);
     this.#watch = new Watch(patience.look, patience);
     this.#starts = new Starts(patience.look, loading);

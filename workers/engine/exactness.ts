@@ -21,7 +21,7 @@ export interface Exactness {
   differing: number;
 }
 
-/** What import tries: tokens one by one, chunks of 2 to 40, all at once; a wide cache; batches. */
+/** Cuts that import tries: tokens one by one, chunks of 2 to 40, all at once; a wide cache; batches. */
 export const ALL_CUTS: readonly Cut[] = [
   ...Array.from({ length: 40 }, (_, i) => ({ chunk: i + 1 })),
   { chunk: Number.POSITIVE_INFINITY },
@@ -31,7 +31,7 @@ export const ALL_CUTS: readonly Cut[] = [
   { chunk: 6, batch: 2 },
 ];
 
-/** What takes milliseconds at a server's start: on another CPU a kernel may behave in another way. */
+/** Cuts that a server tries at its start, in milliseconds: on another CPU a kernel may behave in another way. */
 export const FEW_CUTS: readonly Cut[] = [
   { chunk: 1 },
   { chunk: 5 },

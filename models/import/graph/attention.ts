@@ -17,7 +17,7 @@ export interface AttentionParts {
   normsFirst: boolean;
   attend: Attend;
   /**
-   * What each value of a layer's heads is multiplied by, in the weights that make it: float32 [(heads + 2 * kv_heads) * head_dim],
+   * Factors of a layer's heads, multiplied into the weights that make them: float32 [(heads + 2 * kv_heads) * head_dim],
    * queries, keys, values. It scales the queries for attention, which saves an operator in each layer.
    */
   factorsOf: (layer: number) => Float32Array;

@@ -28,7 +28,7 @@ import { addRotary } from "./rotary.js";
 
 const OPSET = 20;
 
-/** What an int8 graph needs to know of the numbers that the model computes. */
+/** Ranges and steps of the numbers that the model computes, for an int8 graph. */
 export interface Quantization {
   /**
    * The range of each matrix product's input, in the order in which the graph computes them. They become constants, because

@@ -22,7 +22,7 @@ export interface IntegerAttentionParts {
  * any capacity. Queries and exponentials are uint8; keys and values, new rows of the cache, are int8: keys
  * [batch, kv_heads, head_dim, chunk], values [batch, kv_heads, chunk, head_dim].
  *
- * What makes it exact:
+ * It is exact because:
  * - Keys and values are held to ±64, where no CPU's kernel saturates (see `GREATEST_WEIGHT`). Calibration alone could not promise it.
  * - The greatest score is taken off before an exponential, in integers.
  * - Exponentials are 1/255 of the greatest at the finest. Their sum is of integers too: a sum of floats depends on its order.

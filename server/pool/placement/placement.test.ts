@@ -5,8 +5,8 @@ import { type Placed, Placement, type Work } from "./placement.js";
 const A = 11;
 const B = 12;
 
-function createPlacement({ slots = 8, workers = [A, B] } = {}): Placement {
-  const placement = new Placement({ slots, context: 256 });
+function createPlacement({ slots = 8, keptPrefixes = 0, workers = [A, B] } = {}): Placement {
+  const placement = new Placement({ slots, keptPrefixes, context: 256 });
   for (const [rank, worker] of workers.entries()) placement.join(worker, rank);
   return placement;
 }
@@ -102,6 +102,25 @@ test("a repeated prompt goes to the worker that cached it, among idle or equally
   placement.end(again);
   for (let n = 0; n < 8; n++) decode(placement);
   assert.equal(place(placement, { promptIds }), B);
+});
+
+test("a prompt goes to the worker that keeps its beginning, as many as one keeps beside its slots", () => {
+  for (const [keptPrefixes, expected] of [
+    [3, B],
+    [0, A],
+  ] as const) {
+    const placement = createPlacement({ slots: 2, keptPrefixes });
+    const busy = decode(placement);
+    const again = prompt(200);
+    const others = [again, ...Array.from({ length: 3 }, () => prompt(200))];
+    for (const promptIds of others) {
+      const placed = decode(placement, { promptIds });
+      assert.equal(placed.worker, B);
+      placement.end(placed);
+    }
+    placement.end(busy);
+    assert.equal(place(placement, { promptIds: again }), expected);
+  }
 });
 
 test("a prompt goes to another worker if the one that cached it is much busier", () => {

@@ -39,6 +39,8 @@ export interface Placed {
 export interface PlacementOptions {
   /** How many sequences a worker runs at once. */
   slots: number;
+  /** How many prefixes of earlier prompts a worker keeps beside them. */
+  keptPrefixes: number;
   /** The model's context in tokens. Only the end of a longer prompt is read. */
   context: number;
 }
@@ -59,14 +61,16 @@ interface Worker {
  */
 export class Placement {
   readonly #slots: number;
+  readonly #keptPrefixes: number;
   readonly #context: number;
   /** Workers that can take work, by thread id. */
   readonly #workers = new Map<number, Worker>();
   /** The worker that gets no more work; null without one. */
   #dismissed: number | null = null;
 
-  constructor({ slots, context }: PlacementOptions) {
+  constructor({ slots, keptPrefixes, context }: PlacementOptions) {
     this.#slots = slots;
+    this.#keptPrefixes = keptPrefixes;
     this.#context = context;
   }
 
@@ -95,7 +99,8 @@ export class Placement {
    * @param rank among equals, the worker with the lowest rank is chosen
    */
   join(worker: number, rank: number): void {
-    this.#workers.set(worker, { rank, sequences: new Set(), recent: new RecentPrompts(this.#slots) });
+    const recent = new RecentPrompts(this.#slots + this.#keptPrefixes);
+    this.#workers.set(worker, { rank, sequences: new Set(), recent });
   }
 
   /** Forgets all workers that are not in `living`, and their sequences. @returns whether there were any */

@@ -16,7 +16,7 @@ export interface Plane {
   blocks: number;
   unit: number;
   array: CacheArray;
-  /** What a block holds beyond a slot's rows; null: anything. */
+  /** The value of a block's positions beyond a slot's rows; null: any. */
   rest: number | null;
 }
 

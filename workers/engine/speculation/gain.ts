@@ -27,7 +27,7 @@ interface Time {
   at: number;
 }
 
-/** What is known of batches of one size. */
+/** Measured times of batches of one size, and whether drafts paid there. */
 class Size {
   #steps = 0;
   /** Times of steps by the rows of each sequence; at 0 those of plain steps for which nothing was looked up. */
@@ -93,7 +93,7 @@ class Size {
 
 /**
  * Decides how many tokens to draft, by the times of recent steps on this machine: those that bring the most tokens a millisecond.
- * What it learns it keeps by the size of the batch, in powers of two.
+ * It learns each size of batch by itself, in powers of two.
  */
 export class Gain {
   readonly #sizes = new Map<number, Size>();

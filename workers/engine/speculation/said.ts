@@ -51,7 +51,7 @@ export class Said {
   }
 
   /**
-   * What followed the longest match of a text's end, as far as most of the places agree.
+   * Drafts the tokens that followed the longest match of a text's end, as far as most of the places agree.
    * @param ids the text
    * @param most tokens to draft
    * @param least the least share of the places that agree on a token

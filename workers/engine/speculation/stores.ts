@@ -4,7 +4,7 @@ import { Said } from "./said.js";
 const MOST_CALLERS = 16;
 
 /**
- * What was said to each caller. They share nothing: by the time that an answer takes, a store for all would tell one caller what
+ * The earlier texts of each caller. Callers share nothing: by the time that an answer takes, a store for all would tell one caller what
  * another was told.
  */
 export class Stores {
