@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { finished } from "../fixtures/finished.js";
 import { type StandInOptions, serveStandIn } from "../fixtures/stand-in.js";
 import { Callers } from "../keys/callers.js";
@@ -345,20 +345,21 @@ test(
 );
 
 test("a late refusal of no key leaves the new key alone", options, async (context) => {
-  const { page, opened, until } = await open(context, keyed(), "#jobs");
+  const { page, opened } = await open(context, keyed(), "#jobs");
   await page.getByLabel("API key").waitFor();
-  let late: (() => Promise<void>) | undefined;
-  await page.route("**/jobs?*", (route) => {
-    if (route.request().headers().authorization) return route.continue();
-    late = () => route.continue();
-    return;
+  let hold!: (route: Route) => void;
+  const keyless = new Promise<Route>((resolve) => {
+    hold = resolve;
   });
+  await page.route("**/jobs?*", (route) =>
+    route.request().headers().authorization ? route.continue() : hold(route),
+  );
   await page.getByRole("button", { name: "Refresh" }).click();
-  await until(() => late !== undefined);
+  const late = await keyless;
   await giveKey(page, "the-key");
   await page.getByText("No jobs.").waitFor();
   const answered = page.waitForResponse((response) => response.url().includes("/jobs?") && response.ok());
-  await late!();
+  await late.continue();
   await answered;
   assert.equal(await page.evaluate(`sessionStorage.getItem("jai-key")`), "the-key");
   assert.equal(await page.getByLabel("API key").count(), 0);
