@@ -14,6 +14,10 @@ export interface CoresToShare {
 /** A worker gets one thread per this many bytes of weights; `shareCores` explains the number. */
 const BYTES_PER_THREAD = 32 * 2 ** 20;
 
+/** How many threads a model's weights keep busy. */
+export const busyThreads = (modelBytes: number): number =>
+  Math.max(1, Math.ceil(modelBytes / BYTES_PER_THREAD));
+
 /**
  * The main thread spends 16 µs on each token of a whole answer and 40 µs on each streamed one; a worker spends 250 to
  * 500 µs on a token. With more workers than this, the main thread would be the bottleneck.
@@ -64,7 +68,7 @@ export function shareCores({ cores, modelBytes, threads, concurrency, fits }: Co
   workers: number;
   why: string;
 } {
-  const wanted = Math.max(1, Math.ceil(modelBytes / BYTES_PER_THREAD));
+  const wanted = busyThreads(modelBytes);
   const width = Math.max(wanted, threads === "auto" ? 1 : threads);
   const whole = Math.max(1, width === 1 ? Math.round(cores) : Math.floor(cores / width));
   const each = width === 1 ? "" : `, ${width} for each`;

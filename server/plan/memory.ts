@@ -49,17 +49,26 @@ export function memoryBudget(
 }
 
 interface PlannedSlots {
-  device: Device;
   workers: number;
   slotsPerWorker: number;
+  threads: number;
+  /** More than `threads` if the first worker has a second session. */
+  threadsAlone: number;
 }
 
 /** Memory of a process whose slots are all full, in bytes. */
 export function neededMemory(
-  { device, workers, slotsPerWorker }: PlannedSlots,
+  { workers, slotsPerWorker, threads, threadsAlone }: PlannedSlots,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
-  return fixedBytes(device, workers, modelBytes) + workers * slotsPerWorker * cacheBytesPerSlot;
+  const sessions = threadsAlone > threads ? workers + 1 : workers;
+  return fixedBytes(workers, sessions, modelBytes) + workers * slotsPerWorker * cacheBytesPerSlot;
+}
+
+/** Whether memory holds a worker of one slot that has a second session. */
+export function holdsTwoSessions({ freeMemory }: Pick<Hardware, "freeMemory">, model: ModelMemory): boolean {
+  const plan = { workers: 1, slotsPerWorker: 1, threads: 1, threadsAlone: 2 };
+  return neededMemory(plan, model) <= freeMemory * SHARE.system;
 }
 
 /** The same hardware with so little free memory that a plan for it keeps within `budget`, in bytes. */
@@ -69,9 +78,7 @@ export function within(hardware: Hardware, budget: number | "auto"): Hardware {
 }
 
 /** Memory of a process without its caches. */
-function fixedBytes(device: Device, workers: number, modelBytes: number): number {
-  // With several workers on a CPU, the first may have a second session, for a request that runs alone.
-  const sessions = device === "cpu" && workers > 1 ? workers + 1 : workers;
+function fixedBytes(workers: number, sessions: number, modelBytes: number): number {
   return PROCESS_BYTES + sessions * modelBytes * MODEL_COPIES + workers * WORKSPACE_BYTES;
 }
 
@@ -90,8 +97,11 @@ export function slotsInMemory(
   workers: number,
   { modelBytes, cacheBytesPerSlot }: ModelMemory,
 ): number {
-  const slots = (bytes: number, sharing: number) =>
-    Math.floor((bytes - fixedBytes(device, sharing, modelBytes)) / (cacheBytesPerSlot * sharing));
+  const slots = (bytes: number, sharing: number) => {
+    // With several workers on a CPU, the first may have a second session, for a request that runs alone.
+    const sessions = device === "cpu" && sharing > 1 ? sharing + 1 : sharing;
+    return Math.floor((bytes - fixedBytes(sharing, sessions, modelBytes)) / (cacheBytesPerSlot * sharing));
+  };
   // The KV cache is in system memory on every device; during a step a GPU holds a copy of it.
   const inSystem = slots(freeMemory * SHARE.system, workers);
   if (device !== "cuda") return inSystem;

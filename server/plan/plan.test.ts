@@ -98,7 +98,20 @@ for (const [what, hardware, wishes, model, expected] of [
   ["with as many threads set as cores there is one worker", laptop, { threads: 8 }, small, cpu(64, 8)],
   ["with more threads set than cores there is one worker", laptop, { threads: 20 }, small, cpu(64, 20)],
   ["a large model gets one worker even with few threads set", laptop, { threads: 1 }, large, cpu(1, 1)],
-  ["one sequence at a time gets one worker with all cores", laptop, { concurrency: 1 }, small, cpu(1, 8)],
+  [
+    "one sequence at a time takes more threads where they help",
+    laptop,
+    { concurrency: 1 },
+    small,
+    cpu(1, 1, 1, 4),
+  ],
+  [
+    "one sequence at a time gets all cores if memory does not hold a second session",
+    { ...laptop, freeMemory: 600 * MB },
+    { concurrency: 1 },
+    small,
+    cpu(1, 8),
+  ],
   ["fewer sequences than cores share them", laptop, { concurrency: 3 }, small, cpu(1, 2, 3, 8)],
   [
     "concurrency over all workers is as set, even if it does not divide evenly",

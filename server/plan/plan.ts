@@ -1,9 +1,9 @@
 import type { ModelConfig } from "../../models/config.js";
 import type { Device } from "../../workers/protocol.js";
 import { type Config, ConfigError } from "../settings/config.js";
-import { shareCores } from "./cores.js";
+import { busyThreads, shareCores } from "./cores.js";
 import type { Gpu, Hardware } from "./hardware.js";
-import { type ModelMemory, slotsInMemory } from "./memory.js";
+import { holdsTwoSessions, type ModelMemory, slotsInMemory } from "./memory.js";
 
 /** How a model is run on a machine. */
 export interface Plan {
@@ -52,8 +52,8 @@ export function planDevices(hardware: Hardware, wishes: Wishes, model: ModelSize
   const device = chooseDevice(hardware, wishes, model, reasons);
   const devices = device === "cuda" ? hardware.gpus.length : 1;
   const workers = chooseWorkers(hardware, device, devices, wishes, model, reasons);
-  const threads = chooseThreads(hardware, workers, wishes, reasons);
-  const threadsAlone = chooseThreadsAlone(hardware, { device, workers, threads }, wishes, reasons);
+  const threads = chooseThreads(hardware, { device, workers }, wishes, model, reasons);
+  const threadsAlone = chooseThreadsAlone(hardware, { device, threads }, wishes, reasons);
   const deviceIds = Array.from({ length: workers }, (_, worker) => worker % devices);
   const slotsPerWorker = chooseSlots(hardware, { device, workers, threads }, wishes, model, reasons);
   const concurrency = wishes.concurrency === "auto" ? slotsPerWorker * workers : wishes.concurrency;
@@ -147,10 +147,28 @@ function chooseWorkers(
   return workers;
 }
 
-function chooseThreads({ cores }: Hardware, workers: number, { threads }: Wishes, reasons: string[]): number {
+function chooseThreads(
+  hardware: Hardware,
+  { device, workers }: Pick<Plan, "device" | "workers">,
+  { threads, concurrency }: Wishes,
+  model: ModelSize,
+  reasons: string[],
+): number {
   if (threads !== "auto") {
     reasons.push(`${count(threads, "thread")} a worker, as set.`);
     return threads;
+  }
+  const { cores } = hardware;
+  const busy = busyThreads(model.modelBytes);
+  // Beside other processes, a step that waits for several threads may take several times as long as on one.
+  if (
+    device === "cpu" &&
+    concurrency === 1 &&
+    busy < Math.floor(cores) &&
+    holdsTwoSessions(hardware, model)
+  ) {
+    reasons.push(`${count(busy, "thread")}: the weights keep no more busy.`);
+    return busy;
   }
   const chosen = Math.max(1, Math.floor(cores / workers));
   reasons.push(`${count(chosen, "thread")} a worker, from ${count(Number(cores.toFixed(2)), "core")}.`);
@@ -163,12 +181,12 @@ function chooseThreads({ cores }: Hardware, workers: number, { threads }: Wishes
  */
 function chooseThreadsAlone(
   { cores }: Hardware,
-  { device, workers, threads }: Pick<Plan, "device" | "workers" | "threads">,
+  { device, threads }: Pick<Plan, "device" | "threads">,
   wishes: Wishes,
   reasons: string[],
 ): number {
   const alone = Math.min(Math.floor(cores), WIDENED * threads);
-  if (device !== "cpu" || workers === 1 || wishes.threads !== "auto" || alone <= threads) return threads;
+  if (device !== "cpu" || wishes.threads !== "auto" || alone <= threads) return threads;
   reasons.push(`${count(alone, "thread")} for a request that runs alone, where they make it faster.`);
   return alone;
 }

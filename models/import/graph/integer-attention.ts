@@ -83,31 +83,41 @@ function addLevels(graph: GraphBuilder, { heads, kvHeads, headDim }: HeadSizes) 
   const zeroQuery = graph.constant("uint8", [], ZERO_QUERY);
   const zeroKey = graph.constant("int8", [], 0);
   const ends = [-GREATEST_WEIGHT, GREATEST_WEIGHT].map((end) => graph.constant("int8", [], end));
-  const split = (values: string, ...parts: number[]) =>
-    graph.outputs(parts.length, "Split", [values, graph.shape(...parts)], { axis: -1 });
-  const separate = (parts: Heads) =>
-    "queriesKeysValues" in parts
-      ? split(parts.queriesKeysValues, heads * headDim, kvHeads * headDim, kvHeads * headDim)
-      : [...split(parts.queriesKeys, heads * headDim, kvHeads * headDim), parts.values];
-  const byHead = (values: string, perm: readonly number[]) =>
-    graph.node("Transpose", [graph.node("Reshape", [values, graph.shape(0, 0, kvHeads, headDim)])], { perm });
+  const split = (values: string, axis: number, ...parts: number[]) =>
+    graph.outputs(parts.length, "Split", [values, graph.shape(...parts)], { axis });
+  /** [batch, chunk, count * head_dim] -> [batch, count, chunk, head_dim] */
+  const byHead = (values: string, count: number, perm = [0, 2, 1, 3]) =>
+    graph.node("Transpose", [graph.node("Reshape", [values, graph.shape(0, 0, count, headDim)])], { perm });
+  const unsigned = (queries: string) => graph.node("QuantizeLinear", [queries, one, zeroQuery]);
   const held = (values: string) =>
     graph.node("Clip", [graph.node("QuantizeLinear", [values, one, zeroKey]), ...ends]);
   const inRows = (queries: string) => {
-    if (group === 1) return byHead(queries, [0, 2, 1, 3]);
+    if (group === 1) return byHead(queries, heads);
     const parts = graph.node("Reshape", [queries, graph.shape(0, 0, group, kvHeads, headDim)]);
     const besideEachOther = graph.node("Transpose", [parts], { perm: [0, 3, 2, 1, 4] });
     return graph.node("Reshape", [besideEachOther, graph.shape(0, kvHeads, -1, headDim)]);
   };
+  /** Fewest operators: what is done with all heads is done once. */
+  const together = (fused: string) => {
+    const [queries, rest] = split(byHead(fused, heads + 2 * kvHeads), 1, heads, 2 * kvHeads) as Pair;
+    const [key, value] = split(held(rest), 1, kvHeads, kvHeads) as Pair;
+    return { query: unsigned(queries), key: graph.node("Transpose", [key], { perm: [0, 1, 3, 2] }), value };
+  };
+  const apart = (queries: string, keys: string, values: string) => ({
+    query: inRows(unsigned(queries)),
+    key: byHead(held(keys), kvHeads, [0, 2, 3, 1]),
+    value: byHead(held(values), kvHeads),
+  });
   return (parts: Heads) => {
-    const [queries, keys, values] = separate(parts) as [string, string, string];
-    return {
-      query: inRows(graph.node("QuantizeLinear", [queries, one, zeroQuery])),
-      key: byHead(held(keys), [0, 2, 3, 1]),
-      value: byHead(held(values), [0, 2, 1, 3]),
-    };
+    const [queries, keys] = [heads * headDim, kvHeads * headDim];
+    if ("queriesKeys" in parts)
+      return apart(...(split(parts.queriesKeys, -1, queries, keys) as Pair), parts.values);
+    if (group === 1) return together(parts.queriesKeysValues);
+    return apart(...(split(parts.queriesKeysValues, -1, queries, keys, keys) as [string, string, string]));
   };
 }
+
+type Pair = [string, string];
 
 /** [batch, kv_heads, group * chunk, head_dim] -> [batch, chunk, heads * head_dim] */
 function merged(graph: GraphBuilder, { heads, kvHeads, headDim }: HeadSizes, mixed: string): string {
