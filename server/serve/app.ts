@@ -1,5 +1,4 @@
 import express, { type Express, type RequestHandler, type Response } from "express";
-import * as OpenApiValidator from "express-openapi-validator";
 import { PublicError } from "../errors/errors.js";
 import { readBody } from "../http/body.js";
 import { BodyBudget } from "../http/body-budget.js";
@@ -14,6 +13,7 @@ import { requireOneHost } from "../http/one-host.js";
 import { requireOwnHost } from "../http/own-hosts.js";
 import { expressPath, knownPaths } from "../http/paths.js";
 import { giveRequestId } from "../http/request-id.js";
+import { validator } from "../http/request-validator.js";
 import { securityHeaders } from "../http/security-headers.js";
 import { summarize } from "../http/summarize.js";
 import { ignoreConditions } from "../http/unconditional.js";
@@ -119,45 +119,4 @@ function prepareBody(document: Document, path: string): RequestHandler {
     for (const check of checks) check(req.body);
     next();
   };
-}
-
-type Validator = ReturnType<typeof OpenApiValidator.middleware>;
-
-/**
- * Validates requests against openapi.yaml, and fills in the defaults. Compiling takes 0.2 s, so it is done once per
- * document, however many apps serve it.
- */
-const validators = new WeakMap<Document, Map<boolean, Validator>>();
-
-function validator(document: Document, validateResponses: boolean): Validator {
-  const known = validators.get(document) ?? new Map<boolean, Validator>();
-  validators.set(document, known);
-  const made =
-    known.get(validateResponses) ??
-    OpenApiValidator.middleware({
-      // The validator modifies its argument.
-      apiSpec: structuredClone(validateResponses ? document : requestsOf(document)) as never,
-      validateRequests: { allErrors: true, allowUnknownQueryParameters: true },
-      validateResponses,
-      // The tests check that the document is valid OpenAPI; here it would be the slowest part of the start.
-      validateApiSpec: false,
-      validateSecurity: false,
-      fileUploader: false,
-      // `knownPaths` has refused undocumented paths, all but HEAD and the pages' assets.
-      ignoreUndocumented: true,
-    });
-  known.set(validateResponses, made);
-  return made;
-}
-
-/** The document without what answers hold, which the validator would prepare all the same. */
-function requestsOf({ components: { responses: _, ...components }, ...document }: Document) {
-  const paths = Object.entries(document.paths).map(([path, methods]) => {
-    const operations = Object.entries(methods).map(([method, operation]) => [
-      method,
-      { ...operation, responses: {} },
-    ]);
-    return [path, Object.fromEntries(operations)];
-  });
-  return { ...document, components, paths: Object.fromEntries(paths) as Document["paths"] };
 }
