@@ -24,7 +24,7 @@ export interface ModelFolder {
   tokenizer: Tokenizer;
   /** Null where the model has none. */
   chatTemplate: ChatTemplate | null;
-  /** Path of the graph. A graph past 1 GiB keeps its weights beside it in `model.onnx_data`. */
+  /** Path of the graph. A graph past 64 MiB keeps its weights beside it in `model.onnx_data`. */
   graphPath: string;
   /** Size of the graph and its weights on disk. */
   modelBytes: number;

@@ -8,6 +8,8 @@ import type { ModelShape } from "../shape.js";
 /** Number of texts and their greatest length in tokens. More text would widen the ranges only a little. */
 const TEXTS = 8;
 const LENGTH = 256;
+/** Most tokens of each prompt in one run: its numbers would take more memory than a small model. */
+const LONGEST_CHUNK = 8;
 const SEED: readonly [number, number] = [0x6a6169, 0];
 
 /** Result of a calibration. */
@@ -24,7 +26,7 @@ export interface Channels {
   greatest: Float32Array;
 }
 
-/** Texts of equal length. */
+/** Texts of equal length that a model went on with. */
 export interface Texts {
   count: number;
   length: number;
@@ -39,11 +41,13 @@ export interface Texts {
  * writes is as close to its training text as can be had without the corpus. The same weights give the same result.
  * @param session of the graph that `buildObservedGraph` makes
  * @param columns how many the graph observes of each, in its order
+ * @param onLogits gets each text's logits after its prompt, and then after each further token: float32 [texts, vocabulary]
  */
 export async function calibrate(
   session: StepSession,
   shape: ModelShape,
   columns: readonly number[],
+  onLogits: (logits: Float32Array) => Promise<void> = async () => {},
   onProgress: (share: number) => void = () => {},
 ): Promise<Calibration> {
   const { context, vocabulary } = shape;
@@ -56,28 +60,38 @@ export async function calibrate(
   const length = Math.min(LENGTH, context);
   const prompt = Math.ceil(length / 4);
   const texts: Texts = { count: TEXTS, length, prompt, ids: new Int32Array(TEXTS * length) };
-  let next = Int32Array.from({ length: TEXTS * prompt }, (_, i) => uniform(SEED, i) * vocabulary);
-  for (let read = 0; ; ) {
-    const chunk = next.length / TEXTS;
-    for (let text = 0; text < TEXTS; text++)
-      texts.ids.set(next.subarray(text * chunk, (text + 1) * chunk), text * length + read);
-    const { logits, maxima, ranges: seen } = await reader.read(next);
+  for (let text = 0; text < TEXTS; text++)
+    for (let i = 0; i < prompt; i++)
+      texts.ids[text * length + i] = uniform(SEED, text * prompt + i) * vocabulary;
+  for (let read = 0; read < length; ) {
+    const chunk = read < prompt ? Math.min(LONGEST_CHUNK, prompt - read) : 1;
+    const { logits, maxima, ranges: seen } = await reader.read(part(texts, read, chunk));
     widen(observed, seen!);
     read += chunk;
     onProgress(read / length);
-    if (read >= length) return { observed, texts };
+    if (read < prompt) continue;
+    await onLogits(logits);
+    if (read === length) break;
     const blocks = maxima.length / TEXTS;
-    next = Int32Array.from({ length: TEXTS }, (_, text) =>
-      sampler.sample(
+    for (let text = 0; text < TEXTS; text++)
+      texts.ids[text * length + read] = sampler.sample(
         {
           logits: logits.subarray(text * vocabulary, (text + 1) * vocabulary),
           maxima: maxima.subarray(text * blocks, (text + 1) * blocks),
         },
         { ...PLAIN_SAMPLING, seed: [SEED[0], text + 1] },
         read,
-      ),
-    );
+      );
   }
+  return { observed, texts };
+}
+
+/** The ids of each text from `first` on: int32 [count, chunk] */
+export function part({ count, length, ids }: Texts, first: number, chunk: number): Int32Array {
+  const result = new Int32Array(count * chunk);
+  for (let text = 0; text < count; text++)
+    result.set(ids.subarray(text * length + first, text * length + first + chunk), text * chunk);
+  return result;
 }
 
 /** @param seen float32 [2, columns of all products] */

@@ -146,10 +146,12 @@ async function downloaded({
 function trim(weights: ModelWeights, vocabulary: number): ModelWeights {
   if (vocabulary === weights.sizes.vocab) return weights;
   const rows = (source: WeightSource) => firstRows(source, vocabulary);
+  const tokens = rows(weights.tokens);
+  const { weight, bias } = weights.head;
   return {
     ...weights,
     sizes: { ...weights.sizes, vocab: vocabulary },
-    tokens: rows(weights.tokens),
-    head: { weight: rows(weights.head.weight), bias: weights.head.bias && rows(weights.head.bias) },
+    tokens,
+    head: { weight: weights.tied ? tokens : rows(weight), bias: bias && rows(bias) },
   };
 }

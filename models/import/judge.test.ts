@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { divergence, type Judged, judge } from "./judge.js";
+import { Reader } from "../../workers/engine/reader.js";
+import type { StepSession } from "../../workers/engine/step-session.js";
+import { divergence, judge, type Recorded } from "./judge.js";
 
 describe("the divergence of two distributions", () => {
   it("is that of their softmax, in nats", () => {
@@ -18,20 +20,17 @@ describe("the divergence of two distributions", () => {
 describe("a quantized model", () => {
   const shape = { layers: 1, kvHeads: 1, headDim: 1, context: 12, vocabulary: 3, precision: "fp32" } as const;
   /** A model whose logits depend on the id alone; `bend` is added to the likeliest token's. */
-  const model = (bend: (id: number) => number): Judged => ({
-    shape,
-    session: {
-      run: async ({ batch, chunk, inputIds, lastRows }) => ({
-        logits: Float32Array.from(
-          [...lastRows].flatMap((row) => {
-            const id = inputIds[row]!;
-            return [0, 1, 2].map((token) => (token === (id + 1) % 3 ? 2 + bend(id) : 0));
-          }),
-        ),
-        maxima: new Float32Array(lastRows.length),
-        present: { keys: new Float32Array(batch * chunk), values: new Float32Array(batch * chunk) },
-      }),
-    },
+  const model = (bend: (id: number) => number): StepSession => ({
+    run: async ({ batch, chunk, inputIds, lastRows }) => ({
+      logits: Float32Array.from(
+        [...lastRows].flatMap((row) => {
+          const id = inputIds[row]!;
+          return [0, 1, 2].map((token) => (token === (id + 1) % 3 ? 2 + bend(id) : 0));
+        }),
+      ),
+      maxima: new Float32Array(lastRows.length),
+      present: { keys: new Float32Array(batch * chunk), values: new Float32Array(batch * chunk) },
+    }),
   });
   const texts = {
     count: 2,
@@ -40,12 +39,31 @@ describe("a quantized model", () => {
     ids: Int32Array.from({ length: 24 }, (_, i) => (i + Math.floor(i / 12)) % 3),
   };
 
+  /** What a model predicts after the prompts and after each further token. */
+  async function recorded(session: StepSession): Promise<Recorded> {
+    const { count, length, prompt, ids } = texts;
+    const reader = new Reader(session, shape, count);
+    const part = (from: number, to: number) =>
+      Int32Array.from(
+        Array.from({ length: count }, (_, text) => [
+          ...ids.subarray(text * length + from, text * length + to),
+        ]).flat(),
+      );
+    const rows: Float32Array[] = [];
+    for (let at = prompt; at <= length; at++) {
+      const { logits } = await reader.read(at === prompt ? part(0, prompt) : part(at - 1, at));
+      for (let text = 0; text < count; text++) rows.push(logits.subarray(3 * text, 3 * text + 3));
+    }
+    return { row: async (index) => rows[index]! };
+  }
+
   it("is judged at every position that the original went on from", async () => {
     const shares: number[] = [];
     // At one id of three the likeliest token changes.
     const quality = await judge(
-      model(() => 0),
+      await recorded(model(() => 0)),
       model((id) => (id === 0 ? -4 : 0)),
+      shape,
       texts,
       (share) => shares.push(share),
     );
@@ -61,13 +79,18 @@ describe("a quantized model", () => {
 
   it("is good where it predicts the same", async () => {
     const same = model(() => 0);
-    assert.deepEqual(await judge(same, same, texts), { kl: 0, sameTop: 1, verdict: "good" });
+    assert.deepEqual(await judge(await recorded(same), same, shape, texts), {
+      kl: 0,
+      sameTop: 1,
+      verdict: "good",
+    });
   });
 
   it("is fair in between", async () => {
     const { verdict, kl } = await judge(
-      model(() => 0),
+      await recorded(model(() => 0)),
       model(() => 0.3),
+      shape,
       texts,
     );
     assert.equal(verdict, "fair", `KL ${kl}`);

@@ -1,7 +1,7 @@
 import { Reader } from "../../workers/engine/reader.js";
 import type { StepSession } from "../../workers/engine/step-session.js";
 import type { ModelShape } from "../shape.js";
-import type { Texts } from "./calibrate.js";
+import { part, type Texts } from "./calibrate.js";
 
 /** Cap on the logits of one run, so that a large vocabulary takes no more memory than a small one. */
 const LOGITS_PER_RUN = 2 ** 22;
@@ -19,24 +19,22 @@ export interface Quality {
   verdict: "good" | "fair" | "poor";
 }
 
-/** A model that reads texts. */
-export interface Judged {
-  session: StepSession;
-  shape: ModelShape;
+/** Gives rows of logits: the original's after the prompt of each text, then after the next token of each, and so on. */
+export interface Recorded {
+  row(index: number): Promise<Float32Array>;
 }
 
-/** Compares two models' predictions, token by token, on texts that the original wrote. */
+/** Compares a model's predictions with the original's, token by token, on texts that the original wrote. */
 export async function judge(
-  original: Judged,
-  quantized: Judged,
-  { count, length, prompt, ids }: Texts,
+  original: Recorded,
+  quantized: StepSession,
+  shape: ModelShape,
+  texts: Texts,
   onProgress: (share: number) => void = () => {},
 ): Promise<Quality> {
-  const { vocabulary } = original.shape;
-  const readers = [original, quantized].map(({ session, shape }) => new Reader(session, shape, count)) as [
-    Reader,
-    Reader,
-  ];
+  const { vocabulary } = shape;
+  const { count, length, prompt } = texts;
+  const reader = new Reader(quantized, shape, count);
   const longest = Math.max(1, Math.min(LONGEST_CHUNK, Math.floor(LOGITS_PER_RUN / (count * vocabulary))));
   let kl = 0;
   let same = 0;
@@ -46,21 +44,20 @@ export async function judge(
     const limit = first < prompt - 1 ? prompt - 1 : length;
     const chunk = Math.min(longest, limit - first);
     const rows = first < prompt - 1 ? 1 : chunk;
-    const part = new Int32Array(count * chunk);
-    for (let text = 0; text < count; text++)
-      part.set(ids.subarray(text * length + first, text * length + first + chunk), text * chunk);
-    const expected = (await readers[0].read(part, rows)).logits;
-    const actual = (await readers[1].read(part, rows)).logits;
+    const { logits } = await reader.read(part(texts, first, chunk), rows);
+    const step = first - (prompt - 1);
     first += chunk;
     onProgress(first / length);
     if (first < prompt) continue;
-    for (let at = 0; at < expected.length; at += vocabulary) {
-      const p = expected.subarray(at, at + vocabulary);
-      const q = actual.subarray(at, at + vocabulary);
-      kl += divergence(p, q);
-      if (top(p) === top(q)) same++;
-      judged++;
-    }
+    for (let text = 0; text < count; text++)
+      for (let row = 0; row < rows; row++) {
+        const p = await original.row((step + row) * count + text);
+        const at = (text * rows + row) * vocabulary;
+        const q = logits.subarray(at, at + vocabulary);
+        kl += divergence(p, q);
+        if (top(p) === top(q)) same++;
+        judged++;
+      }
   }
   return { ...rated(kl / judged), sameTop: same / judged };
 }

@@ -23,25 +23,35 @@ export interface Verification {
   logits: Float32Array;
 }
 
+/** What the checkpoint itself predicts. */
+export interface Expected {
+  ids: Int32Array;
+  /** After the next to last id, if there is one, and after the last: float32 [vocabulary] each. */
+  logits: readonly Float32Array[];
+}
+
+/** Runs a plain forward pass over a few ids, straight from the checkpoint. */
+export async function predict(
+  weights: ModelWeights,
+  onProgress: (share: number) => void = () => {},
+): Promise<Expected> {
+  const { context, vocab } = weights.sizes;
+  const ids = Int32Array.from({ length: Math.min(IDS, context) }, (_, i) => (i * 7919 + 13) % vocab);
+  return { ids, logits: await forward(weights, [...ids], Math.min(2, ids.length), onProgress) };
+}
+
 /**
- * Runs a float32 graph and a plain forward pass over the same ids, where the last id reads the cache of the others.
+ * Compares a float32 graph with what its checkpoint predicts, where the last id reads the cache of the others.
  * @throws ImportError if they disagree by more than rounding explains
  */
 export async function verify(
   session: StepSession,
-  weights: ModelWeights,
   config: ModelConfig,
-  onProgress: (share: number) => void = () => {},
+  { ids, logits: expected }: Expected,
 ): Promise<Verification> {
-  const shape = modelShape(config);
-  const ids = Int32Array.from(
-    { length: Math.min(IDS, shape.context) },
-    (_, i) => (i * 7919 + 13) % shape.vocabulary,
-  );
-  const actual = await readPrompt(session, shape, ids).catch((error: Error) => {
+  const actual = await readPrompt(session, modelShape(config), ids).catch((error: Error) => {
     throw doesNotRun(config, error.message);
   });
-  const expected = await forward(weights, [...ids], actual.length, onProgress);
   let difference = 0;
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;

@@ -61,7 +61,7 @@ test("int8 is close to float32, and every phase tells how far it is", async (t) 
   assert.ok(quality.sameTop > 0.9 && quality.sameTop <= 1, `same top ${quality.sameTop}`);
   assert.deepEqual(
     [...seen.keys()],
-    ["preparing", "verifying", "calibrating", "writing", "comparing", "checking"],
+    ["verifying", "preparing", "calibrating", "writing", "comparing", "checking"],
   );
   assert.ok([...seen.values()].every((share) => share === 1));
   assert.deepEqual(readdirSync(dir).sort(), ["onnx", "self_test.json"]);

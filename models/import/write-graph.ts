@@ -12,21 +12,22 @@ import {
   type SelfTest,
 } from "../self-test.js";
 import { modelShape } from "../shape.js";
-import { calibrate } from "./calibrate.js";
+import { type Calibration, calibrate } from "./calibrate.js";
 import { ImportError } from "./checkpoint/error.js";
 import { equalize } from "./equalize.js";
 import { buildGraph, buildObservedGraph } from "./graph/build.js";
 import { writeModel } from "./graph/onnx.js";
 import { headSteps } from "./head-steps.js";
 import { judge, type Quality } from "./judge.js";
-import { doesNotRun, type Verification, verify } from "./verify.js";
+import { LogitFile } from "./logit-file.js";
+import { doesNotRun, type Expected, predict, type Verification, verify } from "./verify.js";
 import { type ModelWeights, productsOf } from "./weights.js";
 
-/** Phases of an import, in this order; an fp32 import only writes and verifies. */
+/** Phases of an import, in this order; an fp32 import only verifies and writes. */
 export type ImportPhase =
   | "downloading"
-  | "preparing"
   | "verifying"
+  | "preparing"
   | "calibrating"
   | "writing"
   | "comparing"
@@ -63,73 +64,92 @@ export async function writeGraph(
   const saveSelfTest = (test: SelfTest) =>
     writeFile(join(folder, SELF_TEST_FILE), `${JSON.stringify(renderSelfTest(test))}\n`);
 
+  // Before there is a session: both take as much memory as the largest weights.
+  const expected = await predict(weights, during("verifying"));
   if (config.precision === "fp32") {
     await writeModel(file, buildGraph(weights, config), during("writing"));
     return withSession(file, config, async (session) => {
-      const verification = await verify(session, weights, config, during("verifying"));
+      const verification = await verify(session, config, expected);
       await saveSelfTest({ ...verification, error: 0 });
       return { verification, quality: null, exactness: null };
     });
   }
 
-  const graph = join(folder, "observed.onnx");
+  const original = join(folder, "observed.onnx");
+  const recorded = join(folder, "observed.logits");
+  const logits = await LogitFile.create(recorded, shape.vocabulary);
   try {
-    await writeModel(graph, buildObservedGraph(weights, config), during("preparing"));
-    return await withSession(graph, { ...config, precision: "fp32" }, async (original) => {
-      const float = { ...shape, precision: "fp32" } as const;
-      const verification = await verify(
-        original,
-        weights,
-        { ...config, precision: "fp32" },
-        during("verifying"),
-      );
-      const columns = [
-        ...productsOf(weights).map(({ weight }) => weight.shape[1]!),
-        ...weights.layers.map(({ qkv }) => qkv.weight.shape[0]!),
-      ];
-      const { observed, texts } = await calibrate(original, float, columns, during("calibrating"));
-      const even = await equalize(weights, observed);
-      const { ranges } = even;
-      const heads = even.heads.map((seen) => headSteps(seen, weights.sizes, weights.architecture.rotary));
-      await writeModel(file, buildGraph(even.weights, config, { ranges, heads }), during("writing"));
-      return withSession(file, config, async (quantized) => {
-        const quality = await judge(
-          { session: original, shape: float },
-          { session: quantized, shape },
-          texts,
-          during("comparing"),
+    // One session at a time: a second one would take as much memory again.
+    const float = { ...config, precision: "fp32" } as const;
+    const seen = await observe(original, weights, float, expected, logits, during);
+    const even = await equalize(weights, seen.observed);
+    const { ranges } = even;
+    const heads = even.heads.map((head) => headSteps(head, weights.sizes, weights.architecture.rotary));
+    await writeModel(file, buildGraph(even.weights, config, { ranges, heads }), during("writing"));
+    const { verification, texts } = seen;
+    return await withSession(file, config, async (quantized) => {
+      const quality = await judge(logits, quantized, shape, texts, during("comparing"));
+      const text = texts.ids.subarray(0, Math.min(EXACTNESS_TOKENS, texts.length));
+      const exactness = await compareCuts(quantized, shape, text, ALL_CUTS, during("checking"));
+      const after = await readPrompt(quantized, shape, verification.ids);
+      const error = relativeError(verification.logits, after.at(-1)!);
+      if (!Number.isFinite(quality.kl + error))
+        throw new ImportError(
+          `the written model ${config.name}`,
+          "expected logits, got values that are no numbers in int8; import it with --precision fp32",
         );
-        const text = texts.ids.subarray(0, Math.min(EXACTNESS_TOKENS, texts.length));
-        const exactness = await compareCuts(quantized, shape, text, ALL_CUTS, during("checking"));
-        const logits = await readPrompt(quantized, shape, verification.ids);
-        const error = relativeError(verification.logits, logits.at(-1)!);
-        if (!Number.isFinite(quality.kl + error))
-          throw new ImportError(
-            `the written model ${config.name}`,
-            "expected logits, got values that are no numbers in int8; import it with --precision fp32",
-          );
-        await saveSelfTest({ ...verification, error: Math.min(error, GREATEST_ERROR) });
-        return { verification, quality, exactness };
-      });
+      await saveSelfTest({ ...verification, error: Math.min(error, GREATEST_ERROR) });
+      return { verification, quality, exactness };
     });
   } finally {
-    for (const part of [graph, `${graph}_data`]) await rm(part, { force: true });
+    await logits.close();
+    for (const part of [original, `${original}_data`, recorded]) await rm(part, { force: true });
   }
+}
+
+/** Verifies the float32 graph, and watches it write texts. @param file where the graph may lie meanwhile */
+async function observe(
+  file: string,
+  weights: ModelWeights,
+  config: ModelConfig,
+  expected: Expected,
+  logits: LogitFile,
+  during: (phase: ImportPhase) => (share: number) => void,
+): Promise<Calibration & { verification: Verification }> {
+  // Its weights stay in a file of their own, from which the system reads them.
+  await writeModel(file, buildObservedGraph(weights, config), during("preparing"), 0);
+  const columns = [
+    ...productsOf(weights).map(({ weight }) => weight.shape[1]!),
+    ...weights.layers.map(({ qkv }) => qkv.weight.shape[0]!),
+  ];
+  return withSession(
+    file,
+    config,
+    async (session) => {
+      const verification = await verify(session, config, expected);
+      const record = (rows: Float32Array) => logits.append(rows);
+      const shape = modelShape(config);
+      const seen = await calibrate(session, shape, columns, record, during("calibrating"));
+      return { ...seen, verification };
+    },
+    { prepack: false },
+  );
 }
 
 async function withSession<T>(
   file: string,
   config: ModelConfig,
   work: (session: OnnxSession) => Promise<T>,
+  { prepack = true } = {},
 ): Promise<T> {
   let session: OnnxSession;
   try {
-    // An int8 import runs two sessions in turn, and threads of the idle one would spin in the other's way.
     session = await OnnxSession.open(file, modelShape(config), {
       device: "cpu",
       deviceId: 0,
       threads: 0,
       spin: false,
+      prepack,
     });
   } catch (error) {
     // The runtime's message names a temporary file, which is gone when the user reads it.

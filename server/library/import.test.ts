@@ -27,7 +27,7 @@ test("a checkpoint is imported as int8 by default, and its quality and progress 
   assert.ok(quality !== null && quality.kl >= 0);
   assert.deepEqual(
     [...phases],
-    ["preparing", "verifying", "calibrating", "writing", "comparing", "checking"],
+    ["verifying", "preparing", "calibrating", "writing", "comparing", "checking"],
   );
 });
 

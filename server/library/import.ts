@@ -32,11 +32,11 @@ export interface ImportOptions {
     | undefined;
 }
 
-/** Phases of an import, in this order. `downloading` is for a hub's models. With `fp32`, only `writing` and `verifying`. */
+/** Phases of an import, in this order. `downloading` is for a hub's models. With `fp32`, only `verifying` and `writing`. */
 export type ImportPhase =
   | "downloading"
-  | "preparing"
   | "verifying"
+  | "preparing"
   | "calibrating"
   | "writing"
   | "comparing"

@@ -1,3 +1,4 @@
+import { free } from "../free.js";
 import type { ModelWeights } from "../weights.js";
 import { attend } from "./attention.js";
 import { mlp } from "./mlp.js";
@@ -38,10 +39,12 @@ async function embedded({ tokens, positions, sizes }: ModelWeights, ids: readonl
   const { width } = sizes;
   const tokenTable = await tokens.read();
   const positionTable = await positions?.read();
-  return ids.map((id, position) =>
+  const rows = ids.map((id, position) =>
     Float64Array.from(
       { length: width },
       (_, i) => tokenTable[id * width + i]! + (positionTable?.[position * width + i] ?? 0),
     ),
   );
+  free(tokenTable);
+  return rows;
 }

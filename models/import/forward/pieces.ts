@@ -1,4 +1,5 @@
 import type { Architecture } from "../../architecture.js";
+import { free } from "../free.js";
 import type { Linear, Norm } from "../weights.js";
 
 /** A row for each token: float64 [width]. */
@@ -36,7 +37,7 @@ export async function linear(rows: Rows, { weight, bias }: Linear): Promise<Rows
   const [outputs, inputs] = weight.shape as [number, number];
   const matrix = await weight.read();
   const shift = await bias?.read();
-  return rows.map((row) => {
+  const results = rows.map((row) => {
     const result = new Float64Array(outputs);
     for (let output = 0; output < outputs; output++) {
       let total = shift?.[output] ?? 0;
@@ -46,4 +47,6 @@ export async function linear(rows: Rows, { weight, bias }: Linear): Promise<Rows
     }
     return result;
   });
+  free(matrix);
+  return results;
 }

@@ -9,7 +9,7 @@ import { type Architecture, GPT, type RotaryScaling } from "../../architecture.j
 import type { ModelConfig } from "../../config.js";
 import { FIXTURE_SIZES, fixtureConfig, randomWeights } from "../../fixtures/model.js";
 import { modelShape } from "../../shape.js";
-import { verify } from "../verify.js";
+import { predict, verify } from "../verify.js";
 import type { Linear, ModelWeights, Norm, Sizes } from "../weights.js";
 import { buildGraph } from "./build.js";
 import { writeModel } from "./onnx.js";
@@ -40,6 +40,9 @@ async function opened<T>(
     await session.close();
   }
 }
+
+const verified = async (session: OnnxSession, weights: ModelWeights, config: ModelConfig) =>
+  verify(session, config, await predict(weights));
 
 function withoutBiases(weights: ModelWeights): ModelWeights {
   const bare = <T extends Linear | Norm>(part: T): T => ({ ...part, bias: null });
@@ -107,7 +110,7 @@ describe("the step graph", () => {
       it(`agrees with a plain forward pass: ${name}, ${kind}`, async () => {
         const graph = await write(weights);
         const { difference, range } = await opened(graph, (session) =>
-          verify(session, weights, graph.config),
+          verified(session, weights, graph.config),
         );
         assert.ok(difference < 1e-5 * range, `${difference} of ${range}`);
       });
@@ -163,7 +166,7 @@ describe("the step graph", () => {
     ] as const)
       it(`agrees with a plain forward pass: ${name}, ${kind}`, async () => {
         const { difference, range } = await opened(await write(some), (session) =>
-          verify(session, some, fixtureConfig(some, "fp32")),
+          verified(session, some, fixtureConfig(some, "fp32")),
         );
         assert.ok(difference < 1e-5 * range, `${difference} of ${range}`);
       });
@@ -172,7 +175,7 @@ describe("the step graph", () => {
   it("is refused when it holds other weights than the checkpoint", async () => {
     const graph = await write(randomWeights(FIXTURE_SIZES, 2));
     await assert.rejects(
-      opened(graph, (session) => verify(session, randomWeights(FIXTURE_SIZES, 1), graph.config)),
+      opened(graph, (session) => verified(session, randomWeights(FIXTURE_SIZES, 1), graph.config)),
       /expected logits within .*, got a difference/,
     );
   });
@@ -183,7 +186,7 @@ describe("the step graph", () => {
     const { file, config } = graph;
     assert.ok(statSync(`${file}_data`).size > 4 * FIXTURE_SIZES.vocab * FIXTURE_SIZES.width);
     assert.ok(statSync(file).size < statSync(`${file}_data`).size);
-    const { difference, range } = await opened(graph, (session) => verify(session, weights, config));
+    const { difference, range } = await opened(graph, (session) => verified(session, weights, config));
     assert.ok(difference < 1e-5 * range);
   });
 

@@ -9,6 +9,7 @@ export class GraphBuilder {
   readonly nodes: Uint8Array[] = [];
   readonly initializers: Initializer[] = [];
   readonly #constants = new Map<string, string>();
+  readonly #sources = new Map<WeightSource, string>();
   #next = 0;
 
   /** Adds a node and returns the names of its `count` outputs. */
@@ -82,7 +83,13 @@ export class GraphBuilder {
 
   /** A weight as it is in the checkpoint; `change` changes its values in place before they are stored. */
   source(name: string, source: WeightSource, change?: Change): string {
+    if (!change) this.#sources.set(source, name);
     return this.weight(name, "float32", source.shape, () => changed(source, change));
+  }
+
+  /** The name of a weight that was added as it is in the checkpoint. */
+  nameOf(source: WeightSource): string | undefined {
+    return this.#sources.get(source);
   }
 
   /** A constant list of integers, as operators take shapes and axes. */

@@ -1,3 +1,4 @@
+import { free } from "../free.js";
 import { transpose } from "../rearranged.js";
 import type { Linear } from "../weights.js";
 import { type Change, changed, type GraphBuilder } from "./builder.js";
@@ -21,9 +22,12 @@ export function floatLinear(graph: GraphBuilder): AddLinear {
   return (name, input, { weight, bias }, change, output) => {
     const [rows, columns] = weight.shape as [number, number];
     const addend = bias && graph.source(`${name}.bias`, bias, change);
-    const transposed = graph.weight(`${name}.weight`, "float32", [columns, rows], async () =>
-      transpose(await changed(weight, change), rows, columns),
-    );
+    const transposed = graph.weight(`${name}.weight`, "float32", [columns, rows], async () => {
+      const values = await changed(weight, change);
+      const turned = transpose(values, rows, columns);
+      free(values);
+      return turned;
+    });
     if (!addend) return graph.node("MatMul", [input, transposed], {}, "", output);
     return graph.node("Add", [graph.node("MatMul", [input, transposed]), addend], {}, "", output);
   };
@@ -44,14 +48,16 @@ export function observe(graph: GraphBuilder, values: string, columns: number): O
 }
 
 /**
- * Linear layers in float32 whose inputs are observed.
+ * Linear layers in float32 whose inputs are observed. A head that is tied to the embeddings shares their initializer.
  * @param observed gets each layer's
  */
 export function observedLinear(graph: GraphBuilder, observed: Observed[]): AddLinear {
   const add = floatLinear(graph);
-  return (name, input, layer, ...rest) => {
+  return (name, input, layer, change, output) => {
     observed.push(observe(graph, input, layer.weight.shape[1]!));
-    return add(name, input, layer, ...rest);
+    const shared = graph.nameOf(layer.weight);
+    if (shared === undefined || layer.bias || change) return add(name, input, layer, change, output);
+    return graph.node("FusedMatMul", [input, shared], { transB: 1 }, "com.microsoft", output);
   };
 }
 
@@ -64,7 +70,12 @@ export function quantizedLinear(graph: GraphBuilder, ranges: readonly Range[]): 
   return (name, input, { weight, bias }, change, output) => {
     const [rows, columns] = weight.shape as [number, number];
     const addend = bias && graph.source(`${name}.bias`, bias, change);
-    const quantized = once(async () => quantizeRows(await changed(weight, change), rows, columns));
+    const quantized = once(async () => {
+      const values = await changed(weight, change);
+      const quantized = quantizeRows(values, rows, columns);
+      free(values);
+      return quantized;
+    });
     const values = graph.weight(
       `${name}.values`,
       "int8",

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
+import { free } from "../free.js";
 
 /** ONNX's numbers of the element types that the graph uses (`TensorProto.DataType`). */
 export const ElementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
@@ -13,7 +14,7 @@ export interface Initializer {
   name: string;
   type: ElementType;
   dims: readonly number[];
-  /** Gives the values, little-endian and in row-major order; called once, when they are written. */
+  /** Gives the values, little-endian and in row-major order, to keep or to free; called once, when they are written. */
   data(): Promise<ArrayBufferView>;
 }
 
@@ -33,8 +34,11 @@ export interface Model {
   metadata: Readonly<Record<string, string>>;
 }
 
-/** protobuf allows 2 GiB in one message; weights go beside the model well before that. */
-const EXTERNAL_DATA_BYTES = 2 ** 30;
+/**
+ * More weights than this lie in a file beside the model. The runtime maps that file, so that all sessions share it, and reads it
+ * without the copies that it makes of a message. protobuf allows 2 GiB in one message at most.
+ */
+const EXTERNAL_DATA_BYTES = 2 ** 26;
 /** Offsets in external data are multiples of this, so that the data can be mapped into memory. */
 const EXTERNAL_ALIGNMENT = 4096;
 /** Smaller initializers stay in the model, since shape inference reads them. */
@@ -200,6 +204,7 @@ export async function writeModel(
         dataLength = offset + values.length;
       }
       written += values.length;
+      free(values);
       onProgress(written / total);
     }
     await out.appendFile(graphTail);
