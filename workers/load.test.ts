@@ -64,6 +64,7 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
   };
   const setup: WorkerSetup = {
     modelDir: folder,
+    prepared: null,
     device: "cpu",
     deviceIds: [0, 0],
     claims: new SharedArrayBuffer(8),

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 import { type ModelFolder, readModelFolder } from "../models/folder.js";
 import { ABSENT, compare, type SelfTestResult } from "../models/self-test.js";
@@ -44,6 +46,20 @@ export interface Loaded {
 
 /** @throws one line, if the model can't be loaded or its numbers are wrong */
 export async function load(options: LoadOptions): Promise<Loaded> {
+  const { prepared } = options.setup;
+  if (prepared === null) return loadFrom(options, null);
+  try {
+    return await loadFrom(options, prepared);
+  } catch (error) {
+    // The next start makes another one.
+    rmSync(dirname(prepared), { recursive: true, force: true });
+    const loaded = await loadFrom(options, null);
+    const remark = `the copy of the weights for this machine can't be used: ${(error as Error).message}`;
+    return { ...loaded, remark: [remark, loaded.remark].filter((one) => one !== undefined).join("; ") };
+  }
+}
+
+async function loadFrom(options: LoadOptions, prepared: string | null): Promise<Loaded> {
   const { setup, index, deviceId, open: openSession = OnnxSession.open, now } = options;
   const { device, threadsAlone } = setup;
   const model = readModelFolder(setup.modelDir);
@@ -59,8 +75,9 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     if (isReplaced()) process.exit(1);
   };
   const open = async (threads: number) => {
-    const options = { device, deviceId, threads };
-    const opened = await halt.inside(index, () => openSession(model.graphPath, shape, options), leave);
+    const options = { device, deviceId, threads, prepared: prepared !== null };
+    const file = prepared ?? model.graphPath;
+    const opened = await halt.inside(index, () => openSession(file, shape, options), leave);
     leave();
     return opened;
   };

@@ -15,6 +15,8 @@ export type { CompiledForm, Device, FinishReason, GrammarSource, Sampling, Token
 export interface WorkerSetup {
   /** Absolute path of the model folder. */
   modelDir: string;
+  /** A copy of its graph that `prepareGraph` wrote; null if there is none. */
+  prepared: string | null;
   device: Device;
   /** One id per worker; `claims` says which of them are taken. On the CPU a single 0. */
   deviceIds: number[];

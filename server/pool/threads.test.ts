@@ -21,6 +21,7 @@ function createPool(context: TestContext, options: Pick<PoolOptions, "patience" 
     filename: fileURLToPath(new URL("../../workers/generate.js", import.meta.url)),
     setup: {
       modelDir: join(packageRoot, "models", "jai-small"),
+      prepared: null,
       device: "cpu",
       deviceIds: [0, 0],
       slots: 8,

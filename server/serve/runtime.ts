@@ -1,4 +1,7 @@
 import { EventEmitter } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
@@ -10,6 +13,7 @@ import { probeHardware } from "../plan/hardware.js";
 import { heapMegabytes, keptPrefixes, memoryBudget, within } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
+import { preparedGraph } from "../pool/prepared-graph.js";
 import { Reruns } from "../pool/rerun.js";
 import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
@@ -77,6 +81,9 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   #pool: Pool | null = null;
   #reruns: Reruns | null = null;
   #selfTest: SelfTestResult | null = null;
+  readonly #closing = new AbortController();
+  /** Removed with this runtime. */
+  #temporary: string | null = null;
 
   private constructor(
     model: ModelFolder,
@@ -148,13 +155,18 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     return { states: this.#pool?.states ?? [], counts: this.#pool?.counts ?? null };
   }
 
-  /** Starts the workers; call it once. Resolves when all have loaded the model; rejects with the first one's error. */
-  async load(): Promise<void> {
+  /**
+   * Starts the workers; call it once. Resolves when all have loaded the model; rejects with the first one's error.
+   * @param folder keeps a copy of the weights for the next start. Default: one that is gone when the runtime is closed
+   */
+  async load(folder?: string): Promise<void> {
     const { model, plan, queue } = this;
+    const prepared = plan.device === "cpu" ? await this.#prepare(folder) : null;
     const pool = new Pool({
       filename: entries.generate,
       setup: {
         modelDir: model.dir,
+        prepared,
         device: plan.device,
         deviceIds: plan.deviceIds,
         slots: plan.slotsPerWorker,
@@ -201,8 +213,23 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
 
   /** Ends the threads, and with them all that they still run. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error("the model was closed while it was loaded"));
     this.#memory.close();
     await Promise.all([this.#pool?.close(), this.forms.close(), this.texts.close()]);
+    if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true });
+  }
+
+  /** Returns null, and says so, where workers must do with copies of their own. */
+  async #prepare(folder: string | undefined): Promise<string | null> {
+    const { signal } = this.#closing;
+    try {
+      this.#temporary = folder === undefined ? mkdtempSync(join(tmpdir(), "jai-weights-")) : null;
+      return await preparedGraph({ model: this.model, folder: folder ?? this.#temporary!, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#log.warn(`each worker has a copy of the weights of its own: ${(error as Error).message}`);
+      return null;
+    }
   }
 
   #rerunsOn(pool: Pool): Reruns {

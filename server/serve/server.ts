@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import type { Server } from "node:http";
+import { join } from "node:path";
 import { openCallers } from "../keys/key-source.js";
 import type { Log } from "../log.js";
 import { obstacleOf } from "../routes/health.js";
@@ -176,10 +177,10 @@ export class JaiServer {
   }
 
   async #load(): Promise<void> {
-    const { runtime, assembly, log } = this.#parts;
+    const { runtime, data, assembly, log } = this.#parts;
     const startedAt = performance.now();
     // The model loads in other threads while this one loads the app.
-    const loaded = runtime.load();
+    const loaded = runtime.load(join(data.path, "weights"));
     const app = assembly.loadApp();
     // Still in the turn of the event loop in which the server began to listen, so no request can have been missed.
     this.#http.on("request", app.answer);

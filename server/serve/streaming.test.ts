@@ -94,6 +94,7 @@ test("a worker that dies midway gives each of its streams an error event", async
     filename: fileURLToPath(new URL("../fixtures/scripted-worker.js", import.meta.url)),
     setup: {
       modelDir: "ready",
+      prepared: null,
       device: "cpu",
       deviceIds: [0],
       slots: 4,

@@ -22,6 +22,8 @@ export interface SessionOptions {
    * that lie in a file beside the graph stay there, and the system reads them as needed. Default: true.
    */
   prepack?: boolean;
+  /** Whether the file is a copy that `prepareGraph` wrote. Default: false. */
+  prepared?: boolean;
 }
 
 interface CacheInput {
@@ -44,7 +46,7 @@ export class OnnxSession implements StepSession {
   static async open(
     file: string,
     model: ModelShape,
-    { device, deviceId, threads, spin = true, prepack = true }: SessionOptions,
+    { device, deviceId, threads, spin = true, prepack = true, prepared = false }: SessionOptions,
   ): Promise<OnnxSession> {
     try {
       const session = await InferenceSession.create(file, {
@@ -52,7 +54,7 @@ export class OnnxSession implements StepSession {
         executionProviders: device === "cuda" ? [{ name: device, deviceId }, "cpu"] : [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: "all",
+        graphOptimizationLevel: prepared ? "disabled" : "all",
         logSeverityLevel: 3,
         extra: {
           session: {
