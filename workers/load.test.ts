@@ -1,6 +1,6 @@
 // A worker's start, and on which of its sessions it then runs, with real sessions of which each run is noted.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -26,6 +26,7 @@ type Spoil = (outputs: StepOutputs, inputs: StepInputs) => void;
 interface Given {
   index?: number;
   threadsAlone?: number;
+  prepared?: string;
   /** How long a run takes on each session. */
   ms?: { narrow: number; wide: number };
   /** What becomes of the wide session's outputs. */
@@ -36,7 +37,14 @@ interface Given {
 
 /** One of two workers, with a session of one thread, and one of two for the time when it is alone. */
 async function start(context: { after(fn: () => Promise<void>): void }, given: Given = {}) {
-  const { index = 0, threadsAlone = 2, ms = { narrow: 2, wide: 1 }, spoil, spoilAll } = given;
+  const {
+    index = 0,
+    threadsAlone = 2,
+    ms = { narrow: 2, wide: 1 },
+    spoil,
+    spoilAll,
+    prepared = null,
+  } = given;
   const occupancy = Occupancy.for(2);
   const runs = { narrow: 0, wide: 0 };
   const chunks: number[] = [];
@@ -64,7 +72,7 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
   };
   const setup: WorkerSetup = {
     modelDir: folder,
-    prepared: null,
+    prepared,
     device: "cpu",
     deviceIds: [0, 0],
     claims: new SharedArrayBuffer(8),
@@ -94,6 +102,17 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
 }
 
 const promptIds = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 256);
+
+test("a copy of the weights that can't be used is removed, and the worker loads the model itself", async (context) => {
+  const { text } = await (await start(context)).write(20);
+  const copy = join(folder, "copy");
+  mkdirSync(copy);
+  writeFileSync(join(copy, "model.onnx"), "half a grap");
+  const { remark, write } = await start(context, { prepared: join(copy, "model.onnx") });
+  assert.match(remark!, /^the copy of the weights for this machine can't be used: [^\n]+$/);
+  assert.equal(existsSync(copy), false);
+  assert.equal((await write(20)).text, text);
+});
 
 test("a worker runs on its wide session while no other has work, and on the narrow one while another has", async (context) => {
   const { occupancy, write, remark } = await start(context);

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { writeFixtureModel } from "../../models/fixtures/model.js";
+import { type ModelFolder, readModelFolder } from "../../models/folder.js";
+import { modelShape } from "../../models/shape.js";
+import { Reader } from "../../workers/engine/reader.js";
+import { OnnxSession } from "../../workers/onnx/session.js";
+import { preparedGraph } from "./prepared-graph.js";
+
+const base = mkdtempSync(join(tmpdir(), "jai-prepared-"));
+const source = join(base, "model of a 한글 folder");
+before(() => writeFixtureModel(source, "int8"));
+after(() => rmSync(base, { recursive: true }));
+
+let folders = 0;
+/** A model and an empty folder, with spaces in both. */
+function given() {
+  const dir = join(base, `model ${folders}`);
+  cpSync(source, dir, { recursive: true });
+  const folder = join(base, `weights ${folders++}`);
+  const model = readModelFolder(dir);
+  const prepare = (signal = new AbortController().signal) =>
+    preparedGraph({ model, folder, signal, leastBytes: 1 });
+  return { model, folder, prepare };
+}
+
+/** The logits of a prompt, on one session and on two threads. */
+async function logits(file: string, { config }: ModelFolder, prepared: boolean): Promise<Float32Array[]> {
+  const shape = modelShape(config);
+  const results: Float32Array[] = [];
+  for (const threads of [1, 2]) {
+    const session = await OnnxSession.open(file, shape, { device: "cpu", deviceId: 0, threads, prepared });
+    const reader = new Reader(session, shape, 3);
+    for (const chunk of [20, 1, 1])
+      results.push(
+        (await reader.read(Int32Array.from({ length: 3 * chunk }, (_, i) => (i * 7) % 200))).logits,
+      );
+    await session.close();
+  }
+  return results;
+}
+
+for (const precision of ["int8", "fp32"] as const)
+  test(`a copy of an ${precision} model computes the bits that the model does`, async () => {
+    const dir = join(base, precision);
+    await writeFixtureModel(dir, precision);
+    const model = readModelFolder(dir);
+    const signal = new AbortController().signal;
+    const copy = await preparedGraph({
+      model,
+      folder: join(base, `${precision} copy`),
+      signal,
+      leastBytes: 1,
+    });
+    assert.deepEqual(await logits(copy!, model, true), await logits(model.graphPath, model, false));
+  });
+
+test("a copy is used again until the model is another one, and then replaced", async () => {
+  const { model, folder, prepare } = given();
+  mkdirSync(join(folder, "of an earlier version.unfinished"), { recursive: true });
+  const first = await prepare();
+  assert.deepEqual(readdirSync(folder), [basename(dirname(first!))]);
+  writeFileSync(join(dirname(first!), "mark"), "");
+  assert.equal(await prepare(), first);
+  assert.ok(existsSync(join(dirname(first!), "mark")));
+
+  utimesSync(model.graphPath, 1, 1);
+  const second = await prepare();
+  assert.notEqual(second, first);
+  assert.equal(readdirSync(folder).length, 1);
+});
+
+test("a small model gets no copy", async () => {
+  const { model, folder } = given();
+  assert.equal(await preparedGraph({ model, folder, signal: new AbortController().signal }), null);
+  assert.equal(existsSync(folder), false);
+});
+
+test("a graph that can't be read leaves nothing, and is one line", async () => {
+  const { model, folder, prepare } = given();
+  writeFileSync(model.graphPath, "no graph");
+  await assert.rejects(prepare(), (error: Error) => {
+    assert.match(error.message, /^[^\n]*model\.onnx[^\n]*$/);
+    return true;
+  });
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test("a stop ends the preparation and leaves nothing", async () => {
+  const { folder, prepare } = given();
+  const stop = new AbortController();
+  const preparing = prepare(stop.signal);
+  stop.abort();
+  await assert.rejects(preparing);
+  assert.deepEqual(readdirSync(folder), []);
+});
