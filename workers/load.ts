@@ -101,7 +101,7 @@ async function loadFrom(options: LoadOptions, prepared: string | null): Promise<
     remarks.push(
       "the numbers of an int8 model depend on how its tokens are cut here: chunks are fixed, and nothing is drafted",
     );
-  // A request that finds all workers idle goes to the first one, so only that one needs a second copy of the weights.
+  // A request that finds all workers idle goes to the first one, so only that one needs a second session.
   if (index === 0 && threadsAlone > setup.threads) {
     const opened = await open(threadsAlone);
     const wide = haltable(opened);
