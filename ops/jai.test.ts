@@ -315,7 +315,8 @@ test("stop and status work whatever jai.env contains by then; restart refuses be
   skip,
 }, async (t) => {
   const { run, root } = await install(t);
-  assert.equal((await run(["start"])).code, 0);
+  const started = await run(["start"]);
+  assert.equal(started.code, 0, started.stderr);
   for (const text of ["export JAI_PORT=1\n", "\r\n", "=\n", "\0\n", "JAI_DRAIN_SECONDS=never\n"]) {
     writeFileSync(join(root, "ops/jai.env"), text);
     const status = await run(["status"]);

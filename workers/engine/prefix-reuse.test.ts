@@ -202,7 +202,8 @@ describe("an int8 engine's reuse of prefixes", () => {
     const one = engineOf(3);
     const running = ask(one.engine, { promptIds: count(200, 5), maxTokens: 120 });
     await stepTo(running.sequence, 6, one.engine);
-    const { sequence, outcome } = ask(one.engine, { promptIds: count(1, 150), maxTokens: 2 });
+    const { sequence, outcome } = ask(one.engine, { promptIds: count(1, 150), maxTokens: 100 });
+    // How much of it is read by then depends on how long the runs took.
     for (let step = 0; step < 3; step++) await one.engine.step();
     sequence.cancelled = true;
     await one.engine.step();
