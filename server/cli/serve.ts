@@ -39,13 +39,19 @@ export async function run(args: string[]): Promise<void> {
     () => process.exit(1),
   );
   const systemd = Systemd.of(process.env, log);
-  closeOnSignals(server, {
+  const isStopping = closeOnSignals(server, {
     drainSeconds: config.drainSeconds,
     log,
     parent,
     onStop: () => systemd?.stopping(),
   });
-  await server.ready;
+  try {
+    await server.ready;
+  } catch (error) {
+    // A stop also ends the loading. The process ends when the server is closed.
+    if (isStopping()) return;
+    throw error;
+  }
   parent?.ready();
   systemd?.ready(() => server.isWell);
 }
@@ -68,7 +74,8 @@ interface Closing {
   onStop: () => void;
 }
 
-function closeOnSignals(server: JaiServer, { drainSeconds, log, parent, onStop }: Closing): void {
+/** Returns whether a signal has come. */
+function closeOnSignals(server: JaiServer, { drainSeconds, log, parent, onStop }: Closing): () => boolean {
   let firstAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
@@ -86,4 +93,5 @@ function closeOnSignals(server: JaiServer, { drainSeconds, log, parent, onStop }
   onNpmGone(() => {
     if (firstAt === null) stop("SIGTERM");
   });
+  return () => firstAt !== null;
 }

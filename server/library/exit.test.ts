@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -40,6 +40,19 @@ test("a program can exit while texts are generated", async () => {
     for await (const piece of streams[0]) process.exit(7);
   `);
   assert.deepEqual([code, signal], [7, null], output);
+});
+
+test("a program that exits leaves no copy of the weights behind", async () => {
+  const temporary = join(folder, "temporary");
+  mkdirSync(temporary);
+  const source = `
+    const [one] = await Promise.all([1, 2].map(() => openModel(${JSON.stringify(model)}, { workers: 1 })));
+    await one.close();
+    process.exit(7);
+  `;
+  const { code, output } = await run(source, { TMPDIR: temporary, TEMP: temporary });
+  assert.equal(code, 7, output);
+  assert.deepEqual(readdirSync(temporary), []);
 });
 
 test("closing a model while texts are generated lets the program go on", async () => {

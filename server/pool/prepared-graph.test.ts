@@ -69,7 +69,7 @@ for (const precision of ["int8", "fp32"] as const)
 
 test("a copy is used again until the model is another one, and then replaced", async () => {
   const { model, folder, prepare } = given();
-  mkdirSync(join(folder, "of an earlier version.unfinished"), { recursive: true });
+  mkdirSync(join(folder, "0123456789abcdef.unfinished-a1b2c3"), { recursive: true });
   const first = await prepare();
   assert.deepEqual(readdirSync(folder), [basename(dirname(first!))]);
   writeFileSync(join(dirname(first!), "mark"), "");
@@ -80,6 +80,25 @@ test("a copy is used again until the model is another one, and then replaced", a
   const second = await prepare();
   assert.notEqual(second, first);
   assert.equal(readdirSync(folder).length, 1);
+});
+
+test("what others keep in the folder stays", async () => {
+  const { folder, prepare } = given();
+  mkdirSync(folder);
+  writeFileSync(join(folder, "ckpt.pt"), "");
+  await prepare();
+  assert.ok(existsSync(join(folder, "ckpt.pt")));
+});
+
+test("an option that makes this process wait for a debugger leaves the preparation alone", async (t) => {
+  const { prepare } = given();
+  const { NODE_OPTIONS } = process.env;
+  t.after(() => {
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = NODE_OPTIONS;
+  });
+  process.env.NODE_OPTIONS = "--inspect-brk=127.0.0.1:0";
+  assert.ok(await prepare(AbortSignal.timeout(30_000)));
 });
 
 test("a small model gets no copy", async () => {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -26,10 +27,12 @@ const LEAST_BYTES = 4 * 2 ** 20;
 /** The copy holds most weights twice. It must not fill a disk that jobs are kept on. */
 const MOST_COPIES = 3;
 const SPARE_BYTES = 2 ** 30;
+/** Names of copies, whole and unfinished. A user may keep weights of their own in a folder of that name. */
+const OURS = /^[0-9a-f]{16}(\.unfinished.*)?$/;
 
 export interface PreparedGraphOptions {
   model: Pick<ModelFolder, "graphPath" | "modelBytes">;
-  /** Holds the copy, and nothing else. Only one process uses it at a time. */
+  /** Holds the copy. Older ones there are removed. Only one process uses it at a time. */
   folder: string;
   /** Stops the preparation. */
   signal: AbortSignal;
@@ -58,7 +61,7 @@ export async function preparedGraph({
   const made = join(folder, key);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(folder))
-    if (name !== key) rmSync(join(folder, name), { recursive: true, force: true });
+    if (name !== key && OURS.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   const graph = join(made, "model.onnx");
   if (existsSync(graph)) return graph;
   const { bavail, bsize } = await statfs(folder);
@@ -67,10 +70,15 @@ export async function preparedGraph({
     throw new Error(
       `expected ${Math.ceil(needed / 2 ** 20)} MiB of free disk at ${folder}, got ${Math.floor((bavail * bsize) / 2 ** 20)} MiB`,
     );
-  const unfinished = `${made}.unfinished`;
-  mkdirSync(unfinished);
+  // A name of its own: the process of a server that was killed may still write into an earlier one.
+  const unfinished = mkdtempSync(`${made}.unfinished-`);
   try {
-    await run(process.execPath, [entry, graphPath, unfinished], { signal });
+    // Options meant for this process could make that one wait for a debugger.
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    const running = run(process.execPath, [entry, graphPath, unfinished], { signal, env });
+    const end = () => running.child.kill();
+    process.once("exit", end);
+    await running.finally(() => process.off("exit", end));
     renameSync(unfinished, made);
     return graph;
   } catch (error) {

@@ -1,7 +1,4 @@
 import { EventEmitter } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheBytesPerSlot, type ModelFolder, readModelFolder } from "../../models/folder.js";
 import type { SelfTestResult } from "../../models/self-test.js";
@@ -21,6 +18,7 @@ import { type Config, expectation } from "../settings/config.js";
 import { settlesWithin } from "../settles-within.js";
 import { Texts } from "../texts/texts.js";
 import { MemoryGuard } from "./memory-guard.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
 export const LAST_MS = 2000;
@@ -83,7 +81,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   #selfTest: SelfTestResult | null = null;
   readonly #closing = new AbortController();
   /** Removed with this runtime. */
-  #temporary: string | null = null;
+  #temporary: TemporaryFolder | null = null;
 
   private constructor(
     model: ModelFolder,
@@ -216,15 +214,15 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#closing.abort(new Error("the model was closed while it was loaded"));
     this.#memory.close();
     await Promise.all([this.#pool?.close(), this.forms.close(), this.texts.close()]);
-    if (this.#temporary !== null) rmSync(this.#temporary, { recursive: true, force: true });
+    this.#temporary?.remove();
   }
 
   /** Returns null, and says so, where workers must do with copies of their own. */
   async #prepare(folder: string | undefined): Promise<string | null> {
     const { signal } = this.#closing;
     try {
-      this.#temporary = folder === undefined ? mkdtempSync(join(tmpdir(), "jai-weights-")) : null;
-      return await preparedGraph({ model: this.model, folder: folder ?? this.#temporary!, signal });
+      if (folder === undefined) this.#temporary = new TemporaryFolder("jai-weights-");
+      return await preparedGraph({ model: this.model, folder: folder ?? this.#temporary!.path, signal });
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn(`each worker has a copy of the weights of its own: ${(error as Error).message}`);
