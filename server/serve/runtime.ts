@@ -10,7 +10,6 @@ import { probeHardware } from "../plan/hardware.js";
 import { heapMegabytes, keptPrefixes, memoryBudget, within } from "../plan/memory.js";
 import { type Plan, planDevices } from "../plan/plan.js";
 import { type Outcome, Pool, type RunningTask, type Task } from "../pool/pool.js";
-import { preparedGraph } from "../pool/prepared-graph.js";
 import { Reruns } from "../pool/rerun.js";
 import { Queue } from "../queue/queue.js";
 import type { Vitals } from "../routes/health.js";
@@ -18,6 +17,7 @@ import { type Config, expectation } from "../settings/config.js";
 import { settlesWithin } from "../settles-within.js";
 import { Texts } from "../texts/texts.js";
 import { MemoryGuard } from "./memory-guard.js";
+import { preparedGraph } from "./prepared-graph.js";
 import { TemporaryFolder } from "./temporary-folder.js";
 
 /** How long a stop waits for things that should take no time: a worker's current step, the last bytes to a client. */
