@@ -95,13 +95,13 @@ function reasonOf({ message, stderr = "" }: Error & { stderr?: string }): string
 
 /** Names all that a copy depends on. */
 function keyOf(graphPath: string): string {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+  const { version, dependencies } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
   const files = [graphPath, `${graphPath}_data`].map((file) => {
     const stats = statSync(file, { throwIfNoEntry: false });
     return stats && [stats.size, stats.mtimeMs, stats.ino];
   });
-  // The package's version stands for the runtime's, which it pins.
-  const facts = [realpathSync(graphPath), files, version, process.platform, process.arch, cpuKind()];
+  const versions = [version, dependencies["onnxruntime-node"]];
+  const facts = [realpathSync(graphPath), files, versions, process.platform, process.arch, cpuKind()];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 16);
 }
 
