@@ -87,7 +87,7 @@ export async function preparedGraph({
   }
 }
 
-/** The last line that says what went wrong. */
+/** The first line of the process that tells of an error; else what became of the process. */
 function reasonOf({ message, stderr = "" }: Error & { stderr?: string }): string {
   const told = stderr.split("\n").filter((line) => /error/i.test(line));
   return (told[0] ?? message.split("\n")[0]!).trim();
