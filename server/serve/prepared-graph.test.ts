@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   utimesSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -114,6 +116,31 @@ test("a graph that can't be read leaves nothing, and is one line", async () => {
     assert.match(error.message, /^[^\n]*model\.onnx[^\n]*$/);
     return true;
   });
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test("a preparation that a killed server left behind spoils nothing of the next", async () => {
+  const { model, folder, prepare } = given();
+  mkdirSync(folder);
+  const watcher = watch(folder);
+  const left = assert.rejects(prepare());
+  // It writes into its folder, which the next start removes, as that of a server that is gone.
+  await once(watcher, "change");
+  watcher.close();
+  const copy = await prepare();
+  await left;
+  assert.deepEqual(readdirSync(folder), [basename(dirname(copy!))]);
+  assert.deepEqual(await logits(copy!, model, true), await logits(model.graphPath, model, false));
+});
+
+test("a disk with too little room gets no copy, and is told how much it lacks", async () => {
+  const { model, folder } = given();
+  const { signal } = new AbortController();
+  const large = { graphPath: model.graphPath, modelBytes: 2 ** 52 };
+  await assert.rejects(
+    preparedGraph({ model: large, folder, signal }),
+    /^Error: expected 12884902912 MiB of free disk at .*weights \d+, got \d+ MiB$/,
+  );
   assert.deepEqual(readdirSync(folder), []);
 });
 
