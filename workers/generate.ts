@@ -55,7 +55,7 @@ export default async function generate(task: GenerateTask): Promise<void> {
       context: config.n_positions,
       contextStride: setup.contextStride,
       constraint,
-      said: task.caller === undefined ? null : stores.of(task.caller),
+      said: setup.speculation ? stores.of(task.caller ?? "") : null,
       decoder: tokenizer,
       // A stream's first text tells the same.
       onRead: task.stream ? undefined : () => report({ type: "read", id: task.id }),

@@ -85,6 +85,7 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
     threads: 1,
     threadsAlone,
     contextStride: 16,
+    speculation: false,
   };
   const loaded = await load({ setup, index, deviceId: 0, open: openWatched, now: () => now });
   /** Writes a text of this many tokens. Says how many runs each session made for it, and of how many tokens each was. */

@@ -46,6 +46,8 @@ export interface WorkerSetup {
   threadsAlone: number;
   /** How far the window slides when a sequence outgrows the context; see `Sequence`. */
   contextStride: number;
+  /** Whether tokens are drafted from a caller's earlier texts. */
+  speculation: boolean;
 }
 
 /** Sent once by every worker, on the worker's own channel to the main thread. */
@@ -102,7 +104,7 @@ export interface GenerateTask {
   grammar: CompiledForm | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
-  /** Whose earlier texts its tokens may be drafted from; undefined: nothing is drafted. */
+  /** Who asked: its prompt continues from rows of their texts alone, and its tokens are drafted from those. The queue says it. */
   caller?: string;
   /** Whether to go on past the end-of-sequence token. */
   ignoreEos: boolean;

@@ -4,7 +4,7 @@ import type { Log } from "./log.js";
 export interface ModelOptions {
   /** Where the model runs. Default `auto`. */
   device?: "auto" | "cpu" | "cuda" | "webgpu" | undefined;
-  /** Worker threads, each with a copy of the model. Default `auto`, from the hardware. */
+  /** Worker threads, on a CPU with one copy of the weights for all. Default `auto`, from the hardware. */
   workers?: number | "auto" | undefined;
   /** How many texts are generated at once, over all workers. Default `auto`, from memory. */
   concurrency?: number | "auto" | undefined;

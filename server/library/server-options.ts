@@ -10,7 +10,7 @@ export interface ServerOptions {
   port?: number | undefined;
   /** Where the model runs. Default `auto`. */
   device?: "auto" | "cpu" | "cuda" | "webgpu" | undefined;
-  /** Worker threads, each with a copy of the model. Default `auto`. */
+  /** Worker threads, on a CPU with one copy of the weights for all. Default `auto`. */
   workers?: number | "auto" | undefined;
   /** Requests generated at once, over all workers. Default `auto`. */
   concurrency?: number | "auto" | undefined;
@@ -40,7 +40,7 @@ export interface ServerOptions {
   maxBodyBytes?: number | undefined;
   /** Tokens by which the window slides past the model's context. Default `auto`, a quarter of it. */
   contextStride?: number | "auto" | undefined;
-  /** Whether tokens are drafted from a caller's earlier texts, where that is faster. Default `auto`. */
+  /** Whether tokens are drafted from earlier texts of the same API key, where that is faster. Default `auto`. */
   speculation?: "auto" | "off" | undefined;
   /** The folder for jobs and answers, used by this server only. Default `auto`, in the user's state directory. */
   dataDir?: string | undefined;

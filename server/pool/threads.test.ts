@@ -29,6 +29,7 @@ function createPool(context: TestContext, options: Pick<PoolOptions, "patience" 
       keptPrefixes: 1,
       threadsAlone: 1,
       contextStride: 64,
+      speculation: true,
     },
     context: 256,
     ...options,

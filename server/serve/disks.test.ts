@@ -12,6 +12,7 @@ import { writeFixtureModel } from "../../models/fixtures/model.js";
 import { ServerProcess } from "../../ops/server-process.js";
 import { uniform } from "../../workers/engine/sampling/philox.js";
 import { ext4Disk, memoryDisk, NEEDS_ROOT } from "../fixtures/small-disk.js";
+import { Store } from "../store/store.js";
 
 const COUNT = Number(process.env.JAI_TEST_ATTACKS ?? 3);
 const SEED = Number(process.env.JAI_TEST_SEED ?? 1);
@@ -192,6 +193,13 @@ test("a disk that is full at random moments costs no promise, with and without a
       `${sum.jobs} 202s, 0 lost; ${sum.answers} answers with keys, 0 wrong; ${sum.refused} refused with 507`,
   );
   assert.ok(sum.refused > 0);
+});
+
+test("a new store on a full disk is refused for that, and not as damaged", async (context) => {
+  const disk = memoryDisk(context, 1);
+  if (disk === null) return context.skip(NEEDS_ROOT);
+  disk.fill(join(disk.path, "ballast"), 0);
+  await assert.rejects(Store.open(disk.path), /: no space is left on the disk of [^ ]*jobs$/);
 });
 
 test("a disk in memory refuses to become read-only below a server", async (context) => {

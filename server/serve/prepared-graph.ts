@@ -10,12 +10,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
-import { statfs } from "node:fs/promises";
+import { open, statfs } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { crc32 } from "node:zlib";
 import type { ModelFolder } from "../../models/folder.js";
 import { packageRoot } from "../settings/config.js";
 
@@ -29,6 +31,9 @@ const MOST_COPIES = 3;
 const SPARE_BYTES = 2 ** 30;
 /** Names of copies, whole and unfinished. A user may keep weights of their own in a folder of that name. */
 const OURS = /^[0-9a-f]{16}(\.unfinished.*)?$/;
+const FILES = ["model.onnx", "model.onnx_data"];
+/** How much is read at once for the checksum. */
+const PIECE_BYTES = 2 ** 20;
 
 export interface PreparedGraphOptions {
   model: Pick<ModelFolder, "graphPath" | "modelBytes">;
@@ -36,6 +41,8 @@ export interface PreparedGraphOptions {
   folder: string;
   /** Stops the preparation. */
   signal: AbortSignal;
+  /** Is told of a copy that was damaged, and is made anew. */
+  warn: (message: string) => void;
   /** Default: a few MiB. */
   leastBytes?: number;
 }
@@ -46,7 +53,7 @@ export interface PreparedGraphOptions {
  * workers together ran 1.45, 1.8 and 1.2 times as many steps at batch 1, 4 and 16, and a further session took 3 MB, not 27.
  *
  * A copy is used again until the model, the runtime or the CPU is another one. Another process makes it: the runtime can't be
- * interrupted, and takes several times the model's memory for it.
+ * interrupted, and takes several times the model's memory for it. Each start verifies its checksum, some 0.25 s for a GiB.
  * @returns null if the model is small
  * @throws an error with a one-line message if it can't be made
  */
@@ -54,6 +61,7 @@ export async function preparedGraph({
   model: { graphPath, modelBytes },
   folder,
   signal,
+  warn,
   leastBytes = LEAST_BYTES,
 }: PreparedGraphOptions): Promise<string | null> {
   if (modelBytes < leastBytes) return null;
@@ -63,12 +71,16 @@ export async function preparedGraph({
   for (const name of readdirSync(folder))
     if (name !== key && OURS.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   const graph = join(made, "model.onnx");
-  if (existsSync(graph)) return graph;
+  if (existsSync(made)) {
+    if (await isWhole(made)) return graph;
+    warn(`the copy of the weights in ${made} is damaged, and is made anew`);
+    rmSync(made, { recursive: true });
+  }
   const { bavail, bsize } = await statfs(folder);
   const needed = MOST_COPIES * modelBytes + SPARE_BYTES;
   if (bavail * bsize < needed)
     throw new Error(
-      `expected ${Math.ceil(needed / 2 ** 20)} MiB of free disk at ${folder}, got ${Math.floor((bavail * bsize) / 2 ** 20)} MiB`,
+      `expected ${Math.ceil(needed / 2 ** 20)} MiB of free disk at ${folder}, of which ${SPARE_BYTES / 2 ** 20} stay free, got ${Math.floor((bavail * bsize) / 2 ** 20)} MiB`,
     );
   // A name of its own: the process of a server that was killed may still write into an earlier one.
   const unfinished = mkdtempSync(`${made}.unfinished-`);
@@ -79,12 +91,39 @@ export async function preparedGraph({
     const end = () => running.child.kill();
     process.once("exit", end);
     await running.finally(() => process.off("exit", end));
+    writeFileSync(join(unfinished, "crc32"), await checksumOf(unfinished), { flush: true });
     renameSync(unfinished, made);
     return graph;
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     throw new Error(reasonOf(error as Error & { stderr?: string }));
   }
+}
+
+async function isWhole(made: string): Promise<boolean> {
+  try {
+    return readFileSync(join(made, "crc32"), "utf8") === (await checksumOf(made));
+  } catch {
+    return false;
+  }
+}
+
+async function checksumOf(folder: string): Promise<string> {
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let sum = 0;
+  for (const name of FILES) {
+    const file = await open(join(folder, name));
+    try {
+      for (;;) {
+        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null);
+        if (bytesRead === 0) break;
+        sum = crc32(piece.subarray(0, bytesRead), sum);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  return sum.toString(16);
 }
 
 /** The first line of the process that tells of an error; else what became of the process. */

@@ -75,6 +75,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
   readonly texts: Texts;
   readonly #log: Log;
   readonly #contextStride: number;
+  readonly #speculation: boolean;
   readonly #memory: MemoryGuard;
   #pool: Pool | null = null;
   #reruns: Reruns | null = null;
@@ -95,6 +96,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     this.#log = log;
     this.#memory = new MemoryGuard({ budget: memory, log, workers: () => (owns ? this.#pool : null) });
     this.#contextStride = resolveStride(config, model);
+    this.#speculation = config.speculation !== "off";
     this.forms = new Forms({ filename: entries.compile, modelDir: model.dir });
     const several = () => callers.several;
     this.texts = new Texts({ filename: entries.read, modelDir: model.dir, model, several });
@@ -102,7 +104,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
       ...queueBounds(config, plan, model, callers.keyed),
       slots: plan.concurrency,
       capacity: () => this.#pool?.capacity ?? 0,
-      start: (task, caller) => this.#run(config.speculation === "off" ? task : { ...task, caller }),
+      start: (task, caller) => this.#run({ ...task, caller }),
       refuses: () => (this.#memory.isLimited ? "memory_limited" : null),
       written: (outcome) => (outcome.type === "finished" ? outcome.completionTokens : null),
       timeouts: {
@@ -172,6 +174,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
         threads: plan.threads,
         threadsAlone: plan.threadsAlone,
         contextStride: this.#contextStride,
+        speculation: this.#speculation,
       },
       context: model.config.n_positions,
       concurrency: plan.concurrency,
@@ -222,7 +225,13 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     const { signal } = this.#closing;
     try {
       if (folder === undefined) this.#temporary = new TemporaryFolder("jai-weights-");
-      return await preparedGraph({ model: this.model, folder: folder ?? this.#temporary!.path, signal });
+      const warn = (message: string) => this.#log.warn(message);
+      return await preparedGraph({
+        model: this.model,
+        folder: folder ?? this.#temporary!.path,
+        signal,
+        warn,
+      });
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn(`each worker has a copy of the weights of its own: ${(error as Error).message}`);

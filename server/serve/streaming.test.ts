@@ -102,6 +102,7 @@ test("a worker that dies midway gives each of its streams an error event", async
       keptPrefixes: 1,
       threadsAlone: 1,
       contextStride: 1,
+      speculation: false,
     },
     context: 256,
   });

@@ -121,7 +121,7 @@ export const settings = {
     flag: "workers",
     default: "auto",
     description:
-      "worker threads, each with a copy of the model; auto: on a CPU from cores and model size, on GPUs one each",
+      "worker threads, on a CPU with one copy of the weights for all; auto: on a CPU from cores and model size, on GPUs one each",
   }),
   concurrency: autoOrInteger(1, 4096, {
     flag: "concurrency",
@@ -201,7 +201,7 @@ export const settings = {
     flag: "speculation",
     default: "auto",
     description:
-      "whether tokens are drafted from a caller's earlier texts, where that is faster; no text is other for it",
+      "whether tokens are drafted from earlier texts of the same API key, where that is faster; no text is other for it",
   }),
   dataDir: text(
     "auto|DIR",
@@ -209,7 +209,7 @@ export const settings = {
       flag: "data-dir",
       default: "auto",
       description:
-        "folder for jobs and stored responses; do not share it between servers; auto: one folder per port in the user's state folder",
+        "folder for jobs, stored responses and the prepared weights; do not share it between servers; auto: one folder per port in the user's state folder",
     },
     (given) => (given === "auto" ? given : resolve(given)),
   ),

@@ -89,6 +89,7 @@ export class Store {
     }
     const lock = await FolderLock.take(location, join(location, DATABASE)).catch((error: Error) => {
       if (error.message === "another server uses it") throw new FolderInUse(folder);
+      if (isFull(location)) throw refuse(`no space is left on the disk of ${location}`);
       throw refuse(`${location} is damaged or not a store (${error.message})`);
     });
     const store = new Store(location, lock, options);

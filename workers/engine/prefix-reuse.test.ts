@@ -160,6 +160,28 @@ describe("an int8 engine's reuse of prefixes", () => {
     assert.equal(await cachedOf(one, 1, 140), 102);
   });
 
+  it("gives no caller rows of another's texts, kept or computed at the moment", async () => {
+    const { engine } = engineOf(6);
+    const asked = ["a", "b", "a", "b"].map((caller) =>
+      ask(engine, { promptIds: count(1, 60), maxTokens: 2, caller }),
+    );
+    await engine.run();
+    for (const { outcome } of asked) await assertWrote(outcome, 61, 2);
+    assert.deepEqual(
+      asked.map(({ sequence }) => sequence.computedTokens),
+      [60, 60, 1, 1],
+    );
+    for (const [caller, cached] of [
+      ["a", 59],
+      ["c", 0],
+      ["b", 59],
+      ["c", 59],
+    ] as const) {
+      const { cachedTokens } = await generate(engine, { promptIds: count(1, 60), maxTokens: 2, caller });
+      assert.equal(cachedTokens, cached, caller);
+    }
+  });
+
   it("copies no fewer rows than eight", async () => {
     for (const [length, cached] of [
       [9, 8],

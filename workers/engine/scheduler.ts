@@ -9,7 +9,7 @@ import type { Sequence } from "./sequence.js";
  * small. Where many come at once, a run takes dozens of chunks, which keeps the throughput.
  */
 const FIXED_BUDGET = 256;
-const NOTHING: Text = { ids: [], start: 0 };
+const NOTHING: Text = { ids: [], start: 0, caller: "" };
 
 /** The sequences of one run, in neighbouring slots, and how many ids each feeds. */
 export interface Batch {
@@ -175,8 +175,8 @@ export class Scheduler {
   }
 
   /** The text whose rows a sequence's slot is to hold, as far as others can take them over. */
-  #textOf({ ids, prompt, windowStart }: Sequence): Text {
-    return { ids: this.#grid.keepsGenerated ? ids : prompt, start: windowStart };
+  #textOf({ ids, prompt, windowStart, caller }: Sequence): Text {
+    return { ids: this.#grid.keepsGenerated ? ids : prompt, start: windowStart, caller };
   }
 
   /** Copies the rows of a sequence's prompt that another slot has and its own lacks. */

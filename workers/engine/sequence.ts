@@ -33,6 +33,8 @@ export interface SequenceOptions {
   promptLogprobs?: boolean;
   /** The form that the text has to have; null, the default: any. */
   constraint?: Constraint | null;
+  /** Whose texts it can take rows over from, and who can take over its rows; all those that name none by default. */
+  caller?: string;
   /** Where its next tokens are drafted from, and what it says is remembered; null, the default: nowhere. */
   said?: Said | null;
   /** How the text begins; null, the default: it is drawn from its first token on. Not with `promptLogprobs`. */
@@ -74,6 +76,7 @@ export class Sequence {
   readonly sampling: Sampling;
   /** As in `SequenceOptions`. */
   readonly logprobs: number | null;
+  readonly caller: string;
   readonly said: Said | null;
   cancelled = false;
   /** Its place in the cache; kept by the scheduler. */
@@ -115,6 +118,7 @@ export class Sequence {
     this.#detokenizer = options.decoder.detokenizer();
     this.#stops = new StopMatcher(options.stop);
     this.logprobs = options.logprobs ?? null;
+    this.caller = options.caller ?? "";
     this.said = options.said ?? null;
     this.#penalties = Penalties.of(options.sampling, options.promptIds);
     this.#constraint = options.constraint ?? null;

@@ -123,6 +123,16 @@ test("a prompt goes to the worker that keeps its beginning, as many as one keeps
   }
 });
 
+test("what one caller has sent decides nothing for another", () => {
+  const promptIds = prompt(64);
+  const placement = createPlacement();
+  const busy = decode(placement);
+  placement.end(decode(placement, { promptIds, caller: "a" }));
+  placement.end(busy);
+  assert.equal(place(placement, { promptIds, caller: "a" }), B);
+  assert.equal(place(placement, { promptIds, caller: "b" }), A);
+});
+
 test("a prompt goes to another worker if the one that cached it is much busier", () => {
   const promptIds = prompt(64);
   const busy = createPlacement({ workers: [A] });

@@ -17,6 +17,8 @@ export interface Work {
   maxTokens: number;
   /** Log-probabilities of the prompt are wanted, so it is computed in full, without the cache. */
   promptLogprobs: boolean;
+  /** Who asked; a prompt continues from texts of its caller alone. */
+  caller?: string;
 }
 
 /**
@@ -116,10 +118,10 @@ export class Placement {
    * it alone has a session of more threads.
    */
   place(work: Work, company: Company = null): Placed | null {
-    const { promptIds, maxTokens, promptLogprobs } = work;
+    const { promptIds, maxTokens, promptLogprobs, caller } = work;
     // Only the end that fits the context, as in the engine's `Sequence`.
     const window = promptIds.length <= this.#context ? promptIds : promptIds.slice(-this.#context);
-    const prompt = beginnings(window);
+    const prompt = beginnings(window, caller);
     let best: { worker: number; rank: number; unread: number; cost: number } | null = null;
     for (const [worker, { rank, sequences, recent }] of this.#workers) {
       if (sequences.size >= this.#slots || worker === this.#dismissed) continue;

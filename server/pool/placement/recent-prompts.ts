@@ -7,10 +7,11 @@ const PRIME = 0x01000193;
 /** Hashes of a prompt's beginnings that end where one of the engine's chunks ends, the shortest first. */
 export type Beginnings = readonly { tokens: number; hash: number }[];
 
-/** Computes a prompt's beginnings in one pass. */
-export function beginnings(ids: readonly number[]): Beginnings {
+/** Computes a prompt's beginnings in one pass. Those of other callers have other hashes. */
+export function beginnings(ids: readonly number[], caller = ""): Beginnings {
   const found: { tokens: number; hash: number }[] = [];
   let hash = SEED;
+  for (let i = 0; i < caller.length; i++) hash = Math.imul(hash ^ caller.charCodeAt(i), PRIME);
   let end = FIXED.chunk(0, 0);
   for (const [index, id] of ids.entries()) {
     hash = Math.imul(hash ^ id, PRIME);

@@ -5,6 +5,8 @@ import type { KvCache } from "./kv-cache.js";
 export interface Text {
   ids: readonly number[];
   start: number;
+  /** Whose text it is. */
+  caller: string;
 }
 
 interface Held extends Text {
@@ -16,8 +18,8 @@ const LEAST_GAIN = 8;
 
 /**
  * Remembers the text whose rows each slot of the cache begins with, so that a prompt which begins alike need not
- * compute them again. Texts are compared id by id, in full, so nobody gets rows of another text; only the time that
- * a prompt takes tells that somebody sent its beginning before.
+ * compute them again. Texts are compared id by id, in full, so nobody gets rows of another text. Callers share nothing:
+ * the time that a prompt takes would tell one what another has sent.
  */
 export class Prefixes {
   readonly #cache: KvCache;
@@ -28,12 +30,12 @@ export class Prefixes {
   constructor(cache: KvCache, grid: Grid) {
     this.#cache = cache;
     this.#grid = grid;
-    this.#held = Array.from({ length: cache.slots }, () => ({ ids: [], start: 0, usedAt: 0 }));
+    this.#held = Array.from({ length: cache.slots }, () => ({ ids: [], start: 0, caller: "", usedAt: 0 }));
   }
 
   /** Says that a slot's rows are, or will be, those of a text. */
-  hold(slot: number, { ids, start }: Text): void {
-    this.#held[slot] = { ids, start, usedAt: ++this.#clock };
+  hold(slot: number, text: Text): void {
+    this.#held[slot] = { ...text, usedAt: ++this.#clock };
   }
 
   text(slot: number): Text {
@@ -105,9 +107,10 @@ export class Prefixes {
     return this.rows(slot) > 0 ? this.#held[slot]!.usedAt : 0;
   }
 
-  /** How many of the first `most` ids of a slot's text are those of another. */
-  #common(slot: number, { ids, start }: Text, most: number): number {
+  /** How many of the first `most` ids of a slot's text are those of another of the same caller. */
+  #common(slot: number, { ids, start, caller }: Text, most: number): number {
     const held = this.#held[slot]!;
+    if (held.caller !== caller) return 0;
     let length = 0;
     while (length < most && held.ids[held.start + length] === ids[start + length]) length++;
     return length;
