@@ -1,6 +1,6 @@
 // A worker's start, and on which of its sessions it then runs, with real sessions of which each run is noted.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -13,6 +13,7 @@ import { Gauges } from "./gauges.js";
 import { Halt } from "./halt.js";
 import { type LoadOptions, load } from "./load.js";
 import { Occupancy } from "./occupancy.js";
+import { prepareGraph } from "./onnx/prepare.js";
 import { OnnxSession } from "./onnx/session.js";
 import { Progress } from "./progress.js";
 import type { WorkerSetup } from "./protocol.js";
@@ -104,15 +105,46 @@ async function start(context: { after(fn: () => Promise<void>): void }, given: G
 
 const promptIds = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 256);
 
+async function copyOf(model: string): Promise<string> {
+  const copy = mkdtempSync(join(model, "copy-"));
+  await prepareGraph(join(model, "onnx", "model.onnx"), copy);
+  return copy;
+}
+function flip(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(file, bytes);
+}
+const damages: [damage: (copy: string) => void, reason: RegExp][] = [
+  [(copy) => flip(join(copy, "model.onnx_data")), /checksum/],
+  [(copy) => flip(join(copy, "model.onnx")), /checksum/],
+  [(copy) => truncateSync(join(copy, "model.onnx_data"), 100), /checksum/],
+  [(copy) => rmSync(join(copy, "model.onnx_data")), /no such file/],
+  // As an earlier version wrote it.
+  [(copy) => rmSync(join(copy, "crc32")), /no such file/],
+];
+
 test("a copy of the weights that can't be used is removed, and the worker loads the model itself", async (context) => {
   const { text } = await (await start(context)).write(20);
-  const copy = join(folder, "copy");
-  mkdirSync(copy);
-  writeFileSync(join(copy, "model.onnx"), "half a grap");
-  const { remark, write } = await start(context, { prepared: join(copy, "model.onnx") });
-  assert.match(remark!, /^the copy of the weights for this machine can't be used: [^\n]+$/);
-  assert.equal(existsSync(copy), false);
-  assert.equal((await write(20)).text, text);
+  for (const [damage, reason] of damages) {
+    const copy = await copyOf(folder);
+    damage(copy);
+    const { remark, write } = await start(context, { prepared: join(copy, "model.onnx") });
+    assert.match(
+      remark!,
+      /^the copy of the weights for this machine can't be used, and this worker has its own: [^\n]+$/,
+    );
+    assert.match(remark!, reason);
+    assert.equal(existsSync(copy), false);
+    assert.equal((await write(20)).text, text);
+  }
+});
+
+test("a whole copy of the weights is used", async (context) => {
+  const copy = await copyOf(folder);
+  const { remark } = await start(context, { prepared: join(copy, "model.onnx") });
+  assert.equal(remark, undefined);
+  assert.ok(existsSync(copy));
 });
 
 test("a worker runs on its wide session while no other has work, and on the narrow one while another has", async (context) => {

@@ -15,6 +15,7 @@ import { Gauges } from "./gauges.js";
 import { Programs } from "./grammar/programs.js";
 import { Halt } from "./halt.js";
 import { Occupancy } from "./occupancy.js";
+import { verifyPrepared } from "./onnx/prepare.js";
 import { OnnxSession, type SessionOptions } from "./onnx/session.js";
 import { Progress } from "./progress.js";
 import type { WorkerSetup } from "./protocol.js";
@@ -49,12 +50,13 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   const { prepared } = options.setup;
   if (prepared === null) return loadFrom(options, null);
   try {
+    verifyPrepared(dirname(prepared));
     return await loadFrom(options, prepared);
   } catch (error) {
     // The next start makes another one.
     rmSync(dirname(prepared), { recursive: true, force: true });
     const loaded = await loadFrom(options, null);
-    const remark = `the copy of the weights for this machine can't be used: ${(error as Error).message}`;
+    const remark = `the copy of the weights for this machine can't be used, and this worker has its own: ${(error as Error).message}`;
     return { ...loaded, remark: [remark, loaded.remark].filter((one) => one !== undefined).join("; ") };
   }
 }

@@ -10,14 +10,12 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from "node:fs";
-import { open, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { crc32 } from "node:zlib";
 import type { ModelFolder } from "../../models/folder.js";
 import { packageRoot } from "../settings/config.js";
 
@@ -31,9 +29,6 @@ const MOST_COPIES = 3;
 const SPARE_BYTES = 2 ** 30;
 /** Names of copies, whole and unfinished. A user may keep weights of their own in a folder of that name. */
 const OURS = /^[0-9a-f]{16}(\.unfinished.*)?$/;
-const FILES = ["model.onnx", "model.onnx_data"];
-/** How much is read at once for the checksum. */
-const PIECE_BYTES = 2 ** 20;
 
 export interface PreparedGraphOptions {
   model: Pick<ModelFolder, "graphPath" | "modelBytes">;
@@ -41,8 +36,6 @@ export interface PreparedGraphOptions {
   folder: string;
   /** Stops the preparation. */
   signal: AbortSignal;
-  /** Is told of a copy that was damaged, and is made anew. */
-  warn: (message: string) => void;
   /** Default: a few MiB. */
   leastBytes?: number;
 }
@@ -53,7 +46,7 @@ export interface PreparedGraphOptions {
  * workers together ran 1.45, 1.8 and 1.2 times as many steps at batch 1, 4 and 16, and a further session took 3 MB, not 27.
  *
  * A copy is used again until the model, the runtime or the CPU is another one. Another process makes it: the runtime can't be
- * interrupted, and takes several times the model's memory for it. Each start verifies its checksum, some 0.25 s for a GiB.
+ * interrupted, and takes several times the model's memory for it.
  * @returns null if the model is small
  * @throws an error with a one-line message if it can't be made
  */
@@ -61,7 +54,6 @@ export async function preparedGraph({
   model: { graphPath, modelBytes },
   folder,
   signal,
-  warn,
   leastBytes = LEAST_BYTES,
 }: PreparedGraphOptions): Promise<string | null> {
   if (modelBytes < leastBytes) return null;
@@ -71,11 +63,7 @@ export async function preparedGraph({
   for (const name of readdirSync(folder))
     if (name !== key && OURS.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   const graph = join(made, "model.onnx");
-  if (existsSync(made)) {
-    if (await isWhole(made)) return graph;
-    warn(`the copy of the weights in ${made} is damaged, and is made anew`);
-    rmSync(made, { recursive: true });
-  }
+  if (existsSync(graph)) return graph;
   const { bavail, bsize } = await statfs(folder);
   const needed = MOST_COPIES * modelBytes + SPARE_BYTES;
   if (bavail * bsize < needed)
@@ -91,39 +79,12 @@ export async function preparedGraph({
     const end = () => running.child.kill();
     process.once("exit", end);
     await running.finally(() => process.off("exit", end));
-    writeFileSync(join(unfinished, "crc32"), await checksumOf(unfinished), { flush: true });
     renameSync(unfinished, made);
     return graph;
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     throw new Error(reasonOf(error as Error & { stderr?: string }));
   }
-}
-
-async function isWhole(made: string): Promise<boolean> {
-  try {
-    return readFileSync(join(made, "crc32"), "utf8") === (await checksumOf(made));
-  } catch {
-    return false;
-  }
-}
-
-async function checksumOf(folder: string): Promise<string> {
-  const piece = Buffer.allocUnsafe(PIECE_BYTES);
-  let sum = 0;
-  for (const name of FILES) {
-    const file = await open(join(folder, name));
-    try {
-      for (;;) {
-        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null);
-        if (bytesRead === 0) break;
-        sum = crc32(piece.subarray(0, bytesRead), sum);
-      }
-    } finally {
-      await file.close();
-    }
-  }
-  return sum.toString(16);
 }
 
 /** The first line of the process that tells of an error; else what became of the process. */

@@ -225,13 +225,7 @@ export class Runtime extends EventEmitter<RuntimeEvents> {
     const { signal } = this.#closing;
     try {
       if (folder === undefined) this.#temporary = new TemporaryFolder("jai-weights-");
-      const warn = (message: string) => this.#log.warn(message);
-      return await preparedGraph({
-        model: this.model,
-        folder: folder ?? this.#temporary!.path,
-        signal,
-        warn,
-      });
+      return await preparedGraph({ model: this.model, folder: folder ?? this.#temporary!.path, signal });
     } catch (error) {
       signal.throwIfAborted();
       this.#log.warn(`each worker has a copy of the weights of its own: ${(error as Error).message}`);
