@@ -21,6 +21,13 @@ test("a prefill between two decode steps takes at most half the time of one, whe
   }
 });
 
+test("where prompts pile up it takes longer, but not much longer than a step", () => {
+  for (const waiting of [3, 4]) {
+    const { ms } = paceOf(8, 28, waiting);
+    assert.ok(ms <= 1.1 * 8 && ms >= 0.9 * 8, `${ms} of 8 ms`);
+  }
+});
+
 test("it has a few rows even where that takes longer", () => {
   assert.equal(paceOf(1, 1, 0).rows, 8);
 });

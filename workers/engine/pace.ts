@@ -1,8 +1,10 @@
 /**
- * The share of a decode step's time that a prefill between two of them may take. At a half, a sequence waits 1.5 steps for
- * a token that a prefill came before.
+ * The share of a decode step's time that a prefill between two of them may take for each prompt that waits. At a half, a
+ * sequence waits 1.5 steps for a token that a prefill came before.
  */
 const SHARE = 0.45;
+/** The most of it: where prompts pile up, slots that don't decode cost more than the wait. */
+const MOST_SHARE = 1.1;
 /** Fewest rows of a prefill: below them a run costs much the same. */
 const LEAST_ROWS = 8;
 /** Most rows of a prefill, so that cancellations and newcomers don't wait for a whole long prompt. */
@@ -26,7 +28,8 @@ export class Pace {
    */
   rows(decoding: number, waiting: number): number {
     if (decoding === 0 || this.#msPerRow === 0) return decoding === 0 ? MOST_ROWS : LEAST_ROWS;
-    const budgetMs = SHARE * this.#decodeMs * Math.max(1, (2 * waiting) / decoding);
+    const share = Math.max(Math.min(SHARE * waiting, MOST_SHARE), (2 * SHARE * waiting) / decoding);
+    const budgetMs = share * this.#decodeMs;
     return Math.min(Math.max(Math.floor(budgetMs / this.#msPerRow), LEAST_ROWS), MOST_ROWS);
   }
 
