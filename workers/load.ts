@@ -8,7 +8,7 @@ import { agree, ElasticSession } from "./elastic-session.js";
 import { FIXED, type Grid, gridOf } from "./engine/cache/grid.js";
 import { KvCache } from "./engine/cache/kv-cache.js";
 import { Engine } from "./engine/engine.js";
-import { compareCuts, FEW_CUTS } from "./engine/exactness.js";
+import { compareCuts, FEW_CUTS, scattered } from "./engine/exactness.js";
 import { readPrompt } from "./engine/reader.js";
 import type { StepSession } from "./engine/step-session.js";
 import { Gauges } from "./gauges.js";
@@ -138,11 +138,7 @@ async function chooseGrid(session: StepSession, shape: ModelShape): Promise<Grid
 
 /** Whether a session computes the same bits for a short text in each of a few cuts. */
 async function isExact(session: StepSession, shape: ModelShape): Promise<boolean> {
-  // 7919 is prime.
-  const ids = Int32Array.from(
-    { length: Math.min(16, shape.context) },
-    (_, i) => (i * 7919) % shape.vocabulary,
-  );
+  const ids = scattered(Math.min(16, shape.context), shape.vocabulary);
   const { differing } = await compareCuts(session, shape, ids, FEW_CUTS);
   return differing === 0;
 }

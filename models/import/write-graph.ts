@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ALL_CUTS, compareCuts, type Exactness } from "../../workers/engine/exactness.js";
+import { ALL_CUTS, compareCuts, type Exactness, scattered } from "../../workers/engine/exactness.js";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../config.js";
@@ -11,7 +11,7 @@ import {
   SELF_TEST_FILE,
   type SelfTest,
 } from "../self-test.js";
-import { modelShape } from "../shape.js";
+import { type ModelShape, modelShape } from "../shape.js";
 import { type Calibration, calibrate } from "./calibrate.js";
 import { ImportError } from "./checkpoint/error.js";
 import { equalize } from "./equalize.js";
@@ -33,7 +33,7 @@ export type ImportPhase =
   | "comparing"
   | "checking";
 
-/** Tokens of a text that is cut in many ways. */
+/** Tokens of each text that is cut in many ways. */
 const EXACTNESS_TOKENS = 64;
 
 /** Findings of writing a graph. */
@@ -89,8 +89,7 @@ export async function writeGraph(
     const { verification, texts } = seen;
     return await withSession(file, config, async (quantized) => {
       const quality = await judge(logits, quantized, shape, texts, during("comparing"));
-      const text = texts.ids.subarray(0, Math.min(EXACTNESS_TOKENS, texts.length));
-      const exactness = await compareCuts(quantized, shape, text, ALL_CUTS, during("checking"));
+      const exactness = await tryCuts(quantized, shape, texts, during("checking"));
       const after = await readPrompt(quantized, shape, verification.ids);
       const error = relativeError(verification.logits, after.at(-1)!);
       if (!Number.isFinite(quality.kl + error))
@@ -105,6 +104,23 @@ export async function writeGraph(
     await logits.close();
     for (const part of [original, `${original}_data`, recorded]) await rm(part, { force: true });
   }
+}
+
+/** Cuts a text that the model wrote, and one of scattered ids, in many ways. */
+async function tryCuts(
+  session: OnnxSession,
+  shape: ModelShape,
+  texts: Calibration["texts"],
+  onProgress: (share: number) => void,
+): Promise<Exactness> {
+  const length = Math.min(EXACTNESS_TOKENS, texts.length);
+  const sum: Exactness = { cuts: ALL_CUTS.length, logits: 0, differing: 0 };
+  for (const [i, ids] of [texts.ids.subarray(0, length), scattered(length, shape.vocabulary)].entries()) {
+    const found = await compareCuts(session, shape, ids, ALL_CUTS, (share) => onProgress((i + share) / 2));
+    sum.logits += found.logits;
+    sum.differing += found.differing;
+  }
+  return sum;
 }
 
 /** Verifies the float32 graph, and watches it write texts. @param file where the graph may lie meanwhile */
