@@ -28,8 +28,20 @@ test("where prompts pile up it takes longer, but not much longer than a step", (
   }
 });
 
+test("it takes what nobody notices, however short the steps are", () => {
+  for (const decodeMs of [0.5, 1, 3]) {
+    const { ms } = paceOf(decodeMs, 16, 1);
+    assert.ok(ms <= 1.5 && ms > 1.3, `${ms} ms beside steps of ${decodeMs} ms`);
+  }
+});
+
 test("it has a few rows even where that takes longer", () => {
-  assert.equal(paceOf(1, 1, 0).rows, 8);
+  const pace = new Pace();
+  for (let run = 0; run < 40; run++) {
+    pace.decoded(4);
+    pace.prefilled(80, 8);
+  }
+  assert.equal(pace.rows(16, 1), 8);
 });
 
 test("prompts that wait beside few sequences get more time", () => {

@@ -5,6 +5,8 @@
 const SHARE = 0.45;
 /** The most of it: where prompts pile up, slots that don't decode cost more than the wait. */
 const MOST_SHARE = 1.1;
+/** A prefill may take this long however short the steps are, in milliseconds: nobody notices such a wait. */
+const UNNOTICED_MS = 1.5;
 /** Fewest rows of a prefill: below them a run costs much the same. */
 const LEAST_ROWS = 8;
 /** Most rows of a prefill, so that cancellations and newcomers don't wait for a whole long prompt. */
@@ -29,7 +31,7 @@ export class Pace {
   rows(decoding: number, waiting: number): number {
     if (decoding === 0 || this.#msPerRow === 0) return decoding === 0 ? MOST_ROWS : LEAST_ROWS;
     const share = Math.max(Math.min(SHARE * waiting, MOST_SHARE), (2 * SHARE * waiting) / decoding);
-    const budgetMs = share * this.#decodeMs;
+    const budgetMs = Math.max(share * this.#decodeMs, UNNOTICED_MS);
     return Math.min(Math.max(Math.floor(budgetMs / this.#msPerRow), LEAST_ROWS), MOST_ROWS);
   }
 
