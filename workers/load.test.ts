@@ -1,6 +1,14 @@
 // A worker's start, and on which of its sessions it then runs, with real sessions of which each run is noted.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -115,11 +123,16 @@ function flip(file: string): void {
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(file, bytes);
 }
+function replaceByFolder(file: string): void {
+  rmSync(file);
+  mkdirSync(file);
+}
 const damages: [damage: (copy: string) => void, reason: RegExp][] = [
   [(copy) => flip(join(copy, "model.onnx_data")), /checksum/],
   [(copy) => flip(join(copy, "model.onnx")), /checksum/],
   [(copy) => truncateSync(join(copy, "model.onnx_data"), 100), /checksum/],
   [(copy) => rmSync(join(copy, "model.onnx_data")), /no such file/],
+  [(copy) => replaceByFolder(join(copy, "crc32")), /is no file/],
   // As an earlier version wrote it.
   [(copy) => rmSync(join(copy, "crc32")), /no such file/],
 ];

@@ -53,11 +53,19 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     verifyPrepared(dirname(prepared));
     return await loadFrom(options, prepared);
   } catch (error) {
-    // The next start makes another one.
-    rmSync(dirname(prepared), { recursive: true, force: true });
+    discard(dirname(prepared));
     const loaded = await loadFrom(options, null);
     const remark = `the copy of the weights for this machine can't be used, and this worker has its own: ${(error as Error).message}`;
     return { ...loaded, remark: [remark, loaded.remark].filter((one) => one !== undefined).join("; ") };
+  }
+}
+
+/** So that the next start makes another copy. What can't be removed is no reason to serve nothing. */
+function discard(copy: string): void {
+  try {
+    rmSync(copy, { recursive: true, force: true });
+  } catch {
+    // The remark names the copy.
   }
 }
 

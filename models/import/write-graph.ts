@@ -1,6 +1,12 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ALL_CUTS, compareCuts, type Exactness, scattered } from "../../workers/engine/exactness.js";
+import {
+  ALL_CUTS,
+  compareCuts,
+  type Exactness,
+  SOME_CUTS,
+  scattered,
+} from "../../workers/engine/exactness.js";
 import { readPrompt } from "../../workers/engine/reader.js";
 import { OnnxSession } from "../../workers/onnx/session.js";
 import type { ModelConfig } from "../config.js";
@@ -33,8 +39,9 @@ export type ImportPhase =
   | "comparing"
   | "checking";
 
-/** Tokens of each text that is cut in many ways. */
+/** Tokens of the text that is cut in many ways, and of the longer one. */
 const EXACTNESS_TOKENS = 64;
+const LONGER_TOKENS = 250;
 
 /** Findings of writing a graph. */
 export interface WrittenGraph {
@@ -106,21 +113,23 @@ export async function writeGraph(
   }
 }
 
-/** Cuts a text that the model wrote, and one of scattered ids, in many ways. */
+/** Cuts a text that the model wrote in many ways, and a longer one of scattered ids in some. */
 async function tryCuts(
   session: OnnxSession,
   shape: ModelShape,
-  texts: Calibration["texts"],
+  { ids, length }: Calibration["texts"],
   onProgress: (share: number) => void,
 ): Promise<Exactness> {
-  const length = Math.min(EXACTNESS_TOKENS, texts.length);
-  const sum: Exactness = { cuts: ALL_CUTS.length, logits: 0, differing: 0 };
-  for (const [i, ids] of [texts.ids.subarray(0, length), scattered(length, shape.vocabulary)].entries()) {
-    const found = await compareCuts(session, shape, ids, ALL_CUTS, (share) => onProgress((i + share) / 2));
-    sum.logits += found.logits;
-    sum.differing += found.differing;
-  }
-  return sum;
+  const half = (begin: number) => (share: number) => onProgress(begin + share / 2);
+  const prose = ids.subarray(0, Math.min(EXACTNESS_TOKENS, length));
+  const short = await compareCuts(session, shape, prose, ALL_CUTS, half(0));
+  const longer = scattered(Math.min(LONGER_TOKENS, shape.context), shape.vocabulary);
+  const long = await compareCuts(session, shape, longer, SOME_CUTS, half(0.5));
+  return {
+    cuts: short.cuts,
+    logits: short.logits + long.logits,
+    differing: short.differing + long.differing,
+  };
 }
 
 /** Verifies the float32 graph, and watches it write texts. @param file where the graph may lie meanwhile */

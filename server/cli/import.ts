@@ -122,7 +122,7 @@ function describeQuality({ kl, sameTop, verdict }: Quality): string[] {
 
 /** One line on whether a token's numbers depend on how its text is cut into chunks and batches. */
 function describeExactness({ cuts, logits, differing }: Exactness): string[] {
-  const figures = `two texts cut in ${cuts} ways: ${differing} of ${logits} logits differ`;
+  const figures = `two texts cut in up to ${cuts} ways: ${differing} of ${logits} logits differ`;
   return [
     differing === 0
       ? `exact: ${figures}`

@@ -83,6 +83,17 @@ test("a copy is used again until the model is another one, and then replaced", a
   assert.equal(readdirSync(folder).length, 1);
 });
 
+test("a copy whose removal was cut off is made again", async () => {
+  const { folder, prepare } = given();
+  const copy = (await prepare())!;
+  rmSync(copy);
+  assert.equal(await prepare(), copy);
+  rmSync(dirname(copy), { recursive: true });
+  writeFileSync(dirname(copy), "");
+  assert.equal(await prepare(), copy);
+  assert.deepEqual(readdirSync(folder), [basename(dirname(copy))]);
+});
+
 test("what others keep in the folder stays", async () => {
   const { folder, prepare } = given();
   mkdirSync(folder);

@@ -64,6 +64,8 @@ export async function preparedGraph({
     if (name !== key && OURS.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   const graph = join(made, "model.onnx");
   if (existsSync(graph)) return graph;
+  // Whose removal was cut off.
+  rmSync(made, { recursive: true, force: true });
   const { bavail, bsize } = await statfs(folder);
   const needed = MOST_COPIES * modelBytes + SPARE_BYTES;
   if (bavail * bsize < needed)
