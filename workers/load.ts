@@ -60,12 +60,12 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   }
 }
 
-/** So that the next start makes another copy. What can't be removed is no reason to serve nothing. */
+/** So that the next start makes another copy. */
 function discard(copy: string): void {
   try {
     rmSync(copy, { recursive: true, force: true });
   } catch {
-    // The remark names the copy.
+    // On a disk that is read-only, say. The worker doesn't need the copy.
   }
 }
 

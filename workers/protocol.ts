@@ -104,7 +104,7 @@ export interface GenerateTask {
   grammar: CompiledForm | null;
   /** Text that ends the generation and is not part of it. */
   stop: string[];
-  /** Who asked: its prompt continues from rows of their texts alone, and its tokens are drafted from those. The queue says it. */
+  /** Who asked, as the queue has it: only their texts' rows are continued from, and only their texts are drafted from. */
   caller?: string;
   /** Whether to go on past the end-of-sequence token. */
   ignoreEos: boolean;

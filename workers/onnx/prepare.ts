@@ -12,9 +12,9 @@ const [GRAPH, DATA, CHECKSUM] = ["model.onnx", "model.onnx_data", "crc32"] as co
 const PIECE_BYTES = 2 ** 20;
 
 /**
- * Writes an optimized copy of a graph into a folder, as `model.onnx` and `model.onnx_data`, with a checksum. Its weights also lie there in the order in
- * which this CPU's kernels read them, so that sessions map them and need none of their own. Only the runtime that wrote it, on
- * the same kind of CPU, can read it.
+ * Writes an optimized copy of a graph into a folder, as `model.onnx` and `model.onnx_data`, with a checksum. Its weights also
+ * lie there in the order in which this CPU's kernels read them, so that sessions map them and need none of their own. Only the
+ * runtime that wrote it, on the same kind of CPU, can read it.
  * See https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html and the runtime's
  * `session.save_external_prepacked_constant_initializers`.
  */
@@ -44,7 +44,10 @@ export async function prepareGraph(graph: string, folder: string): Promise<void>
   }
 }
 
-/** Verifies what `prepareGraph` wrote; about 0.25 s for a GiB. @throws one line if a byte is another, or a file is missing */
+/**
+ * Verifies what `prepareGraph` wrote; about 0.25 s for a GiB.
+ * @throws one line if a byte is another, or a file is missing or none
+ */
 export function verifyPrepared(folder: string): void {
   // To open what is no file, such as a pipe, could wait for ever.
   for (const name of [GRAPH, DATA, CHECKSUM])
